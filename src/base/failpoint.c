@@ -1,0 +1,88 @@
+/* Named places where a test makes the process die or fail. */
+#include "base/failpoint.h"
+
+#include "base/str.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { POINT_MAX = 64 };
+
+typedef struct Point {
+    char name[48];
+    long count;
+} Point;
+
+static pthread_mutex_t points_lock = PTHREAD_MUTEX_INITIALIZER;
+static Point points[POINT_MAX];
+static size_t point_count;
+static int points_wanted = -1; /* -1 not asked yet */
+
+static long pass(const char *name)
+{
+    for (size_t i = 0; i < point_count; i++)
+        if (strcmp(points[i].name, name) == 0)
+            return ++points[i].count;
+    if (point_count == POINT_MAX)
+        return 0;
+    (void)snprintf(points[point_count].name, sizeof points[0].name, "%s", name);
+    points[point_count].count = 1;
+    return points[point_count++].count;
+}
+
+/* What the setting asks for at this passage: "kill", "error", "pause" or NULL. */
+static const char *wish(const char *name, long count)
+{
+    const char *at = getenv("STOA_FAILPOINT");
+    size_t len = strlen(name);
+    while (at != NULL && *at != '\0') {
+        if (strncmp(at, name, len) == 0 && at[len] == '=') {
+            const char *colon = strchr(at + len, ':');
+            if (colon == NULL || strtol(colon + 1, NULL, 10) == count) {
+                const char *action = at + len + 1;
+                for (size_t i = 0; i < 3; i++) {
+                    static const char *const actions[] = {"kill", "error", "pause"};
+                    if (str_starts(action, actions[i]))
+                        return actions[i];
+                }
+            }
+        }
+        at = strchr(at, ',');
+        at = at == NULL ? NULL : at + 1;
+    }
+    return NULL;
+}
+
+Err *failpoint_at(const char *name)
+{
+    if (points_wanted == 0)
+        return NULL;
+    pthread_mutex_lock(&points_lock);
+    if (points_wanted < 0)
+        points_wanted = getenv("STOA_FAILPOINT") != NULL || getenv("STOA_FAILPOINT_LOG") != NULL;
+    const char *action = points_wanted ? wish(name, pass(name)) : NULL;
+    pthread_mutex_unlock(&points_lock);
+    if (action == NULL)
+        return NULL;
+    if (strcmp(action, "kill") == 0)
+        (void)raise(SIGKILL);
+    if (strcmp(action, "pause") == 0) {
+        (void)raise(SIGSTOP);
+        return NULL;
+    }
+    return err_new(ERR_IO, "failpoint \"%s\"", name);
+}
+
+void failpoint_report(void)
+{
+    const char *path = getenv("STOA_FAILPOINT_LOG");
+    FILE *file = path == NULL ? NULL : fopen(path, "w");
+    if (file == NULL)
+        return;
+    for (size_t i = 0; i < point_count; i++)
+        (void)fprintf(file, "%s=%ld\n", points[i].name, points[i].count);
+    (void)fclose(file);
+}

@@ -1,0 +1,13 @@
+/* failpoint.h — named places where a test makes the process die or fail.
+ *
+ * STOA_FAILPOINT="backfill_commit=kill:17,journal_write=error:3" makes the 17th passage of the first kill the
+ * process with SIGKILL, and the third passage of the second return an error. "pause" stops the process with
+ * SIGSTOP. A passage without a matching entry costs one comparison. */
+#pragma once
+#include "base/err.h"
+
+/* NULL, or the injected error; or does not return. */
+Err *failpoint_at(const char *name) MUST_USE;
+/* How often each point was passed, as "name=count" lines into the file named by STOA_FAILPOINT_LOG, at exit:
+ * with it a crash test learns how many places there are. */
+void failpoint_report(void);

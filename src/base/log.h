@@ -1,0 +1,11 @@
+/* log.h — talk for people, on stderr, in whole lines. Floors below cli/ log through the sink that cli/ sets.
+ */
+#pragma once
+#include "base/err.h"
+
+typedef enum LogLevel { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG } LogLevel;
+typedef void LogSink(void *context, LogLevel level, const char *line);
+
+/* Without a sink nothing is said. Set once, before threads start. */
+void log_set_sink(LogSink *sink, void *context, LogLevel most);
+void log_line(LogLevel level, const char *fmt, ...) PRINTF(2, 3);

@@ -1,0 +1,164 @@
+/* change.h — what is asked: the parsed request. Pure data, made by change_parse(), read by plan/. */
+#pragma once
+#include "base/arena.h"
+
+typedef struct Name {
+    const char *schema; /* NULL: by search path */
+    const char *name;
+} Name;
+
+typedef enum OperationKind {
+    OPERATION_ADD_COLUMN,
+    OPERATION_SET_NOT_NULL,
+    OPERATION_DROP_NOT_NULL,
+    OPERATION_SET_DEFAULT,
+    OPERATION_DROP_DEFAULT,
+    OPERATION_ADD_CONSTRAINT, /* check, foreign key, unique, primary key */
+    OPERATION_VALIDATE_CONSTRAINT,
+    OPERATION_CREATE_INDEX,
+    OPERATION_DROP_INDEX,
+    OPERATION_COMMENT,
+} OperationKind;
+
+typedef enum ConstraintKind {
+    CONSTRAINT_CHECK,
+    CONSTRAINT_FOREIGN_KEY,
+    CONSTRAINT_UNIQUE,
+    CONSTRAINT_PRIMARY_KEY
+} ConstraintKind;
+
+typedef struct ConstraintSpec {
+    ConstraintKind kind;
+    const char *name;           /* NULL: the server's convention, see plan/ */
+    const char *expr_sql;       /* check: the expression, without parentheses around it */
+    const char *const *columns; /* foreign key, unique, primary key: constrained columns */
+    size_t column_count;
+    Name references;                /* foreign key: the referenced table */
+    const char *const *ref_columns; /* foreign key: referenced columns; may be none */
+    size_t ref_column_count;
+    const char
+        *definition_sql;    /* what follows ADD CONSTRAINT name: "CHECK (…) NO INHERIT", "FOREIGN KEY (…)
+                               REFERENCES    …", "UNIQUE (…) DEFERRABLE", without NOT VALID and USING INDEX */
+    const char *suffix_sql; /* " DEFERRABLE INITIALLY DEFERRED" or "": goes behind USING INDEX name as well */
+    const char *index_name; /* USING INDEX name; NULL */
+    const char
+        *index_sql; /* unique, primary key without USING INDEX: what follows CREATE UNIQUE INDEX name ON t:
+                       "(a, b) INCLUDE (c) NULLS NOT DISTINCT" */
+    bool not_valid;
+} ConstraintSpec;
+
+typedef struct ColumnSpec {
+    const char *name;
+    const char *type_sql;      /* "bigint", "numeric(10,2)[]"; for serial the integer type beneath */
+    const char *collation_sql; /* "\"C\"" or NULL */
+    const char *extra_sql;     /* STORAGE, COMPRESSION as written, or NULL */
+    const char *default_sql;   /* NULL if none */
+    bool default_constant;     /* a literal, cast literal, NULL or array of these: no server needed to know */
+    bool serial;               /* serial, bigserial, smallserial */
+    bool not_null;             /* NOT NULL, PRIMARY KEY, serial or identity */
+    bool explicit_null;
+    const char *generated_sql;         /* GENERATED ALWAYS AS (expr) STORED: the expression; NULL */
+    char identity;                     /* 'a', 'd' or 0 */
+    const char *identity_options_sql;  /* "START WITH 10 INCREMENT BY 5" or "" */
+    const ConstraintSpec *constraints; /* CHECK, UNIQUE, PRIMARY KEY, REFERENCES written at the column */
+    size_t constraint_count;
+} ColumnSpec;
+
+typedef struct IndexSpec {
+    const char *name; /* NULL: the server's convention */
+    bool unique, concurrently, if_not_exists;
+    const char *definition_sql; /* what follows ON table: "USING btree (a, lower(b)) WHERE c" */
+    const char *const *columns; /* plain columns; NULL entries are expressions */
+    size_t column_count;
+} IndexSpec;
+
+typedef struct Operation {
+    OperationKind kind;
+    Name table;                  /* the table; for DROP INDEX the index (table unknown) */
+    bool if_exists;              /* ALTER TABLE IF EXISTS, DROP INDEX IF EXISTS */
+    bool if_not_exists;          /* ADD COLUMN IF NOT EXISTS */
+    bool only;                   /* ALTER TABLE ONLY */
+    bool cascade;                /* DROP INDEX … CASCADE */
+    bool concurrently;           /* DROP INDEX CONCURRENTLY as written */
+    const char *column;          /* SET/DROP NOT NULL, DEFAULT; COMMENT ON COLUMN */
+    const char *constraint_name; /* VALIDATE, COMMENT ON CONSTRAINT */
+    const char *default_sql;     /* SET DEFAULT */
+    const ColumnSpec *add;       /* ADD COLUMN */
+    const ConstraintSpec *constraint;
+    const IndexSpec *index;
+    const char *sql; /* canonical SQL of this operation alone, without a final semicolon */
+    int line;        /* where its statement begins, from 1 */
+} Operation;
+
+/* "-- stoa: backfill orders.amount_cents = (amount * 100)::bigint", or --backfill. */
+typedef struct BackfillSpec {
+    Name table;
+    const char *column;
+    const char *expr_sql; /* canonical (deparsed) */
+    const char *const
+        *refs; /* last words of all column references in it, sub-selects included, each once, sorted */
+    size_t ref_count;
+    bool whole_row; /* refers to the whole row (orders.*, or orders as a value) */
+    bool sub_select;
+    int line; /* 0: from the command line */
+} BackfillSpec;
+
+/* Something in the request that cannot be carried out. All of them are reported, not only the first. */
+typedef struct Problem {
+    ErrKind kind;     /* ERR_USAGE: it does not parse or makes no sense; ERR_UNSAFE: understood, refused */
+    int line, column; /* from 1 */
+    const char *message, *hint; /* hint may be NULL */
+} Problem;
+
+typedef struct Change {
+    const char *name;  /* given, or made from the first operation: "orders-amount-cents" */
+    const char *owner; /* "" if none */
+    const char *sql;   /* as given */
+    const Operation *operations;
+    size_t operation_count;
+    const BackfillSpec *backfills;
+    size_t backfill_count;
+    const Problem *problems;
+    size_t problem_count;
+    const char *
+        change_digest; /* over canonical operations and backfills, not over name, owner, comments or layout */
+} Change;
+
+/* What the command line adds to the text. */
+typedef struct ChangeInput {
+    const char *sql;
+    const char *name, *owner;     /* NULL: from the annotations */
+    const char *const *backfills; /* "orders.amount_cents = expr" each */
+    size_t backfill_count;
+} ChangeInput;
+
+/* Parses PostgreSQL SQL. Statements are split by the scanner, so a statement that does not parse does not
+ * hide the others. Never fails: what is wrong stands in ret_change->problems. Everything lives in `arena`. */
+void change_parse_pg(Arena *arena, const ChangeInput *input, Change *ret_change);
+
+/* ---- expressions (expr.h's job, kept here because pg_query.h may not leave this floor) --------------------
+ */
+
+/* How to rewrite column references of an expression over one row of `table`. */
+typedef struct ExprScope {
+    Name table;                   /* references "name.column" and "schema.name.column" are ours too */
+    const char *const *columns;   /* the table's columns */
+    const char *const *generated; /* per column: its generation expression, or NULL */
+    size_t column_count;
+} ExprScope;
+
+/* The expression in three forms. */
+typedef struct ExprForms {
+    const char *plain;   /* over the table in an UPDATE or SELECT: references unqualified, schema stripped */
+    const char *trigger; /* over NEW in a plpgsql assignment: "(new.amount * 100)::bigint"; with sub-selects
+                            or whole-row references: "(SELECT … FROM (SELECT new.id AS id, …) AS orders)";
+                            generated columns replaced by their expressions */
+    const char *const *sources; /* table columns the value depends on, generated ones replaced by their
+                                   sources, sorted; all columns for whole-row references */
+    size_t source_count;
+    bool sub_select, whole_row;
+} ExprForms;
+
+/* Errors: ERR_USAGE for text that is not one expression (with the parser's words), for aggregates and window
+ * functions over the row, and for a column that neither the table nor a sub-select can have. */
+Err *expr_forms_pg(Arena *arena, const char *expr_sql, const ExprScope *scope, ExprForms *ret_forms) MUST_USE;

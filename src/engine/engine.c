@@ -1,0 +1,96 @@
+/* What all engines share: finding one by URL, redacting URLs, reading result cells. */
+#include "engine/engine.h"
+
+#include "base/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool scheme_matches(const char *url, const char *scheme)
+{
+    size_t len = strlen(scheme);
+    return strncmp(url, scheme, len) == 0 && strncmp(url + len, "://", 3) == 0;
+}
+
+Err *engine_for_url(const EngineOps *const *engines, size_t count, const char *url, const EngineOps **ret_ops)
+{
+    const char *end = url == NULL ? NULL : strstr(url, "://");
+    if (end == NULL) { /* no URL, or the engine's own connection string */
+        *ret_ops = engines[0];
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++)
+        for (const char *const *scheme = engines[i]->schemes; *scheme != NULL; scheme++)
+            if (scheme_matches(url, *scheme)) {
+                *ret_ops = engines[i];
+                return NULL;
+            }
+    return err_hint(err_new(ERR_USAGE, "no engine for \"%.*s://\"", (int)(end - url), url),
+                    "use --url postgres://user@host:5432/database");
+}
+
+/* Blanks the value that follows `name` (as "name=value") up to the next separator. */
+static void redact_value(char *text, const char *name)
+{
+    size_t len = strlen(name);
+    for (char *at = text; (at = strstr(at, name)) != NULL;) {
+        at += len;
+        char *out = at;
+        bool quoted = *at == '\'';
+        while (*at != '\0' && (quoted ? !(at > out && *at == '\'') : strchr("& \t\n", *at) == NULL))
+            at++;
+        if (at == out)
+            continue;
+        *out++ = '*';
+        memmove(out, at, strlen(at) + 1);
+        at = out;
+    }
+}
+
+char *target_redacted(Arena *arena, const char *url)
+{
+    if (url == NULL || *url == '\0')
+        return arena_dup(arena, "(environment)");
+    char *text = arena_dup(arena, url);
+    char *host = strstr(text, "://");
+    if (host != NULL) {
+        host += 3;
+        size_t authority = strcspn(host, "/?#");
+        char *at = NULL;
+        for (size_t i = 0; i < authority; i++)
+            at = host[i] == '@' ? host + i : at;
+        char *colon = at == NULL ? NULL : memchr(host, ':', (size_t)(at - host));
+        if (colon != NULL)
+            memmove(colon, at, strlen(at) + 1);
+    }
+    redact_value(text, "password=");
+    return text;
+}
+
+int64_t rows_int(const Rows *rows, size_t row, size_t col)
+{
+    const char *cell = rows_cell(rows, row, col);
+    return cell == NULL ? 0 : strtoll(cell, NULL, 10);
+}
+
+double rows_double(const Rows *rows, size_t row, size_t col)
+{
+    const char *cell = rows_cell(rows, row, col);
+    return cell == NULL ? 0 : strtod(cell, NULL);
+}
+
+bool rows_bool(const Rows *rows, size_t row, size_t col)
+{
+    const char *cell = rows_cell(rows, row, col);
+    return cell != NULL && (cell[0] == 't' || cell[0] == '1');
+}
+
+Err *conn_exec(Conn *conn, const Wait *wait, const char *sql)
+{
+    return conn->ops->query(conn, wait, NULL, sql, 0, NULL, NULL);
+}
+
+Err *conn_query(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows, const char *sql)
+{
+    return conn->ops->query(conn, wait, arena, sql, 0, NULL, ret_rows);
+}

@@ -1,0 +1,220 @@
+/* engine.h — what a database server can do for Stoa: the one interface that every engine implements.
+ *
+ * Upper floors ask for a feature, never for a brand, and never see a client library. Every call that talks to
+ * the server blocks in poll() over the server's socket and the stop token, and cancels the running statement
+ * when the token reaches STOP_NOW or the time is up; afterwards the connection is usable. A connection
+ * belongs to one thread at a time, except conn_cancel(). Positions, identifiers and SQL text are opaque
+ * outside the engine. */
+#pragma once
+#include "base/arena.h"
+#include "base/stop.h"
+#include "engine/schema.h"
+
+typedef struct Conn Conn;
+typedef struct EngineOps EngineOps;
+
+/* ---- where to connect -------------------------------------------------------------------------- */
+
+typedef struct Target {
+    const char *url;      /* as given; may hold a secret: never printed, see target_redacted() */
+    const char *password; /* from a password command; NULL if none */
+} Target;
+
+/* The engine for a URL's scheme; "" and NULL mean the first engine's own conventions (PG*). */
+Err *engine_for_url(const EngineOps *const *engines, size_t count, const char *url,
+                    const EngineOps **ret_ops) MUST_USE;
+/* The URL without password and secret parameters, for messages; in `arena`. */
+char *target_redacted(Arena *arena, const char *url);
+
+/* ---- statements ---------------------------------------------------------------------------------- */
+
+typedef struct Wait {
+    const Stop *stop;   /* may be NULL */
+    int64_t timeout_ms; /* 0: no limit; past it the statement is cancelled: ERR_CANCELLED */
+} Wait;
+
+/* A result: row-major text cells in the caller's arena; NULL cells are SQL NULL. */
+typedef struct Rows {
+    size_t row_count, col_count;
+    int64_t affected; /* rows the statement changed; 0 where that has no meaning */
+    const char *const *cells;
+} Rows;
+static inline const char *rows_cell(const Rows *rows, size_t row, size_t col)
+{
+    return rows->cells[row * rows->col_count + col];
+}
+/* The cell as a number; 0 for NULL. */
+int64_t rows_int(const Rows *rows, size_t row, size_t col);
+double rows_double(const Rows *rows, size_t row, size_t col);
+/* "t" or "1". */
+bool rows_bool(const Rows *rows, size_t row, size_t col);
+
+/* How a transaction of ours behaves; zero means the server's own setting, except where said. */
+typedef struct TxSettings {
+    int64_t lock_timeout_ms;      /* each wait for a lock, row locks included */
+    int64_t statement_timeout_ms; /* backstop; 0: no limit, whatever the role says */
+    bool async_commit;            /* backfill: rows and watermark are lost together or not at all */
+    bool local_commit;            /* strong locks: do not wait for a synchronous standby while holding them */
+    bool durable_commit;          /* ready: synchronous_commit = on */
+    bool quiet_triggers;   /* the user's own triggers do not fire (only where the server says we may) */
+    bool yield_autovacuum; /* let the server cancel autovacuum quickly for us (only where we may) */
+    const char *role;      /* act as this role (the table's owner); NULL: as ourselves */
+    bool read_only;
+} TxSettings;
+
+/* ---- locks ---------------------------------------------------------------------------------------- */
+
+typedef struct Blocker {
+    int64_t pid;
+    const char *application, *user, *state, *statement; /* statement cut to 200 bytes */
+    const char *mode;                                   /* the lock it holds, or "prepared transaction" */
+    const char *relation;
+    int64_t age_ms; /* of its transaction */
+    bool waiting;   /* it waits in the queue before us rather than holding */
+} Blocker;
+
+/* ---- ranges of rows --------------------------------------------------------------------------------- */
+
+typedef enum ScanMethod {
+    SCAN_BLOCKS,   /* consecutive heap blocks by TID range scan (PostgreSQL 14+) */
+    SCAN_KEY,      /* keyset ranges over a unique key of not-null columns */
+    SCAN_TID_LIST, /* blocks by lists of tuple ids: no key and no TID range scan */
+} ScanMethod;
+
+/* One pass over a table in ranges. Filled by scan_choose; the caller keeps it and the arena alive. */
+typedef struct Scan {
+    const Table *table;
+    ScanMethod method;
+    const Index *key;    /* for SCAN_KEY, and to name rows; NULL if the table has none */
+    const char *wave_on; /* an expression that yields an integer evenly spread in a page, or NULL */
+    int64_t end;         /* SCAN_BLOCKS, SCAN_TID_LIST: blocks when the scan began; grown at the end */
+    int64_t size;        /* a good first chunk: blocks, or rows for SCAN_KEY */
+    int64_t size_max;    /* never more than this */
+    int wave_count;      /* suggested passes over a chunk */
+} Scan;
+
+/* [low, high): positions are opaque text; NULL low is the beginning, NULL high is the end of the table. */
+typedef struct Range {
+    const char *low, *high;
+} Range;
+
+/* ---- replication ------------------------------------------------------------------------------------- */
+
+typedef struct Replica {
+    const char *name; /* application name and address, or the URL it was reached by */
+    bool sampled;     /* false: it cannot be measured (gone, or its columns are hidden): a missing sample */
+    int64_t lag_ms;   /* -1 unknown */
+    int64_t lag_bytes;
+    const char *why; /* why it could not be sampled; NULL if it was */
+} Replica;
+
+/* ---- features ------------------------------------------------------------------------------------------ */
+
+enum {
+    ENGINE_TRANSACTIONAL_DDL = 1u << 0,
+};
+
+/* Statements of the journal; the text of each is the engine's (engine/<name>/journal.c). Parameters in order.
+ */
+typedef enum JournalSql {
+    JOURNAL_EXISTS, /* () -> version, or no row */
+    JOURNAL_CREATE, /* () creates schema and tables, whole, in the transaction at hand */
+    JOURNAL_DROP,   /* () removes all of it, sync triggers and functions included */
+    JOURNAL_SQL_COUNT
+} JournalSql;
+
+/* ---- the table of functions ------------------------------------------------------------------------------
+ */
+
+struct EngineOps {
+    const char *name;           /* "postgres" */
+    const char *const *schemes; /* URL schemes, NULL-terminated; the first engine also takes none */
+    uint32_t features;
+
+    /* Connects; `purpose` becomes part of the session's application name ("stoa: work"). Errors: ERR_CONNECT
+     * with a hint, ERR_STOPPED. Session defaults: row_security off, no idle timeouts, UTC and ISO dates,
+     * stable text output. */
+    Err *(*connect)(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn);
+    void (*close)(Conn *conn);
+
+    /* One statement with text parameters ($1 …; NULL is SQL NULL). With no parameters several statements
+     * separated by semicolons may be given, and the last result counts. `ret_rows` may be NULL. */
+    Err *(*query)(Conn *conn, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
+                  const char *const *params, Rows *ret_rows);
+    /* COPY … FROM STDIN with this data. */
+    Err *(*copy_in)(Conn *conn, const Wait *wait, const char *sql, const char *data, size_t len);
+    /* Asks the server to cancel what `conn` is running; from any thread; nothing happens when it is idle. */
+    void (*cancel)(Conn *conn);
+
+    Err *(*begin)(Conn *conn, const Wait *wait, const TxSettings *settings);
+    /* A connection lost during COMMIT gives ERR_AMBIGUOUS: the journal row tells whether it happened. */
+    Err *(*commit)(Conn *conn, const Wait *wait);
+    /* Never fails visibly: a lost connection rolls back by itself. */
+    void (*rollback)(Conn *conn);
+
+    /* Catalog. `load_table` succeeds with kind RELATION_MISSING when there is none; `schema` NULL: by search
+     * path. */
+    Err *(*load_server)(Conn *conn, const Wait *wait, Arena *arena, Server *ret_server);
+    Err *(*load_table)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
+                       const char *name, Table *ret_table);
+    /* Asks the server, in a transaction that is rolled back, what it thinks of a backfill expression: does it
+     * parse, does it fit the column's type, is it immutable over the row. Wrong expressions give
+     * ret_info->error, not Err. */
+    Err *(*check_expression)(Conn *conn, const Wait *wait, Arena *arena, const Table *table,
+                             const char *column, const char *column_type, const char *expr,
+                             ExprInfo *ret_info);
+
+    /* Who holds, or waits for, a lock on `table_id` that conflicts with `lock` ("ACCESS EXCLUSIVE" …), our
+     * own sessions excepted; longest transaction first. */
+    Err *(*blockers)(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, const char *lock,
+                     Blocker **ret_blockers, size_t *ret_count);
+    /* Takes the lock in the open transaction, without waiting when `no_wait`: ERR_LOCK_TIMEOUT if it is not
+     * free. */
+    Err *(*lock_table)(Conn *conn, const Wait *wait, const Table *table, const char *lock, bool no_wait);
+
+    /* Ranges. */
+    Err *(*scan_choose)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const Table *table,
+                        Scan *ret_scan);
+    /* The range of about `size` units that begins at `low` (NULL: at the beginning). ret_range->high is NULL
+     * for the last one; ret_done is true when there is nothing at or after `low`. */
+    Err *(*scan_next)(Conn *conn, const Wait *wait, Arena *arena, Scan *scan, const char *low, int64_t size,
+                      Range *ret_range, bool *ret_done);
+    /* A predicate for WHERE that holds for exactly the rows in the range. */
+    char *(*scan_filter)(Arena *arena, const Scan *scan, const Range *range);
+    /* A predicate that splits the rows into `count` disjoint parts, of which this is number `wave`. */
+    char *(*wave_filter)(Arena *arena, const Scan *scan, int wave, int count);
+    /* 0 … 1: how far `position` is into the scan. */
+    double (*scan_fraction)(const Scan *scan, const char *position);
+    /* Rows this transaction has updated in place (HOT) in the table so far. */
+    Err *(*hot_updates)(Conn *conn, const Wait *wait, Arena *arena, const Table *table, int64_t *ret_rows);
+    /* How long the oldest snapshot that holds back pruning has been there, and who holds it (may be NULL). */
+    Err *(*horizon)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_age_ms, const char **ret_who);
+
+    /* A name for log position of everything committed so far, and whether all `replicas` have replayed it. */
+    Err *(*position)(Conn *conn, const Wait *wait, Arena *arena, const char **ret_position);
+    Err *(*replicas)(Conn *conn, const Wait *wait, Arena *arena, Replica **ret_replicas, size_t *ret_count);
+    Err *(*replayed)(Conn *conn, const Wait *wait, Arena *arena, const char *position, bool *ret_all);
+
+    const char *(*journal_sql)(JournalSql statement);
+};
+
+/* What every engine's connection begins with. */
+struct Conn {
+    const EngineOps *ops;
+};
+
+static inline void conn_closep(Conn **conn)
+{
+    if (*conn != NULL)
+        (*conn)->ops->close(*conn);
+    *conn = NULL;
+}
+
+/* Shorthands over the table of functions. */
+Err *conn_exec(Conn *conn, const Wait *wait, const char *sql) MUST_USE;
+Err *conn_query(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows, const char *sql) MUST_USE;
+/* Parameters as a NULL-terminated list of arguments cannot hold SQL NULL: pass an array instead. */
+#define conn_params(conn, wait, arena, ret_rows, sql, ...)                                                   \
+    (conn)->ops->query((conn), (wait), (arena), (sql),                                                       \
+                       sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *),                    \
+                       (const char *const[]){__VA_ARGS__}, (ret_rows))

@@ -1,0 +1,180 @@
+/* schema.h — what Stoa knows about a server and a table: plain data, filled by an engine, read by pure code.
+ */
+#pragma once
+#include "base/err.h"
+
+typedef enum RelationKind {
+    RELATION_MISSING,
+    RELATION_TABLE,
+    RELATION_PARTITIONED, /* the parent */
+    RELATION_PARTITION,   /* a child of a partitioned table, or of an inheritance parent */
+    RELATION_VIEW,
+    RELATION_MATVIEW,
+    RELATION_FOREIGN,
+    RELATION_SYSTEM, /* a catalog table */
+    RELATION_OTHER,
+} RelationKind;
+const char *relation_kind_name(RelationKind kind); /* "table", "partitioned table", "view" … */
+
+typedef struct Column {
+    const char *name;
+    const char *type;          /* as the server writes it, with modifiers: "numeric(10,2)" */
+    const char *default_sql;   /* NULL if none */
+    const char *generated_sql; /* the expression of a stored generated column; NULL if none */
+    const char *collation;     /* "schema"."name" when it is not the type's own; NULL */
+    char identity;             /* 'a' always, 'd' by default, 0 none */
+    bool not_null;
+    bool exact_equality; /* "=" is true for identical bytes only (integers, dates, uuid, text …): IS DISTINCT
+                            FROM sees every change. Otherwise compare images (numeric, float, citext, json …)
+                          */
+} Column;
+
+typedef struct Index {
+    const char *schema, *name;
+    const char *definition;     /* the server's own CREATE INDEX */
+    const char *constraint;     /* name of the constraint it belongs to; NULL */
+    const char *const *columns; /* plain key columns, in order; NULL where one is an expression */
+    size_t column_count;
+    bool unique, primary, valid;
+    bool key; /* unique, valid, immediate, not partial, plain not-null columns: can name and order rows */
+    bool integer_key;   /* key with a single integer column */
+    double correlation; /* of its first column with the physical order, -1 … 1; 0 unknown */
+    int64_t bytes;
+} Index;
+
+typedef struct TableConstraint {
+    const char *name;
+    char kind; /* 'c' check, 'f' foreign key, 'u' unique, 'p' primary key, 'x' exclusion, 'n' not null */
+    bool validated;
+    const char *definition; /* the server's own text, with NOT VALID where it applies */
+} TableConstraint;
+
+typedef struct Trigger {
+    const char *name;
+    const char *function;
+    char enabled; /* 'O' origin, 'R' replica, 'A' always, 'D' disabled */
+    bool row, before, on_insert, on_update, on_delete;
+    bool fires_on_backfill; /* an UPDATE that sets only a new column would fire it in a normal session */
+    bool fires_when_quiet;  /* … and also with the user's triggers quiet (ENABLE ALWAYS or REPLICA) */
+    bool internal;          /* foreign keys and the like */
+    bool stoa;              /* ours */
+} Trigger;
+
+/* A publication that carries the table (or the journal). */
+typedef struct Publication {
+    const char *name;
+    bool all_tables;  /* FOR ALL TABLES, or TABLES IN SCHEMA: new tables join by themselves */
+    bool column_list; /* it names columns: a new column is not carried */
+    bool row_filter;
+    bool journal_too; /* it would carry schema stoa as well */
+} Publication;
+
+/* A logical slot that is there while the change runs. */
+typedef struct Slot {
+    const char *name, *plugin;
+    bool active;
+    int64_t retained_bytes;
+} Slot;
+
+/* A statement seen in the server's statistics that a new column can break. */
+typedef struct StarStatement {
+    const char *statement; /* cut to 200 bytes */
+    const char *why; /* "prepared SELECT *", "INSERT without a column list", "COPY without a column list" … */
+    int64_t calls;
+} StarStatement;
+
+/* A column kept in step by our trigger, of this or another change (stoa.sync_columns). */
+typedef struct SyncColumn {
+    int64_t change_id;
+    const char *column;
+    const char *expr;           /* as it stands in the trigger function: over NEW */
+    const char *const *sources; /* columns whose change recomputes it */
+    size_t source_count;
+    const char *counter; /* qualified name of the sequence that counts fills */
+} SyncColumn;
+
+typedef struct Table {
+    const char *schema, *name;
+    int64_t id; /* the server's own number of it; 0 if missing */
+    RelationKind kind;
+    const char *owner;
+    bool may_own; /* we are the owner, a member of it, or superuser */
+    bool temporary, unlogged;
+    bool rls, rls_forced;
+    bool has_children;    /* inheritance children */
+    const char *parent;   /* of a partition or inheritance child */
+    int64_t row_estimate; /* reltuples, or from the size where never analysed; 0 when it has no blocks */
+    bool empty;           /* looked: not one row is there */
+    int64_t block_count, heap_bytes, index_bytes, total_bytes;
+    int rows_per_block;
+    int fillfactor;
+    Column *columns;
+    size_t column_count;
+    Index *indexes;
+    size_t index_count;
+    TableConstraint *constraints;
+    size_t constraint_count;
+    Trigger *triggers;
+    size_t trigger_count;
+    Publication *publications;
+    size_t publication_count;
+    StarStatement *stars;
+    size_t star_count;
+    bool stars_known; /* statement statistics could be read */
+    SyncColumn *sync;
+    size_t sync_count;
+    const char *const *views; /* views that read the table ("schema.name") */
+    size_t view_count;
+    int64_t oldest_writer_ms;     /* age of the longest transaction that holds a lock on it now; 0 none */
+    bool repeatable_read_default; /* the database or a role defaults to REPEATABLE READ or higher */
+} Table;
+
+const Column *table_column(const Table *table, const char *name);              /* NULL if none */
+const Index *table_index(const Table *table, const char *name);                /* NULL if none */
+const TableConstraint *table_constraint(const Table *table, const char *name); /* NULL if none */
+/* The best key to walk and name rows by: the primary key, else a unique index over not-null columns; NULL. */
+const Index *table_key(const Table *table);
+
+typedef struct Standby {
+    const char *name; /* application name, or address */
+    bool visible;     /* its columns could be read */
+    bool synchronous;
+} Standby;
+
+typedef struct Server {
+    const char *engine;  /* "postgres" */
+    int version_num;     /* 150020 */
+    const char *version; /* "15.20" */
+    const char *database, *role;
+    const char *system_id; /* system identifier, "" where hidden */
+    int64_t timeline;
+    bool superuser;
+    bool in_recovery;          /* a standby */
+    bool read_only;            /* default_transaction_read_only */
+    bool pooled;               /* the session goes through a transaction pooler */
+    bool may_quiet_triggers;   /* may set session_replication_role */
+    bool may_yield_autovacuum; /* may set deadlock_timeout */
+    bool may_create_schema;    /* CREATE on the database */
+    bool may_read_stats;  /* pg_read_all_stats or superuser: other sessions' statements and standby columns */
+    bool may_temp;        /* TEMP on the database */
+    int journal_version;  /* 0: there is none */
+    bool may_use_journal; /* owns it or has the grants */
+    int block_size;
+    const char *const *search_path; /* schemas that exist, in order, without pg_catalog and temporary ones */
+    size_t search_path_count;
+    const char *wal_level;
+    int64_t deadlock_timeout_ms;
+    Standby *standbys;
+    size_t standby_count;
+    Slot *slots; /* logical ones of this database */
+    size_t slot_count;
+    Publication *publications; /* that would carry a new table: FOR ALL TABLES, or the schema stoa */
+    size_t publication_count;
+} Server;
+
+/* What the server says of an expression over the row. */
+typedef struct ExprInfo {
+    const char *error; /* the server's words where it is wrong; NULL if it is right */
+    const char *error_state;
+    bool immutable; /* the same row gives the same value: can be verified by equality */
+} ExprInfo;

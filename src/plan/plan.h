@@ -1,0 +1,184 @@
+/* plan.h — the ordered work. Pure: the same request, schema, server facts and options give the same plan and
+ * digests. */
+#pragma once
+#include "change/change.h"
+#include "engine/schema.h"
+
+#include <jansson.h>
+
+typedef enum Phase {
+    PHASE_PREPARE,  /* looks only: rows that could not be computed, duplicates, orphans */
+    PHASE_EXPAND,   /* nullable column, sync trigger, defaults: short locks */
+    PHASE_BACKFILL, /* existing rows, then VACUUM ANALYZE */
+    PHASE_VERIFY,
+    PHASE_CONSTRAIN, /* indexes, constraints NOT VALID, VALIDATE, NOT NULL */
+    PHASE_READY,
+    PHASE_CUTOVER,  /* shadow tables only */
+    PHASE_CONTRACT, /* what only `complete` does */
+    PHASE_COUNT
+} Phase;
+const char *phase_name(Phase phase);
+/* -1 if unknown. */
+int phase_from_name(const char *name);
+
+typedef enum StepKind {
+    STEP_DDL,          /* statements in one short transaction with its journal row */
+    STEP_BACKFILL,     /* ranges and waves */
+    STEP_VACUUM,       /* VACUUM (ANALYZE), outside a transaction */
+    STEP_VERIFY,       /* counts rows that must not exist */
+    STEP_CREATE_INDEX, /* CONCURRENTLY: outside a transaction, probed, an INVALID leftover is dropped and
+                          rebuilt */
+    STEP_DROP_INDEX,   /* CONCURRENTLY */
+    STEP_VALIDATE,     /* a scan under a weak lock, in a transaction with its journal row */
+    STEP_READY,        /* the position from which the application may rely on the change */
+    STEP_QUIET,        /* complete: no old writer for long enough */
+    STEP_KIND_COUNT
+} StepKind;
+
+/* What is true of a kind of step, read by the executor, the documentation and the tests. */
+typedef struct StepKindInfo {
+    const char *name;    /* "ddl", "backfill" … */
+    bool transactional;  /* commits together with its journal row; else it has a probe */
+    bool strong_lock;    /* bounded by --max-stall, with lock attempts within --lock-wait */
+    const char *summary; /* one line for the documentation */
+} StepKindInfo;
+extern const StepKindInfo step_kinds[STEP_KIND_COUNT];
+
+typedef enum Evidence { EVIDENCE_MEASURED, EVIDENCE_CATALOG, EVIDENCE_RULE, EVIDENCE_UNKNOWN } Evidence;
+typedef enum Timeout { TIMEOUT_NONE, TIMEOUT_LOCK, TIMEOUT_CHUNK, TIMEOUT_WATCHDOG } Timeout;
+const char *evidence_name(Evidence evidence);
+const char *timeout_name(Timeout timeout);
+
+/* A column that a backfill step fills. */
+typedef struct FillColumn {
+    const char *column;
+    const char *type;
+    const char *expr;    /* ExprForms.plain */
+    bool immutable;      /* verified by equality */
+    bool null_legal;     /* NULL is a legal result */
+    bool exact_equality; /* of the column's type: "IS DISTINCT FROM" sees every difference */
+    SyncColumn sync; /* its part of the sync trigger (change_id 0: filled in when the change is journalled) */
+} FillColumn;
+
+/* A count of rows that must be 0. */
+typedef struct Check {
+    const char *label;     /* "amount_cents differs from (amount * 100)::bigint" */
+    const char *predicate; /* rows in a chunk for which it is true are wrong */
+    const char *query;     /* instead of predicate: a whole statement that returns offending keys (duplicates,
+                              orphans); NULL */
+    bool evaluate_only;    /* prepare: the expression is evaluated for its errors and NULLs */
+    bool count_only;       /* reported apart, never fails: "written by the application itself" */
+    const char *hint;      /* what to do about such rows */
+} Check;
+
+typedef struct Step {
+    int ordinal; /* from 1 */
+    Phase phase;
+    StepKind kind;
+    const char *title; /* "add column amount_cents, nullable, with the sync trigger" */
+    const char *const
+        *sql; /* in order, without final semicolons; a backfill and a verify show one typical statement */
+    size_t sql_count;
+    const char *const *undo; /* in order; none: nothing to undo */
+    size_t undo_count;
+    const char *lock; /* strongest lock: "ACCESS EXCLUSIVE" …; "" where none is held on a user's table */
+    const char *const *lock_on; /* "public.orders", strongest first */
+    size_t lock_count;
+    bool rewrites, scans;
+    Evidence evidence;
+    Timeout timeout;
+    int64_t estimate_low_ms, estimate_high_ms;
+    Name table; /* what it works on, always with schema; name NULL: none */
+    bool sync;  /* DDL: regenerates the table's sync trigger after `sql`; undo likewise takes its part out */
+    const FillColumn *fills; /* sync, backfill */
+    size_t fill_count;
+    bool quiet_triggers; /* backfill: run with the user's triggers quiet */
+    const Check *checks; /* verify */
+    size_t check_count;
+    const char *index; /* create/drop index: its name, in the table's schema */
+    bool index_unique;
+    const char *role; /* act as (the table's owner); NULL: as ourselves */
+} Step;
+
+/* Something a person should know before saying yes. `accept` names the option that must be given, NULL for a
+ * note. */
+typedef struct Risk {
+    const char *id;     /* "star", "triggers", "scan", "subscribers", "standby-stall" … */
+    const char *accept; /* "--accept-star"; NULL: a note, nothing to accept */
+    bool accepted;
+    const char *message;
+    const char *sql; /* what to run first, where that is the way out; NULL */
+} Risk;
+
+typedef enum VerifyMethod { VERIFY_AUTO, VERIFY_EXPRESSION, VERIFY_FILLED } VerifyMethod;
+
+typedef struct Plan {
+    const char *change, *owner, *sql;
+    const char *change_digest, *plan_digest;
+    const char *engine, *server, *strategy; /* "instant" or "in-place" */
+    const char *const *search_path;         /* under which names in the SQL were resolved */
+    size_t search_path_count;
+    const char *const *tables; /* that are locked by the lease: "public.orders", sorted */
+    size_t table_count;
+    const Step *steps;
+    size_t step_count;
+    const Risk *risks;
+    size_t risk_count;
+    bool nothing_to_do; /* everything asked for is there already */
+} Plan;
+
+/* What the command line decides about the plan. */
+typedef struct PlanOptions {
+    int64_t max_stall_ms;
+    VerifyMethod verify;
+    const char *const
+        *accepted; /* ids: "star", "triggers", "scan", "subscribers" (from --subscribers-ready) … */
+    size_t accepted_count;
+    const char *const *replicas; /* --replicas: URLs; NULL and replicas_given with none: "0" */
+    size_t replica_count;
+    bool replicas_given;
+    bool max_lag_given;
+} PlanOptions;
+
+/* One expression looked at by the server, found by table and column. */
+typedef struct PlanExpr {
+    Name table;
+    const char *column;
+    ExprForms forms;
+    ExprInfo info;
+} PlanExpr;
+
+typedef struct PlanInput {
+    const Change *change;
+    const Server *server;
+    const Table *tables; /* every table the operations name, referenced tables included, resolved */
+    size_t table_count;
+    const PlanExpr *exprs; /* one per backfill and per non-constant default */
+    size_t expr_count;
+    PlanOptions options;
+} PlanInput;
+
+/* Makes the plan. Errors: ERR_UNSAFE with reason and hint for what cannot be done safely, ERR_USAGE for what
+ * cannot be meant (missing table or column, backfill of a column nobody adds), ERR_PRIVILEGE naming the
+ * grant. A risk that was not accepted is no error here: the plan is shown, apply refuses it (plan_refusal).
+ * Everything lives in `arena`. */
+Err *plan_make_pg(Arena *arena, const PlanInput *input, Plan *ret_plan) MUST_USE;
+
+/* NULL, or ERR_UNSAFE naming every risk that was not accepted, with the options in the hint. */
+Err *plan_refusal(const Plan *plan) MUST_USE;
+
+/* The tables an engine must load before plan_make: each name once. */
+void plan_wanted_tables(Arena *arena, const Change *change, Name **ret_names, size_t *ret_count);
+
+/* Lossless: the journal keeps plans in this form; plan --json prints it. Keys as in the command line's
+ * contract. */
+json_t *plan_to_json(const Plan *plan);
+Err *plan_from_json(Arena *arena, const json_t *json, Plan *ret_plan) MUST_USE;
+
+/* The sync trigger of a table for the given columns (of one or more changes): statements, in order, that
+ * create or replace function, counters and triggers, or, with no columns, that drop all of it. Triggers are
+ * named so that they sort after every other row trigger of the table. Source of the semantics:
+ * ARCHITECTURE.md "The fill invariant". */
+void sync_sql_pg(Arena *arena, const Server *server, const Table *table, const SyncColumn *columns,
+                 size_t count, const char *const *search_path, size_t search_path_count,
+                 const char *const **ret_sql, size_t *ret_count);

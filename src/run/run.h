@@ -1,0 +1,127 @@
+/* run.h — carries a plan out: one executor for every engine. The journal is the truth, resume is the same
+ * loop again. */
+#pragma once
+#include "engine/engine.h"
+#include "plan/plan.h"
+
+/* Everything that may be changed while a change runs; kept in the journal (stoa.controls) and read again
+ * every quarter of a second. */
+typedef struct Controls {
+    bool paused;
+    int64_t max_stall_ms;  /* 200 */
+    int64_t lock_wait_ms;  /* 600000 */
+    int64_t max_lag_ms;    /* 5000 */
+    int64_t chunk_time_ms; /* 100 */
+    int64_t quiet_ms;      /* 86400000 */
+    const char *window;    /* "22:00-06:00 Europe/Berlin"; NULL: any time */
+} Controls;
+void controls_default(Controls *ret_controls);
+
+/* One thing that happened: goes to the journal's event log and to the observer. */
+typedef struct Event {
+    const char *kind; /* "step_started", "step_done", "lock_blocked", "throttled", "retry", "ready" … */
+    int step;         /* 0: the change as a whole */
+    json_t *detail;   /* borrowed object, may be NULL */
+    const char *text; /* for people */
+} Event;
+
+typedef struct Progress {
+    const char *change, *phase;
+    int step, step_count;
+    const char *title;
+    int64_t rows_done, rows_total; /* 0 where rows have no meaning */
+    double rows_per_s;
+    int64_t eta_low_s, eta_high_s; /* -1 unknown */
+    double hot_ratio;              /* -1 unknown */
+    const char *throttled_by;      /* NULL: running */
+} Progress;
+
+/* Called from the working thread (events) and from the control thread (progress, about four times a second).
+ */
+typedef struct Observer {
+    void (*event)(void *context, const Event *event);
+    void (*progress)(void *context, const Progress *progress);
+    void *context;
+} Observer;
+
+typedef struct RunOptions {
+    const EngineOps *ops;
+    Target target;
+    Stop *stop;
+    Observer observer;
+    Controls controls;
+    unsigned controls_given; /* which of controls were given by the user: CONTROL_… bits; others keep the
+                                journal's */
+    int until;               /* Phase to stop after, or -1 */
+    const char *expect;      /* plan_digest that must match; NULL */
+    bool force;              /* complete: also with old writers seen */
+    PlanOptions plan;
+    const char *database_label; /* redacted, for messages */
+} RunOptions;
+enum {
+    CONTROL_MAX_STALL = 1 << 0,
+    CONTROL_LOCK_WAIT = 1 << 1,
+    CONTROL_MAX_LAG = 1 << 2,
+    CONTROL_CHUNK_TIME = 1 << 3,
+    CONTROL_QUIET = 1 << 4,
+    CONTROL_WINDOW = 1 << 5,
+};
+
+typedef enum ChangeState {
+    STATE_PLANNED,
+    STATE_RUNNING,
+    STATE_PAUSED,
+    STATE_WAITING,
+    STATE_READY,
+    STATE_COMPLETED,
+    STATE_ABORTED,
+    STATE_REVERTED,
+    STATE_FAILED,
+    STATE_AMBIGUOUS,
+} ChangeState;
+const char *change_state_name(ChangeState state);
+
+/* What was measured while a change was carried out, summed over its steps and resumes. */
+typedef struct RunSummary {
+    ChangeState state;
+    const char *plan_digest;
+    int64_t rows_filled, rows_checked,
+        rows_apart; /* apart: written by the application itself (verify filled) */
+    int64_t hot_rows;
+    int64_t backfill_ms, total_ms;
+    int64_t wal_bytes;
+    bool already_done; /* nothing was left to do */
+} RunSummary;
+
+/* Loads what the plan needs from the server and makes it. Nothing is changed. For a change that is in the
+ * journal under way, the journalled plan is returned and *ret_journalled is true. Errors as plan_make_pg,
+ * plus connection. */
+Err *run_plan(const RunOptions *options, Arena *arena, const Change *change, Plan *ret_plan,
+              bool *ret_journalled) MUST_USE;
+
+/* Carries the change out up to ready (or options->until), or continues it. `confirm` is asked once, before
+ * anything is changed, with the plan: false ends with ERR_STOPPED. May be NULL. Errors: ERR_HELD somebody
+ * else runs it (host, pid, since in the message), ERR_LOCK_BUDGET, ERR_VERIFY, ERR_UNSAFE, ERR_STOPPED after
+ * a signal with the work checkpointed, and whatever the server refused. */
+Err *run_apply(const RunOptions *options, Arena *arena, const Change *change,
+               bool (*confirm)(void *context, const Plan *plan), void *confirm_context,
+               RunSummary *ret_summary) MUST_USE;
+
+/* The same for a change by name that is in the journal: goes on up to ready. Clears `paused` and stores given
+ * controls; when a live runner has it, only that (ret_summary->state says running). */
+Err *run_resume(const RunOptions *options, Arena *arena, const char *change,
+                RunSummary *ret_summary) MUST_USE;
+Err *run_pause(const RunOptions *options, Arena *arena, const char *change) MUST_USE;
+Err *run_abort(const RunOptions *options, Arena *arena, const char *change) MUST_USE;
+Err *run_complete(const RunOptions *options, Arena *arena, const char *change,
+                  RunSummary *ret_summary) MUST_USE;
+/* Removes schema, functions and triggers. ERR_UNSAFE while a change is under way unless force. */
+Err *run_uninstall(const RunOptions *options, Arena *arena) MUST_USE;
+
+/* The object of `stoa status --json`; `change` NULL: all that are not over, or with `all` every one. */
+Err *run_status(const RunOptions *options, Arena *arena, const char *change, bool all,
+                json_t **ret_json) MUST_USE;
+/* {"v":1,"events":[…]} of one change or of all, oldest first. */
+Err *run_history(const RunOptions *options, Arena *arena, const char *change, json_t **ret_json) MUST_USE;
+/* {"v":1,"server":…,"checks":[{"name","ok","severity":"block|warn|note","message","fix"}]} */
+Err *run_doctor(const RunOptions *options, Arena *arena, json_t **ret_json) MUST_USE;
