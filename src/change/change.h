@@ -74,13 +74,14 @@ typedef struct IndexSpec {
 
 typedef struct Operation {
     OperationKind kind;
-    Name table;                  /* the table; for DROP INDEX the index (table unknown) */
-    bool if_exists;              /* ALTER TABLE IF EXISTS, DROP INDEX IF EXISTS */
-    bool if_not_exists;          /* ADD COLUMN IF NOT EXISTS */
-    bool only;                   /* ALTER TABLE ONLY */
-    bool cascade;                /* DROP INDEX … CASCADE */
-    bool concurrently;           /* DROP INDEX CONCURRENTLY as written */
-    const char *column;          /* SET/DROP NOT NULL, DEFAULT; COMMENT ON COLUMN */
+    Name table;         /* the table; for DROP INDEX the index (table unknown) */
+    bool on_index;      /* COMMENT ON INDEX: `table` is the index's name; always true of DROP INDEX */
+    bool if_exists;     /* ALTER TABLE IF EXISTS, DROP INDEX IF EXISTS */
+    bool if_not_exists; /* ADD COLUMN IF NOT EXISTS */
+    bool only;          /* ALTER TABLE ONLY */
+    bool cascade;       /* DROP INDEX … CASCADE */
+    bool concurrently;  /* DROP INDEX CONCURRENTLY as written */
+    const char *column; /* SET/DROP NOT NULL, DEFAULT; COMMENT ON COLUMN */
     const char *constraint_name; /* VALIDATE, COMMENT ON CONSTRAINT */
     const char *default_sql;     /* SET DEFAULT */
     const ColumnSpec *add;       /* ADD COLUMN */

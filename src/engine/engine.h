@@ -157,6 +157,10 @@ struct EngineOps {
     Err *(*load_server)(Conn *conn, const Wait *wait, Arena *arena, Server *ret_server);
     Err *(*load_table)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
                        const char *name, Table *ret_table);
+    /* The table an index stands on. `schema` NULL: by search path. Both results are NULL when there is no
+     * such index. */
+    Err *(*index_table)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
+                        const char **ret_schema, const char **ret_table);
     /* Asks the server, in a transaction that is rolled back, what it thinks of a backfill expression: does it
      * parse, does it fit the column's type, is it immutable over the row. Wrong expressions give
      * ret_info->error, not Err. */

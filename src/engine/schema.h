@@ -177,4 +177,5 @@ typedef struct ExprInfo {
     const char *error; /* the server's words where it is wrong; NULL if it is right */
     const char *error_state;
     bool immutable; /* the same row gives the same value: can be verified by equality */
+    bool stable;    /* no volatile function in it (true as well where immutable): one value a statement */
 } ExprInfo;

@@ -89,7 +89,13 @@ typedef struct Step {
     Timeout timeout;
     int64_t estimate_low_ms, estimate_high_ms;
     Name table; /* what it works on, always with schema; name NULL: none */
-    bool sync;  /* DDL: regenerates the table's sync trigger after `sql`; undo likewise takes its part out */
+    bool sync;  /* DDL: regenerates the table's sync trigger after `sql`; undo likewise takes its part out;
+                   without fills it takes this change's part out */
+    const char *const *sync_sql; /* the generated statements as they would be now, for display: made anew when
+                                    the step runs */
+    size_t sync_sql_count;
+    const char *const *sync_undo; /* likewise for undo */
+    size_t sync_undo_count;
     const FillColumn *fills; /* sync, backfill */
     size_t fill_count;
     bool quiet_triggers; /* backfill: run with the user's triggers quiet */
@@ -140,10 +146,11 @@ typedef struct PlanOptions {
     bool max_lag_given;
 } PlanOptions;
 
-/* One expression looked at by the server, found by table and column. */
+/* One expression looked at by the server, found by table, column and use. */
 typedef struct PlanExpr {
-    Name table;
+    Name table; /* as written in the operation or backfill */
     const char *column;
+    bool of_default; /* the DEFAULT of an ADD COLUMN; else its backfill */
     ExprForms forms;
     ExprInfo info;
 } PlanExpr;
@@ -151,10 +158,12 @@ typedef struct PlanExpr {
 typedef struct PlanInput {
     const Change *change;
     const Server *server;
-    const Table *tables; /* every table the operations name, referenced tables included, resolved */
+    const Table *tables; /* as plan_wanted_tables names them, in its order: kind RELATION_MISSING where there
+                            is none (for an index: where there is no such index) */
     size_t table_count;
     const PlanExpr *exprs; /* one per backfill and per non-constant default */
     size_t expr_count;
+    const char *journal_sql; /* what creates the journal: shown to subscribers that would get it; NULL */
     PlanOptions options;
 } PlanInput;
 
@@ -167,8 +176,26 @@ Err *plan_make_pg(Arena *arena, const PlanInput *input, Plan *ret_plan) MUST_USE
 /* NULL, or ERR_UNSAFE naming every risk that was not accepted, with the options in the hint. */
 Err *plan_refusal(const Plan *plan) MUST_USE;
 
+/* A table that plan_make needs. */
+typedef struct WantedName {
+    Name name;
+    bool index; /* the name is an index's (DROP INDEX, COMMENT ON INDEX): load the table that it stands on,
+                   asked by EngineOps.index_table; the entry keeps its place even when that table is loaded
+                   twice */
+} WantedName;
 /* The tables an engine must load before plan_make: each name once. */
-void plan_wanted_tables(Arena *arena, const Change *change, Name **ret_names, size_t *ret_count);
+void plan_wanted_tables(Arena *arena, const Change *change, WantedName **ret_names, size_t *ret_count);
+
+/* An expression that the server must look at before plan_make (PlanExpr is its answer). */
+typedef struct WantedExpr {
+    Name table;
+    const char *column;
+    const char *type_sql; /* of the column that is added; NULL: the table has the column, take its type */
+    const char *expr_sql;
+    bool of_default;
+} WantedExpr;
+/* Every backfill, and every default of an added column that is not constant. */
+void plan_wanted_exprs(Arena *arena, const Change *change, WantedExpr **ret_exprs, size_t *ret_count);
 
 /* Lossless: the journal keeps plans in this form; plan --json prints it. Keys as in the command line's
  * contract. */
