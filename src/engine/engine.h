@@ -147,7 +147,8 @@ struct EngineOps {
     void (*cancel)(Conn *conn);
 
     Err *(*begin)(Conn *conn, const Wait *wait, const TxSettings *settings);
-    /* A connection lost during COMMIT gives ERR_AMBIGUOUS: the journal row tells whether it happened. */
+    /* A connection lost during COMMIT gives ERR_CONN_LOST: the journal row of the transaction tells whether
+     * it happened. */
     Err *(*commit)(Conn *conn, const Wait *wait);
     /* Never fails visibly: a lost connection rolls back by itself. */
     void (*rollback)(Conn *conn);

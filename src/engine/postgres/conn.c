@@ -1,0 +1,445 @@
+/* A PostgreSQL session: every call waits in poll() over the socket and the stop token, and cancels when it
+ * must. */
+#include "engine/postgres/pg.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "engine/postgres/postgres.h"
+#include "engine/sql.h"
+
+#include <errno.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CONNECT_TIMEOUT_MS = 10000,
+    CANCEL_GRACE_MS =
+        15000, /* after a cancel the server must answer within this, else the session is given up */
+    STATEMENT_SHOWN = 120,
+};
+
+struct PgConn {
+    Conn base;
+    PGconn *pg;
+    PGcancel *cancel;
+};
+
+static inline void pq_clearp(PGresult **res) { PQclear(*res); }
+static PgConn *pg_of(Conn *conn) { return (PgConn *)conn; }
+
+int pg_conn_backend_pid(const Conn *conn) { return PQbackendPID(((const PgConn *)conn)->pg); }
+int pg_conn_version(const Conn *conn) { return PQserverVersion(((const PgConn *)conn)->pg); }
+
+/* ---- errors ------------------------------------------------------------------------------------- */
+
+typedef struct StateKind {
+    const char *prefix;
+    ErrKind kind;
+} StateKind;
+
+/* By the longest prefix of SQLSTATE (PostgreSQL documentation, appendix A). */
+static const StateKind state_kinds[] = {
+    {"55P03", ERR_LOCK_TIMEOUT}, {"40P01", ERR_DEADLOCK},  {"40001", ERR_SERIALIZE}, {"57014", ERR_CANCELLED},
+    {"42501", ERR_PRIVILEGE},    {"53100", ERR_DISK_FULL}, {"57P01", ERR_CONN_LOST}, {"57P02", ERR_CONN_LOST},
+    {"57P03", ERR_CONN_LOST},    {"57P05", ERR_CONN_LOST}, {"25P03", ERR_CONN_LOST}, {"08", ERR_CONN_LOST},
+    {"28", ERR_CONNECT},         {"3D000", ERR_CONNECT},   {"53300", ERR_CONNECT},
+};
+
+static ErrKind kind_of_state(const char *state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(state_kinds); i++)
+        if (str_starts(state, state_kinds[i].prefix))
+            return state_kinds[i].kind;
+    return ERR_SQL;
+}
+
+/* libpq's message without its final line break and prefix. */
+static char *message_of(const char *text)
+{
+    while (str_starts(text, "ERROR:  ") || str_starts(text, "FATAL:  "))
+        text += 8;
+    char *message = mem_dup(text);
+    size_t len = strlen(message);
+    while (len > 0 && (message[len - 1] == '\n' || message[len - 1] == ' '))
+        message[--len] = '\0';
+    for (char *at = message; *at != '\0'; at++)
+        if (*at == '\n')
+            *at = ' ';
+    return message;
+}
+
+static Err *result_error(const PgConn *conn, const PGresult *res)
+{
+    const char *state = res == NULL ? NULL : PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    if (state == NULL || PQstatus(conn->pg) == CONNECTION_BAD) {
+        CLEANUP(mem_freep) char *message = message_of(PQerrorMessage(conn->pg));
+        Err *err = err_new(ERR_CONN_LOST, "connection lost: %s",
+                           message[0] != '\0' ? message : "the server closed it");
+        if (state != NULL)
+            (void)snprintf(err->sqlstate, sizeof err->sqlstate, "%s", state);
+        return err;
+    }
+    const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
+    const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
+    Err *err = err_new(kind_of_state(state), "%s%s%s%s", primary != NULL ? primary : "unknown error",
+                       detail != NULL ? " (" : "", detail != NULL ? detail : "", detail != NULL ? ")" : "");
+    (void)snprintf(err->sqlstate, sizeof err->sqlstate, "%s", state);
+    return hint == NULL ? err : err_hint(err, "%s", hint);
+}
+
+/* ---- waiting --------------------------------------------------------------------------------------- */
+
+static void conn_cancel(Conn *base)
+{
+    char why[256];
+    PgConn *conn = pg_of(base);
+    if (conn->cancel != NULL)
+        (void)PQcancel(conn->cancel, why, sizeof why);
+}
+
+typedef struct Patience {
+    const Wait *wait;
+    int64_t deadline_ms; /* monotonic; INT64_MAX none */
+    Err *cancelled;      /* why we cancelled; NULL if we did not */
+} Patience;
+
+static Patience patience_of(const Wait *wait)
+{
+    bool limited = wait != NULL && wait->timeout_ms > 0;
+    return (Patience){.wait = wait, .deadline_ms = limited ? clock_ms() + wait->timeout_ms : INT64_MAX};
+}
+
+static int poll_budget(const Patience *patience)
+{
+    if (patience->deadline_ms == INT64_MAX)
+        return -1;
+    int64_t left = patience->deadline_ms - clock_ms();
+    return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
+}
+
+/* Waits until the socket is ready for `events`; past the deadline or at STOP_NOW cancels the statement once,
+ * and then waits for the server's answer to that. */
+static Err *wait_socket(PgConn *conn, Patience *patience, short events)
+{
+    const Stop *stop = patience->wait == NULL ? NULL : patience->wait->stop;
+    bool watch_stop = stop != NULL && patience->cancelled == NULL;
+    struct pollfd fds[2] = {{.fd = PQsocket(conn->pg), .events = events},
+                            {.fd = watch_stop ? stop->fd : -1, .events = POLLIN}};
+    int ready = poll(fds, 2, poll_budget(patience));
+    if (ready < 0 && errno != EINTR)
+        return err_new(ERR_IO, "cannot poll: %s", strerror(errno));
+    if (fds[0].revents != 0 || ready < 0)
+        return NULL;
+    if (clock_ms() < patience->deadline_ms && (fds[1].revents & POLLIN) == 0)
+        return NULL;
+    if (patience->cancelled != NULL)
+        return err_new(ERR_CONN_LOST, "connection lost: the server did not answer a cancel within %d ms",
+                       CANCEL_GRACE_MS);
+    patience->cancelled = (fds[1].revents & POLLIN) != 0 ? err_new(ERR_STOPPED, "stopped by request")
+                                                         : err_new(ERR_CANCELLED, "cancelled after %lld ms",
+                                                                   (long long)patience->wait->timeout_ms);
+    patience->deadline_ms = clock_ms() + CANCEL_GRACE_MS;
+    conn_cancel(&conn->base);
+    return NULL;
+}
+
+static Err *wait_result(PgConn *conn, Patience *patience)
+{
+    while (PQisBusy(conn->pg) != 0) {
+        short events = PQflush(conn->pg) == 1 ? POLLIN | POLLOUT : POLLIN;
+        TRY(wait_socket(conn, patience, events));
+        if (PQconsumeInput(conn->pg) == 0)
+            return result_error(conn, NULL);
+    }
+    return NULL;
+}
+
+/* Reads results up to the end of the statement; the last one is handed out, the first error wins. */
+static Err *read_results(PgConn *conn, Patience *patience, PGresult **ret_last)
+{
+    Err *err = NULL;
+    PGresult *last = NULL;
+    for (;;) {
+        Err *lost = wait_result(conn, patience);
+        if (lost != NULL) {
+            err_free(err);
+            PQclear(last);
+            return lost;
+        }
+        PGresult *res = PQgetResult(conn->pg);
+        if (res == NULL)
+            break;
+        ExecStatusType status = PQresultStatus(res);
+        bool fine = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+            PQclear(last);
+            *ret_last = res;
+            return err;
+        }
+        if (!fine && err == NULL)
+            err = result_error(conn, res);
+        PQclear(last);
+        last = res;
+    }
+    if (err != NULL) {
+        PQclear(last);
+        return err;
+    }
+    *ret_last = last;
+    return NULL;
+}
+
+static void copy_rows(Arena *arena, const PGresult *res, Rows *ret_rows)
+{
+    size_t rows = (size_t)PQntuples(res), cols = (size_t)PQnfields(res);
+    const char **cells = arena_alloc(arena, (rows * cols + 1) * sizeof *cells);
+    for (size_t row = 0; row < rows; row++)
+        for (size_t col = 0; col < cols; col++)
+            if (PQgetisnull(res, (int)row, (int)col) == 0)
+                cells[row * cols + col] = arena_dup(arena, PQgetvalue(res, (int)row, (int)col));
+    *ret_rows = (Rows){.row_count = rows, .col_count = cols, .cells = cells};
+}
+
+/* What was cancelled by us is told as such, with our reason rather than the server's words. */
+static Err *settle(Patience *patience, Err *err)
+{
+    if (patience->cancelled == NULL)
+        return err;
+    if (err_is(err, ERR_CANCELLED)) {
+        err_free(err);
+        return patience->cancelled;
+    }
+    err_free(patience->cancelled);
+    return err;
+}
+
+static Err *statement_error(Err *err, const char *sql)
+{
+    if (err == NULL || err->kind == ERR_STOPPED || err->kind == ERR_CONN_LOST)
+        return err;
+    int shown = (int)strcspn(sql, "\n");
+    return err_wrap(err, "cannot run \"%.*s%s\"", shown > STATEMENT_SHOWN ? STATEMENT_SHOWN : shown, sql,
+                    shown > STATEMENT_SHOWN || sql[shown] != '\0' ? "…" : "");
+}
+
+static Err *conn_run(Conn *base, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
+                     const char *const *params, Rows *ret_rows)
+{
+    PgConn *conn = pg_of(base);
+    if (wait != NULL && stop_level(wait->stop) == STOP_NOW)
+        return err_new(ERR_STOPPED, "stopped by request");
+    int sent = param_count == 0
+                   ? PQsendQuery(conn->pg, sql)
+                   : PQsendQueryParams(conn->pg, sql, (int)param_count, NULL, params, NULL, NULL, 0);
+    if (sent == 0)
+        return result_error(conn, NULL);
+    Patience patience = patience_of(wait);
+    CLEANUP(pq_clearp) PGresult *res = NULL;
+    Err *err = settle(&patience, read_results(conn, &patience, &res));
+    if (err != NULL)
+        return statement_error(err, sql);
+    if (ret_rows != NULL && res != NULL) {
+        copy_rows(arena, res, ret_rows);
+        ret_rows->affected = strtoll(PQcmdTuples(res), NULL, 10);
+    }
+    return NULL;
+}
+
+Err *pg_query(Conn *conn, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
+              const char *const *params, Rows *ret_rows)
+{
+    return conn_run(conn, wait, arena, sql, param_count, params, ret_rows);
+}
+
+static Err *conn_copy_in(Conn *base, const Wait *wait, const char *sql, const char *data, size_t len)
+{
+    PgConn *conn = pg_of(base);
+    if (PQsendQuery(conn->pg, sql) == 0)
+        return result_error(conn, NULL);
+    Patience patience = patience_of(wait);
+    CLEANUP(pq_clearp) PGresult *res = NULL;
+    Err *err = settle(&patience, read_results(conn, &patience, &res));
+    if (err != NULL)
+        return statement_error(err, sql);
+    if (PQresultStatus(res) != PGRES_COPY_IN)
+        return err_new(ERR_BUG, "not a COPY FROM STDIN: \"%s\"", sql);
+    if (PQputCopyData(conn->pg, data, (int)len) != 1 || PQputCopyEnd(conn->pg, NULL) != 1)
+        return result_error(conn, NULL);
+    CLEANUP(pq_clearp) PGresult *end = NULL;
+    patience = patience_of(wait);
+    return statement_error(settle(&patience, read_results(conn, &patience, &end)), sql);
+}
+
+/* ---- transactions ------------------------------------------------------------------------------------ */
+
+/* Session settings are never touched, so that nothing leaks through a pooler and a lost transaction loses
+ * them too. The role is set last: the right to change the others is ours, not the table owner's. */
+static Err *conn_begin(Conn *base, const Wait *wait, const TxSettings *settings)
+{
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    str_addf(&sql,
+             "BEGIN ISOLATION LEVEL READ COMMITTED %s; SET LOCAL lock_timeout = %lld; SET LOCAL "
+             "statement_timeout = %lld",
+             settings->read_only ? "READ ONLY" : "READ WRITE", (long long)settings->lock_timeout_ms,
+             (long long)settings->statement_timeout_ms);
+    str_add(&sql, "; SET LOCAL stoa.bypass = 'on'; SET LOCAL row_security = off");
+    if (settings->async_commit)
+        str_add(&sql, "; SET LOCAL synchronous_commit = off");
+    if (settings->local_commit)
+        str_add(&sql, "; SET LOCAL synchronous_commit = local");
+    if (settings->durable_commit)
+        str_add(&sql, "; SET LOCAL synchronous_commit = on");
+    if (settings->yield_autovacuum)
+        str_add(&sql, "; SET LOCAL deadlock_timeout = '20ms'");
+    if (settings->quiet_triggers)
+        str_add(&sql, "; SET LOCAL session_replication_role = replica");
+    if (settings->role != NULL) {
+        CLEANUP(arena_freep) Arena *arena = arena_new();
+        str_addf(&sql, "; SET LOCAL ROLE %s", sql_ident(arena, settings->role));
+    }
+    return conn_run(base, wait, NULL, sql.buf, 0, NULL, NULL);
+}
+
+static Err *conn_commit(Conn *base, const Wait *wait)
+{
+    PgConn *conn = pg_of(base);
+    if (PQtransactionStatus(conn->pg) == PQTRANS_INERROR)
+        return err_new(ERR_BUG, "commit of a failed transaction");
+    return conn_run(base, wait, NULL, "COMMIT", 0, NULL, NULL);
+}
+
+static void conn_rollback(Conn *base)
+{
+    PgConn *conn = pg_of(base);
+    if (PQstatus(conn->pg) != CONNECTION_OK || PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
+        return;
+    err_free(conn_run(base, &(Wait){.timeout_ms = CANCEL_GRACE_MS}, NULL, "ROLLBACK", 0, NULL, NULL));
+}
+
+/* ---- connecting -----------------------------------------------------------------------------------------
+ */
+
+/* One statement, so that it costs one round trip; names unknown to an older server are left out by the join.
+ */
+static const char session_sql[] =
+    "SELECT pg_catalog.set_config(s.name, v.value, false) FROM (VALUES ('row_security', 'off'), ('TimeZone', "
+    "'UTC'),"
+    " ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('extra_float_digits', '3'), "
+    "('bytea_output', 'hex'),"
+    " ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'), ('transaction_timeout', "
+    "'0'),"
+    " ('statement_timeout', '0'), ('lock_timeout', '0'), ('client_min_messages', 'warning'),"
+    " ('jit', 'off')) AS v(name, value) JOIN pg_catalog.pg_settings s USING (name)";
+
+static Err *connect_failure(PgConn *conn, const Target *target)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    CLEANUP(mem_freep) char *message = message_of(PQerrorMessage(conn->pg));
+    Err *err = err_new(ERR_CONNECT, "cannot connect to %s: %s", target_redacted(arena, target->url), message);
+    if (strstr(message, "password") != NULL || strstr(message, "authentication") != NULL)
+        return err_hint(err, "check user and password: in --url, STOA_URL, PGPASSWORD or ~/.pgpass");
+    if (strstr(message, "does not exist") != NULL)
+        return err_hint(err, "check database and user in --url, STOA_URL or the PG* environment variables");
+    return err_hint(err,
+                    "check that the server runs, and --url, STOA_URL or PGHOST, PGPORT, PGUSER, PGDATABASE");
+}
+
+static Err *connect_poll(PgConn *conn, Patience *patience, const Target *target)
+{
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    while (state != PGRES_POLLING_OK) {
+        if (state == PGRES_POLLING_FAILED)
+            return connect_failure(conn, target);
+        const Stop *stop = patience->wait == NULL ? NULL : patience->wait->stop;
+        struct pollfd fds[2] = {
+            {.fd = PQsocket(conn->pg), .events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT},
+            {.fd = stop != NULL ? stop->fd : -1, .events = POLLIN}};
+        int ready = poll(fds, 2, poll_budget(patience));
+        if (ready > 0 && fds[1].revents != 0)
+            return err_new(ERR_STOPPED, "stopped by request");
+        if (ready <= 0 && clock_ms() >= patience->deadline_ms) {
+            CLEANUP(arena_freep) Arena *arena = arena_new();
+            return err_hint(
+                err_new(ERR_CONNECT, "cannot connect to %s: no answer", target_redacted(arena, target->url)),
+                "check host and port, and whether a firewall is in between");
+        }
+        state = PQconnectPoll(conn->pg);
+    }
+    return NULL;
+}
+
+static void conn_close(Conn *base)
+{
+    PgConn *conn = pg_of(base);
+    PQfreeCancel(conn->cancel);
+    PQfinish(conn->pg);
+    free(conn);
+}
+
+/* Notices are for logs, not for the terminal of whoever runs a schema change. */
+static void notice_drop(void *context UNUSED, const PGresult *res UNUSED) {}
+
+static Err *session_prepare(Conn *conn)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = {.timeout_ms = CONNECT_TIMEOUT_MS};
+    Rows rows = {0};
+    TRY(conn_run(conn, &wait, arena, "SELECT pg_catalog.pg_backend_pid()", 0, NULL, &rows));
+    if (rows_int(&rows, 0, 0) != pg_conn_backend_pid(conn))
+        return NULL; /* behind a transaction pooler session settings would leak into other people's sessions
+                      */
+    return conn_run(conn, &wait, arena, session_sql, 0, NULL, &rows);
+}
+
+static Err *conn_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *url = target->url != NULL ? target->url : "";
+    const char *keywords[] = {"dbname", "application_name", "client_encoding", "password", NULL};
+    const char *values[] = {url, arena_printf(arena, "stoa: %s", purpose), "UTF8", target->password, NULL};
+    PgConn *conn = mem_zero(sizeof *conn);
+    conn->base.ops = &engine_postgres;
+    /* An empty dbname would hide PGDATABASE. */
+    bool bare = url[0] == '\0';
+    conn->pg = PQconnectStartParams(bare ? keywords + 1 : keywords, bare ? values + 1 : values, 1);
+    Err *err = NULL;
+    Wait limit = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = CONNECT_TIMEOUT_MS};
+    if (wait != NULL && wait->timeout_ms > 0 && wait->timeout_ms < limit.timeout_ms)
+        limit.timeout_ms = wait->timeout_ms;
+    Patience patience = patience_of(&limit);
+    if (conn->pg == NULL || PQstatus(conn->pg) == CONNECTION_BAD)
+        err = connect_failure(conn, target);
+    if (err == NULL)
+        err = connect_poll(conn, &patience, target);
+    if (err == NULL) {
+        (void)PQsetnonblocking(conn->pg, 1);
+        (void)PQsetNoticeReceiver(conn->pg, notice_drop, NULL);
+        conn->cancel = PQgetCancel(conn->pg);
+        err = session_prepare(&conn->base);
+    }
+    if (err != NULL) {
+        conn_close(&conn->base);
+        return err;
+    }
+    *ret_conn = &conn->base;
+    return NULL;
+}
+
+static const char *const schemes[] = {"postgres", "postgresql", NULL};
+
+const EngineOps engine_postgres = {
+    .name = "postgres",
+    .schemes = schemes,
+    .features = ENGINE_TRANSACTIONAL_DDL,
+    .connect = conn_connect,
+    .close = conn_close,
+    .query = conn_run,
+    .copy_in = conn_copy_in,
+    .cancel = conn_cancel,
+    .begin = conn_begin,
+    .commit = conn_commit,
+    .rollback = conn_rollback,
+};
