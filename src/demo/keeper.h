@@ -1,0 +1,36 @@
+/* keeper.h — the process that owns a private PostgreSQL: starts it, ends it, removes its directory. */
+#pragma once
+#include "base/err.h"
+
+#include <sys/types.h>
+
+typedef struct KeeperConfig {
+    const char *dir;    /* exists; everything happens below it: data/, log */
+    const char *initdb; /* paths of the programs */
+    const char *postgres;
+    const char *settings; /* appended to postgresql.conf */
+    uid_t uid;            /* who runs it; only used when we are root */
+    gid_t gid;
+    bool keep; /* the server may outlive the keeper */
+} KeeperConfig;
+
+/* What the keeper says, one byte each, on the status descriptor. */
+typedef enum KeeperStatus {
+    KEEPER_STARTED = 'S', /* the server process runs (it may not answer yet) */
+    KEEPER_FAILED = 'F',  /* initdb failed; the log says why */
+    KEEPER_EXITED = 'X',  /* the server ended by itself */
+} KeeperStatus;
+
+typedef struct Keeper {
+    pid_t pid;
+    int control; /* closing it ends server and directory; so does our death */
+    int status;
+} Keeper;
+
+/* Forks the keeper. It leaves the terminal's process group, so that Ctrl-C reaches the server through us
+ * only. Call it from a thread that lives as long as the server. Errors: ERR_IO. */
+Err *keeper_start(const KeeperConfig *config, Keeper *ret_keeper) MUST_USE;
+/* The next status byte within `timeout_ms`; 0 when there is none yet. A keeper that has died gives 'X'. */
+char keeper_status(const Keeper *keeper, int timeout_ms);
+/* Ends the keeper: with `release` the server stays, else server and directory are gone on return. */
+void keeper_stop(Keeper *keeper, bool release);
