@@ -153,6 +153,21 @@ struct EngineOps {
     /* Never fails visibly: a lost connection rolls back by itself. */
     void (*rollback)(Conn *conn);
 
+    /* From here on the transaction acts as `role`, or as ourselves again where it is NULL. */
+    Err *(*act_as)(Conn *conn, const Wait *wait, const char *role);
+    /* The server's number of the session, for pid columns and messages. */
+    int64_t (*session_id)(const Conn *conn);
+    /* Ends a session of ours that outlived its process, and waits until it is gone (at most
+     * wait->timeout_ms). `started` is what session_started said of it, so that a number used again is not
+     * hit. */
+    Err *(*end_session)(Conn *conn, const Wait *wait, int64_t session_id, const char *started);
+    Err *(*session_started)(Conn *conn, const Wait *wait, Arena *arena, const char **ret_started);
+    /* Takes (without waiting) the session lock that hints at a live runner; ret_taken tells. Never through a
+     * pooler. */
+    Err *(*hint_lock)(Conn *conn, const Wait *wait, const char *key, bool *ret_taken);
+    /* Whom `session_id` waits for right now: "pid 123 (psql, idle in transaction for 12 s)"; NULL: nobody. */
+    Err *(*waits_for)(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id, const char **ret_who);
+
     /* Catalog. `load_table` succeeds with kind RELATION_MISSING when there is none; `schema` NULL: by search
      * path. */
     Err *(*load_server)(Conn *conn, const Wait *wait, Arena *arena, Server *ret_server);
@@ -188,6 +203,16 @@ struct EngineOps {
     char *(*scan_filter)(Arena *arena, const Scan *scan, const Range *range);
     /* A predicate that splits the rows into `count` disjoint parts, of which this is number `wave`. */
     char *(*wave_filter)(Arena *arena, const Scan *scan, int wave, int count);
+    /* The rows of a range by an opaque id, with text that names each to people ("id=17"); at most `most`.
+     * ret_rows has two columns. row_filter gives the predicate for one id. */
+    Err *(*row_list)(Conn *conn, const Wait *wait, Arena *arena, const Scan *scan, const char *predicate,
+                     int64_t most, Rows *ret_rows);
+    char *(*row_filter)(Arena *arena, const char *row_id);
+    /* The UPDATE's rows as `update_sql` would touch them, busy ones left out: SET text and predicate. */
+    char *(*update_free_rows)(Arena *arena, const Table *table, const char *set_sql, const char *predicate);
+    /* A name for the table's storage; it changes when the table is rewritten, and positions lose their
+     * meaning. */
+    Err *(*storage)(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char **ret_storage);
     /* 0 … 1: how far `position` is into the scan. */
     double (*scan_fraction)(const Scan *scan, const char *position);
     /* Rows this transaction has updated in place (HOT) in the table so far. */
@@ -201,6 +226,22 @@ struct EngineOps {
     Err *(*replayed)(Conn *conn, const Wait *wait, Arena *arena, const char *position, bool *ret_all);
 
     const char *(*journal_sql)(JournalSql statement);
+
+    /* Statements that a step's SQL is finished with. */
+    /* A quiet, slowed-down VACUUM with fresh statistics. Outside a transaction. */
+    Err *(*vacuum)(Conn *conn, const Wait *wait, const Server *server, const Table *table, const char *role);
+    /* State of an index by name: exists, and is valid. */
+    Err *(*index_state)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
+                        bool *ret_exists, bool *ret_valid);
+    /* Value of a counter of the sync trigger; -1 when it does not exist. */
+    Err *(*counter_value)(Conn *conn, const Wait *wait, Arena *arena, const char *counter,
+                          int64_t *ret_value);
+    /* Bytes written to the log so far. */
+    Err *(*log_bytes)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes);
+    /* Minutes since local midnight and day of the week (0 Sunday) in a time zone by the server's own
+     * database. */
+    Err *(*local_time)(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, int *ret_minute,
+                       int *ret_weekday);
 };
 
 /* What every engine's connection begins with. */

@@ -1,0 +1,176 @@
+/* runner.h — what the files of run/ share: one change being carried out. Private to run/. */
+#pragma once
+#include "base/str.h"
+#include "engine/sql.h"
+#include "run/run.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    JOURNAL_VERSION = 1,
+    LEASE_TTL_MS = 10000,
+    LEASE_RENEW_MS = 2000,
+    CONTROL_TICK_MS = 200,
+    JOURNAL_TIMEOUT_MS = 15000, /* a journal statement that takes longer is a lost server */
+};
+
+/* ---- the lease
+ * --------------------------------------------------------------------------------------------- */
+
+typedef struct Lease {
+    char holder[64];   /* of this process, unguessable */
+    const char *prove; /* SELECT … FOR KEY SHARE that returns one row per table while the lease is ours */
+    size_t table_count;
+    bool held;
+} Lease;
+
+/* ---- the control thread
+ * --------------------------------------------------------------------------------------- */
+
+/* What the working thread is doing, for the watchdog and the progress line. Guarded by Control.lock. */
+typedef struct Control {
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool quit;
+
+    Controls controls; /* as last read from the journal */
+    bool abort_requested;
+    bool fenced;            /* the lease is no longer ours */
+    char throttled_by[200]; /* "" : go */
+    int64_t sampled_at_ms;  /* last complete round of samples; 0 none */
+    char waiting_for[300];  /* who blocks the statement that runs; "" nobody */
+    int64_t waiting_since_ms;
+
+    Conn *watched;          /* cancel this connection … */
+    int64_t watch_until_ms; /* … at this time; INT64_MAX never */
+    bool watch_fired;
+    bool long_statement; /* look whom it waits for; over lock_wait it is cancelled */
+    bool over_budget;
+    int64_t work_session;
+
+    Progress progress;
+    char title[160];
+    double fraction_at_start; /* progress of the step when this run of it began */
+    int64_t step_started_ms;
+} Control;
+
+typedef struct Runner {
+    const RunOptions *options;
+    const EngineOps *ops;
+    Arena *arena;   /* as long as the run */
+    Arena *scratch; /* cleared between chunks */
+    Conn *conn;
+    Server server;
+    int64_t change_id;
+    const char *name;
+    Plan plan;
+    Lease lease;
+    Control control;
+    RunSummary summary;
+    Replica *standbys; /* the fixed set, by name */
+    size_t standby_count;
+    int64_t progress_marks; /* raised whenever something was committed: retries are counted between marks */
+} Runner;
+
+static inline Wait runner_wait(const Runner *runner) { return (Wait){.stop = runner->options->stop}; }
+/* For journal statements that must succeed even while stopping. */
+static inline Wait journal_wait(void) { return (Wait){.timeout_ms = JOURNAL_TIMEOUT_MS}; }
+
+/* run.c */
+void runner_event(Runner *runner, const char *kind, int step, json_t *detail, const char *fmt, ...)
+    PRINTF(5, 6);
+Err *runner_connect(Runner *runner) MUST_USE;
+/* The work connection is lost or suspect: closes it, connects again within `budget_ms`, proves the lease. */
+Err *runner_reconnect(Runner *runner, int64_t budget_ms) MUST_USE;
+bool err_is_transient(const Err *err); /* deadlock, serialization, lock timeout, cancelled, connection lost */
+
+/* journal.c */
+Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server) MUST_USE;
+Err *journal_check_version(const Server *server) MUST_USE;
+typedef struct JournalChange {
+    int64_t id;
+    const char *name, *owner, *change_digest, *plan_digest, *sql, *state, *phase, *error, *ready_position;
+    json_t *plan; /* owned by whoever loaded it */
+} JournalChange;
+void journal_change_done(JournalChange *change);
+/* The change that is not aborted or reverted, by name; id 0 if none. */
+Err *journal_find(Conn *conn, Arena *arena, const char *name, JournalChange *ret_change) MUST_USE;
+/* Inserts change, steps and controls, in the transaction at hand. */
+Err *journal_insert(Conn *conn, Arena *arena, const Plan *plan, const Controls *controls,
+                    int64_t *ret_id) MUST_USE;
+Err *journal_event(Conn *conn, int64_t change_id, const char *kind, int step, json_t *detail,
+                   const char *text) MUST_USE;
+/* In the transaction at hand, or alone. */
+Err *journal_step(Conn *conn, int64_t change_id, int ordinal, const char *state, const char *error) MUST_USE;
+Err *journal_step_state(Conn *conn, Arena *arena, int64_t change_id, int ordinal,
+                        const char **ret_state) MUST_USE;
+Err *journal_state(Conn *conn, int64_t change_id, const char *state, const char *phase,
+                   const char *error) MUST_USE;
+/* Writes the checkpoint only while the lease is ours, in the transaction at hand: else ERR_FENCED. */
+Err *journal_checkpoint(Conn *conn, const Lease *lease, int64_t change_id, int ordinal,
+                        const char *body) MUST_USE;
+Err *journal_load_checkpoint(Conn *conn, Arena *arena, int64_t change_id, int ordinal,
+                             json_t **ret_body) MUST_USE;
+Err *journal_load_controls(Conn *conn, Arena *arena, int64_t change_id, Controls *ret_controls,
+                           bool *ret_abort) MUST_USE;
+Err *journal_store_controls(Conn *conn, int64_t change_id, const Controls *controls, unsigned given,
+                            const bool *paused) MUST_USE;
+Err *journal_request_abort(Conn *conn, int64_t change_id, bool requested) MUST_USE;
+/* Registers the step's columns in stoa.sync_columns. */
+Err *journal_sync_add(Conn *conn, int64_t change_id, int64_t table_id, const FillColumn *fills,
+                      size_t count) MUST_USE;
+Err *journal_sync_remove(Conn *conn, int64_t change_id, int64_t table_id) MUST_USE;
+Err *journal_sync_load(Conn *conn, Arena *arena, int64_t table_id, SyncColumn **ret_columns,
+                       size_t *ret_count) MUST_USE;
+
+/* lease.c */
+/* ERR_HELD names host, pid and since when a live runner has one of the tables. */
+Err *lease_take(Runner *runner) MUST_USE;
+Err *lease_prove(Runner *runner) MUST_USE; /* in the transaction at hand; ERR_FENCED */
+Err *lease_renew(Conn *conn, const Lease *lease, bool *ret_held) MUST_USE;
+void lease_release(Runner *runner);
+/* Records the work connection, so that a successor can end it. */
+Err *lease_note_session(Runner *runner) MUST_USE;
+
+/* control.c */
+Err *control_start(Runner *runner) MUST_USE;
+void control_stop(Runner *runner);
+/* Waits while paused, throttled or outside the window. ERR_STOPPED, ERR_FENCED. Hold no locks. */
+Err *control_gate(Runner *runner) MUST_USE;
+Controls control_settings(Runner *runner);
+void control_step(Runner *runner, const Step *step, double fraction);
+void control_rows(Runner *runner, int64_t rows_done, int64_t rows_total, double fraction, double hot_ratio);
+/* Cancels `conn` at the time given unless control_unwatch comes first; control_unwatch tells whether it
+ * fired. */
+void control_watch(Runner *runner, Conn *conn, int64_t at_ms);
+bool control_unwatch(Runner *runner);
+/* A statement that may wait long: its blockers are named, and past --lock-wait of waiting it is cancelled. */
+void control_long_begin(Runner *runner);
+bool control_long_end(Runner *runner); /* true: cancelled because the budget was used up */
+
+/* lockwait.c */
+typedef Err *LockedBody(Runner *runner, const Step *step, void *context);
+/* Runs `body` in one transaction that holds the step's locks, within --max-stall, and commits; tries again
+ * until
+ * --lock-wait is used up: ERR_LOCK_BUDGET naming the blockers. */
+Err *lockwait_run(Runner *runner, const Step *step, LockedBody *body, void *context) MUST_USE;
+
+/* steps */
+Err *ddl_run(Runner *runner, const Step *step) MUST_USE;
+Err *ddl_undo(Runner *runner, const Step *step) MUST_USE;
+Err *backfill_run(Runner *runner, const Step *step) MUST_USE;
+Err *verify_run(Runner *runner, const Step *step) MUST_USE;
+Err *index_create(Runner *runner, const Step *step) MUST_USE;
+Err *index_drop(Runner *runner, const Step *step, const char *const *sql, size_t count) MUST_USE;
+Err *vacuum_run(Runner *runner, const Step *step) MUST_USE;
+Err *validate_run(Runner *runner, const Step *step) MUST_USE;
+Err *ready_run(Runner *runner, const Step *step) MUST_USE;
+Err *quiet_run(Runner *runner, const Step *step) MUST_USE;
+/* The sync trigger is still there, enabled, and sorts last: before verify and constraints. */
+Err *sync_check(Runner *runner, const Name *table) MUST_USE;
+
+/* load.c */
+Err *runner_load_table(Runner *runner, Arena *arena, const Name *name, Table *ret_table) MUST_USE;
