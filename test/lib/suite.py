@@ -1,0 +1,231 @@
+"""Runs the suites of script/test one after the other and adds up what passed and failed."""
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PYTHON = "/usr/bin/python3"
+VERSIONS = ["10", "11", "12", "13", "14", "15", "16", "17", "18"]
+PYTEST = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-n", "4", "--durations=5"]
+
+
+class Suites:
+    def __init__(self, deadline):
+        self.passed = self.failed = 0
+        self.deadline = deadline
+        self.lines = []
+
+    def left(self):
+        return None if self.deadline is None else self.deadline - time.monotonic()
+
+    def run(self, title, command, env=None, count=None):
+        """Runs one suite. `count` gives (passed, failed) afterwards; without it the suite is one test."""
+        left = self.left()
+        if left is not None and left < 30:
+            self.note(title, 0, 0, 0, "left out: the time budget is used up")
+            return True
+        print(f"\n== {title}\n   {' '.join(map(str, command))}", flush=True)
+        started = time.monotonic()
+        try:
+            child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(env or {})},
+                                     stdin=subprocess.DEVNULL, start_new_session=False)
+            try:
+                code = child.wait(timeout=left)
+            except subprocess.TimeoutExpired:
+                child.terminate()  # the servers' guard cleans up behind a test run that is ended
+                code = child.wait()
+                print(f"   {title}: out of time", flush=True)
+        except OSError as problem:
+            print(problem, flush=True)
+            code = 127
+        seconds = time.monotonic() - started
+        passed, failed = count() if count else (int(code == 0), int(code != 0))
+        if code != 0 and failed == 0:
+            failed = 1  # it broke before, or beside, its tests
+        if code == 0 and passed == 0:
+            failed = 1  # a suite without a test proves nothing
+        self.passed += passed
+        self.failed += failed
+        self.note(title, seconds, passed, failed, "" if failed == 0 else "FAILED")
+        return failed == 0
+
+    def note(self, title, seconds, passed, failed, remark):
+        self.lines.append(f"{title:<34} {seconds:7.1f} s  {passed:5} passed  {failed:3} failed  {remark}".rstrip())
+        print(f"   {self.lines[-1]}", flush=True)
+
+    def pytest(self, title, paths, options=(), env=None):
+        report = ROOT / "build" / "reports" / (re.sub(r"\W+", "-", title) + ".xml")
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.unlink(missing_ok=True)
+        return self.run(title, [*PYTEST, f"--junitxml={report}", *options, *paths], env,
+                        lambda: junit_counts(report))
+
+    def meson(self, title, build, env=None):
+        log = ROOT / build / "meson-logs" / "testlog.json"
+        log.unlink(missing_ok=True)
+        return self.run(title, ["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs"], env,
+                        lambda: cmocka_counts(log))
+
+
+def junit_counts(report):
+    """Errors count as failures, and so do skipped tests: nothing here may be skipped."""
+    if not report.exists():
+        return 0, 0
+    passed = failed = 0
+    for suite in xml.parse(report).getroot().iter("testsuite"):
+        bad = sum(int(suite.get(key, 0)) for key in ("failures", "errors", "skipped"))
+        failed += bad
+        passed += int(suite.get("tests", 0)) - bad
+    return passed, failed
+
+
+def cmocka_counts(log):
+    if not log.exists():
+        return 0, 0
+    passed = failed = 0
+    for line in log.read_text().splitlines():
+        test = json.loads(line)
+        text = test.get("stdout", "") + test.get("stderr", "")
+        good = sum(map(int, re.findall(r"\[  PASSED  \] (\d+) test", text)))
+        bad = sum(map(int, re.findall(r"\[  FAILED  \][^\n]*? (\d+) test", text)))
+        if test["result"] == "OK":
+            passed += max(good, 1)
+        else:
+            passed += good
+            failed += max(bad, 1)
+    return passed, failed
+
+
+def build(suites, folder, options, title, env=None):
+    steps = []
+    if not (ROOT / folder / "build.ninja").exists():
+        steps.append(f"meson setup {folder} {' '.join(options)}")
+    steps.append(f"ninja -C {folder} --quiet")
+    return suites.run(title, ["bash", "-c", " && ".join(steps)], env)
+
+
+def tidy(suites):
+    sources = sorted(str(path.relative_to(ROOT)) for folder in ("src", "test") for suffix in ("c", "h")
+                     for path in (ROOT / folder).rglob("*." + suffix))
+    units = [source for source in sources if source.startswith("src/") and source.endswith(".c")]
+    suites.run("clang-format", ["clang-format", "--dry-run", "-Werror", *sources])
+    if build(suites, "build-clang", ["-Dwerror=true"], "build with clang", {"CC": "clang"}):
+        jobs = str(os.cpu_count() or 2)
+        suites.run("clang-tidy", ["bash", "-c", 'printf "%s\\0" "$@" | xargs -0 -n 4 -P ' + jobs +
+                                  " clang-tidy --quiet -p build-clang", "-", *units])
+    suites.run("cppcheck", ["cppcheck", "--error-exitcode=1", "--enable=warning,performance,portability",
+                            "--inline-suppr", "--std=c11", "--quiet", "-Isrc", "-j2",
+                            "--suppress=missingInclude", "--suppress=*:build/*", "src"])
+
+
+def fuzz(suites, seconds):
+    """libFuzzer over every parser of outside bytes: test/fuzz/fuzz_*.c, each with its corpus."""
+    flags = "-fsanitize=fuzzer-no-link"
+    options = ["-Db_sanitize=address,undefined", "-Db_lundef=false", f"-Dc_args={flags}", "-Dwerror=true"]
+    if not build(suites, "build-fuzz", options, "build for fuzzing", {"CC": "clang"}):
+        return
+    targets = sorted((ROOT / "test" / "fuzz").glob("fuzz_*.c"))
+    for target in targets:
+        binary = ROOT / "build-fuzz" / target.stem
+        corpus = ROOT / "test" / "fuzz" / "corpus" / target.stem
+        found = ROOT / "build-fuzz" / "found" / target.stem
+        found.mkdir(parents=True, exist_ok=True)
+        compile_ = (f"clang -g -std=gnu17 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -Isrc {target} "
+                    f"build-fuzz/src/libstoa.a -o {binary} $(pkg-config --libs libpq jansson libcrypto "
+                    "libprotobuf-c) -l:libpg_query.a -lprotobuf-c -lpthread -lm")
+        run = (f"{binary} -max_total_time={seconds} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "
+               f"-artifact_prefix={found}/ {found} {corpus if corpus.exists() else ''}")
+        suites.run(f"fuzz {target.stem[5:]}", ["bash", "-c", f"{compile_} && {run}"])
+    if not targets:
+        suites.run("fuzz: no targets in test/fuzz", ["false"])
+
+
+def duration(text):
+    match = re.fullmatch(r"(\d+)(s|m|h)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f'"{text}" is no duration; write 90s, 50m or 1h')
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def versions(text):
+    chosen = VERSIONS if text in ("pg", "all") else text.split(",")
+    for version in chosen:
+        if version not in VERSIONS:
+            raise argparse.ArgumentTypeError(f'"{version}" is none of {", ".join(VERSIONS)}')
+    return chosen
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="script/test", allow_abbrev=False, description=(
+        "Builds, then runs the floor check, the unit tests, and the tests of the whole program and against real "
+        "servers on PostgreSQL 15. The last line says how many passed and failed."))
+    parser.add_argument("--matrix", type=versions, nargs="?", const=VERSIONS, metavar="pg|10,13,…",
+                        help="also the server tests on PostgreSQL 10 to 18, or on those named")
+    parser.add_argument("--crash", type=int, nargs="?", const=200, metavar="N",
+                        help="also the crash loops: every journal write, and N random moments (200)")
+    parser.add_argument("--fuzz", type=duration, nargs="?", const=60, metavar="TIME",
+                        help="also fuzz every parser, each that long (60s)")
+    parser.add_argument("--sanitize", choices=["all", "unit"], nargs="?", const="all",
+                        help="also the same suites (or the unit tests only) with ASan and UBSan, in build-asan")
+    parser.add_argument("--tidy", action="store_true", help="also clang-format, clang-tidy and cppcheck")
+    parser.add_argument("--all", action="store_true", help="all of these")
+    parser.add_argument("--budget", type=duration, metavar="TIME", help="leave out what does not fit into this time")
+    given = parser.parse_args()
+    if given.all:
+        given.matrix = given.matrix or VERSIONS
+        given.crash = given.crash or 200
+        given.fuzz = given.fuzz or 60
+        given.sanitize = given.sanitize or "all"
+        given.tidy = True
+    return given
+
+
+def main():
+    wanted = options()
+    os.environ["PATH"] = "/usr/bin:/bin:" + os.environ.get("PATH", "")
+    started = time.monotonic()
+    suites = Suites(started + wanted.budget if wanted.budget else None)
+    programs = [str(path) for path in ("test/cli", "test/server") if (ROOT / path).is_dir()]
+
+    suites.run("floors", [PYTHON, "tools/check_floors.py"])
+    if build(suites, "build", ["-Dwerror=true"], "build"):
+        suites.meson("unit tests", "build")
+        suites.pytest("program and server tests, 15", programs)
+        if wanted.crash:
+            suites.pytest(f"crash loops, {wanted.crash} moments", ["test/crash"], ["--timeout=3600"],
+                          {"STOA_CRASH_MOMENTS": str(wanted.crash)})
+    if wanted.sanitize:
+        sanitize(suites, programs, wanted.sanitize)
+    if wanted.tidy:
+        tidy(suites)
+    for version in wanted.matrix or []:
+        if version != "15":
+            suites.pytest(f"server tests, {version}", ["test/server"], [f"--pg={version}"])
+    if wanted.fuzz:
+        fuzz(suites, wanted.fuzz)
+
+    print(f"\n{chr(10).join(suites.lines)}\n\n{time.monotonic() - started:.0f} s")
+    print(f"{suites.passed} passed, {suites.failed} failed", flush=True)
+    return 1 if suites.failed else 0
+
+
+def sanitize(suites, programs, how_much):
+    env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:strict_string_checks=1",
+           "LSAN_OPTIONS": f"suppressions={ROOT}/test/lib/lsan.supp:print_suppressions=0",
+           "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:abort_on_error=1"}
+    setup = ["-Db_sanitize=address,undefined", "-Dbuildtype=debugoptimized", "-Dwerror=true"]
+    if not build(suites, "build-asan", setup, "build with ASan and UBSan"):
+        return
+    suites.meson("unit tests, sanitized", "build-asan", env)
+    if how_much == "all":
+        suites.pytest("program and server tests, sanitized", programs, env={**env, "STOA_BUILD": "build-asan"})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
