@@ -89,8 +89,10 @@ typedef struct Step {
     Timeout timeout;
     int64_t estimate_low_ms, estimate_high_ms;
     Name table; /* what it works on, always with schema; name NULL: none */
-    bool sync;  /* DDL: regenerates the table's sync trigger after `sql`; undo likewise takes its part out;
-                   without fills it takes this change's part out */
+    /* DDL: regenerates the table's sync trigger after `sql`, with `fills` added to what stands there; without
+     * fills it takes this change's part out. Undo takes this change's part out before `undo` (the trigger's
+     * conditions name the columns that undo drops). */
+    bool sync;
     const char *const *sync_sql; /* the generated statements as they would be now, for display: made anew when
                                     the step runs */
     size_t sync_sql_count;
@@ -203,9 +205,21 @@ json_t *plan_to_json(const Plan *plan);
 Err *plan_from_json(Arena *arena, const json_t *json, Plan *ret_plan) MUST_USE;
 
 /* The sync trigger of a table for the given columns (of one or more changes): statements, in order, that
- * create or replace function, counters and triggers, or, with no columns, that drop all of it. Triggers are
- * named so that they sort after every other row trigger of the table. Source of the semantics:
+ * create or replace function, counters and triggers, or, with no columns, that drop all of it. Counters of
+ * columns in table->sync that are not among `columns` are dropped. Triggers are named so that they sort after
+ * every other row trigger of the table. They are to run as the table's owner, in one transaction, with the
+ * table's lock held; where the owner is not server->role they begin with the grants it needs on schema stoa,
+ * as the session's own role. They stand on stoa.sync_failures (table_id, column_name, key, sqlstate, message,
+ * at) and stoa.writers (table_id, column_name, application_name, role_name, at). Source of the semantics:
  * ARCHITECTURE.md "The fill invariant". */
 void sync_sql_pg(Arena *arena, const Server *server, const Table *table, const SyncColumn *columns,
                  size_t count, const char *const *search_path, size_t search_path_count,
                  const char *const **ret_sql, size_t *ret_count);
+
+/* The sequence, as qualified SQL, that counts what the trigger had to fill in this column (name made of the
+ * table's number and the column, cut to 63 bytes). */
+const char *sync_counter_pg(Arena *arena, int64_t table_id, const char *column);
+/* The sequence that holds the minute of the last row in stoa.writers for this table. */
+const char *sync_minute_pg(Arena *arena, int64_t table_id);
+/* "x IS DISTINCT FROM y", or, where the type's equality does not see every difference, by images. */
+const char *differs_pg(Arena *arena, bool exact_equality, const char *left, const char *right);

@@ -1,0 +1,185 @@
+/* What is true of every plan: names of its parts, kinds of steps, what must be loaded first, and the refusal.
+ */
+#include "plan/plan.h"
+
+#include "base/str.h"
+
+const StepKindInfo step_kinds[STEP_KIND_COUNT] = {
+    [STEP_DDL] = {.name = "ddl",
+                  .transactional = true,
+                  .strong_lock = true,
+                  .summary = "catalog changes in one short transaction"},
+    [STEP_BACKFILL] = {.name = "backfill",
+                       .transactional = true,
+                       .strong_lock = false,
+                       .summary = "existing rows are filled in ranges and waves"},
+    [STEP_VACUUM] = {.name = "vacuum",
+                     .transactional = false,
+                     .strong_lock = false,
+                     .summary = "VACUUM (ANALYZE) after the backfill"},
+    [STEP_VERIFY] = {.name = "verify",
+                     .transactional = true,
+                     .strong_lock = false,
+                     .summary = "rows that must not exist are counted"},
+    [STEP_CREATE_INDEX] = {.name = "create_index",
+                           .transactional = false,
+                           .strong_lock = false,
+                           .summary = "an index is built while writes go on"},
+    [STEP_DROP_INDEX] = {.name = "drop_index",
+                         .transactional = false,
+                         .strong_lock = false,
+                         .summary = "an index is dropped while writes go on"},
+    [STEP_VALIDATE] = {.name = "validate",
+                       .transactional = true,
+                       .strong_lock = false,
+                       .summary = "existing rows are checked against a constraint while writes go on"},
+    [STEP_READY] = {.name = "ready",
+                    .transactional = true,
+                    .strong_lock = false,
+                    .summary = "from here on the application may rely on the change"},
+    [STEP_QUIET] = {.name = "quiet",
+                    .transactional = true,
+                    .strong_lock = false,
+                    .summary = "waits until no old application writes any more"},
+};
+
+static const char *const phase_names[PHASE_COUNT] = {
+    [PHASE_PREPARE] = "prepare", [PHASE_EXPAND] = "expand",       [PHASE_BACKFILL] = "backfill",
+    [PHASE_VERIFY] = "verify",   [PHASE_CONSTRAIN] = "constrain", [PHASE_READY] = "ready",
+    [PHASE_CUTOVER] = "cutover", [PHASE_CONTRACT] = "contract",
+};
+
+const char *phase_name(Phase phase) { return phase_names[phase]; }
+
+int phase_from_name(const char *name)
+{
+    for (int i = 0; i < PHASE_COUNT; i++)
+        if (str_eq(name, phase_names[i]))
+            return i;
+    return -1;
+}
+
+const char *evidence_name(Evidence evidence)
+{
+    switch (evidence) {
+    case EVIDENCE_MEASURED:
+        return "measured";
+    case EVIDENCE_CATALOG:
+        return "catalog";
+    case EVIDENCE_RULE:
+        return "rule";
+    case EVIDENCE_UNKNOWN:
+        return "unknown";
+    }
+    return "unknown";
+}
+
+const char *timeout_name(Timeout timeout)
+{
+    switch (timeout) {
+    case TIMEOUT_NONE:
+        return "none";
+    case TIMEOUT_LOCK:
+        return "lock";
+    case TIMEOUT_CHUNK:
+        return "chunk";
+    case TIMEOUT_WATCHDOG:
+        return "watchdog";
+    }
+    return "none";
+}
+
+Err *plan_refusal(const Plan *plan)
+{
+    Str message CLEANUP(str_donep) = STR_INIT, options CLEANUP(str_donep) = STR_INIT;
+    for (size_t i = 0; i < plan->risk_count; i++) {
+        const Risk *risk = &plan->risks[i];
+        if (risk->accept == NULL || risk->accepted)
+            continue;
+        str_sep(&message, "; ");
+        str_add(&message, risk->message);
+        bool known = false;
+        for (size_t j = 0; j < i && !known; j++)
+            known = !plan->risks[j].accepted && str_eq(plan->risks[j].accept, risk->accept);
+        if (known)
+            continue;
+        str_sep(&options, " ");
+        str_add(&options, risk->accept);
+    }
+    if (message.len == 0)
+        return NULL;
+    return err_hint(err_new(ERR_UNSAFE, "not accepted: %s", message.buf), "look at the plan, then add %s",
+                    options.buf);
+}
+
+/* ---- what must be loaded first ------------------------------------------------------------------ */
+
+typedef VEC(WantedName) WantedNames;
+
+static void want(Arena *arena, WantedNames *wanted, Name name, bool index)
+{
+    if (name.name == NULL)
+        return;
+    for (size_t i = 0; i < wanted->len; i++)
+        if (wanted->items[i].index == index && str_eq(wanted->items[i].name.name, name.name) &&
+            str_eq(wanted->items[i].name.schema, name.schema))
+            return;
+    *vec_push(arena, wanted) = (WantedName){.name = name, .index = index};
+}
+
+static void want_constraints(Arena *arena, WantedNames *wanted, const ConstraintSpec *specs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (specs[i].kind == CONSTRAINT_FOREIGN_KEY)
+            want(arena, wanted, specs[i].references, false);
+}
+
+void plan_wanted_tables(Arena *arena, const Change *change, WantedName **ret_names, size_t *ret_count)
+{
+    WantedNames wanted = {0};
+    for (size_t i = 0; i < change->operation_count; i++) {
+        const Operation *op = &change->operations[i];
+        want(arena, &wanted, op->table, op->kind == OPERATION_DROP_INDEX || op->on_index);
+        if (op->add != NULL)
+            want_constraints(arena, &wanted, op->add->constraints, op->add->constraint_count);
+        if (op->constraint != NULL)
+            want_constraints(arena, &wanted, op->constraint, 1);
+    }
+    for (size_t i = 0; i < change->backfill_count; i++)
+        want(arena, &wanted, change->backfills[i].table, false);
+    *ret_names = wanted.items;
+    *ret_count = wanted.len;
+}
+
+/* A backfill may name its table with or without the schema that the ALTER TABLE gave. */
+static bool name_may_be(Name a, Name b)
+{
+    return str_eq(a.name, b.name) && (a.schema == NULL || b.schema == NULL || str_eq(a.schema, b.schema));
+}
+
+void plan_wanted_exprs(Arena *arena, const Change *change, WantedExpr **ret_exprs, size_t *ret_count)
+{
+    VEC(WantedExpr) wanted = {0};
+    for (size_t i = 0; i < change->backfill_count; i++) {
+        const BackfillSpec *fill = &change->backfills[i];
+        WantedExpr *expr = vec_push(arena, &wanted);
+        *expr = (WantedExpr){.table = fill->table, .column = fill->column, .expr_sql = fill->expr_sql};
+        for (size_t j = 0; j < change->operation_count; j++) {
+            const Operation *op = &change->operations[j];
+            if (op->kind == OPERATION_ADD_COLUMN && name_may_be(op->table, fill->table) &&
+                str_eq(op->add->name, fill->column))
+                expr->type_sql = op->add->type_sql;
+        }
+    }
+    for (size_t i = 0; i < change->operation_count; i++) {
+        const Operation *op = &change->operations[i];
+        if (op->kind == OPERATION_ADD_COLUMN && op->add->default_sql != NULL && !op->add->default_constant)
+            *vec_push(arena, &wanted) = (WantedExpr){.table = op->table,
+                                                     .column = op->add->name,
+                                                     .type_sql = op->add->type_sql,
+                                                     .expr_sql = op->add->default_sql,
+                                                     .of_default = true};
+    }
+    *ret_exprs = wanted.items;
+    *ret_count = wanted.len;
+}
