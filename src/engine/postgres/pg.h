@@ -13,3 +13,35 @@ int pg_conn_version(const Conn *conn);
 /* Shorthand: one query with one parameter or none, in `arena`. */
 Err *pg_query(Conn *conn, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
               const char *const *params, Rows *ret_rows) MUST_USE;
+
+/* chunk.c, session.c, step.c, journal.c: members of EngineOps. */
+Err *pg_scan_choose(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const Table *table,
+                    Scan *ret_scan) MUST_USE;
+Err *pg_scan_next(Conn *conn, const Wait *wait, Arena *arena, Scan *scan, const char *low, int64_t size,
+                  Range *ret_range, bool *ret_done) MUST_USE;
+char *pg_scan_filter(Arena *arena, const Scan *scan, const Range *range);
+char *pg_wave_filter(Arena *arena, const Scan *scan, int wave, int count);
+double pg_scan_fraction(const Scan *scan, const char *position);
+Err *pg_row_list(Conn *conn, const Wait *wait, Arena *arena, const Scan *scan, const char *predicate,
+                 int64_t most, Rows *ret_rows) MUST_USE;
+char *pg_row_filter(Arena *arena, const char *row_id);
+char *pg_update_free_rows(Arena *arena, const Table *table, const char *set_sql, const char *predicate);
+Err *pg_act_as(Conn *conn, const Wait *wait, const char *role) MUST_USE;
+int64_t pg_session_id(const Conn *conn);
+Err *pg_session_started(Conn *conn, const Wait *wait, Arena *arena, const char **ret_started) MUST_USE;
+Err *pg_end_session(Conn *conn, const Wait *wait, int64_t session_id, const char *started) MUST_USE;
+Err *pg_hint_lock(Conn *conn, const Wait *wait, const char *key, bool *ret_taken) MUST_USE;
+Err *pg_waits_for(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id,
+                  const char **ret_who) MUST_USE;
+Err *pg_vacuum(Conn *conn, const Wait *wait, const Server *server, const Table *table,
+               const char *role) MUST_USE;
+Err *pg_index_state(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
+                    bool *ret_exists, bool *ret_valid) MUST_USE;
+Err *pg_counter_value(Conn *conn, const Wait *wait, Arena *arena, const char *counter,
+                      int64_t *ret_value) MUST_USE;
+Err *pg_log_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes) MUST_USE;
+Err *pg_local_time(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, int *ret_minute,
+                   int *ret_weekday) MUST_USE;
+Err *pg_storage(Conn *conn, const Wait *wait, Arena *arena, const Table *table,
+                const char **ret_storage) MUST_USE;
+const char *pg_journal_sql(JournalSql statement);

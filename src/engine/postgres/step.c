@@ -1,0 +1,92 @@
+/* What single steps ask of the server: vacuum, state of an index, counters, the log, the local time. */
+#include "engine/postgres/pg.h"
+
+#include "base/str.h"
+#include "engine/sql.h"
+
+#include <string.h>
+
+enum { TRUNCATE_OPTION_VERSION = 120000 };
+
+/* Slowed down by the server's own cost accounting: about 2000 units each 2 ms leave room for the application.
+ * Truncation would take an ACCESS EXCLUSIVE lock at the end; it can be turned off from 12 on. */
+Err *pg_vacuum(Conn *conn, const Wait *wait, const Server *server, const Table *table, const char *role)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    if (role != NULL)
+        TRY(conn_exec(conn, wait, arena_printf(arena, "SET ROLE %s", sql_ident(arena, role))));
+    TRY(conn_exec(conn, wait, "SET vacuum_cost_delay = 2; SET vacuum_cost_limit = 2000"));
+    const char *options =
+        server->version_num >= TRUNCATE_OPTION_VERSION ? "ANALYZE, TRUNCATE off" : "ANALYZE";
+    Err *err = conn_exec(
+        conn, wait,
+        arena_printf(arena, "VACUUM (%s) %s", options, sql_name(arena, table->schema, table->name)));
+    Err *reset = conn_exec(conn, &(Wait){.timeout_ms = 5000},
+                           "RESET vacuum_cost_delay; RESET vacuum_cost_limit; RESET ROLE");
+    if (err == NULL)
+        return reset;
+    err_free(reset);
+    return err;
+}
+
+Err *pg_index_state(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
+                    bool *ret_exists, bool *ret_valid)
+{
+    Rows rows = {0};
+    TRY(conn_params(
+        conn, wait, arena, &rows,
+        "SELECT i.indisvalid AND i.indisready FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE n.nspname = $1 AND c.relname = $2",
+        schema, index));
+    *ret_exists = rows.row_count > 0;
+    *ret_valid = rows.row_count > 0 && rows_bool(&rows, 0, 0);
+    return NULL;
+}
+
+Err *pg_counter_value(Conn *conn, const Wait *wait, Arena *arena, const char *counter, int64_t *ret_value)
+{
+    Rows rows = {0};
+    TRY(conn_params(conn, wait, arena, &rows, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", counter));
+    *ret_value = -1;
+    if (!rows_bool(&rows, 0, 0))
+        return NULL;
+    TRY(conn_query(
+        conn, wait, arena, &rows,
+        arena_printf(arena, "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM %s", counter)));
+    *ret_value = rows_int(&rows, 0, 0);
+    return NULL;
+}
+
+Err *pg_log_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes)
+{
+    Rows rows = {0};
+    TRY(conn_query(
+        conn, wait, arena, &rows,
+        "SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint"));
+    *ret_bytes = rows_int(&rows, 0, 0);
+    return NULL;
+}
+
+Err *pg_local_time(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, int *ret_minute,
+                   int *ret_weekday)
+{
+    Rows rows = {0};
+    TRY(conn_params(
+        conn, wait, arena, &rows,
+        "SELECT (extract(hour FROM t) * 60 + extract(minute FROM t))::int, extract(dow FROM t)::int "
+        "FROM (SELECT pg_catalog.timezone($1, pg_catalog.clock_timestamp()) AS t) s",
+        time_zone));
+    *ret_minute = (int)rows_int(&rows, 0, 0);
+    *ret_weekday = (int)rows_int(&rows, 0, 1);
+    return NULL;
+}
+
+Err *pg_storage(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char **ret_storage)
+{
+    Rows rows = {0};
+    TRY(conn_params(conn, wait, arena, &rows, "SELECT pg_catalog.pg_relation_filenode($1::oid)::text",
+                    arena_printf(arena, "%lld", (long long)table->id)));
+    *ret_storage = rows_cell(&rows, 0, 0) != NULL ? rows_cell(&rows, 0, 0) : "";
+    return NULL;
+}
