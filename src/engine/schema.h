@@ -157,13 +157,18 @@ typedef struct Server {
     bool may_create_schema;    /* CREATE on the database */
     bool may_read_stats;  /* pg_read_all_stats or superuser: other sessions' statements and standby columns */
     bool may_temp;        /* TEMP on the database */
-    int journal_version;  /* 0: there is none */
-    bool may_use_journal; /* owns it or has the grants */
+    int journal_version;  /* 0: there is none; -1: there is one that this role may not read */
+    bool may_use_journal; /* owns it or has the grants; without one: may create it */
     int block_size;
     const char *const *search_path; /* schemas that exist, in order, without pg_catalog and temporary ones */
     size_t search_path_count;
     const char *wal_level;
     int64_t deadlock_timeout_ms;
+    int max_connections, connection_count; /* the limit, and client sessions there are now */
+    const char *encoding;                  /* "UTF8" */
+    bool autovacuum;
+    bool statement_statistics; /* pg_stat_statements is loaded, and installed in this database */
+    bool wants_synchronous;    /* synchronous_standby_names is set: a commit may wait for a standby */
     Standby *standbys;
     size_t standby_count;
     Slot *slots; /* logical ones of this database */

@@ -1,0 +1,59 @@
+/* catalog.h — what the PostgreSQL engine reads from the catalog and the statistics views.
+ *
+ * The functions of EngineOps are documented in engine/engine.h; here stands what is PostgreSQL's own. */
+#pragma once
+#include "engine/engine.h"
+
+#include <jansson.h>
+
+Err *pg_load_server(Conn *conn, const Wait *wait, Arena *arena, Server *ret_server) MUST_USE;
+Err *pg_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
+                   const char *name, Table *ret_table) MUST_USE;
+Err *pg_index_table(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
+                    const char **ret_schema, const char **ret_table) MUST_USE;
+/* Errors: ERR_PRIVILEGE where temporary tables may not be made, or the expression reads what the role may
+ * not. */
+Err *pg_check_expression(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *column,
+                         const char *column_type, const char *expr, ExprInfo *ret_info) MUST_USE;
+/* age_ms is 0 and statement NULL where the server hides another role's session (see may_read_stats). */
+Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, const char *lock,
+                 Blocker **ret_blockers, size_t *ret_count) MUST_USE;
+Err *pg_lock_table(Conn *conn, const Wait *wait, const Table *table, const char *lock, bool no_wait) MUST_USE;
+Err *pg_hot_updates(Conn *conn, const Wait *wait, Arena *arena, const Table *table,
+                    int64_t *ret_rows) MUST_USE;
+/* ret_age_ms is 0 when nobody holds the horizon back, and -1 when a replication slot or a standby holds it
+ * back by more than 100,000 transactions, of which the server does not know the time. */
+Err *pg_horizon(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_age_ms,
+                const char **ret_who) MUST_USE;
+Err *pg_position(Conn *conn, const Wait *wait, Arena *arena, const char **ret_position) MUST_USE;
+Err *pg_replicas(Conn *conn, const Wait *wait, Arena *arena, Replica **ret_replicas,
+                 size_t *ret_count) MUST_USE;
+Err *pg_replayed(Conn *conn, const Wait *wait, Arena *arena, const char *position, bool *ret_all) MUST_USE;
+
+/* ---- shared by the files that read the catalog ------------------------------------------------------- */
+
+/* A catalog query as the server's version has to see it: lines that end in "--@15+" are kept from 15 on,
+ * those that end in "--@15-" before it. */
+char *catalog_sql_text(Arena *arena, const char *sql, int version_num) __attribute__((returns_nonnull));
+/* Runs the query and gives its rows as a JSON array of objects by column name; the caller frees. */
+Err *catalog_query(Conn *conn, const Wait *wait, const char *sql, size_t param_count,
+                   const char *const *params, json_t **ret_rows) MUST_USE;
+static inline void catalog_json_freep(json_t **json)
+{
+    json_decref(*json);
+    *json = NULL;
+}
+
+/* Members of an object; text lives in the arena, and NULL, 0 or false stand for a missing or null member. */
+const char *catalog_text(Arena *arena, const json_t *row, const char *member);
+int64_t catalog_int(const json_t *row, const char *member);
+double catalog_double(const json_t *row, const char *member);
+bool catalog_bool(const json_t *row, const char *member);
+/* An array of strings, NULL where an item is null; never NULL itself. */
+const char *const *catalog_texts(Arena *arena, const json_t *row, const char *member, size_t *ret_count);
+
+/* Looks through one statement's text (as pg_stat_statements keeps it) for a use of the table that a new
+ * column changes: "SELECT *", "RETURNING *", "INSERT without a column list", "COPY FROM without a column
+ * list"; NULL if there is none. Unquoted names are compared without case; a schema in the text must be
+ * `schema`. */
+const char *star_reason(const char *statement, const char *schema, const char *name);

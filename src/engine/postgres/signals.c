@@ -1,0 +1,119 @@
+/* Signals: what holds back pruning, how far the standbys are, and which updates stayed in place. */
+#include "base/str.h"
+#include "base/unit.h"
+#include "engine/postgres/catalog.h"
+#include "engine/postgres/catalog_sql.h"
+#include "engine/sql.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+    /* A standby reports its snapshot every 10 s (wal_receiver_status_interval), so that some of its age in
+     * transactions says nothing. */
+    HORIZON_XIDS = 100000,
+    /* xlog_internal.h: what stands at the start of a WAL page, and of a segment. */
+    WAL_PAGE_HEADER = 24,
+    WAL_SEGMENT_HEADER = 40,
+};
+
+Err *pg_hot_updates(Conn *conn, const Wait *wait, Arena *arena, const Table *table, int64_t *ret_rows)
+{
+    Rows rows = {0};
+    const char *id = arena_printf(arena, "%lld", (long long)table->id);
+    TRY(conn->ops->query(conn, wait, arena, "SELECT pg_catalog.pg_stat_get_xact_tuples_hot_updated($1::oid)",
+                         1, &id, &rows));
+    *ret_rows = rows_int(&rows, 0, 0);
+    return NULL;
+}
+
+Err *pg_horizon(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_age_ms, const char **ret_who)
+{
+    CLEANUP(catalog_json_freep) json_t *rows = NULL;
+    TRY(catalog_query(conn, wait, catalog_horizon_sql, 0, NULL, &rows));
+    *ret_age_ms = 0;
+    *ret_who = NULL;
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        const char *who = catalog_text(arena, row, "who"), *state = catalog_text(arena, row, "state");
+        int64_t xids = catalog_int(row, "xids");
+        if (!json_is_null(json_object_get(row, "age_ms"))) {
+            char age[UNIT_TEXT_BYTES];
+            *ret_age_ms = catalog_int(row, "age_ms") < 0 ? 0 : catalog_int(row, "age_ms");
+            *ret_who = arena_printf(arena, "%s, %s for %s", who, state, unit_duration_text(*ret_age_ms, age));
+            return NULL;
+        }
+        if (xids > HORIZON_XIDS) {
+            char count[UNIT_TEXT_BYTES];
+            *ret_age_ms = -1;
+            *ret_who = arena_printf(arena, "%s, %s, %s transactions behind", who, state,
+                                    unit_count_text(xids, count));
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+/* The insert position covers commits that are not flushed yet. At the start of a page it points behind the
+ * page's header, where no record ends: a standby reports the end of the page before. */
+Err *pg_position(Conn *conn, const Wait *wait, Arena *arena, const char **ret_position)
+{
+    Rows rows = {0};
+    TRY(conn_query(conn, wait, arena, &rows,
+                   "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "
+                   "ELSE pg_catalog.pg_current_wal_insert_lsn() END, "
+                   "pg_catalog.current_setting('wal_block_size'), "
+                   "pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size'))"));
+    const char *text = rows_cell(&rows, 0, 0);
+    uint32_t high = 0, low = 0;
+    if (text == NULL || sscanf(text, "%" SCNx32 "/%" SCNx32, &high, &low) != 2)
+        return err_new(ERR_SQL, "the server has no log position");
+    uint64_t lsn = (uint64_t)high << 32 | low;
+    uint64_t block = (uint64_t)rows_int(&rows, 0, 1), segment = (uint64_t)rows_int(&rows, 0, 2);
+    if (lsn % segment == WAL_SEGMENT_HEADER)
+        lsn -= WAL_SEGMENT_HEADER;
+    else if (lsn % block == WAL_PAGE_HEADER)
+        lsn -= WAL_PAGE_HEADER;
+    *ret_position =
+        arena_printf(arena, "%" PRIX32 "/%" PRIX32, (uint32_t)(lsn >> 32), (uint32_t)(lsn & UINT32_MAX));
+    return NULL;
+}
+
+Err *pg_replicas(Conn *conn, const Wait *wait, Arena *arena, Replica **ret_replicas, size_t *ret_count)
+{
+    CLEANUP(catalog_json_freep) json_t *rows = NULL;
+    const char *none = NULL;
+    TRY(catalog_query(conn, wait, catalog_replicas_sql, 1, &none, &rows));
+    size_t count = json_array_size(rows);
+    Replica *replicas = arena_alloc(arena, (count + 1) * sizeof *replicas);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *row = json_array_get(rows, i);
+        bool visible = catalog_bool(row, "visible"), replays = catalog_bool(row, "replays");
+        Replica *replica = &replicas[i];
+        *replica =
+            (Replica){.name = catalog_text(arena, row, "name"), .sampled = visible && replays, .lag_ms = -1};
+        if (replica->sampled) {
+            replica->lag_ms = catalog_int(row, "lag_ms");
+            replica->lag_bytes = catalog_int(row, "lag_bytes");
+        } else if (visible)
+            replica->why =
+                arena_printf(arena, "it reports no position (%s)", catalog_text(arena, row, "state"));
+        else
+            replica->why = arena_printf(arena, "columns hidden: GRANT pg_monitor TO %s",
+                                        sql_ident(arena, catalog_text(arena, row, "role")));
+    }
+    *ret_replicas = replicas;
+    *ret_count = count;
+    return NULL;
+}
+
+Err *pg_replayed(Conn *conn, const Wait *wait, Arena *arena UNUSED, const char *position, bool *ret_all)
+{
+    CLEANUP(catalog_json_freep) json_t *rows = NULL;
+    TRY(catalog_query(conn, wait, catalog_replicas_sql, 1, &position, &rows));
+    bool all = true;
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        all = all && catalog_bool(json_array_get(rows, i), "reached");
+    *ret_all = all;
+    return NULL;
+}

@@ -1,0 +1,37 @@
+-- Who stands before a lock on a table: holders of conflicting locks, then those who wait for one.
+-- $1 table, $2 lock modes that conflict (as pg_locks writes them).
+WITH here AS (
+    SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
+), held AS (
+    -- The strongest lock of each, by the position of its name.
+    SELECT DISTINCT ON (coalesce(l.pid::text, l.virtualtransaction)) l.pid, l.virtualtransaction, l.mode, l.granted
+    FROM pg_catalog.pg_locks l
+    WHERE l.locktype = 'relation' AND l.relation = $1::oid AND l.database = (SELECT oid FROM here)
+      AND l.mode = ANY ($2::text[]) AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+    ORDER BY coalesce(l.pid::text, l.virtualtransaction), l.granted DESC, pg_catalog.array_position(
+        '{AccessExclusiveLock,ExclusiveLock,ShareRowExclusiveLock,ShareLock,ShareUpdateExclusiveLock,
+          RowExclusiveLock,RowShareLock,AccessShareLock}'::text[], l.mode)
+), me AS (
+    SELECT a.usesysid, a.client_addr FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()
+)
+SELECT coalesce(h.pid, 0) AS pid,
+    CASE WHEN h.pid IS NULL THEN 'prepared transaction ' || coalesce(x.gid, '')
+         WHEN a.backend_type = 'autovacuum worker' THEN 'autovacuum' ELSE coalesce(a.application_name, '') END
+        AS application,
+    coalesce(a.usename::text, x.owner::text, '') AS "user",
+    CASE WHEN h.pid IS NULL THEN 'prepared' ELSE coalesce(a.state, '') END AS state,
+    CASE WHEN a.query <> '<insufficient privilege>' AND a.query <> '' THEN "left"(a.query, 200) END AS statement,
+    CASE WHEN h.pid IS NULL THEN 'prepared transaction'
+         ELSE pg_catalog.upper(pg_catalog.btrim(pg_catalog.regexp_replace(
+             pg_catalog.replace(h.mode, 'Lock', ''), '([a-z])([A-Z])', '\1 \2', 'g'))) END AS mode,
+    $1::oid::regclass::text AS relation,
+    coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.xact_start, x.prepared)) * 1000, 0)::int8
+        AS age_ms,
+    NOT h.granted AS waiting
+FROM held h CROSS JOIN me
+    LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = h.pid
+    LEFT JOIN pg_catalog.pg_prepared_xacts x
+        ON h.pid IS NULL AND x.transaction::text = pg_catalog.split_part(h.virtualtransaction, '/', 2)
+WHERE NOT coalesce(a.application_name LIKE 'stoa: %' AND a.usesysid = me.usesysid
+                   AND a.client_addr IS NOT DISTINCT FROM me.client_addr, false)
+ORDER BY waiting, age_ms DESC, pid
