@@ -1,0 +1,323 @@
+/* The parser of the command line: any option, anywhere, by the tables; the first plain word is the verb. */
+#include "cli/args.h"
+
+#include "base/str.h"
+#include "base/unit.h"
+#include "engine/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Parser {
+    Arena *arena;
+    Args *args;
+    int argc, at;
+    char **argv;
+    const char *words[3]; /* verb, positional, and one too many */
+    size_t word_count;
+    VEC(const char *) lists[OPT_COUNT];
+} Parser;
+
+/* Edits (insert, delete, replace, swap of neighbours) from `a` to `b`; a large number for long words. */
+static size_t distance(const char *a, const char *b)
+{
+    enum { LONGEST = 32 };
+    size_t cost[LONGEST + 1][LONGEST + 1];
+    size_t la = strlen(a), lb = strlen(b);
+    if (la > LONGEST || lb > LONGEST)
+        return LONGEST;
+    for (size_t i = 0; i <= la; i++)
+        for (size_t j = 0; j <= lb; j++) {
+            if (i == 0 || j == 0) {
+                cost[i][j] = i + j;
+                continue;
+            }
+            size_t best = cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            best = cost[i - 1][j] + 1 < best ? cost[i - 1][j] + 1 : best;
+            best = cost[i][j - 1] + 1 < best ? cost[i][j - 1] + 1 : best;
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped && cost[i - 2][j - 2] + 1 < best)
+                best = cost[i - 2][j - 2] + 1;
+            cost[i][j] = best;
+        }
+    return cost[la][lb];
+}
+
+static size_t near_enough(const char *word) { return strlen(word) < 5 ? 2 : strlen(word) / 3 + 1; }
+
+/* The option nearest to `name`, or NULL when none is near. */
+static const Option *option_near(const char *name)
+{
+    const Option *best = NULL;
+    size_t least = near_enough(name) + 1;
+    for (size_t i = 0; i < OPT_COUNT; i++) {
+        size_t far = distance(name, all_options[i].name);
+        if (far < least) {
+            least = far;
+            best = &all_options[i];
+        }
+    }
+    return best;
+}
+
+static const Verb *verb_near(const char *name)
+{
+    const Verb *best = NULL;
+    size_t least = near_enough(name) + 1;
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        size_t far = distance(name, verbs[i].name);
+        if (far < least) {
+            least = far;
+            best = &verbs[i];
+        }
+    }
+    return best;
+}
+
+static int verb_find(const char *name)
+{
+    for (int i = 0; i < VERB_COUNT; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static Err *unknown_verb(const char *name)
+{
+    const Verb *near = verb_near(name);
+    Err *err = err_new(ERR_USAGE, "\"%s\" is no verb of stoa", name);
+    if (near != NULL)
+        return err_hint(err, "did you mean \"stoa %s\"?", near->name);
+    return err_hint(err, "\"stoa help\" lists the verbs");
+}
+
+static Err *unknown_option(const char *dashes, const char *name)
+{
+    const Option *near = strlen(dashes) == 2 ? option_near(name) : NULL;
+    Err *err = err_new(ERR_USAGE, "unknown option \"%s%s\"", dashes, name);
+    if (near != NULL)
+        return err_hint(err, "did you mean --%s?", near->name);
+    return err_hint(err, "\"stoa help VERB\" lists the options of a verb");
+}
+
+static Err *choice_wrong(const Option *option, const char *value)
+{
+    Str list = STR_INIT;
+    for (const char *at = option->choices; *at != '\0'; at++)
+        if (*at == '|')
+            str_add(&list, at[1] != '\0' && strchr(at + 1, '|') == NULL ? " or " : ", ");
+        else
+            str_addn(&list, at, 1);
+    Err *err =
+        err_hint(err_new(ERR_USAGE, "--%s cannot be \"%s\"", option->name, value), "write %s", list.buf);
+    str_done(&list);
+    return err;
+}
+
+/* Reads `value` into the option's setting. */
+static Err *setting_read(Arena *arena, const Option *option, const char *value, Setting *ret_setting)
+{
+    Err *err = NULL;
+    switch (option->kind) {
+    case VALUE_DURATION:
+        err = unit_parse_duration(value, &ret_setting->number);
+        break;
+    case VALUE_COUNT:
+        err = unit_parse_count(value, 1, INT64_C(1000000000000), &ret_setting->number);
+        break;
+    case VALUE_CHOICE:
+        if (!choice_has(option->choices, value))
+            return choice_wrong(option, value);
+        break;
+    case VALUE_TEXT:
+    case VALUE_FILE:
+    case VALUE_URL:
+    case VALUE_LIST:
+    case VALUE_URLS:
+        if (*value == '\0')
+            return err_new(ERR_USAGE, "--%s is empty", option->name);
+        break;
+    case VALUE_FLAG:
+        break;
+    }
+    if (err != NULL)
+        return err_wrap(err, "--%s", option->name);
+    ret_setting->text = arena_dup(arena, value);
+    ret_setting->given = true;
+    return NULL;
+}
+
+static bool takes_list(const Option *option)
+{
+    return option->kind == VALUE_LIST || option->kind == VALUE_URLS;
+}
+
+/* Overwrites every character that `target_redacted` would hide, in place and without changing the length. */
+static void wipe_secret(char *url)
+{
+    char *scheme = strstr(url, "://");
+    if (scheme != NULL) {
+        char *user = scheme + 3;
+        char *end = user + strcspn(user, "/?#");
+        char *at = NULL, *colon = NULL;
+        for (char *c = user; c < end; c++)
+            at = *c == '@' ? c : at;
+        for (char *c = user; at != NULL && c < at && colon == NULL; c++)
+            colon = *c == ':' ? c : NULL;
+        for (char *c = colon == NULL ? NULL : colon + 1; c != NULL && c < at; c++)
+            *c = '*';
+    }
+    for (char *c = url; (c = strstr(c, "password=")) != NULL;)
+        for (c += strlen("password="); *c != '\0' && *c != '&' && *c != ' '; c++)
+            *c = '*';
+}
+
+/* Takes one option with its value, if it has one; `value` NULL: none was attached by "=". */
+static Err *take_option(Parser *parser, OptionId id, char *value)
+{
+    const Option *option = &all_options[id];
+    Setting *setting = &parser->args->settings[id];
+    if (option->kind == VALUE_FLAG) {
+        if (value != NULL)
+            return err_hint(err_new(ERR_USAGE, "--%s takes no value", option->name), "write --%s",
+                            option->name);
+        setting->given = true;
+        return NULL;
+    }
+    if (value == NULL) {
+        if (parser->at >= parser->argc)
+            return err_hint(err_new(ERR_USAGE, "--%s lacks its value", option->name), "write --%s %s",
+                            option->name, option->metavar);
+        if (str_starts(parser->argv[parser->at], "--"))
+            return err_hint(err_new(ERR_USAGE, "--%s lacks its value", option->name),
+                            "write --%s=VALUE for a value that begins with dashes", option->name);
+        value = parser->argv[parser->at++];
+    }
+    TRY(setting_read(parser->arena, option, value, setting));
+    if (takes_list(option))
+        *vec_push(parser->arena, &parser->lists[id]) = setting->text;
+    return NULL;
+}
+
+static Err *take_long(Parser *parser, char *text)
+{
+    size_t len = strcspn(text, "=");
+    for (int id = 0; id < OPT_COUNT; id++)
+        if (strlen(all_options[id].name) == len && strncmp(all_options[id].name, text, len) == 0)
+            return take_option(parser, (OptionId)id, text[len] == '=' ? text + len + 1 : NULL);
+    if (len == strlen("version") && strncmp(text, "version", len) == 0) {
+        parser->words[parser->word_count++ % 3] = "version";
+        return NULL;
+    }
+    return unknown_option("--", arena_dupn(parser->arena, text, len));
+}
+
+/* "-v", "-qv", "-f FILE", "-fFILE". */
+static Err *take_short(Parser *parser, char *text)
+{
+    for (; *text != '\0'; text++) {
+        int id = 0;
+        while (id < OPT_COUNT && all_options[id].letter != *text)
+            id++;
+        if (id == OPT_COUNT)
+            return unknown_option("-", arena_dupn(parser->arena, text, 1));
+        if (all_options[id].kind != VALUE_FLAG)
+            return take_option(parser, (OptionId)id, text[1] != '\0' ? text + 1 : NULL);
+        TRY(take_option(parser, (OptionId)id, NULL));
+    }
+    return NULL;
+}
+
+static Err *take_all(Parser *parser)
+{
+    bool only_words = false;
+    while (parser->at < parser->argc) {
+        char *text = parser->argv[parser->at++];
+        if (!only_words && strcmp(text, "--") == 0)
+            only_words = true;
+        else if (!only_words && str_starts(text, "--"))
+            TRY(take_long(parser, text + 2));
+        else if (!only_words && text[0] == '-' && text[1] != '\0')
+            TRY(take_short(parser, text + 1));
+        else if (parser->word_count < ARRAY_LEN(parser->words))
+            parser->words[parser->word_count++] = arena_dup(parser->arena, text);
+    }
+    return NULL;
+}
+
+/* The environment speaks where the command line is silent. */
+static Err *take_environment(Parser *parser)
+{
+    for (int id = 0; id < OPT_COUNT; id++) {
+        Setting *setting = &parser->args->settings[id];
+        bool wanted = all_options[id].env != NULL && option_for_verb(&all_options[id], parser->args->verb);
+        const char *value = !wanted || setting->given ? NULL : getenv(all_options[id].env);
+        if (value != NULL && *value != '\0')
+            TRY(setting_read(parser->arena, &all_options[id], value, setting));
+        setting->list = parser->lists[id].items;
+        setting->list_count = parser->lists[id].len;
+    }
+    return NULL;
+}
+
+static Err *check_positional(const Parser *parser, const Verb *verb)
+{
+    if (parser->word_count < 2 && verb->positional != POSITIONAL_SHELL)
+        return NULL;
+    const char *word = parser->words[1];
+    if (verb->positional == POSITIONAL_SHELL && (word == NULL || strcmp(word, "bash") != 0))
+        return err_hint(err_new(ERR_USAGE, "for which shell?"), "stoa completion bash");
+    if (verb->positional == POSITIONAL_NONE)
+        return err_hint(err_new(ERR_USAGE, "\"stoa %s\" takes no argument, but \"%s\" was given", verb->name,
+                                target_redacted(parser->arena, word)),
+                        "usage: stoa %s [OPTION]…", verb->name);
+    if (verb->positional == POSITIONAL_VERB && verb_find(word) < 0)
+        return unknown_verb(word);
+    if (parser->word_count < 3)
+        return NULL;
+    Err *err =
+        err_new(ERR_USAGE, "\"stoa %s\" takes one argument, but \"%s\" follows \"%s\"", verb->name,
+                target_redacted(parser->arena, parser->words[2]), target_redacted(parser->arena, word));
+    return verb->positional == POSITIONAL_SQL
+               ? err_hint(err, "put the SQL into one pair of quotes")
+               : err_hint(err, "usage: stoa %s %s", verb->name, verb->synopsis);
+}
+
+static Err *check_options(const Parser *parser)
+{
+    const Verb *verb = &verbs[parser->args->verb];
+    for (size_t id = 0; id < OPT_COUNT; id++) {
+        const Setting *setting = &parser->args->settings[id];
+        if (setting->given && !option_for_verb(&all_options[id], parser->args->verb))
+            return err_hint(
+                err_new(ERR_USAGE, "\"stoa %s\" has no option --%s", verb->name, all_options[id].name),
+                "\"stoa help %s\" lists its options", verb->name);
+    }
+    return NULL;
+}
+
+Err *args_parse(Arena *arena, int argc, char **argv, Args *ret_args)
+{
+    *ret_args = (Args){.verb = VERB_HELP};
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        ret_args->json = ret_args->json || strcmp(argv[i], "--json") == 0;
+    Parser parser = {.arena = arena, .args = ret_args, .argc = argc, .at = 1, .argv = argv};
+    Err *err = take_all(&parser);
+    for (int i = 1; i < argc; i++)
+        wipe_secret(argv[i]);
+    TRY(err);
+    int verb = parser.word_count == 0 ? VERB_HELP : verb_find(parser.words[0]);
+    if (verb < 0)
+        return unknown_verb(target_redacted(arena, parser.words[0]));
+    if (ret_args->settings[OPT_HELP].given) {
+        ret_args->positional = parser.words[verb == VERB_HELP && parser.word_count > 1];
+        return ret_args->positional == NULL || verb_find(ret_args->positional) >= 0
+                   ? NULL
+                   : unknown_verb(ret_args->positional);
+    }
+    ret_args->verb = (VerbId)verb;
+    ret_args->positional = parser.words[1];
+    TRY(check_options(&parser));
+    TRY(check_positional(&parser, &verbs[verb]));
+    return take_environment(&parser);
+}

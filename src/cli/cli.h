@@ -1,0 +1,37 @@
+/* cli.h — what every verb is given. */
+#pragma once
+#include "base/stop.h"
+#include "cli/args.h"
+#include "cli/exit.h"
+#include "cli/term.h"
+#include "engine/engine.h"
+
+struct Cli {
+    const EngineOps *const *engines;
+    size_t engine_count;
+    Args args;
+    Arena *arena; /* lives as long as the process */
+    Term term;
+    Stop stop;
+    int exit_code;          /* of a verb that ends without an error */
+    json_t *error_problems; /* joins the error object of --json; NULL */
+};
+
+static inline const Setting *cli_setting(const Cli *cli, OptionId id) { return &cli->args.settings[id]; }
+static inline bool cli_given(const Cli *cli, OptionId id) { return cli->args.settings[id].given; }
+
+Err *cmd_plan(Cli *cli) MUST_USE;
+Err *cmd_status(Cli *cli) MUST_USE;
+Err *cmd_history(Cli *cli) MUST_USE;
+Err *cmd_doctor(Cli *cli) MUST_USE;
+Err *cmd_apply(Cli *cli) MUST_USE;
+Err *cmd_complete(Cli *cli) MUST_USE;
+Err *cmd_abort(Cli *cli) MUST_USE;
+Err *cmd_pause(Cli *cli) MUST_USE;
+Err *cmd_resume(Cli *cli) MUST_USE;
+Err *cmd_watch(Cli *cli) MUST_USE;
+Err *cmd_demo(Cli *cli) MUST_USE;
+Err *cmd_uninstall(Cli *cli) MUST_USE;
+Err *cmd_help(Cli *cli) MUST_USE;
+Err *cmd_version(Cli *cli) MUST_USE;
+Err *cmd_completion(Cli *cli) MUST_USE;

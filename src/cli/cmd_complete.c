@@ -1,0 +1,18 @@
+/* stoa complete: removes what only the old application needs. */
+#include "cli/session.h"
+
+Err *cmd_complete(Cli *cli)
+{
+    RunOptions options;
+    const char *change = NULL;
+    RunSummary summary = {0};
+    TRY(session_options(cli, &options));
+    TRY(session_pick(cli, &options, "|ready|", &change));
+    const char *question =
+        arena_printf(cli->arena, "Remove what only the old application needs of \"%s\"?", change);
+    if (!session_confirmed(cli, question))
+        return err_new(ERR_STOPPED, "not confirmed; nothing was changed");
+    TRY(run_complete(&options, cli->arena, change, &summary));
+    session_summary(cli, change, &summary);
+    return NULL;
+}

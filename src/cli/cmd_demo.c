@@ -1,0 +1,49 @@
+/* stoa demo: the product shown on a private server, under traffic. */
+#include "cli/session.h"
+#include "cli/show.h"
+#include "demo/demo.h"
+
+static void say(void *context, const char *line)
+{
+    Cli *cli = context;
+    Page page = term_page_err(&cli->term);
+    page_put(&page, STYLE_PLAIN, line);
+    page_newline(&page);
+    term_show_err(&cli->term, &page, false);
+}
+
+static void tell_plan(void *context, const Plan *plan)
+{
+    Cli *cli = context;
+    Page page = term_page_err(&cli->term);
+    page_newline(&page);
+    show_plan(&page, plan);
+    page_newline(&page);
+    term_show_err(&cli->term, &page, false);
+}
+
+Err *cmd_demo(Cli *cli)
+{
+    DemoOptions options = {.row_count = cli_setting(cli, OPT_ROWS)->number,
+                           .rate = (double)cli_setting(cli, OPT_RATE)->number,
+                           .keep = cli_given(cli, OPT_KEEP),
+                           .ops = cli->engines[0],
+                           .stop = &cli->stop,
+                           .say = say,
+                           .show_plan = tell_plan,
+                           .context = cli};
+    json_t *figures = NULL;
+    Err *err = demo_run(&options, cli->arena, &figures);
+    if (figures == NULL)
+        return err;
+    if (cli->term.json) {
+        term_json(&cli->term, figures, false);
+    } else {
+        Page page = term_page_out(&cli->term);
+        page_newline(&page);
+        page_put(&page, STYLE_PLAIN, demo_table(cli->arena, figures));
+        term_show_out(&cli->term, &page);
+    }
+    json_decref(figures);
+    return err;
+}

@@ -1,0 +1,52 @@
+/* stoa plan: shows the steps that apply would take. */
+#include "cli/session.h"
+#include "cli/show.h"
+
+#include <stdlib.h>
+
+/* What apply would still refuse goes below the plan; it is no error here. */
+static void show_refusal(Cli *cli, const Plan *plan)
+{
+    Err *refusal = plan_refusal(plan);
+    if (refusal == NULL)
+        return;
+    Page page = term_page_err(&cli->term);
+    char *text = err_text(refusal);
+    page_put(&page, STYLE_YELLOW, "apply will refuse: ");
+    page_wrap(&page, STYLE_PLAIN, 2, text);
+    page_newline(&page);
+    free(text);
+    if (err_first_hint(refusal) != NULL) {
+        page_put(&page, STYLE_CYAN, "hint: ");
+        page_wrap(&page, STYLE_PLAIN, 6, err_first_hint(refusal));
+        page_newline(&page);
+    }
+    term_show_err(&cli->term, &page, false);
+    err_free(refusal);
+}
+
+Err *cmd_plan(Cli *cli)
+{
+    RunOptions options;
+    Change change;
+    Plan plan;
+    bool journalled = false;
+    TRY(session_options(cli, &options));
+    TRY(session_change(cli, &change));
+    TRY(run_plan(&options, cli->arena, &change, &plan, &journalled));
+    TRY(session_strategy(cli, &plan));
+    term_progress_end(&cli->term);
+    if (cli->term.json) {
+        json_t *json = plan_to_json(&plan);
+        term_json(&cli->term, json, true);
+        json_decref(json);
+        return NULL;
+    }
+    Page page = term_page_out(&cli->term);
+    show_plan(&page, &plan);
+    if (journalled)
+        page_put(&page, STYLE_YELLOW, "\nunder way: this is the plan in the journal; see \"stoa status\"\n");
+    term_show_out(&cli->term, &page);
+    show_refusal(cli, &plan);
+    return NULL;
+}

@@ -1,0 +1,19 @@
+/* stoa resume: goes on with a change, or lets whoever holds it go on. */
+#include "cli/session.h"
+
+Err *cmd_resume(Cli *cli)
+{
+    RunOptions options;
+    const char *change = NULL;
+    RunSummary summary = {0};
+    TRY(session_options(cli, &options));
+    TRY(session_pick(cli, &options, "|planned|running|paused|waiting|failed|", &change));
+    Err *err = run_resume(&options, cli->arena, change, &summary);
+    if (err != NULL)
+        return session_resumable(err, change);
+    if (summary.state == STATE_RUNNING)
+        session_done(cli, "resumed", change, "goes on in the process that holds it; see \"stoa watch\"");
+    else
+        session_summary(cli, change, &summary);
+    return NULL;
+}

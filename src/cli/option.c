@@ -1,0 +1,449 @@
+/* The two tables that the whole command line is made from. */
+#include "cli/option.h"
+
+#include "cli/cli.h"
+
+#include <assert.h>
+#include <string.h>
+
+static_assert(VERB_COUNT <= 32, "verbs fit a bit mask");
+
+#define BIT(verb) (1u << VERB_##verb)
+
+enum {
+    IN_ALL = (1u << VERB_COUNT) - 1,
+    IN_SELF = BIT(HELP) | BIT(VERSION) | BIT(COMPLETION),
+    IN_SERVER = IN_ALL & ~(unsigned)IN_SELF & ~BIT(DEMO),
+    IN_REQUEST = BIT(PLAN) | BIT(APPLY),
+    IN_RUN = BIT(APPLY) | BIT(RESUME) | BIT(COMPLETE) | BIT(ABORT),
+    IN_PLANNED = BIT(PLAN) | BIT(APPLY) | BIT(RESUME),
+    IN_JSON = IN_ALL & ~(BIT(HELP) | BIT(COMPLETION)),
+};
+
+const Option all_options[OPT_COUNT] = {
+    [OPT_URL] =
+        {.name = "url",
+         .kind = VALUE_URL,
+         .group = OPTIONS_WHERE,
+         .verbs = IN_SERVER,
+         .metavar = "URL",
+         .env = "STOA_URL",
+         .help = "the database: postgres://user@host:5432/name, unix sockets and TLS parameters included. "
+                 "Without it the engine's own conventions hold: PG* variables, service file, ~/.pgpass"},
+    [OPT_FILE] = {.name = "file",
+                  .letter = 'f',
+                  .kind = VALUE_FILE,
+                  .group = OPTIONS_WHAT,
+                  .verbs = IN_REQUEST,
+                  .metavar = "FILE",
+                  .help = "read the SQL from this file; \"-\" is standard input"},
+    [OPT_NAME] =
+        {.name = "name",
+         .kind = VALUE_TEXT,
+         .group = OPTIONS_WHAT,
+         .verbs = IN_REQUEST,
+         .metavar = "NAME",
+         .help = "name of the change; made from the SQL where neither this nor \"-- stoa: name\" is given"},
+    [OPT_OWNER] = {.name = "owner",
+                   .kind = VALUE_TEXT,
+                   .group = OPTIONS_WHAT,
+                   .verbs = IN_REQUEST,
+                   .metavar = "TEAM",
+                   .help = "who to ask about the change"},
+    [OPT_BACKFILL] =
+        {.name = "backfill",
+         .kind = VALUE_LIST,
+         .group = OPTIONS_WHAT,
+         .verbs = IN_REQUEST,
+         .metavar = "COLUMN=EXPR",
+         .help = "how existing rows get their value: 'orders.amount_cents = (amount * 100)::bigint'. "
+                 "May be given for several columns"},
+    [OPT_YES] = {.name = "yes",
+                 .kind = VALUE_FLAG,
+                 .group = OPTIONS_HOW,
+                 .verbs = BIT(APPLY) | BIT(COMPLETE) | BIT(ABORT) | BIT(UNINSTALL),
+                 .help = "do not ask"},
+    [OPT_EXPECT] = {.name = "expect",
+                    .kind = VALUE_TEXT,
+                    .group = OPTIONS_HOW,
+                    .verbs = BIT(APPLY),
+                    .metavar = "PLAN_DIGEST",
+                    .help =
+                        "carry out this plan and no other; the digest is the one that \"stoa plan\" prints. "
+                        "Counts as --yes"},
+    [OPT_UNTIL] = {.name = "until",
+                   .kind = VALUE_CHOICE,
+                   .group = OPTIONS_HOW,
+                   .verbs = BIT(APPLY) | BIT(RESUME),
+                   .metavar = "PHASE",
+                   .choices = "prepare|expand|backfill|verify|constrain|ready",
+                   .help = "stop after this phase"},
+    [OPT_STRATEGY] =
+        {.name = "strategy",
+         .kind = VALUE_CHOICE,
+         .group = OPTIONS_HOW,
+         .verbs = IN_REQUEST,
+         .metavar = "STRATEGY",
+         .fallback = "auto",
+         .choices = "auto|instant|in-place",
+         .help = "instant refuses whatever has to touch rows; auto and in-place take the cheapest safe "
+                 "way"},
+    [OPT_VERIFY] =
+        {.name = "verify",
+         .kind = VALUE_CHOICE,
+         .group = OPTIONS_HOW,
+         .verbs = IN_REQUEST,
+         .metavar = "METHOD",
+         .choices = "expression|filled",
+         .help = "what must hold for every row before ready: it equals the backfill expression, or it is "
+                 "filled (for applications that already write the column). Without it: expression where "
+                 "the expression depends on the row alone"},
+    [OPT_MAX_STALL] = {.name = "max-stall",
+                       .kind = VALUE_DURATION,
+                       .group = OPTIONS_HOW,
+                       .verbs = IN_RUN | BIT(PLAN),
+                       .metavar = "TIME",
+                       .fallback = "200ms",
+                       .help = "the longest that one statement of the application may wait because of us"},
+    [OPT_LOCK_WAIT] = {.name = "lock-wait",
+                       .kind = VALUE_DURATION,
+                       .group = OPTIONS_HOW,
+                       .verbs = IN_RUN,
+                       .metavar = "TIME",
+                       .fallback = "10m",
+                       .help = "how long to keep trying for a lock, in attempts that respect --max-stall"},
+    [OPT_MAX_LAG] = {.name = "max-lag",
+                     .kind = VALUE_DURATION,
+                     .group = OPTIONS_HOW,
+                     .verbs = BIT(PLAN) | BIT(APPLY) | BIT(RESUME),
+                     .metavar = "TIME",
+                     .fallback = "5s",
+                     .help = "slow down while a replica is further behind than this"},
+    [OPT_CHUNK_TIME] = {.name = "chunk-time",
+                        .kind = VALUE_DURATION,
+                        .group = OPTIONS_HOW,
+                        .verbs = BIT(APPLY) | BIT(RESUME),
+                        .metavar = "TIME",
+                        .fallback = "100ms",
+                        .help = "how long one transaction of the backfill should take"},
+    [OPT_WINDOW] = {.name = "window",
+                    .kind = VALUE_TEXT,
+                    .group = OPTIONS_HOW,
+                    .verbs = BIT(APPLY) | BIT(RESUME),
+                    .metavar = "'HH:MM-HH:MM ZONE'",
+                    .help = "work only at this time of day: '22:00-06:00 Europe/Berlin'"},
+    [OPT_REPLICAS] =
+        {.name = "replicas",
+         .kind = VALUE_URLS,
+         .group = OPTIONS_HOW,
+         .verbs = IN_PLANNED,
+         .metavar = "URL|0",
+         .help = "a replica to watch, where the primary does not show it; may be given several times. "
+                 "0 states that there is none"},
+    [OPT_ACCEPT_STAR] = {.name = "accept-star",
+                         .kind = VALUE_FLAG,
+                         .group = OPTIONS_ACCEPT,
+                         .verbs = IN_REQUEST,
+                         .help =
+                             "statements that a new column can break were seen (prepared SELECT *, INSERT or "
+                             "COPY without a column list) and are dealt with"},
+    [OPT_ACCEPT_TRIGGERS] = {.name = "accept-triggers",
+                             .kind = VALUE_FLAG,
+                             .group = OPTIONS_ACCEPT,
+                             .verbs = IN_REQUEST,
+                             .help = "the table's own triggers may fire for the backfill"},
+    [OPT_ACCEPT_SCAN] = {.name = "accept-scan",
+                         .kind = VALUE_FLAG,
+                         .group = OPTIONS_ACCEPT,
+                         .verbs = IN_REQUEST,
+                         .help = "a scan under a strong lock may take longer than --max-stall"},
+    [OPT_ACCEPT_STANDBY_STALL] = {.name = "accept-standby-stall",
+                                  .kind = VALUE_FLAG,
+                                  .group = OPTIONS_ACCEPT,
+                                  .verbs = IN_REQUEST,
+                                  .help = "readers on a standby that cannot be looked at may wait"},
+    [OPT_SUBSCRIBERS_READY] = {.name = "subscribers-ready",
+                               .kind = VALUE_FLAG,
+                               .group = OPTIONS_ACCEPT,
+                               .verbs = IN_REQUEST,
+                               .help =
+                                   "logical subscribers have the new column already: the SQL that the plan "
+                                   "prints was run there"},
+    [OPT_QUIET] = {.name = "quiet",
+                   .kind = VALUE_DURATION,
+                   .group = OPTIONS_HOW,
+                   .verbs = BIT(COMPLETE),
+                   .metavar = "TIME",
+                   .fallback = "24h",
+                   .help = "for how long no old writer may have been seen"},
+    [OPT_FORCE] =
+        {.name = "force",
+         .kind = VALUE_FLAG,
+         .group = OPTIONS_HOW,
+         .verbs = BIT(COMPLETE) | BIT(UNINSTALL),
+         .help = "go on although old writers were seen, or a change is under way; goes into the journal"},
+    [OPT_ALL] = {.name = "all",
+                 .kind = VALUE_FLAG,
+                 .group = OPTIONS_WHAT,
+                 .verbs = BIT(STATUS),
+                 .help = "also changes that are over"},
+    [OPT_ROWS] = {.name = "rows",
+                  .kind = VALUE_COUNT,
+                  .group = OPTIONS_HOW,
+                  .verbs = BIT(DEMO),
+                  .metavar = "N",
+                  .fallback = "1000000",
+                  .help = "rows in the orders table"},
+    [OPT_RATE] = {.name = "rate",
+                  .kind = VALUE_COUNT,
+                  .group = OPTIONS_HOW,
+                  .verbs = BIT(DEMO),
+                  .metavar = "N",
+                  .fallback = "300",
+                  .help = "statements per second of the application"},
+    [OPT_KEEP] = {.name = "keep",
+                  .kind = VALUE_FLAG,
+                  .group = OPTIONS_HOW,
+                  .verbs = BIT(DEMO),
+                  .help = "leave the server running and say how to reach it"},
+    [OPT_MAN] = {.name = "man",
+                 .kind = VALUE_FLAG,
+                 .group = OPTIONS_OUTPUT,
+                 .verbs = BIT(HELP),
+                 .help = "print the manual page as scdoc source"},
+    [OPT_OPTIONS_JSON] = {.name = "options-json",
+                          .kind = VALUE_FLAG,
+                          .group = OPTIONS_OUTPUT,
+                          .verbs = BIT(HELP),
+                          .help = "print the tables of verbs and options as JSON"},
+    [OPT_JSON] = {.name = "json",
+                  .kind = VALUE_FLAG,
+                  .group = OPTIONS_OUTPUT,
+                  .verbs = IN_JSON,
+                  .help =
+                      "JSON on standard output: one object, or one event per line where something is done"},
+    [OPT_COLOR] = {.name = "color",
+                   .kind = VALUE_CHOICE,
+                   .group = OPTIONS_OUTPUT,
+                   .verbs = IN_ALL,
+                   .metavar = "WHEN",
+                   .fallback = "auto",
+                   .choices = "auto|always|never",
+                   .help = "colour; auto means on a terminal, unless NO_COLOR is set"},
+    [OPT_VERBOSE] = {.name = "verbose",
+                     .letter = 'v',
+                     .kind = VALUE_FLAG,
+                     .group = OPTIONS_OUTPUT,
+                     .verbs = IN_ALL,
+                     .help = "say more"},
+    [OPT_SILENT] = {.name = "silent",
+                    .letter = 'q',
+                    .kind = VALUE_FLAG,
+                    .group = OPTIONS_OUTPUT,
+                    .verbs = IN_ALL,
+                    .help = "say nothing but errors and the result"},
+    [OPT_HELP] = {.name = "help",
+                  .letter = 'h',
+                  .kind = VALUE_FLAG,
+                  .group = OPTIONS_OUTPUT,
+                  .verbs = IN_ALL,
+                  .help = "explain the verb"},
+};
+
+const Verb verbs[VERB_COUNT] = {
+    [VERB_PLAN] =
+        {.name = "plan",
+         .group = GROUP_LOOK,
+         .positional = POSITIONAL_SQL,
+         .synopsis = "[-f FILE | SQL]",
+         .summary = "show the steps apply would take: exact SQL, locks, estimate, undo",
+         .details =
+             "Looks at the server and changes nothing. The plan names every step in order with its SQL, the "
+             "locks it takes, how long it should last and how it is undone, then what the change may break "
+             "and which option accepts each risk.\n\n"
+             "The plan digest covers SQL, locks and strategy: give it to \"stoa apply --expect\" and no "
+             "other plan is carried out.",
+         .example = "stoa plan -f add-amount-cents.sql\n"
+                    "stoa plan 'ALTER TABLE orders ADD COLUMN paid boolean NOT NULL DEFAULT false' --json",
+         .run = cmd_plan},
+    [VERB_STATUS] =
+        {.name = "status",
+         .group = GROUP_LOOK,
+         .positional = POSITIONAL_CHANGE,
+         .synopsis = "[CHANGE]",
+         .summary = "show where every change stands",
+         .details = "Without a name: all changes that are not over. With a name: that change with its steps.",
+         .example = "stoa status\nstoa status orders-amount-cents --json",
+         .run = cmd_status},
+    [VERB_HISTORY] = {.name = "history",
+                      .group = GROUP_LOOK,
+                      .positional = POSITIONAL_CHANGE,
+                      .synopsis = "[CHANGE]",
+                      .summary = "show what ever happened",
+                      .details = "The journal's event log, oldest first, of one change or of all.",
+                      .run = cmd_history},
+    [VERB_DOCTOR] =
+        {.name = "doctor",
+         .group = GROUP_LOOK,
+         .synopsis = "",
+         .summary = "say whether this server and role can do it",
+         .details =
+             "Looks at version, role, grants, settings, replication and poolers, and prints the SQL that "
+             "mends what is missing. Exits 4 when something stands in the way.",
+         .run = cmd_doctor},
+    [VERB_APPLY] =
+        {.name = "apply",
+         .group = GROUP_ACT,
+         .positional = POSITIONAL_SQL,
+         .acts = true,
+         .synopsis = "[-f FILE | SQL]",
+         .summary = "carry a change out up to ready",
+         .details =
+             "Shows the plan, asks, and carries it out. The same apply again continues what is not done and "
+             "exits 0 when nothing is left. Off a terminal --yes or --expect is needed.\n\n"
+             "The first Ctrl-C finishes the chunk, writes a checkpoint and exits 3; the second cancels the "
+             "running statement too. Either way \"stoa resume\" goes on from there. SIGUSR1 prints the "
+             "status.",
+         .example = "stoa apply 'ALTER TABLE orders ADD COLUMN amount_cents bigint NOT NULL' \\\n"
+                    "    --backfill 'orders.amount_cents = (amount * 100)::bigint'",
+         .run = cmd_apply},
+    [VERB_COMPLETE] =
+        {.name = "complete",
+         .group = GROUP_ACT,
+         .positional = POSITIONAL_CHANGE,
+         .acts = true,
+         .synopsis = "[CHANGE]",
+         .summary = "remove what only the old application needs",
+         .details =
+             "Removes the sync trigger of a change that is ready. Refused while an application that does "
+             "not know the column was seen writing within --quiet.",
+         .run = cmd_complete},
+    [VERB_ABORT] =
+        {.name = "abort",
+         .group = GROUP_ACT,
+         .positional = POSITIONAL_CHANGE,
+         .acts = true,
+         .synopsis = "[CHANGE]",
+         .summary = "undo a change that is not ready yet",
+         .details =
+             "Undoes the steps in reverse order. Nothing of the change stays but its entries in the journal.",
+         .run = cmd_abort},
+    [VERB_PAUSE] = {.name = "pause",
+                    .group = GROUP_STEER,
+                    .positional = POSITIONAL_CHANGE,
+                    .acts = true,
+                    .synopsis = "[CHANGE]",
+                    .summary = "let a running change rest",
+                    .details =
+                        "Whoever carries the change out finishes the chunk and waits for \"stoa resume\".",
+                    .run = cmd_pause},
+    [VERB_RESUME] = {.name = "resume",
+                     .group = GROUP_STEER,
+                     .positional = POSITIONAL_CHANGE,
+                     .acts = true,
+                     .synopsis = "[CHANGE]",
+                     .summary = "go on with a change",
+                     .details =
+                         "Goes on where the journal says the work stopped. When another process still holds "
+                         "the change, that process goes on, with the settings given here.",
+                     .run = cmd_resume},
+    [VERB_WATCH] =
+        {.name = "watch",
+         .group = GROUP_STEER,
+         .positional = POSITIONAL_CHANGE,
+         .synopsis = "[CHANGE]",
+         .summary = "follow a change until it is over",
+         .details = "Ends with 0 when the change is ready or completed. Ctrl-C ends the watching, not the "
+                    "change.",
+         .run = cmd_watch},
+    [VERB_DEMO] =
+        {.name = "demo",
+         .group = GROUP_TRY,
+         .acts = true,
+         .synopsis = "",
+         .summary = "see it work on a private server, under traffic",
+         .details = "Starts a PostgreSQL of its own in a temporary directory, loads an orders table, lets an "
+                    "application work on it, adds a NOT NULL column, and then does the same the plain way. "
+                    "Ends with "
+                    "a table of what the application noticed. Everything is removed at the end.",
+         .example = "stoa demo --rows 200000",
+         .run = cmd_demo},
+    [VERB_UNINSTALL] = {.name = "uninstall",
+                        .group = GROUP_REMOVE,
+                        .acts = true,
+                        .synopsis = "",
+                        .summary = "remove journal, functions and triggers from the database",
+                        .details =
+                            "Drops the schema stoa with all history, and every sync trigger. Refused while a "
+                            "change is under way, unless --force is given.",
+                        .run = cmd_uninstall},
+    [VERB_HELP] = {.name = "help",
+                   .group = GROUP_SELF,
+                   .positional = POSITIONAL_VERB,
+                   .synopsis = "[VERB]",
+                   .summary = "explain a verb",
+                   .details = "The same as \"stoa VERB --help\".",
+                   .run = cmd_help},
+    [VERB_VERSION] = {.name = "version",
+                      .group = GROUP_SELF,
+                      .synopsis = "",
+                      .summary = "print the version",
+                      .details = "Prints name and version.",
+                      .run = cmd_version},
+    [VERB_COMPLETION] = {.name = "completion",
+                         .group = GROUP_SELF,
+                         .positional = POSITIONAL_SHELL,
+                         .synopsis = "bash",
+                         .summary = "print the completion script for a shell",
+                         .details = "Completes verbs, options and their values.",
+                         .example = "stoa completion bash > /etc/bash_completion.d/stoa",
+                         .run = cmd_completion},
+};
+
+const char *verb_group_name(VerbGroup group)
+{
+    switch (group) {
+    case GROUP_LOOK:
+        return "look";
+    case GROUP_ACT:
+        return "act";
+    case GROUP_STEER:
+        return "steer";
+    case GROUP_TRY:
+        return "try";
+    case GROUP_REMOVE:
+        return "remove";
+    case GROUP_SELF:
+        return "about";
+    }
+    return "";
+}
+
+const char *option_group_name(OptionGroup group)
+{
+    switch (group) {
+    case OPTIONS_WHERE:
+        return "Where";
+    case OPTIONS_WHAT:
+        return "What";
+    case OPTIONS_HOW:
+        return "How";
+    case OPTIONS_ACCEPT:
+        return "Risks accepted";
+    case OPTIONS_OUTPUT:
+        return "Output";
+    }
+    return "";
+}
+
+bool choice_has(const char *choices, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *at = choices; at != NULL && *at != '\0';) {
+        size_t size = strcspn(at, "|");
+        if (size == len && strncmp(at, word, len) == 0)
+            return true;
+        at += size + (at[size] == '|');
+    }
+    return false;
+}

@@ -1,0 +1,131 @@
+/* option.h — one table of options and one of verbs. The parser, --help, the man page, the bash completion,
+ * the suggestions in error messages and the tests are all made from these two tables. */
+#pragma once
+#include "base/arena.h"
+
+typedef struct Cli Cli;
+
+typedef enum VerbId {
+    VERB_PLAN,
+    VERB_STATUS,
+    VERB_HISTORY,
+    VERB_DOCTOR,
+    VERB_APPLY,
+    VERB_COMPLETE,
+    VERB_ABORT,
+    VERB_PAUSE,
+    VERB_RESUME,
+    VERB_WATCH,
+    VERB_DEMO,
+    VERB_UNINSTALL,
+    VERB_HELP,
+    VERB_VERSION,
+    VERB_COMPLETION,
+    VERB_COUNT
+} VerbId;
+
+typedef enum VerbGroup { GROUP_LOOK, GROUP_ACT, GROUP_STEER, GROUP_TRY, GROUP_REMOVE, GROUP_SELF } VerbGroup;
+const char *verb_group_name(VerbGroup group);
+
+/* What a verb's positional argument is; also what completion offers for it. */
+typedef enum Positional {
+    POSITIONAL_NONE,
+    POSITIONAL_SQL,    /* one text, unless -f is given */
+    POSITIONAL_CHANGE, /* a name; may be left out */
+    POSITIONAL_VERB,   /* a verb; may be left out */
+    POSITIONAL_SHELL,  /* "bash" */
+} Positional;
+
+typedef struct Verb {
+    const char *name;
+    VerbGroup group;
+    Positional positional;
+    bool acts;            /* --json gives one event per line, and a broken pipe does not end the work */
+    const char *synopsis; /* behind "stoa NAME " */
+    const char *summary;  /* one line */
+    const char *details;  /* paragraphs separated by an empty line */
+    const char *example;  /* lines of shell; NULL */
+    /* Does the verb's work. An exit code other than 0 without an error goes into cli->exit_code. */
+    Err *(*run)(Cli *cli);
+} Verb;
+extern const Verb verbs[VERB_COUNT];
+
+typedef enum OptionId {
+    OPT_URL,
+    OPT_FILE,
+    OPT_NAME,
+    OPT_OWNER,
+    OPT_BACKFILL,
+    OPT_YES,
+    OPT_EXPECT,
+    OPT_UNTIL,
+    OPT_STRATEGY,
+    OPT_VERIFY,
+    OPT_MAX_STALL,
+    OPT_LOCK_WAIT,
+    OPT_MAX_LAG,
+    OPT_CHUNK_TIME,
+    OPT_WINDOW,
+    OPT_REPLICAS,
+    OPT_ACCEPT_STAR,
+    OPT_ACCEPT_TRIGGERS,
+    OPT_ACCEPT_SCAN,
+    OPT_ACCEPT_STANDBY_STALL,
+    OPT_SUBSCRIBERS_READY,
+    OPT_QUIET,
+    OPT_FORCE,
+    OPT_ALL,
+    OPT_ROWS,
+    OPT_RATE,
+    OPT_KEEP,
+    OPT_MAN,
+    OPT_OPTIONS_JSON,
+    OPT_JSON,
+    OPT_COLOR,
+    OPT_VERBOSE,
+    OPT_SILENT,
+    OPT_HELP,
+    OPT_COUNT
+} OptionId;
+
+typedef enum ValueKind {
+    VALUE_FLAG,
+    VALUE_DURATION, /* number: milliseconds */
+    VALUE_COUNT,    /* number: whole, at least 1 */
+    VALUE_TEXT,
+    VALUE_FILE,
+    VALUE_CHOICE, /* one of `choices` */
+    VALUE_URL,    /* may hold a secret: wiped from the process list */
+    VALUE_LIST,   /* text, repeatable */
+    VALUE_URLS,   /* url, repeatable */
+} ValueKind;
+
+typedef enum OptionGroup {
+    OPTIONS_WHERE,
+    OPTIONS_WHAT,
+    OPTIONS_HOW,
+    OPTIONS_ACCEPT,
+    OPTIONS_OUTPUT
+} OptionGroup;
+const char *option_group_name(OptionGroup group);
+
+typedef struct Option {
+    const char *name; /* without dashes */
+    char letter;      /* 0 if none */
+    ValueKind kind;
+    OptionGroup group;
+    uint32_t verbs;       /* bit 1 << VerbId */
+    const char *metavar;  /* NULL for flags */
+    const char *fallback; /* the default as a person would write it; NULL */
+    const char *env;      /* environment variable that gives it; NULL */
+    const char *choices;  /* "a|b|c"; NULL */
+    const char *help;
+} Option;
+extern const Option all_options[OPT_COUNT];
+
+static inline bool option_for_verb(const Option *option, VerbId verb)
+{
+    return (option->verbs >> verb & 1u) != 0;
+}
+/* "a|b|c" has this word. */
+bool choice_has(const char *choices, const char *word);

@@ -1,0 +1,221 @@
+/* What the verbs share: where to connect, how to work, which change, and who is told. */
+#include "cli/session.h"
+
+#include "base/clock.h"
+#include "cli/show.h"
+#include "cli/signals.h"
+
+#include <string.h>
+
+static void on_event(void *context, const Event *event)
+{
+    Cli *cli = context;
+    char time[CLOCK_TEXT_BYTES];
+    clock_wall_text(time);
+    if (cli->term.json) {
+        json_t *line = json_pack("{s:i, s:s, s:i, s:s*, s:s}", "v", 1, "event", event->kind, "step",
+                                 event->step, "text", event->text, "at", time);
+        if (event->detail != NULL)
+            (void)json_object_update_missing(line, event->detail);
+        term_json(&cli->term, line, false);
+        json_decref(line);
+        return;
+    }
+    Page page = term_page_err(&cli->term);
+    time[19] = '\0'; /* the time of day is enough while one looks on */
+    show_event(&page, time + 11, NULL, event->step, event->kind, event->text);
+    term_show_err(&cli->term, &page, false);
+}
+
+static void on_progress(void *context, const Progress *progress)
+{
+    Cli *cli = context;
+    term_progress(&cli->term, progress);
+    if (signals_take_status())
+        term_progress_now(&cli->term);
+}
+
+static const char *accepted_ids(size_t at, OptionId *ret_option)
+{
+    static const struct {
+        const char *id;
+        OptionId option;
+    } ids[] = {{"star", OPT_ACCEPT_STAR},
+               {"triggers", OPT_ACCEPT_TRIGGERS},
+               {"scan", OPT_ACCEPT_SCAN},
+               {"standby-stall", OPT_ACCEPT_STANDBY_STALL},
+               {"subscribers", OPT_SUBSCRIBERS_READY}};
+    if (at >= ARRAY_LEN(ids))
+        return NULL;
+    *ret_option = ids[at].option;
+    return ids[at].id;
+}
+
+static void read_plan_options(Cli *cli, PlanOptions *plan)
+{
+    VEC(const char *) accepted = {0};
+    OptionId option = OPT_ACCEPT_STAR;
+    for (size_t i = 0; accepted_ids(i, &option) != NULL; i++)
+        if (cli_given(cli, option))
+            *vec_push(cli->arena, &accepted) = accepted_ids(i, &option);
+    const Setting *verify = cli_setting(cli, OPT_VERIFY), *replicas = cli_setting(cli, OPT_REPLICAS);
+    plan->accepted = accepted.items;
+    plan->accepted_count = accepted.len;
+    plan->verify = !verify->given                            ? VERIFY_AUTO
+                   : strcmp(verify->text, "expression") == 0 ? VERIFY_EXPRESSION
+                                                             : VERIFY_FILLED;
+    plan->replicas_given = replicas->given;
+    plan->max_lag_given = cli_given(cli, OPT_MAX_LAG);
+    if (!replicas->given || strcmp(replicas->list[0], "0") == 0)
+        return;
+    plan->replicas = replicas->list;
+    plan->replica_count = replicas->list_count;
+}
+
+static void read_controls(const Cli *cli, RunOptions *options)
+{
+    const struct {
+        OptionId option;
+        unsigned bit;
+        int64_t *value;
+    } durations[] = {{OPT_MAX_STALL, CONTROL_MAX_STALL, &options->controls.max_stall_ms},
+                     {OPT_LOCK_WAIT, CONTROL_LOCK_WAIT, &options->controls.lock_wait_ms},
+                     {OPT_MAX_LAG, CONTROL_MAX_LAG, &options->controls.max_lag_ms},
+                     {OPT_CHUNK_TIME, CONTROL_CHUNK_TIME, &options->controls.chunk_time_ms},
+                     {OPT_QUIET, CONTROL_QUIET, &options->controls.quiet_ms}};
+    controls_default(&options->controls);
+    for (size_t i = 0; i < ARRAY_LEN(durations); i++) {
+        if (!cli_given(cli, durations[i].option))
+            continue;
+        *durations[i].value = cli_setting(cli, durations[i].option)->number;
+        options->controls_given |= durations[i].bit;
+    }
+    if (cli_given(cli, OPT_WINDOW)) {
+        options->controls.window = cli_setting(cli, OPT_WINDOW)->text;
+        options->controls_given |= CONTROL_WINDOW;
+    }
+    options->plan.max_stall_ms = options->controls.max_stall_ms;
+}
+
+static Err *check_replicas(const Cli *cli)
+{
+    const Setting *replicas = cli_setting(cli, OPT_REPLICAS);
+    for (size_t i = 0; i < replicas->list_count; i++)
+        if (strcmp(replicas->list[i], "0") == 0 && replicas->list_count > 1)
+            return err_new(ERR_USAGE, "--replicas 0 states that there is none, but others are given");
+    return NULL;
+}
+
+Err *session_options(Cli *cli, RunOptions *ret_options)
+{
+    const Setting *until = cli_setting(cli, OPT_UNTIL), *expect = cli_setting(cli, OPT_EXPECT);
+    RunOptions options = {.stop = &cli->stop,
+                          .observer = {.event = on_event, .progress = on_progress, .context = cli},
+                          .until = until->given ? phase_from_name(until->text) : -1,
+                          .expect = expect->text,
+                          .force = cli_given(cli, OPT_FORCE)};
+    options.target.url = cli_setting(cli, OPT_URL)->text;
+    options.database_label = target_redacted(cli->arena, options.target.url);
+    TRY(engine_for_url(cli->engines, cli->engine_count, options.target.url, &options.ops));
+    TRY(check_replicas(cli));
+    read_controls(cli, &options);
+    read_plan_options(cli, &options.plan);
+    *ret_options = options;
+    return NULL;
+}
+
+Err *session_strategy(const Cli *cli, const Plan *plan)
+{
+    const char *wanted = cli_setting(cli, OPT_STRATEGY)->text;
+    if (!str_eq(wanted, "instant") || plan->nothing_to_do || strcmp(plan->strategy, "instant") == 0)
+        return NULL;
+    return err_hint(
+        err_new(ERR_UNSAFE, "\"%s\" cannot be done instantly: its plan is %s", plan->change, plan->strategy),
+        "leave out --strategy instant, or look at it with \"stoa plan\"");
+}
+
+/* "a, b and 3 more" of the names in `changes` with a state in `states`; the last match goes to ret_name. */
+static size_t matches(const json_t *changes, const char *states, const char **ret_name, Str *ret_list)
+{
+    size_t i, count = 0;
+    const json_t *change;
+    json_array_foreach(changes, i, change)
+    {
+        char state[32];
+        (void)snprintf(state, sizeof state, "|%s|", json_string_value(json_object_get(change, "state")));
+        if (strstr(states, state) == NULL)
+            continue;
+        *ret_name = json_string_value(json_object_get(change, "name"));
+        str_sep(ret_list, ", ");
+        str_add(ret_list, *ret_name);
+        count++;
+    }
+    return count;
+}
+
+Err *session_pick(Cli *cli, const RunOptions *options, const char *states, const char **ret_name)
+{
+    if (cli->args.positional != NULL) {
+        *ret_name = cli->args.positional;
+        return NULL;
+    }
+    const char *verb = verbs[cli->args.verb].name, *name = NULL;
+    json_t *status = NULL;
+    TRY(run_status(options, cli->arena, NULL, false, &status));
+    CLEANUP(str_donep) Str list = STR_INIT;
+    size_t count = matches(json_object_get(status, "changes"), states, &name, &list);
+    if (count == 1)
+        *ret_name = arena_dup(cli->arena, name);
+    json_decref(status);
+    if (count == 1)
+        return NULL;
+    if (count == 0)
+        return err_hint(err_new(ERR_USAGE, "there is no change to %s", verb),
+                        "\"stoa status --all\" lists them");
+    return err_hint(err_new(ERR_USAGE, "which change? there are %s", list.buf), "stoa %s %s", verb, name);
+}
+
+bool session_confirmed(Cli *cli, const char *question)
+{
+    return cli_given(cli, OPT_YES) || !term_can_ask() || term_ask(&cli->term, question);
+}
+
+void session_summary(Cli *cli, const char *change, const RunSummary *summary)
+{
+    term_progress_end(&cli->term);
+    if (cli->term.json) {
+        json_t *object = summary_json(change, summary);
+        term_json(&cli->term, object, false);
+        json_decref(object);
+        return;
+    }
+    Page page = term_page_out(&cli->term);
+    show_summary(&page, change, summary);
+    term_show_out(&cli->term, &page);
+}
+
+void session_done(Cli *cli, const char *event, const char *change, const char *text)
+{
+    term_progress_end(&cli->term);
+    if (cli->term.json) {
+        json_t *object =
+            json_pack("{s:i, s:s, s:s*, s:s}", "v", 1, "event", event, "change", change, "text", text);
+        term_json(&cli->term, object, false);
+        json_decref(object);
+        return;
+    }
+    Page page = term_page_out(&cli->term);
+    page_put(&page, STYLE_BOLD, change == NULL ? "" : change);
+    page_put(&page, STYLE_PLAIN, change == NULL ? "" : "  ");
+    page_put(&page, STYLE_PLAIN, text);
+    page_newline(&page);
+    term_show_out(&cli->term, &page);
+}
+
+Err *session_resumable(Err *err, const char *change)
+{
+    bool half_way = err_is(err, ERR_STOPPED) || err_is(err, ERR_CONN_LOST) || err_is(err, ERR_DISK_FULL);
+    if (!half_way || err_first_hint(err) != NULL)
+        return err;
+    return err_hint(err, "go on with: stoa resume %s", change);
+}

@@ -1,0 +1,30 @@
+/* session.h — from the parsed command line to what run/ wants: where, what, how, and who watches. */
+#pragma once
+#include "cli/cli.h"
+#include "run/run.h"
+
+/* The options of a run, with the observer that feeds the terminal. Errors: ERR_USAGE for an unknown scheme.
+ */
+Err *session_options(Cli *cli, RunOptions *ret_options) MUST_USE;
+
+/* Reads and parses what is asked (argument, -f FILE, or standard input). When something in it cannot be
+ * carried out, every problem is printed as file:line:column: message, and the error says how many; its kind
+ * is ERR_USAGE when one of them makes no sense, else ERR_UNSAFE. */
+Err *session_change(Cli *cli, Change *ret_change) MUST_USE;
+
+/* The change that a verb works on: the one named, else the only one there is in a state of `states`
+ * ("|running|paused|"). ERR_USAGE names the candidates when there is not exactly one. */
+Err *session_pick(Cli *cli, const RunOptions *options, const char *states, const char **ret_name) MUST_USE;
+
+/* Refuses a plan of another strategy than --strategy asks for: ERR_UNSAFE. */
+Err *session_strategy(const Cli *cli, const Plan *plan) MUST_USE;
+
+/* Asks "question [y/N]" on a terminal unless --yes; off a terminal true. False: the answer was no. */
+bool session_confirmed(Cli *cli, const char *question);
+
+/* Prints what a verb did: the final figures, or their JSON object. */
+void session_summary(Cli *cli, const char *change, const RunSummary *summary);
+/* Prints {"v":1,"event":…,"change":…} or a sentence for people. */
+void session_done(Cli *cli, const char *event, const char *change, const char *text);
+/* Adds the hint that says how to go on, where a change was stopped half-way. */
+Err *session_resumable(Err *err, const char *change) MUST_USE;

@@ -1,0 +1,191 @@
+/* Shows a plan. */
+#include "base/unit.h"
+#include "cli/show.h"
+
+#include <string.h>
+
+enum { LABEL_COLUMN = 4, TEXT_COLUMN = 11 };
+
+static void label(Page *page, const char *text)
+{
+    page_to(page, LABEL_COLUMN);
+    page_put(page, STYLE_DIM, text);
+    page_to(page, TEXT_COLUMN);
+}
+
+static void line(Page *page, const char *name, const char *text)
+{
+    label(page, name);
+    page_wrap(page, STYLE_PLAIN, TEXT_COLUMN, text);
+    page_newline(page);
+}
+
+static void statements(Page *page, const char *name, const char *const *sql, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        label(page, i == 0 ? name : "");
+        page_sql(page, TEXT_COLUMN, sql[i]);
+        if (sql[i][0] != '\0' && sql[i][strlen(sql[i]) - 1] != ';')
+            page_put(page, STYLE_PLAIN, ";");
+        page_newline(page);
+    }
+}
+
+static void sync_parts(Page *page, const Step *step)
+{
+    for (size_t i = 0; i < step->fill_count; i++) {
+        const FillColumn *fill = &step->fills[i];
+        Str text = STR_INIT;
+        str_addf(&text, "a trigger keeps %s = %s on INSERT", fill->column, fill->sync.expr);
+        for (size_t j = 0; j < fill->sync.source_count; j++)
+            str_addf(&text, "%s%s", j == 0 ? ", when one of these changes: " : ", ", fill->sync.sources[j]);
+        str_addf(&text, ", and while %s is NULL", fill->column);
+        line(page, i == 0 ? "sync" : "", text.buf);
+        str_done(&text);
+    }
+}
+
+static const char *timeout_text(Timeout timeout)
+{
+    switch (timeout) {
+    case TIMEOUT_NONE:
+        return "";
+    case TIMEOUT_LOCK:
+        return ", in attempts within --max-stall";
+    case TIMEOUT_CHUNK:
+        return ", chunk by chunk, never waiting for rows";
+    case TIMEOUT_WATCHDOG:
+        return ", watched and cancelled when it would block";
+    }
+    return "";
+}
+
+static void locks(Page *page, const Step *step)
+{
+    if (step->lock == NULL || step->lock[0] == '\0') {
+        if (step->timeout == TIMEOUT_CHUNK)
+            line(page, "lock", "rows of a chunk only");
+        return;
+    }
+    Str text = STR_INIT;
+    str_add(&text, step->lock);
+    for (size_t i = 0; i < step->lock_count; i++)
+        str_addf(&text, "%s%s", i == 0 ? " on " : ", ", step->lock_on[i]);
+    str_add(&text, timeout_text(step->timeout));
+    line(page, "lock", text.buf);
+    str_done(&text);
+}
+
+static const char *evidence_text(Evidence evidence)
+{
+    switch (evidence) {
+    case EVIDENCE_MEASURED:
+        return "measured on this server";
+    case EVIDENCE_CATALOG:
+        return "from the catalog";
+    case EVIDENCE_RULE:
+        return "by rule";
+    case EVIDENCE_UNKNOWN:
+        return "unknown";
+    }
+    return "";
+}
+
+static void costs(Page *page, const Step *step)
+{
+    char range[RANGE_TEXT_BYTES];
+    label(page, "time");
+    page_putf(page, STYLE_PLAIN, "%s (%s)", range_text(step->estimate_low_ms, step->estimate_high_ms, range),
+              evidence_text(step->evidence));
+    if (step->scans)
+        page_put(page, STYLE_YELLOW, ", reads the whole table");
+    if (step->rewrites)
+        page_put(page, STYLE_RED, ", rewrites the table");
+    page_newline(page);
+}
+
+static void show_step(Page *page, const Step *step)
+{
+    page_putf(page, STYLE_BOLD, "%3d", step->ordinal);
+    page_to(page, LABEL_COLUMN);
+    page_put(page, STYLE_CYAN, phase_name(step->phase));
+    page_put(page, STYLE_DIM, " · ");
+    page_wrap(page, STYLE_BOLD, TEXT_COLUMN, step->title);
+    page_newline(page);
+    statements(page, "sql", step->sql, step->sql_count);
+    if (step->sync)
+        sync_parts(page, step);
+    for (size_t i = 0; i < step->check_count; i++)
+        line(page, i == 0 ? "check" : "", step->checks[i].label);
+    locks(page, step);
+    if (step->kind != STEP_READY && step->kind != STEP_QUIET)
+        costs(page, step);
+    statements(page, "undo", step->undo, step->undo_count);
+}
+
+static void show_risk(Page *page, const Risk *risk)
+{
+    bool open = risk->accept != NULL && !risk->accepted;
+    page_to(page, 2);
+    if (risk->accept == NULL)
+        page_put(page, STYLE_DIM, "·");
+    else
+        page_put(page, open ? STYLE_YELLOW : STYLE_GREEN, open ? "!" : "✓");
+    page_to(page, LABEL_COLUMN);
+    page_wrap(page, STYLE_PLAIN, LABEL_COLUMN, risk->message);
+    page_newline(page);
+    if (risk->sql != NULL) {
+        page_to(page, LABEL_COLUMN);
+        page_put(page, STYLE_DIM, "first");
+        page_to(page, TEXT_COLUMN);
+        page_sql(page, TEXT_COLUMN, risk->sql);
+        page_newline(page);
+    }
+    if (risk->accept == NULL)
+        return;
+    page_to(page, LABEL_COLUMN);
+    page_putf(page, open ? STYLE_YELLOW : STYLE_DIM, open ? "accept it with %s" : "accepted by %s",
+              risk->accept);
+    page_newline(page);
+}
+
+static void show_risks(Page *page, const Plan *plan)
+{
+    for (int pass = 0; pass < 2; pass++) { /* what must be accepted first, then notes */
+        bool titled = false;
+        for (size_t i = 0; i < plan->risk_count; i++) {
+            if ((plan->risks[i].accept == NULL) != (pass == 1))
+                continue;
+            if (!titled) {
+                page_newline(page);
+                page_put(page, STYLE_BOLD, pass == 0 ? "What it may break" : "Notes");
+                page_newline(page);
+            }
+            titled = true;
+            show_risk(page, &plan->risks[i]);
+        }
+    }
+}
+
+void show_plan(Page *page, const Plan *plan)
+{
+    page_put(page, STYLE_BOLD, plan->change);
+    if (plan->owner != NULL && plan->owner[0] != '\0')
+        page_putf(page, STYLE_DIM, " · owner %s", plan->owner);
+    page_putf(page, STYLE_DIM, " · %s %s · %s", plan->engine, plan->server, plan->strategy);
+    page_newline(page);
+    page_putf(page, STYLE_DIM, "change %s", plan->change_digest);
+    page_newline(page);
+    page_putf(page, STYLE_DIM, "plan   %s", plan->plan_digest);
+    page_newline(page);
+    if (plan->nothing_to_do) {
+        page_newline(page);
+        page_put(page, STYLE_GREEN, "nothing to do: everything asked for is there already");
+        page_newline(page);
+    }
+    for (size_t i = 0; i < plan->step_count && !plan->nothing_to_do; i++) {
+        page_newline(page);
+        show_step(page, &plan->steps[i]);
+    }
+    show_risks(page, plan);
+}
