@@ -1,0 +1,97 @@
+/* The demo's figures side by side. */
+#include "base/str.h"
+#include "base/unit.h"
+#include "demo/demo.h"
+
+#include <string.h>
+
+typedef enum Form { FORM_SECONDS, FORM_COUNT, FORM_BYTES, FORM_RATIO, FORM_MS } Form;
+
+typedef struct Line {
+    const char *label;
+    const char *path; /* keys from the side's object, joined by dots */
+    Form form;
+    bool ratio; /* the last column says plain / stoa */
+} Line;
+
+static const Line lines[] = {
+    {"seconds", "seconds", FORM_SECONDS, true},
+    {"rows per second", "rows_per_s", FORM_COUNT, true},
+    {"WAL written", "wal_bytes", FORM_BYTES, true},
+    {"heap growth", "heap_ratio", FORM_RATIO, false},
+    {"index growth", "index_ratio", FORM_RATIO, false},
+    {"application p50", "p50_ms", FORM_MS, true},
+    {"application p95", "p95_ms", FORM_MS, true},
+    {"application p99", "p99_ms", FORM_MS, true},
+    {"application longest wait", "max_ms", FORM_MS, true},
+    {"application errors", "application.errors", FORM_COUNT, false},
+    {"rows wrong", "rows_wrong", FORM_COUNT, false},
+};
+
+static const json_t *json_at(const json_t *json, const char *path)
+{
+    while (json != NULL && *path != '\0') {
+        char key[64];
+        size_t len = strcspn(path, ".");
+        (void)snprintf(key, sizeof key, "%.*s", (int)len, path);
+        json = json_object_get(json, key);
+        path += len + (path[len] == '.');
+    }
+    return json;
+}
+
+/* Latencies stand below application.before and application.during. */
+static const json_t *value_at(const json_t *side, const Line *line, const char *span)
+{
+    if (line->form != FORM_MS)
+        return strcmp(span, "during") == 0 ? json_at(side, line->path) : NULL;
+    return json_at(json_at(json_at(side, "application"), span), line->path);
+}
+
+static const char *value_text(const json_t *value, Form form, char *ret_text)
+{
+    ret_text[0] = '\0';
+    if (!json_is_number(value))
+        return ret_text;
+    double number = json_number_value(value);
+    switch (form) {
+    case FORM_SECONDS:
+        (void)snprintf(ret_text, UNIT_TEXT_BYTES, "%.1f s", number);
+        break;
+    case FORM_COUNT:
+        (void)unit_count_text((int64_t)number, ret_text);
+        break;
+    case FORM_BYTES:
+        (void)unit_size_text((int64_t)number, ret_text);
+        break;
+    case FORM_RATIO:
+        (void)snprintf(ret_text, UNIT_TEXT_BYTES, "%.2fx", number);
+        break;
+    case FORM_MS:
+        (void)snprintf(ret_text, UNIT_TEXT_BYTES, number < 100 ? "%.1f ms" : "%.0f ms", number);
+        break;
+    }
+    return ret_text;
+}
+
+char *demo_table(Arena *arena, const json_t *json)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    const json_t *naive = json_object_get(json, "naive");
+    str_addf(&out, "%-26s%14s%14s%18s%10s\n", "", "before", "stoa apply", "ALTER + UPDATE", "ratio");
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        char before[UNIT_TEXT_BYTES], stoa[UNIT_TEXT_BYTES], plain[UNIT_TEXT_BYTES],
+            ratio[UNIT_TEXT_BYTES] = "";
+        const json_t *ours = value_at(json, &lines[i], "during"),
+                     *theirs = value_at(naive, &lines[i], "during");
+        if (lines[i].ratio && json_number_value(ours) > 0)
+            (void)snprintf(ratio, sizeof ratio, "%.2fx", json_number_value(theirs) / json_number_value(ours));
+        str_addf(&out, "%-26s%14s%14s%18s%10s\n", lines[i].label,
+                 value_text(value_at(json, &lines[i], "before"), lines[i].form, before),
+                 value_text(ours, lines[i].form, stoa), value_text(theirs, lines[i].form, plain), ratio);
+    }
+    const char *first_error = json_string_value(json_at(naive, "application.first_error"));
+    if (first_error != NULL)
+        str_addf(&out, "\nwith ALTER + UPDATE the application met: %s\n", first_error);
+    return arena_dup(arena, out.buf);
+}

@@ -1,0 +1,111 @@
+/* The two ways to make the same change: Stoa's, and the one that is usually written. */
+#include "base/clock.h"
+#include "base/unit.h"
+#include "demo/side.h"
+#include "run/run.h"
+
+enum { SAY_EVERY_MS = 2000 };
+
+/* ---- stoa apply ---------------------------------------------------------------------------------------- */
+
+typedef struct Watch {
+    const Demo *demo;
+    double hot_ratio;
+    int64_t said_ms;
+} Watch;
+
+static void plan_say(const Demo *demo, const Plan *plan)
+{
+    demo_say(demo, "plan %.19s, %s:", plan->plan_digest, plan->strategy);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const Step *step = &plan->steps[i];
+        demo_say(demo, "  %2d  %-9s  %s%s%s", step->ordinal, phase_name(step->phase), step->title,
+                 step->lock[0] != '\0' ? "  · lock " : "", step->lock);
+    }
+}
+
+static bool plan_agree(void *context, const Plan *plan)
+{
+    const Watch *watch = context;
+    const DemoOptions *options = &watch->demo->options;
+    if (options->show_plan != NULL)
+        options->show_plan(options->context, plan);
+    else
+        plan_say(watch->demo, plan);
+    return true;
+}
+
+static void watch_event(void *context, const Event *event)
+{
+    const Watch *watch = context;
+    if (event->text != NULL && event->text[0] != '\0')
+        demo_say(watch->demo, "  %s", event->text);
+}
+
+static void watch_progress(void *context, const Progress *progress)
+{
+    Watch *watch = context;
+    if (progress->hot_ratio >= 0)
+        watch->hot_ratio = progress->hot_ratio;
+    if (progress->rows_total <= 0 || progress->rows_done <= 0 || clock_ms() - watch->said_ms < SAY_EVERY_MS)
+        return;
+    watch->said_ms = clock_ms();
+    char done[UNIT_TEXT_BYTES], total[UNIT_TEXT_BYTES], rate[UNIT_TEXT_BYTES];
+    demo_say(watch->demo, "  %s: %s of %s rows, %s rows/s%s%s", progress->phase,
+             unit_count_text(progress->rows_done, done), unit_count_text(progress->rows_total, total),
+             unit_count_text((int64_t)progress->rows_per_s, rate),
+             progress->throttled_by != NULL ? ", slowed by " : "",
+             progress->throttled_by != NULL ? progress->throttled_by : "");
+}
+
+Err *way_stoa(const Demo *demo, Side *side)
+{
+    ChangeInput input = {.sql =
+                             "ALTER TABLE " DEMO_TABLE " ADD COLUMN " DEMO_COLUMN " " DEMO_TYPE " NOT NULL",
+                         .name = "orders-amount-cents",
+                         .backfills = (const char *const[]){DEMO_TABLE "." DEMO_COLUMN " = " DEMO_EXPR},
+                         .backfill_count = 1};
+    Change change;
+    change_parse_pg(demo->arena, &input, &change);
+    if (change.problem_count > 0)
+        return err_new(ERR_BUG, "the demo's own change is refused: %s", change.problems[0].message);
+    Watch watch = {.demo = demo, .hot_ratio = -1};
+    RunOptions options = {.ops = demo->options.ops,
+                          .target = {.url = server_url(demo->arena, demo->server, side->database)},
+                          .stop = demo->options.stop,
+                          .observer = {.event = watch_event, .progress = watch_progress, .context = &watch},
+                          .until = -1,
+                          .plan = {.verify = VERIFY_AUTO, .replicas_given = true},
+                          .database_label = side->database};
+    controls_default(&options.controls);
+    options.plan.max_stall_ms = options.controls.max_stall_ms;
+    RunSummary summary = {0};
+    TRY(run_apply(&options, demo->arena, &change, plan_agree, &watch, &summary));
+    side->backfill_seconds = (double)summary.backfill_ms / 1000;
+    side->hot_ratio = summary.rows_filled > 0 ? (double)summary.hot_rows / (double)summary.rows_filled : -1;
+    return NULL;
+}
+
+/* ---- ALTER + UPDATE -------------------------------------------------------------------------------------
+ */
+
+Err *way_plain(const Demo *demo, Side *side)
+{
+    static const char *const statements[] = {
+        "BEGIN",
+        "ALTER TABLE " DEMO_TABLE " ADD COLUMN " DEMO_COLUMN " " DEMO_TYPE,
+        "UPDATE " DEMO_TABLE " SET " DEMO_COLUMN " = " DEMO_EXPR,
+        "ALTER TABLE " DEMO_TABLE " ALTER COLUMN " DEMO_COLUMN " SET NOT NULL",
+        "COMMIT",
+    };
+    Wait wait = {.stop = demo->options.stop};
+    Target target = {.url = server_url(demo->arena, demo->server, side->database)};
+    CLEANUP(conn_closep) Conn *conn = NULL;
+    TRY(demo->options.ops->connect(&target, DEMO_SESSION, &wait, &conn));
+    for (size_t i = 0; i < ARRAY_LEN(statements); i++) {
+        TRY(stop_check(demo->options.stop));
+        demo_say(demo, "  %s", statements[i]);
+        TRY(conn_exec(conn, &wait, statements[i]));
+    }
+    return NULL;
+}
