@@ -1,19 +1,17 @@
 """One contender on one copy of the data, with the application beside it, and what it cost."""
 import json
 import os
-import pathlib
 import shutil
+import signal
 import subprocess
 import time
-
-import psycopg
 
 from bench import proc
 from test.lib.servers import ROOT, Server, run_as_account
 
 BUILD = ROOT / os.environ.get("STOA_BUILD", "build")
 STOA = BUILD / "src" / "cli" / "stoa"
-LOAD = BUILD / "src" / "load" / "stoa-load"
+LOAD = BUILD / "src" / "load" / "tool" / "stoa-load"
 DATABASE = "shop"
 WARM_SECONDS, QUIET_SECONDS, SETTLE_SECONDS = 1.0, 3.0, 0.3
 
@@ -46,26 +44,31 @@ class Application:
     """The load generator as its own process."""
 
     def __init__(self, url, rate):
-        self.process = subprocess.Popen([LOAD, "run", "--url", url, "--table", "orders", "--rate", str(rate)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([LOAD, "--url", url, "--rate", str(rate), "--quiet"],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
     @staticmethod
     def create(url, rows):
-        subprocess.run([LOAD, "create", "--url", url, "--table", "orders", "--rows", str(rows)], check=True,
+        subprocess.run([LOAD, "--url", url, "--create-rows", str(rows), "--seconds", "0"], check=True,
                        stdout=subprocess.DEVNULL)
 
     def mark(self):
         """What happened since the last mark."""
-        self.process.stdin.write("mark\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        self.process.send_signal(signal.SIGUSR1)
+        return self._line()
 
     def stop(self):
-        """Ends it; what happened since the last mark."""
-        self.process.stdin.close()
-        rest = self.process.stdout.readline()
+        """Ends it; what happened since its start."""
+        self.process.send_signal(signal.SIGTERM)
+        line = self._line()
         self.process.wait(60)
-        return json.loads(rest)
+        return line
+
+    def _line(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the load generator ended with exit code {self.process.wait(10)}")
+        return json.loads(line)
 
     def kill(self):
         if self.process.poll() is None:
@@ -105,7 +108,7 @@ def _measure(server, connection, contender, options):
     application = Application(server.url(DATABASE), options.rate)
     try:
         time.sleep(WARM_SECONDS)
-        errors = application.mark()["errors"]
+        application.mark()
         time.sleep(QUIET_SECONDS)
         quiet = application.mark()
         heap, indexes, wal = _sizes(connection)
@@ -116,7 +119,7 @@ def _measure(server, connection, contender, options):
         after = _sizes(connection)
         time.sleep(SETTLE_SECONDS)
         during = application.mark()
-        rest = application.stop()
+        whole = application.stop()
     finally:
         application.kill()
     updates_after, hot_after = _updates(connection)
@@ -125,8 +128,8 @@ def _measure(server, connection, contender, options):
         "wal_mb": (after[2] - wal) / 1e6, "heap": after[0] / heap, "index": after[1] / indexes,
         "hot": (hot_after - hot) / max(1, updates_after - updates), "quiet_p99_ms": quiet["p99_ms"],
         "p50_ms": during["p50_ms"], "p99_ms": during["p99_ms"], "max_ms": during["max_ms"],
-        "errors": errors + sum(part["errors"] for part in (quiet, during, rest)),
-        "first_error": next((part["first_error"] for part in (quiet, during, rest) if part.get("first_error")), ""),
+        "errors": whole["errors"] + whole["connection_errors"] + whole["unfinished"],
+        "first_error": whole["first_error"] or "",
         "wrong": _wrong(connection), "peak_kb": cost.peak_kb, "cpu_seconds": cost.cpu_seconds,
         "server_cpu_seconds": server_cpu,
     }
