@@ -88,7 +88,8 @@ def flat(home, options, folder, medians):
 
 def main():
     options = arguments()
-    signal.signal(signal.SIGTERM, interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
     home = Home()
     try:
         with tempfile.TemporaryDirectory(prefix="stoa-bench-") as folder:
