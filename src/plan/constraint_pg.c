@@ -1,0 +1,426 @@
+/* Constraints: look for rows that break them, add them NOT VALID, validate; unique ones on an index built
+ * beforehand. */
+#include "plan/maker.h"
+
+#include <string.h>
+
+static const char *kind_label(ConstraintKind kind)
+{
+    switch (kind) {
+    case CONSTRAINT_CHECK:
+        return "check";
+    case CONSTRAINT_FOREIGN_KEY:
+        return "fkey";
+    case CONSTRAINT_UNIQUE:
+        return "key";
+    case CONSTRAINT_PRIMARY_KEY:
+        return "pkey";
+    }
+    return "";
+}
+
+static char kind_letter(ConstraintKind kind)
+{
+    switch (kind) {
+    case CONSTRAINT_CHECK:
+        return 'c';
+    case CONSTRAINT_FOREIGN_KEY:
+        return 'f';
+    case CONSTRAINT_UNIQUE:
+        return 'u';
+    case CONSTRAINT_PRIMARY_KEY:
+        return 'p';
+    }
+    return ' ';
+}
+
+/* The middle part of the conventional name. Before 12 a foreign key is named after its first column only. */
+static const char *name_middle(Maker *maker, const TableWork *work, const ConstraintSpec *spec,
+                               const char *of_column)
+{
+    Arena *arena = maker->arena;
+    switch (spec->kind) {
+    case CONSTRAINT_CHECK: {
+        const char *column = spec->expr_sql != NULL ? name_check_column(arena, work, spec->expr_sql) : NULL;
+        return column != NULL || spec->expr_sql != NULL ? column : of_column;
+    }
+    case CONSTRAINT_FOREIGN_KEY:
+        return name_columns(arena, spec->columns,
+                            maker->server->version_num < 120000 ? 1 : spec->column_count);
+    case CONSTRAINT_UNIQUE:
+        return name_columns(arena, spec->columns, spec->column_count);
+    case CONSTRAINT_PRIMARY_KEY:
+        return NULL;
+    }
+    return NULL;
+}
+
+const char *constraint_name(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column)
+{
+    if (spec->name != NULL) {
+        name_take(maker, work, spec->name);
+        return spec->name;
+    }
+    if (spec->index_name != NULL) { /* the server names it after the index */
+        name_take(maker, work, spec->index_name);
+        return spec->index_name;
+    }
+    return name_free(maker, work, name_middle(maker, work, spec, of_column), kind_label(spec->kind));
+}
+
+/* ---- what is there already ---------------------------------------------------------------------------- */
+
+static bool columns_equal(const Index *index, const ConstraintSpec *spec)
+{
+    if (index->column_count != spec->column_count)
+        return false;
+    for (size_t i = 0; i < spec->column_count; i++)
+        if (!str_eq(index->columns[i], spec->columns[i]))
+            return false;
+    return true;
+}
+
+static const char *without_suffix(Arena *arena, const char *text, const char *suffix)
+{
+    size_t len = strlen(text), cut = strlen(suffix);
+    if (len >= cut && str_eq(text + len - cut, suffix))
+        return arena_dupn(arena, text, len - cut);
+    return text;
+}
+
+static bool constraint_like(Maker *maker, const TableWork *work, const TableConstraint *there,
+                            const ConstraintSpec *spec)
+{
+    if (there->kind != kind_letter(spec->kind))
+        return false;
+    if (spec->kind == CONSTRAINT_UNIQUE || spec->kind == CONSTRAINT_PRIMARY_KEY) {
+        for (size_t i = 0; i < work->table->index_count; i++)
+            if (str_eq(work->table->indexes[i].constraint, there->name))
+                return spec->index_name != NULL || columns_equal(&work->table->indexes[i], spec);
+        return false;
+    }
+    const char *definition = without_suffix(maker->arena, there->definition, " NOT VALID");
+    return definition_like(maker->arena, definition, spec->definition_sql);
+}
+
+/* Says whether nothing is left to do. A constraint of the wanted name with other content is refused. */
+static Err *constraint_there(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column,
+                             bool *ret_there)
+{
+    Arena *arena = maker->arena;
+    const Table *table = work->table;
+    const char *name = spec->name != NULL ? spec->name
+                       : spec->index_name != NULL
+                           ? spec->index_name
+                           : name_object(arena, table->name, name_middle(maker, work, spec, of_column),
+                                         kind_label(spec->kind));
+    const TableConstraint *there = table_constraint(table, name);
+    *ret_there = false;
+    if (there != NULL && constraint_like(maker, work, there, spec)) {
+        *ret_there = true;
+        if (!there->validated && !spec->not_valid)
+            maker_validate(maker, work, name, NULL);
+        return NULL;
+    }
+    if (there != NULL && spec->name != NULL)
+        return err_hint(err_new(ERR_UNSAFE,
+                                "constraint \"%s\" of \"%s.%s\" exists already with another definition", name,
+                                table->schema, table->name),
+                        "it is: %s", there->definition);
+    for (size_t i = 0; i < table->constraint_count && spec->kind == CONSTRAINT_PRIMARY_KEY; i++) {
+        if (table->constraints[i].kind != 'p')
+            continue;
+        if (!constraint_like(maker, work, &table->constraints[i], spec))
+            return err_hint(
+                err_new(ERR_UNSAFE, "\"%s.%s\" has another primary key already", table->schema, table->name),
+                "it is: %s", table->constraints[i].definition);
+        *ret_there = true;
+    }
+    return NULL;
+}
+
+/* ---- check -----------------------------------------------------------------------------------------------
+ */
+
+/* Rows must be looked at when the columns have their values: before anything where all are there already. */
+static Phase look_phase(const TableWork *work, const ConstraintSpec *spec, const char *of_column)
+{
+    if (of_column != NULL)
+        return PHASE_VERIFY;
+    for (size_t i = 0; i < spec->column_count; i++)
+        if (spec->columns[i] != NULL && table_column(work->table, spec->columns[i]) == NULL)
+            return PHASE_VERIFY;
+    return PHASE_PREPARE;
+}
+
+/* A table constraint may name columns that this change adds or fills. */
+static bool names_new_column(Maker *maker, const TableWork *work, const char *expr_sql)
+{
+    for (size_t i = 0; i < work->added.len; i++) {
+        TableWork one = {.table = &(const Table){.name = work->table->name}};
+        *vec_push(maker->arena, &one.added) = work->added.items[i];
+        if (name_check_column(maker->arena, &one, expr_sql) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static void add_not_valid(Maker *maker, TableWork *work, const char *name, const char *definition,
+                          const char *lock, const Table *also)
+{
+    Arena *arena = maker->arena;
+    const char *ident = sql_ident(arena, name);
+    Step *step = maker_ddl(
+        maker, PHASE_CONSTRAIN, work, lock, arena_printf(arena, "add constraint %s for new rows", ident),
+        arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID", work->sql, ident, definition),
+        arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", work->sql, ident));
+    if (also != NULL)
+        step_add_lock(maker, step, also);
+}
+
+static Err *check_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column)
+{
+    Arena *arena = maker->arena;
+    Phase phase = look_phase(work, spec, of_column);
+    if (phase == PHASE_PREPARE && names_new_column(maker, work, spec->expr_sql))
+        phase = PHASE_VERIFY;
+    const char *name = constraint_name(maker, work, spec, of_column);
+    const Check check = {.label = arena_printf(arena, "(%s) is false", spec->expr_sql),
+                         .predicate = arena_printf(arena, "(%s) IS FALSE", spec->expr_sql),
+                         .hint = "correct these rows first: they break the constraint"};
+    if (!spec->not_valid)
+        maker_checks(maker, phase, work,
+                     arena_printf(arena, "no row breaks constraint %s", sql_ident(arena, name)), &check, 1);
+    add_not_valid(maker, work, name, spec->definition_sql, "ACCESS EXCLUSIVE", NULL);
+    if (!spec->not_valid)
+        maker_validate(maker, work, name, NULL);
+    return NULL;
+}
+
+/* ---- foreign key ------------------------------------------------------------------------------------------
+ */
+
+/* The referenced columns: as written, else the primary key. */
+static Err *referenced_columns(const Table *parent, const ConstraintSpec *spec,
+                               const char *const **ret_columns)
+{
+    if (spec->ref_column_count > 0) {
+        *ret_columns = spec->ref_columns;
+        return NULL;
+    }
+    for (size_t i = 0; i < parent->index_count; i++)
+        if (parent->indexes[i].primary && parent->indexes[i].column_count == spec->column_count) {
+            *ret_columns = parent->indexes[i].columns;
+            return NULL;
+        }
+    return err_new(ERR_USAGE, "\"%s.%s\" has no primary key of %zu columns to refer to", parent->schema,
+                   parent->name, spec->column_count);
+}
+
+static const char *orphan_query(Maker *maker, const TableWork *work, const Table *parent,
+                                const ConstraintSpec *spec, const char *const *ref_columns)
+{
+    Arena *arena = maker->arena;
+    Str shown CLEANUP(str_donep) = STR_INIT, given CLEANUP(str_donep) = STR_INIT,
+              on CLEANUP(str_donep) = STR_INIT;
+    const Index *key = table_key(work->table);
+    for (size_t i = 0; key != NULL && i < key->column_count; i++) {
+        str_sep(&shown, ", ");
+        str_addf(&shown, "c.%s", sql_ident(arena, key->columns[i]));
+    }
+    for (size_t i = 0; i < spec->column_count; i++) {
+        const char *column = sql_ident(arena, spec->columns[i]);
+        str_sep(&shown, ", ");
+        str_addf(&shown, "c.%s", column);
+        str_sep(&given, " AND ");
+        str_addf(&given, "c.%s IS NOT NULL", column);
+        str_sep(&on, " AND ");
+        str_addf(&on, "p.%s = c.%s", sql_ident(arena, ref_columns[i]), column);
+    }
+    return arena_printf(
+        arena,
+        "SELECT %s FROM ONLY %s AS c WHERE %s AND NOT EXISTS (SELECT 1 FROM %s AS p WHERE %s) "
+        "LIMIT 10",
+        shown.buf, work->sql, given.buf, sql_name(arena, parent->schema, parent->name), on.buf);
+}
+
+static Err *parent_find(Maker *maker, const ConstraintSpec *spec, const Table **ret_parent)
+{
+    const Table *parent = maker_table(maker, spec->references, false);
+    const char *name = spec->references.name;
+    if (parent->kind == RELATION_MISSING)
+        return err_new(ERR_USAGE, "table \"%s\" that the foreign key refers to does not exist", name);
+    if (parent->kind != RELATION_TABLE && parent->kind != RELATION_PARTITION &&
+        !(parent->kind == RELATION_PARTITIONED && maker->server->version_num >= 120000))
+        return err_new(ERR_UNSAFE, "a foreign key cannot refer to \"%s\": it is a %s", name,
+                       relation_kind_name(parent->kind));
+    *ret_parent = parent;
+    return NULL;
+}
+
+static Err *foreign_key_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column)
+{
+    Arena *arena = maker->arena;
+    const Table *parent = NULL;
+    const char *const *ref_columns = NULL;
+    TRY(parent_find(maker, spec, &parent));
+    TRY(referenced_columns(parent, spec, &ref_columns));
+    const char *name = constraint_name(maker, work, spec, of_column);
+    if (!spec->not_valid) {
+        const Check check = {.label = arena_printf(arena, "no row in %s for (%s)",
+                                                   sql_name(arena, parent->schema, parent->name),
+                                                   sql_ident_list(arena, spec->columns, spec->column_count)),
+                             .query = orphan_query(maker, work, parent, spec, ref_columns),
+                             .hint = "add the missing rows, or set the column to null or to one that exists"};
+        maker_checks(maker, look_phase(work, spec, of_column), work,
+                     arena_printf(arena, "no orphans for %s", sql_ident(arena, name)), &check, 1);
+    }
+    const Table *also = parent == work->table || maker_work(maker, parent) == work ? NULL : parent;
+    add_not_valid(maker, work, name, spec->definition_sql, "SHARE ROW EXCLUSIVE", also);
+    if (!spec->not_valid)
+        maker_validate(maker, work, name, also);
+    return NULL;
+}
+
+/* ---- unique, primary key
+ * ----------------------------------------------------------------------------------- */
+
+static Err *primary_not_null(Maker *maker, TableWork *work, const char *column)
+{
+    const Operation *adds = maker_adds(maker, work->table, column);
+    const Column *there = table_column(work->table, column);
+    if (adds != NULL && there == NULL)
+        return NULL; /* column_add proves it: the column's own NOT NULL comes with the primary key */
+    if (there->not_null && not_null_known(maker->arena, work->table, column))
+        return NULL;
+    const char *ident = sql_ident(maker->arena, column);
+    const Check check = {.label = arena_printf(maker->arena, "%s is null", ident),
+                         .predicate = arena_printf(maker->arena, "%s IS NULL", ident),
+                         .hint = "a primary key has no nulls: fill these rows first"};
+    maker_checks(maker, PHASE_PREPARE, work, arena_printf(maker->arena, "no row lacks %s", ident), &check, 1);
+    return not_null_prove(maker, work, column, false, true);
+}
+
+/* USING INDEX: the index must be there, or be made by this change. */
+static Err *using_index_check(Maker *maker, const TableWork *work, const ConstraintSpec *spec)
+{
+    const Index *index = table_index(work->table, spec->index_name);
+    for (size_t i = 0; index == NULL && i < work->names.len; i++)
+        if (str_eq(work->names.items[i], spec->index_name))
+            return NULL;
+    if (index == NULL)
+        return err_new(ERR_USAGE, "\"%s.%s\" has no index \"%s\"", work->table->schema, work->table->name,
+                       spec->index_name);
+    if (!index->unique || !index->valid)
+        return err_hint(err_new(ERR_UNSAFE, "index \"%s\" is %s", spec->index_name,
+                                index->unique ? "not valid" : "not unique"),
+                        "DROP INDEX CONCURRENTLY %s; then let the constraint build its own",
+                        sql_name(maker->arena, index->schema, index->name));
+    return NULL;
+}
+
+static Err *unique_index(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column,
+                         const char *name)
+{
+    Arena *arena = maker->arena;
+    const Check check = {.label = arena_printf(arena, "the same (%s) more than once",
+                                               sql_ident_list(arena, spec->columns, spec->column_count)),
+                         .query =
+                             index_duplicates_query(maker, work, spec->columns, spec->column_count,
+                                                    strstr(spec->index_sql, "NULLS NOT DISTINCT") != NULL),
+                         .hint = "make these rows differ, or remove what is too much"};
+    maker_checks(maker, look_phase(work, spec, of_column), work,
+                 arena_printf(arena, "no duplicates for %s", sql_ident(arena, name)), &check, 1);
+    const Index *there = table_index(work->table, name);
+    if (there == NULL || !there->valid)
+        index_build(maker, work, name, true, spec->index_sql);
+    else if (!there->unique || there->constraint != NULL || !columns_equal(there, spec))
+        return err_hint(err_new(ERR_UNSAFE, "index \"%s\" exists already with another definition", name),
+                        "it is: %s", there->definition);
+    return NULL;
+}
+
+static Err *unique_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column)
+{
+    Arena *arena = maker->arena;
+    bool primary = spec->kind == CONSTRAINT_PRIMARY_KEY;
+    for (size_t i = 0; i < spec->column_count; i++)
+        TRY(maker_needs_column(maker, work->table, spec->columns[i]));
+    if (spec->index_name != NULL)
+        TRY(using_index_check(maker, work, spec));
+    const char *name = constraint_name(maker, work, spec, of_column);
+    const Index *given = spec->index_name != NULL ? table_index(work->table, spec->index_name) : NULL;
+    if (spec->index_name == NULL)
+        TRY(unique_index(maker, work, spec, of_column, name));
+    size_t key_count = given != NULL ? given->column_count : spec->column_count;
+    for (size_t i = 0; primary && i < key_count; i++) {
+        const char *column = given != NULL ? given->columns[i] : spec->columns[i];
+        if (column == NULL)
+            return err_new(ERR_USAGE, "index \"%s\" has an expression: no primary key", spec->index_name);
+        TRY(primary_not_null(maker, work, column));
+    }
+    const char *index = spec->index_name != NULL ? spec->index_name : name, *ident = sql_ident(arena, name);
+    maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
+              arena_printf(arena, "make index %s the %s", sql_ident(arena, index),
+                           primary ? "primary key" : "unique constraint"),
+              arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s %s USING INDEX %s%s", work->sql, ident,
+                           primary ? "PRIMARY KEY" : "UNIQUE", sql_ident(arena, index),
+                           spec->suffix_sql != NULL ? spec->suffix_sql : ""),
+              arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", work->sql, ident));
+    return NULL;
+}
+
+/* ---- the operations
+ * ------------------------------------------------------------------------------------------ */
+
+Err *constraint_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column)
+{
+    bool there = false;
+    TRY(constraint_there(maker, work, spec, of_column, &there));
+    if (there)
+        return NULL;
+    for (size_t i = 0; i < spec->column_count && spec->kind == CONSTRAINT_FOREIGN_KEY; i++)
+        TRY(maker_needs_column(maker, work->table, spec->columns[i]));
+    switch (spec->kind) {
+    case CONSTRAINT_CHECK:
+        return check_add(maker, work, spec, of_column);
+    case CONSTRAINT_FOREIGN_KEY:
+        return foreign_key_add(maker, work, spec, of_column);
+    case CONSTRAINT_UNIQUE:
+    case CONSTRAINT_PRIMARY_KEY:
+        return unique_add(maker, work, spec, of_column);
+    }
+    return err_new(ERR_BUG, "constraint of an unknown kind");
+}
+
+static bool name_given(const TableWork *work, const char *name)
+{
+    for (size_t i = 0; i < work->names.len; i++)
+        if (str_eq(work->names.items[i], name))
+            return true;
+    return false;
+}
+
+Err *constraint_validate(Maker *maker, const Operation *op, TableWork *work)
+{
+    Arena *arena = maker->arena;
+    const TableConstraint *there = table_constraint(work->table, op->constraint_name);
+    if (there == NULL && !name_given(work, op->constraint_name))
+        return err_new(ERR_USAGE, "\"%s.%s\" has no constraint \"%s\"", work->table->schema,
+                       work->table->name, op->constraint_name);
+    if (there != NULL && there->validated)
+        return NULL;
+    if (there != NULL && there->kind == 'c' && str_starts(there->definition, "CHECK ")) {
+        const char *expr = without_suffix(arena, there->definition + strlen("CHECK "), " NOT VALID");
+        expr = without_suffix(arena, expr, " NO INHERIT");
+        const Check check = {.label = arena_printf(arena, "%s is false", expr),
+                             .predicate = arena_printf(arena, "%s IS FALSE", expr),
+                             .hint = "correct these rows first: they break the constraint"};
+        maker_checks(
+            maker, PHASE_PREPARE, work,
+            arena_printf(arena, "no row breaks constraint %s", sql_ident(arena, op->constraint_name)), &check,
+            1);
+    }
+    maker_validate(maker, work, op->constraint_name, NULL);
+    return NULL;
+}

@@ -1,0 +1,168 @@
+/* maker.h — what plan_make_pg keeps while it works; known inside plan/ only. */
+#pragma once
+#include "base/str.h"
+#include "engine/sql.h"
+#include "plan/plan.h"
+
+typedef VEC(const char *) Texts;
+
+/* What is gathered for one table before its shared steps (one sync trigger, one pass of the backfill) are
+ * written. */
+typedef struct TableWork {
+    const Table *table;
+    const char *sql; /* schema.name, quoted */
+    Texts expand_sql, expand_undo;
+    Texts added;    /* columns that this change adds */
+    Texts new_defs; /* "amount_cents bigint": every new column, for subscribers */
+    Texts contract_sql;
+    VEC(FillColumn) fills;
+    VEC(Check) prepare, verify;
+    VEC(const char *) names; /* given to indexes and constraints by this plan */
+    size_t expand_at;        /* place of the shared expand step in its phase */
+    bool expand_placed;
+    bool quiet;   /* an old application may depend on the trigger: it stays until complete */
+    bool touched; /* has steps */
+} TableWork;
+
+typedef struct Maker {
+    Arena *arena;
+    const PlanInput *input;
+    const Change *change;
+    const Server *server;
+    WantedName *wanted;
+    size_t wanted_count;
+    TableWork *works; /* one per distinct table */
+    size_t work_count;
+    VEC(Step) steps[PHASE_COUNT];
+    VEC(Risk) risks;
+    bool *consumed; /* per operation: done as part of another one */
+} Maker;
+
+/* ---- looking up (rewrite_pg.c) -------------------------------------------------------------------- */
+
+/* The loaded table of a name as written; kind RELATION_MISSING where there is none. */
+const Table *maker_table(const Maker *maker, Name name, bool index);
+TableWork *maker_work(const Maker *maker, const Table *table);
+/* The ADD COLUMN of this change that makes the column; NULL. */
+const Operation *maker_adds(const Maker *maker, const Table *table, const char *column);
+/* The column stands in the table or is added by this change; else ERR_USAGE. */
+Err *maker_needs_column(const Maker *maker, const Table *table, const char *column) MUST_USE;
+/* The server's answer for an expression; ERR_BUG when it was not asked, ERR_USAGE in the server's words. */
+Err *maker_expr(const Maker *maker, const Table *table, const char *column, bool of_default,
+                const PlanExpr **ret_expr) MUST_USE;
+bool maker_accepts(const Maker *maker, const char *id);
+
+/* ---- steps (step.c) --------------------------------------------------------------------------------- */
+
+/* Adds a step; the pointer holds until the next one is added to the same phase. */
+Step *maker_step(Maker *maker, Phase phase, StepKind kind, const TableWork *work, const char *title);
+/* A short transaction under `lock`; `undo` may be NULL. */
+Step *maker_ddl(Maker *maker, Phase phase, TableWork *work, const char *lock, const char *title,
+                const char *sql, const char *undo);
+/* ALTER TABLE … VALIDATE CONSTRAINT. */
+void maker_validate(Maker *maker, TableWork *work, const char *constraint, const Table *also);
+void step_add_sql(Maker *maker, Step *step, const char *sql);
+void step_add_undo(Maker *maker, Step *step, const char *undo);
+void step_add_lock(Maker *maker, Step *step, const Table *table);
+void step_estimate(Step *step, int64_t low_ms, int64_t high_ms);
+/* A note or, with `accept`, something to be accepted. */
+void maker_risk(Maker *maker, const char *id, const char *accept, const char *message, const char *sql);
+/* A step that counts rows, with its own copy of the checks. */
+void maker_checks(Maker *maker, Phase phase, TableWork *work, const char *title, const Check *checks,
+                  size_t count);
+
+/* ---- how long (estimate.c): [low, high] in milliseconds ------------------------------------------------ */
+
+typedef struct Span {
+    int64_t low, high;
+} Span;
+Span estimate_scan(const Table *table);
+Span estimate_backfill(const Table *table);
+Span estimate_vacuum(const Table *table);
+Span estimate_index(const Table *table);
+/* How long a scan under a strong lock would hold it, as likely as not: 10 M rows/s, 1 GB/s. */
+int64_t estimate_stall_ms(const Table *table);
+
+/* ---- names as the server makes them (name_pg.c) ---------------------------------------------------------
+ */
+
+/* makeObjectName(): "name1_name2_label", the longer of the two cut until it fits 63 bytes. `name2` and
+ * `label` may be NULL. */
+char *name_object(Arena *arena, const char *name1, const char *name2, const char *label);
+/* The same with a number behind the label until no index, constraint of the table or name given by this plan
+ * has it; remembered in the work. */
+const char *name_free(Maker *maker, TableWork *work, const char *name2, const char *label);
+/* Remembers a name that the user chose. */
+void name_take(Maker *maker, TableWork *work, const char *name);
+/* "a_b" of several columns, as ChooseIndexNameAddition() does. */
+const char *name_columns(Arena *arena, const char *const *columns, size_t count);
+/* The single column that a CHECK expression names, or NULL: the server puts it into the constraint's name. */
+const char *name_check_column(Arena *arena, const TableWork *work, const char *expr_sql);
+/* Two texts of the same definition, whoever wrote them: compares without blanks, parentheses, quotes, casts
+ * and letter case. May say false for equal ones that the server writes in other words. */
+bool definition_like(Arena *arena, const char *a, const char *b);
+
+/* ---- types (type_pg.c) ------------------------------------------------------------------------------ */
+
+/* "int8" -> "bigint", "varchar(20)" -> "character varying(20)": as the server writes it. */
+const char *type_canonical(Arena *arena, const char *type);
+bool type_same(Arena *arena, const char *a, const char *b);
+/* One of the server's own types: not a domain, whose constraints would be checked row by row. */
+bool type_builtin(Arena *arena, const char *type);
+/* "=" of the type is true for identical bytes only. */
+bool type_exact(Arena *arena, const char *type, const char *collation_sql);
+/* n of varchar(n) and char(n), to which a cast cuts silently where an assignment raises; 0 for others. */
+long type_char_limit(Arena *arena, const char *type);
+
+/* ---- operations ------------------------------------------------------------------------------------------
+ */
+
+/* What is asked of a column that is added, by all operations of the change together. */
+typedef struct Wish {
+    const Operation *op;
+    ColumnSpec spec; /* with SET/DROP NOT NULL and SET DEFAULT of the same change in it */
+    bool drop_default_later;
+    const BackfillSpec *backfill;
+    const char *ident, *type;
+} Wish;
+
+/* Whether it needs the server's own NOT NULL: a primary key, an identity. */
+bool wish_hard(const Maker *maker, const TableWork *work, const Wish *wish);
+const char *column_add_sql(Arena *arena, const TableWork *work, const Wish *wish, const char *type);
+const char *column_drop_sql(Arena *arena, const TableWork *work, const Wish *wish);
+/* With a backfill expression; with a default that existing rows must be given one by one (fill_pg.c). */
+Err *column_backfill(Maker *maker, TableWork *work, const Wish *wish) MUST_USE;
+Err *column_phased_default(Maker *maker, TableWork *work, const Wish *wish) MUST_USE;
+
+Err *column_add(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+Err *column_default(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* Backfills of columns that the table has already. */
+Err *column_fill_existing(Maker *maker, const BackfillSpec *fill, TableWork *work) MUST_USE;
+/* The shared steps of a table: expand, backfill, vacuum, verify, contract. */
+Err *column_finish(Maker *maker, TableWork *work) MUST_USE;
+
+Err *not_null_set(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+Err *not_null_drop(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* Makes a column NOT NULL whose rows are known to have values. With `hard` the server's own mark is needed
+ * (primary key, identity), a validated CHECK is not enough. `new_column`: undo need not restore anything. */
+Err *not_null_prove(Maker *maker, TableWork *work, const char *column, bool new_column, bool hard) MUST_USE;
+
+/* The server's own mark, or a validated CHECK, says that the column has no NULL. */
+bool not_null_known(Arena *arena, const Table *table, const char *column);
+
+Err *constraint_add(Maker *maker, TableWork *work, const ConstraintSpec *spec,
+                    const char *of_column) MUST_USE;
+Err *constraint_validate(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* The constraint's name as the server would choose it, made free; remembered. */
+const char *constraint_name(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column);
+
+Err *index_create(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+Err *index_drop(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* CREATE [UNIQUE] INDEX CONCURRENTLY in the constrain phase. */
+void index_build(Maker *maker, TableWork *work, const char *name, bool unique, const char *definition);
+/* Rows with equal keys, as a query for a Check. */
+const char *index_duplicates_query(Maker *maker, const TableWork *work, const char *const *columns,
+                                   size_t count, bool nulls_equal);
+
+/* What a person should know before saying yes. */
+Err *risk_gather(Maker *maker) MUST_USE;

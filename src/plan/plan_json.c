@@ -1,0 +1,387 @@
+/* A plan as JSON and back without loss: what the journal keeps and `plan --json` prints. */
+#include "base/str.h"
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- writing ------------------------------------------------------------------------------------- */
+
+static void put(json_t *object, const char *key, json_t *value)
+{
+    (void)json_object_set_new(object, key, value);
+}
+
+static json_t *text_json(const char *text) { return text == NULL ? json_null() : json_string(text); }
+
+static json_t *name_json(Name name)
+{
+    if (name.name == NULL)
+        return json_null();
+    json_t *json = json_object();
+    put(json, "schema", text_json(name.schema));
+    put(json, "name", json_string(name.name));
+    return json;
+}
+
+static json_t *list_json(const char *const *items, size_t count)
+{
+    json_t *json = json_array();
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(json, json_string(items[i]));
+    return json;
+}
+
+static void extend(json_t *list, const char *const *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(list, json_string(items[i]));
+}
+
+/* Statements as one text; null where there are none. */
+static json_t *joined_json(const json_t *statements)
+{
+    if (json_array_size(statements) == 0)
+        return json_null();
+    Str str CLEANUP(str_donep) = STR_INIT;
+    for (size_t i = 0; i < json_array_size(statements); i++) {
+        str_sep(&str, ";\n");
+        str_add(&str, json_string_value(json_array_get(statements, i)));
+    }
+    return json_string(str.buf);
+}
+
+static json_t *sync_json(const SyncColumn *sync)
+{
+    json_t *json = json_object();
+    put(json, "change_id", json_integer(sync->change_id));
+    put(json, "column", text_json(sync->column));
+    put(json, "expr", text_json(sync->expr));
+    put(json, "sources", list_json(sync->sources, sync->source_count));
+    put(json, "counter", text_json(sync->counter));
+    return json;
+}
+
+static json_t *fills_json(const FillColumn *fills, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const FillColumn *fill = &fills[i];
+        json_t *json = json_object();
+        put(json, "column", text_json(fill->column));
+        put(json, "type", text_json(fill->type));
+        put(json, "expr", text_json(fill->expr));
+        put(json, "immutable", json_boolean(fill->immutable));
+        put(json, "null_legal", json_boolean(fill->null_legal));
+        put(json, "exact_equality", json_boolean(fill->exact_equality));
+        put(json, "sync", sync_json(&fill->sync));
+        (void)json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *checks_json(const Check *checks, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const Check *check = &checks[i];
+        json_t *json = json_object();
+        put(json, "label", text_json(check->label));
+        put(json, "predicate", text_json(check->predicate));
+        put(json, "query", text_json(check->query));
+        put(json, "evaluate_only", json_boolean(check->evaluate_only));
+        put(json, "count_only", json_boolean(check->count_only));
+        put(json, "hint", text_json(check->hint));
+        (void)json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static void put_statements(json_t *json, const Step *step)
+{
+    json_t *sql = list_json(step->sql, step->sql_count);
+    extend(sql, step->sync_sql, step->sync_sql_count);
+    put(json, "sql", joined_json(sql));
+    put(json, "statements", sql);
+    put(json, "sync_statement_count", json_integer((json_int_t)step->sync_sql_count));
+    json_t *undo = list_json(step->sync_undo, step->sync_undo_count);
+    extend(undo, step->undo, step->undo_count);
+    put(json, "undo", joined_json(undo));
+    put(json, "undo_statements", undo);
+    put(json, "sync_undo_count", json_integer((json_int_t)step->sync_undo_count));
+}
+
+static json_t *step_json(const Step *step)
+{
+    json_t *json = json_object(), *estimate = json_object();
+    put(json, "ordinal", json_integer(step->ordinal));
+    put(json, "phase", json_string(phase_name(step->phase)));
+    put(json, "kind", json_string(step_kinds[step->kind].name));
+    put(json, "title", text_json(step->title));
+    put_statements(json, step);
+    put(json, "lock", text_json(step->lock));
+    put(json, "lock_on", list_json(step->lock_on, step->lock_count));
+    put(json, "rewrites", json_boolean(step->rewrites));
+    put(json, "scans", json_boolean(step->scans));
+    put(json, "evidence", json_string(evidence_name(step->evidence)));
+    put(json, "timeout", json_string(timeout_name(step->timeout)));
+    put(estimate, "low", json_integer(step->estimate_low_ms));
+    put(estimate, "high", json_integer(step->estimate_high_ms));
+    put(json, "estimate_ms", estimate);
+    put(json, "table", name_json(step->table));
+    put(json, "sync", json_boolean(step->sync));
+    put(json, "fills", fills_json(step->fills, step->fill_count));
+    put(json, "quiet_triggers", json_boolean(step->quiet_triggers));
+    put(json, "checks", checks_json(step->checks, step->check_count));
+    put(json, "index", text_json(step->index));
+    put(json, "index_unique", json_boolean(step->index_unique));
+    put(json, "role", text_json(step->role));
+    return json;
+}
+
+static json_t *risk_json(const Risk *risk)
+{
+    json_t *json = json_object();
+    put(json, "id", text_json(risk->id));
+    put(json, "accept", text_json(risk->accept));
+    put(json, "accepted", json_boolean(risk->accepted));
+    put(json, "message", text_json(risk->message));
+    put(json, "sql", text_json(risk->sql));
+    return json;
+}
+
+json_t *plan_to_json(const Plan *plan)
+{
+    json_t *json = json_object(), *steps = json_array(), *risks = json_array();
+    put(json, "v", json_integer(1));
+    put(json, "change", text_json(plan->change));
+    put(json, "owner", text_json(plan->owner));
+    put(json, "change_digest", text_json(plan->change_digest));
+    put(json, "plan_digest", text_json(plan->plan_digest));
+    put(json, "engine", text_json(plan->engine));
+    put(json, "server", text_json(plan->server));
+    put(json, "strategy", text_json(plan->strategy));
+    put(json, "nothing_to_do", json_boolean(plan->nothing_to_do));
+    put(json, "search_path", list_json(plan->search_path, plan->search_path_count));
+    put(json, "tables", list_json(plan->tables, plan->table_count));
+    for (size_t i = 0; i < plan->step_count; i++)
+        (void)json_array_append_new(steps, step_json(&plan->steps[i]));
+    put(json, "steps", steps);
+    for (size_t i = 0; i < plan->risk_count; i++)
+        (void)json_array_append_new(risks, risk_json(&plan->risks[i]));
+    put(json, "risks", risks);
+    put(json, "source", text_json(plan->sql));
+    return json;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------- */
+
+static const char *get_text(Arena *arena, const json_t *json, const char *key)
+{
+    const char *text = json_string_value(json_object_get(json, key));
+    return text == NULL ? NULL : arena_dup(arena, text);
+}
+
+static bool get_bool(const json_t *json, const char *key) { return json_is_true(json_object_get(json, key)); }
+
+static int64_t get_int(const json_t *json, const char *key)
+{
+    return json_integer_value(json_object_get(json, key));
+}
+
+/* Part of a list of strings; `count` SIZE_MAX: to its end. Anything that is no string reads as "". */
+static const char *const *get_list(Arena *arena, const json_t *list, size_t from, size_t count,
+                                   size_t *ret_count)
+{
+    size_t size = json_array_size(list);
+    from = from < size ? from : size;
+    count = count < size - from ? count : size - from;
+    *ret_count = count;
+    if (count == 0)
+        return NULL;
+    const char **items = arena_alloc(arena, count * sizeof *items);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(list, from + i));
+        items[i] = arena_dup(arena, text == NULL ? "" : text);
+    }
+    return items;
+}
+
+static Name get_name(Arena *arena, const json_t *json)
+{
+    return (Name){.schema = get_text(arena, json, "schema"), .name = get_text(arena, json, "name")};
+}
+
+static SyncColumn get_sync(Arena *arena, const json_t *json)
+{
+    SyncColumn sync = {.change_id = get_int(json, "change_id"),
+                       .column = get_text(arena, json, "column"),
+                       .expr = get_text(arena, json, "expr"),
+                       .counter = get_text(arena, json, "counter")};
+    sync.sources = get_list(arena, json_object_get(json, "sources"), 0, SIZE_MAX, &sync.source_count);
+    return sync;
+}
+
+static void get_fills(Arena *arena, const json_t *list, Step *step)
+{
+    step->fill_count = json_array_size(list);
+    if (step->fill_count == 0)
+        return;
+    FillColumn *fills = arena_alloc(arena, step->fill_count * sizeof *fills);
+    for (size_t i = 0; i < step->fill_count; i++) {
+        const json_t *json = json_array_get(list, i);
+        fills[i] = (FillColumn){.column = get_text(arena, json, "column"),
+                                .type = get_text(arena, json, "type"),
+                                .expr = get_text(arena, json, "expr"),
+                                .immutable = get_bool(json, "immutable"),
+                                .null_legal = get_bool(json, "null_legal"),
+                                .exact_equality = get_bool(json, "exact_equality"),
+                                .sync = get_sync(arena, json_object_get(json, "sync"))};
+    }
+    step->fills = fills;
+}
+
+static void get_checks(Arena *arena, const json_t *list, Step *step)
+{
+    step->check_count = json_array_size(list);
+    if (step->check_count == 0)
+        return;
+    Check *checks = arena_alloc(arena, step->check_count * sizeof *checks);
+    for (size_t i = 0; i < step->check_count; i++) {
+        const json_t *json = json_array_get(list, i);
+        checks[i] = (Check){.label = get_text(arena, json, "label"),
+                            .predicate = get_text(arena, json, "predicate"),
+                            .query = get_text(arena, json, "query"),
+                            .evaluate_only = get_bool(json, "evaluate_only"),
+                            .count_only = get_bool(json, "count_only"),
+                            .hint = get_text(arena, json, "hint")};
+    }
+    step->checks = checks;
+}
+
+/* The value whose name is in the JSON text; -1 if none has it. */
+static int kind_from_name(const char *name)
+{
+    for (int i = 0; i < STEP_KIND_COUNT; i++)
+        if (str_eq(name, step_kinds[i].name))
+            return i;
+    return -1;
+}
+
+static int evidence_from_name(const char *name)
+{
+    for (int i = EVIDENCE_MEASURED; i <= EVIDENCE_UNKNOWN; i++)
+        if (str_eq(name, evidence_name((Evidence)i)))
+            return i;
+    return -1;
+}
+
+static int timeout_from_name(const char *name)
+{
+    for (int i = TIMEOUT_NONE; i <= TIMEOUT_WATCHDOG; i++)
+        if (str_eq(name, timeout_name((Timeout)i)))
+            return i;
+    return -1;
+}
+
+static Err *get_enums(const json_t *json, Step *step)
+{
+    int phase = phase_from_name(json_string_value(json_object_get(json, "phase")));
+    int kind = kind_from_name(json_string_value(json_object_get(json, "kind")));
+    int evidence = evidence_from_name(json_string_value(json_object_get(json, "evidence")));
+    int timeout = timeout_from_name(json_string_value(json_object_get(json, "timeout")));
+    if (phase < 0 || kind < 0 || evidence < 0 || timeout < 0)
+        return err_hint(err_new(ERR_CONFIG,
+                                "plan step %lld has a phase, kind, evidence or timeout that this version "
+                                "of stoa does not know",
+                                (long long)get_int(json, "ordinal")),
+                        "use the version of stoa that made the plan");
+    step->phase = (Phase)phase;
+    step->kind = (StepKind)kind;
+    step->evidence = (Evidence)evidence;
+    step->timeout = (Timeout)timeout;
+    return NULL;
+}
+
+/* Splits a list of statements where the generated ones begin or end. */
+static size_t part_count(const json_t *json, const char *key, size_t size)
+{
+    int64_t count = get_int(json, key);
+    return count < 0 ? 0 : (size_t)count < size ? (size_t)count : size;
+}
+
+static Err *get_step(Arena *arena, const json_t *json, Step *ret_step)
+{
+    Step step = {.ordinal = (int)get_int(json, "ordinal"),
+                 .title = get_text(arena, json, "title"),
+                 .lock = get_text(arena, json, "lock"),
+                 .rewrites = get_bool(json, "rewrites"),
+                 .scans = get_bool(json, "scans"),
+                 .table = get_name(arena, json_object_get(json, "table")),
+                 .sync = get_bool(json, "sync"),
+                 .quiet_triggers = get_bool(json, "quiet_triggers"),
+                 .index = get_text(arena, json, "index"),
+                 .index_unique = get_bool(json, "index_unique"),
+                 .role = get_text(arena, json, "role")};
+    TRY(get_enums(json, &step));
+    const json_t *estimate = json_object_get(json, "estimate_ms");
+    step.estimate_low_ms = get_int(estimate, "low");
+    step.estimate_high_ms = get_int(estimate, "high");
+    const json_t *sql = json_object_get(json, "statements"), *undo = json_object_get(json, "undo_statements");
+    size_t own = json_array_size(sql) - part_count(json, "sync_statement_count", json_array_size(sql));
+    step.sql = get_list(arena, sql, 0, own, &step.sql_count);
+    step.sync_sql = get_list(arena, sql, own, SIZE_MAX, &step.sync_sql_count);
+    size_t generated = part_count(json, "sync_undo_count", json_array_size(undo));
+    step.sync_undo = get_list(arena, undo, 0, generated, &step.sync_undo_count);
+    step.undo = get_list(arena, undo, generated, SIZE_MAX, &step.undo_count);
+    step.lock_on = get_list(arena, json_object_get(json, "lock_on"), 0, SIZE_MAX, &step.lock_count);
+    get_fills(arena, json_object_get(json, "fills"), &step);
+    get_checks(arena, json_object_get(json, "checks"), &step);
+    *ret_step = step;
+    return NULL;
+}
+
+static void get_risks(Arena *arena, const json_t *list, Plan *plan)
+{
+    plan->risk_count = json_array_size(list);
+    if (plan->risk_count == 0)
+        return;
+    Risk *risks = arena_alloc(arena, plan->risk_count * sizeof *risks);
+    for (size_t i = 0; i < plan->risk_count; i++) {
+        const json_t *json = json_array_get(list, i);
+        risks[i] = (Risk){.id = get_text(arena, json, "id"),
+                          .accept = get_text(arena, json, "accept"),
+                          .accepted = get_bool(json, "accepted"),
+                          .message = get_text(arena, json, "message"),
+                          .sql = get_text(arena, json, "sql")};
+    }
+    plan->risks = risks;
+}
+
+Err *plan_from_json(Arena *arena, const json_t *json, Plan *ret_plan)
+{
+    const json_t *steps = json_object_get(json, "steps");
+    if (get_int(json, "v") != 1 || !json_is_array(steps))
+        return err_hint(err_new(ERR_CONFIG, "this is not a plan that this version of stoa can read"),
+                        "use the version of stoa that made the plan");
+    Plan plan = {.change = get_text(arena, json, "change"),
+                 .owner = get_text(arena, json, "owner"),
+                 .sql = get_text(arena, json, "source"),
+                 .change_digest = get_text(arena, json, "change_digest"),
+                 .plan_digest = get_text(arena, json, "plan_digest"),
+                 .engine = get_text(arena, json, "engine"),
+                 .server = get_text(arena, json, "server"),
+                 .strategy = get_text(arena, json, "strategy"),
+                 .nothing_to_do = get_bool(json, "nothing_to_do")};
+    plan.search_path =
+        get_list(arena, json_object_get(json, "search_path"), 0, SIZE_MAX, &plan.search_path_count);
+    plan.tables = get_list(arena, json_object_get(json, "tables"), 0, SIZE_MAX, &plan.table_count);
+    plan.step_count = json_array_size(steps);
+    Step *items = arena_alloc(arena, (plan.step_count + 1) * sizeof *items);
+    for (size_t i = 0; i < plan.step_count; i++)
+        TRY(get_step(arena, json_array_get(steps, i), &items[i]));
+    plan.steps = items;
+    get_risks(arena, json_object_get(json, "risks"), &plan);
+    *ret_plan = plan;
+    return NULL;
+}

@@ -1,0 +1,417 @@
+/* The plan for PostgreSQL: resolves what the change names, lets each operation write its steps, puts them in
+ * order. */
+#include "base/digest.h"
+#include "plan/maker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- looking up ------------------------------------------------------------------------------------ */
+
+const Table *maker_table(const Maker *maker, Name name, bool index)
+{
+    for (size_t i = 0; i < maker->wanted_count && i < maker->input->table_count; i++)
+        if (maker->wanted[i].index == index && str_eq(maker->wanted[i].name.name, name.name) &&
+            str_eq(maker->wanted[i].name.schema, name.schema))
+            return &maker->input->tables[i];
+    static const Table missing = {.kind = RELATION_MISSING};
+    return &missing;
+}
+
+static bool table_same(const Table *a, const Table *b)
+{
+    return a == b || (a->kind != RELATION_MISSING && b->kind != RELATION_MISSING &&
+                      str_eq(a->name, b->name) && str_eq(a->schema, b->schema));
+}
+
+TableWork *maker_work(const Maker *maker, const Table *table)
+{
+    for (size_t i = 0; i < maker->work_count; i++)
+        if (table_same(maker->works[i].table, table))
+            return &maker->works[i];
+    return NULL;
+}
+
+const Operation *maker_adds(const Maker *maker, const Table *table, const char *column)
+{
+    for (size_t i = 0; i < maker->change->operation_count; i++) {
+        const Operation *op = &maker->change->operations[i];
+        if (op->kind == OPERATION_ADD_COLUMN && str_eq(op->add->name, column) &&
+            table_same(maker_table(maker, op->table, false), table))
+            return op;
+    }
+    return NULL;
+}
+
+Err *maker_needs_column(const Maker *maker, const Table *table, const char *column)
+{
+    if (table_column(table, column) != NULL || maker_adds(maker, table, column) != NULL)
+        return NULL;
+    return err_new(ERR_USAGE, "table \"%s.%s\" has no column \"%s\"", table->schema, table->name, column);
+}
+
+Err *maker_expr(const Maker *maker, const Table *table, const char *column, bool of_default,
+                const PlanExpr **ret_expr)
+{
+    for (size_t i = 0; i < maker->input->expr_count; i++) {
+        const PlanExpr *expr = &maker->input->exprs[i];
+        if (expr->of_default != of_default || !str_eq(expr->column, column) ||
+            !table_same(maker_table(maker, expr->table, false), table))
+            continue;
+        if (expr->info.error != NULL)
+            return err_hint(err_new(ERR_USAGE, "%s of \"%s.%s.%s\": %s (SQLSTATE %s)",
+                                    of_default ? "default" : "backfill", table->schema, table->name, column,
+                                    expr->info.error,
+                                    expr->info.error_state != NULL ? expr->info.error_state : "?"),
+                            "nothing was changed; correct the expression");
+        *ret_expr = expr;
+        return NULL;
+    }
+    return err_new(ERR_BUG, "the expression of \"%s.%s\" was not looked at", table->name, column);
+}
+
+bool maker_accepts(const Maker *maker, const char *id)
+{
+    for (size_t i = 0; i < maker->input->options.accepted_count; i++)
+        if (str_eq(maker->input->options.accepted[i], id))
+            return true;
+    return false;
+}
+
+/* ---- may this be done here at all -------------------------------------------------------------------- */
+
+static Err *server_check(const Maker *maker)
+{
+    const Server *server = maker->server;
+    if (server->in_recovery)
+        return err_hint(err_new(ERR_UNSAFE, "the server is a standby and takes no changes"),
+                        "connect to the primary");
+    if (server->read_only)
+        return err_hint(err_new(ERR_UNSAFE, "transactions are read-only for role \"%s\" in database \"%s\"",
+                                server->role, server->database),
+                        "ALTER ROLE %s SET default_transaction_read_only = off",
+                        sql_ident(maker->arena, server->role));
+    if (server->pooled)
+        return err_hint(
+            err_new(ERR_CONNECT, "the connection goes through a pooler in transaction mode"),
+            "connect to the server itself: session locks and settings do not survive transaction pooling");
+    if (server->version_num < 100000)
+        return err_new(ERR_UNSAFE, "PostgreSQL %s is not supported: 10 is the oldest", server->version);
+    if (server->journal_version == 0 && !server->may_create_schema)
+        return err_hint(
+            err_new(ERR_PRIVILEGE, "role \"%s\" may not create the journal's schema \"stoa\"", server->role),
+            "GRANT CREATE ON DATABASE %s TO %s", sql_ident(maker->arena, server->database),
+            sql_ident(maker->arena, server->role));
+    if (server->journal_version != 0 && !server->may_use_journal)
+        return err_hint(
+            err_new(ERR_PRIVILEGE, "role \"%s\" may not use the journal in schema \"stoa\"", server->role),
+            "GRANT ALL ON SCHEMA stoa TO %s; GRANT ALL ON ALL TABLES IN SCHEMA stoa TO %s; GRANT ALL ON "
+            "ALL SEQUENCES IN SCHEMA stoa TO %s",
+            sql_ident(maker->arena, server->role), sql_ident(maker->arena, server->role),
+            sql_ident(maker->arena, server->role));
+    const PlanOptions *options = &maker->input->options;
+    if (options->max_lag_given && !options->replicas_given && server->standby_count == 0)
+        return err_hint(
+            err_new(ERR_USAGE, "--max-lag was given, but no replica is seen"),
+            "say which replicas there are with --replicas URL, or that there are none: --replicas 0");
+    return NULL;
+}
+
+static Err *kind_check(const Table *table)
+{
+    switch (table->kind) {
+    case RELATION_TABLE:
+        break;
+    case RELATION_PARTITIONED:
+        return err_new(ERR_UNSAFE,
+                       "\"%s.%s\" is a partitioned table: partitioned tables are not supported yet",
+                       table->schema, table->name);
+    case RELATION_PARTITION:
+        return err_new(ERR_UNSAFE, "\"%s.%s\" is a partition or child of \"%s\": these are not supported yet",
+                       table->schema, table->name, table->parent != NULL ? table->parent : "another table");
+    case RELATION_MISSING:
+    case RELATION_VIEW:
+    case RELATION_MATVIEW:
+    case RELATION_FOREIGN:
+    case RELATION_SYSTEM:
+    case RELATION_OTHER:
+        return err_new(ERR_UNSAFE, "\"%s.%s\" is a %s, not a table that can be changed", table->schema,
+                       table->name, relation_kind_name(table->kind));
+    }
+    if (table->parent != NULL)
+        return err_new(ERR_UNSAFE, "\"%s.%s\" inherits from \"%s\": inheritance is not supported yet",
+                       table->schema, table->name, table->parent);
+    if (table->has_children)
+        return err_new(ERR_UNSAFE, "\"%s.%s\" has inheritance children: inheritance is not supported yet",
+                       table->schema, table->name);
+    if (table->temporary)
+        return err_new(ERR_UNSAFE, "\"%s.%s\" is a temporary table: it belongs to one session", table->schema,
+                       table->name);
+    return NULL;
+}
+
+static const char *name_text(Arena *arena, Name name)
+{
+    return name.schema != NULL ? arena_printf(arena, "%s.%s", name.schema, name.name) : name.name;
+}
+
+/* ERR_USAGE for what is not there, and the refusals of what is. `ret_table` is NULL where IF EXISTS covers
+ * it. */
+static Err *operation_table(Maker *maker, const Operation *op, const Table **ret_table)
+{
+    bool index = op->kind == OPERATION_DROP_INDEX || op->on_index;
+    const Table *table = maker_table(maker, op->table, index);
+    *ret_table = NULL;
+    if (table->kind == RELATION_MISSING && op->if_exists) {
+        maker_risk(maker, "missing", NULL,
+                   arena_printf(maker->arena, "%s \"%s\" does not exist: skipped as IF EXISTS asks",
+                                index ? "index" : "table", name_text(maker->arena, op->table)),
+                   NULL);
+        return NULL;
+    }
+    if (table->kind == RELATION_MISSING)
+        return err_hint(err_new(ERR_USAGE, "%s \"%s\" does not exist in database \"%s\"",
+                                index ? "index" : "table", name_text(maker->arena, op->table),
+                                maker->server->database),
+                        "check the name and the search_path");
+    TRY(kind_check(table));
+    if (!table->may_own)
+        return err_hint(err_new(ERR_PRIVILEGE, "role \"%s\" is not an owner of \"%s.%s\"",
+                                maker->server->role, table->schema, table->name),
+                        "GRANT %s TO %s", sql_ident(maker->arena, table->owner),
+                        sql_ident(maker->arena, maker->server->role));
+    *ret_table = table;
+    return NULL;
+}
+
+/* ---- operations ---------------------------------------------------------------------------------------- */
+
+static Err *operation_comment(Maker *maker, const Operation *op, TableWork *work)
+{
+    if (op->column != NULL)
+        TRY(maker_needs_column(maker, work->table, op->column));
+    maker_ddl(maker, PHASE_CONSTRAIN, work, "SHARE UPDATE EXCLUSIVE", "set a comment", op->sql, NULL);
+    return NULL;
+}
+
+static Err *operation_write(Maker *maker, const Operation *op, TableWork *work)
+{
+    switch (op->kind) {
+    case OPERATION_ADD_COLUMN:
+        return column_add(maker, op, work);
+    case OPERATION_SET_NOT_NULL:
+        return not_null_set(maker, op, work);
+    case OPERATION_DROP_NOT_NULL:
+        return not_null_drop(maker, op, work);
+    case OPERATION_SET_DEFAULT:
+    case OPERATION_DROP_DEFAULT:
+        return column_default(maker, op, work);
+    case OPERATION_ADD_CONSTRAINT:
+        return constraint_add(maker, work, op->constraint, NULL);
+    case OPERATION_VALIDATE_CONSTRAINT:
+        return constraint_validate(maker, op, work);
+    case OPERATION_CREATE_INDEX:
+        return index_create(maker, op, work);
+    case OPERATION_DROP_INDEX:
+        return index_drop(maker, op, work);
+    case OPERATION_COMMENT:
+        return operation_comment(maker, op, work);
+    }
+    return err_new(ERR_BUG, "operation of an unknown kind");
+}
+
+/* SET or DROP NOT NULL and DEFAULT of a column that the same change adds are part of its ADD COLUMN. */
+static void operations_consume(Maker *maker)
+{
+    for (size_t i = 0; i < maker->change->operation_count; i++) {
+        const Operation *op = &maker->change->operations[i];
+        bool of_column = op->kind == OPERATION_SET_NOT_NULL || op->kind == OPERATION_DROP_NOT_NULL ||
+                         op->kind == OPERATION_SET_DEFAULT || op->kind == OPERATION_DROP_DEFAULT;
+        const Table *table = of_column ? maker_table(maker, op->table, false) : NULL;
+        if (table != NULL && table->kind != RELATION_MISSING && table_column(table, op->column) == NULL)
+            maker->consumed[i] = maker_adds(maker, table, op->column) != NULL;
+    }
+}
+
+static Err *backfills_check(const Maker *maker)
+{
+    const Change *change = maker->change;
+    for (size_t i = 0; i < change->backfill_count; i++) {
+        const BackfillSpec *fill = &change->backfills[i];
+        const Table *table = maker_table(maker, fill->table, false);
+        if (table->kind == RELATION_MISSING)
+            return err_new(ERR_USAGE, "backfill names table \"%s\", which does not exist",
+                           name_text(maker->arena, fill->table));
+        if (table_column(table, fill->column) == NULL && maker_adds(maker, table, fill->column) == NULL)
+            return err_hint(err_new(ERR_USAGE, "backfill of \"%s.%s\": nobody adds this column",
+                                    fill->table.name, fill->column),
+                            "ALTER TABLE %s ADD COLUMN %s … belongs into the same change",
+                            sql_name(maker->arena, table->schema, table->name),
+                            sql_ident(maker->arena, fill->column));
+        for (size_t j = 0; j < i; j++)
+            if (str_eq(change->backfills[j].column, fill->column) &&
+                table_same(maker_table(maker, change->backfills[j].table, false), table))
+                return err_new(ERR_USAGE, "two backfills for \"%s.%s\"", fill->table.name, fill->column);
+    }
+    return NULL;
+}
+
+static Err *operations_write(Maker *maker)
+{
+    const Change *change = maker->change;
+    TRY(backfills_check(maker));
+    operations_consume(maker);
+    for (size_t i = 0; i < change->backfill_count; i++) {
+        const BackfillSpec *fill = &change->backfills[i];
+        const Table *table = maker_table(maker, fill->table, false);
+        if (table_column(table, fill->column) == NULL)
+            continue;
+        TRY(kind_check(table));
+        TRY(column_fill_existing(maker, fill, maker_work(maker, table)));
+    }
+    for (size_t i = 0; i < change->operation_count; i++) {
+        const Operation *op = &change->operations[i];
+        const Table *table = NULL;
+        TRY(operation_table(maker, op, &table));
+        if (table != NULL && !maker->consumed[i])
+            TRY(operation_write(maker, op, maker_work(maker, table)));
+    }
+    for (size_t i = 0; i < maker->work_count; i++)
+        TRY(column_finish(maker, &maker->works[i]));
+    return NULL;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------
+ */
+
+static void works_open(Maker *maker)
+{
+    maker->works = arena_alloc(maker->arena, (maker->wanted_count + 1) * sizeof *maker->works);
+    for (size_t i = 0; i < maker->wanted_count && i < maker->input->table_count; i++) {
+        const Table *table = &maker->input->tables[i];
+        if (table->kind == RELATION_MISSING || maker_work(maker, table) != NULL)
+            continue;
+        maker->works[maker->work_count++] =
+            (TableWork){.table = table, .sql = sql_name(maker->arena, table->schema, table->name)};
+    }
+}
+
+static int text_compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void plan_tables(Maker *maker, Plan *plan)
+{
+    Texts tables = {0};
+    for (size_t i = 0; i < maker->work_count; i++)
+        if (maker->works[i].touched)
+            *vec_push(maker->arena, &tables) = maker->works[i].sql;
+    if (tables.len > 1)
+        qsort(tables.items, tables.len, sizeof tables.items[0], text_compare);
+    plan->tables = tables.items;
+    plan->table_count = tables.len;
+}
+
+/* All steps in the order of their phases, and whether rows have to be visited. Within constrain, indexes are
+ * built before new rows are bound to anything. */
+static void plan_steps(Maker *maker, Plan *plan)
+{
+    VEC(Step) all = {0};
+    bool visits = false;
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        for (int pass = 0; pass < 2; pass++)
+            for (size_t i = 0; i < maker->steps[phase].len; i++) {
+                const Step *from = &maker->steps[phase].items[i];
+                bool early = phase == PHASE_CONSTRAIN && from->kind == STEP_CREATE_INDEX;
+                if (early != (pass == 0))
+                    continue;
+                Step *step = vec_push(maker->arena, &all);
+                *step = *from;
+                step->ordinal = (int)all.len;
+                visits =
+                    visits || step->scans || step->kind == STEP_BACKFILL || step->kind == STEP_CREATE_INDEX;
+            }
+    plan->steps = all.items;
+    plan->step_count = all.len;
+    plan->strategy = visits ? "in-place" : "instant";
+}
+
+static void digest_list(Str *str, const char *key, const char *const *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        str_addf(str, "%s %zu:%s\n", key, strlen(items[i]), items[i]);
+}
+
+/* Over ordered SQL, phases, locks and strategy. The generated trigger stands in it by what is computed from
+ * what, not by its text, which carries the table's number and the parts of other changes. */
+static const char *plan_digest_make(Arena *arena, const Plan *plan)
+{
+    Str str CLEANUP(str_donep) = STR_INIT;
+    str_addf(&str, "stoa plan 1\nengine %s\nstrategy %s\n", plan->engine, plan->strategy);
+    digest_list(&str, "path", plan->search_path, plan->search_path_count);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const Step *step = &plan->steps[i];
+        str_addf(&str, "step %s %s lock %s role %s sync %d quiet %d\n", phase_name(step->phase),
+                 step_kinds[step->kind].name, step->lock, step->role != NULL ? step->role : "-", step->sync,
+                 step->quiet_triggers);
+        digest_list(&str, "on", step->lock_on, step->lock_count);
+        digest_list(&str, "sql", step->sql, step->sql_count);
+        digest_list(&str, "undo", step->undo, step->undo_count);
+        for (size_t j = 0; j < step->fill_count; j++) {
+            const FillColumn *fill = &step->fills[j];
+            digest_list(&str, "fill", (const char *const[]){fill->column, fill->expr, fill->sync.expr}, 3);
+            digest_list(&str, "source", fill->sync.sources, fill->sync.source_count);
+        }
+    }
+    return digest_text(arena, str.buf, str.len);
+}
+
+static Err *problems_check(const Change *change)
+{
+    if (change->problem_count == 0)
+        return NULL;
+    const Problem *problem = &change->problems[0];
+    Err *err = err_new(problem->kind, "line %d: %s", problem->line, problem->message);
+    return problem->hint != NULL ? err_hint(err, "%s", problem->hint) : err;
+}
+
+Err *plan_make_pg(Arena *arena, const PlanInput *input, Plan *ret_plan)
+{
+    const Change *change = input->change;
+    Maker maker = {.arena = arena, .input = input, .change = change, .server = input->server};
+    TRY(problems_check(change));
+    TRY(server_check(&maker));
+    plan_wanted_tables(arena, change, &maker.wanted, &maker.wanted_count);
+    if (input->table_count != maker.wanted_count)
+        return err_new(ERR_BUG, "%zu tables were loaded where %zu are wanted", input->table_count,
+                       maker.wanted_count);
+    maker.consumed = arena_alloc(arena, (change->operation_count + 1) * sizeof(bool));
+    works_open(&maker);
+    TRY(operations_write(&maker));
+    Plan plan = {.change = change->name,
+                 .owner = change->owner,
+                 .sql = change->sql,
+                 .change_digest = change->change_digest,
+                 .engine = input->server->engine,
+                 .server = input->server->version,
+                 .search_path = input->server->search_path,
+                 .search_path_count = input->server->search_path_count};
+    bool work = false;
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        work = work || maker.steps[phase].len > 0;
+    plan.nothing_to_do = !work;
+    if (work) {
+        Step *ready =
+            maker_step(&maker, PHASE_READY, STEP_READY, NULL, "ready: the application may rely on it");
+        ready->evidence = EVIDENCE_CATALOG;
+    }
+    TRY(risk_gather(&maker));
+    plan_tables(&maker, &plan);
+    plan_steps(&maker, &plan);
+    plan.risks = maker.risks.items;
+    plan.risk_count = maker.risks.len;
+    plan.plan_digest = plan_digest_make(arena, &plan);
+    *ret_plan = plan;
+    return NULL;
+}
