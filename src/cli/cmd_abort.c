@@ -10,7 +10,10 @@ Err *cmd_abort(Cli *cli)
     const char *question = arena_printf(cli->arena, "Undo \"%s\"?", change);
     if (!session_confirmed(cli, question))
         return err_new(ERR_STOPPED, "not confirmed; nothing was changed");
-    TRY(run_abort(&options, cli->arena, change));
+    Err *err = run_abort(&options, cli->arena, change);
+    if (err_is(err, ERR_STOPPED) && err_first_hint(err) == NULL)
+        return err_hint(err, "go on undoing with: stoa abort %s", change);
+    TRY(err);
     session_done(cli, "aborted", change, "is undone");
     return NULL;
 }

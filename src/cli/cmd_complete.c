@@ -12,7 +12,10 @@ Err *cmd_complete(Cli *cli)
         arena_printf(cli->arena, "Remove what only the old application needs of \"%s\"?", change);
     if (!session_confirmed(cli, question))
         return err_new(ERR_STOPPED, "not confirmed; nothing was changed");
-    TRY(run_complete(&options, cli->arena, change, &summary));
+    Err *err = run_complete(&options, cli->arena, change, &summary);
+    if (err_is(err, ERR_STOPPED) && err_first_hint(err) == NULL)
+        return err_hint(err, "go on with: stoa complete %s", change);
+    TRY(err);
     session_summary(cli, change, &summary);
     return NULL;
 }

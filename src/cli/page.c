@@ -135,28 +135,29 @@ static int columns_of(const char *text, size_t len)
 
 void page_wrap(Page *page, Style style, int indent, const char *text)
 {
-    bool first = true;
-    while (*text != '\0') {
-        if (*text == '\n') {
-            break_line(page, indent);
-            first = true;
-            text++;
-            continue;
-        }
-        size_t spaces = strspn(text, " ");
-        text += spaces;
+    Str line = STR_INIT; /* one line of the result, so that its style is set once */
+    int column = page->column;
+    for (;;) {
+        text += strspn(text, " ");
         size_t len = strcspn(text, " \n");
-        if (len == 0)
+        int wide = columns_of(text, len);
+        bool full = line.len > 0 && column + 1 + wide > page->width;
+        if (len > 0 && !full) {
+            column += wide + (line.len > 0);
+            str_sep(&line, " ");
+            str_addn(&line, text, len);
+            text += len;
             continue;
-        if (!first && page->column + 1 + columns_of(text, len) > page->width) {
-            break_line(page, indent);
-        } else if (!first) {
-            put_bytes(page, " ", 1);
         }
-        put_styled(page, style, text, len);
-        first = false;
-        text += len;
+        put_styled(page, style, line.buf, line.len);
+        str_clear(&line);
+        if (*text == '\0')
+            break;
+        break_line(page, indent);
+        column = page->column;
+        text += *text == '\n';
     }
+    str_done(&line);
 }
 
 /* The length of the piece of SQL at `text` that must stay in one line: up to the next space outside of

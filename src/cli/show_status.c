@@ -3,6 +3,7 @@
 #include "cli/show.h"
 
 #include <string.h>
+#include <time.h>
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -22,8 +23,11 @@ const char *range_text(int64_t low_ms, int64_t high_ms, char *ret_text)
         return strcpy(ret_text, "");
     (void)unit_duration_text(low_ms, low);
     (void)unit_duration_text(high_ms, high);
+    const char *unit = strchr(low, ' ');
     if (strcmp(low, high) == 0)
         (void)snprintf(ret_text, RANGE_TEXT_BYTES, "%s", high);
+    else if (unit != NULL && str_eq(unit, strchr(high, ' ')))
+        (void)snprintf(ret_text, RANGE_TEXT_BYTES, "%.*s–%s", (int)(unit - low), low, high);
     else
         (void)snprintf(ret_text, RANGE_TEXT_BYTES, "%s – %s", low, high);
     return ret_text;
@@ -73,7 +77,7 @@ void show_progress(Page *page, const Progress *progress, bool bar)
     page_putf(page, STYLE_CYAN, "%s", progress->phase == NULL ? "" : progress->phase);
     if (progress->step_count > 0)
         page_putf(page, STYLE_DIM, " %d/%d", progress->step, progress->step_count);
-    page_put(page, STYLE_PLAIN, " ");
+    page_put(page, STYLE_PLAIN, bar ? " " : " · ");
     if (progress->rows_total > 0) {
         double share = percent(progress->rows_done, progress->rows_total);
         if (bar)
@@ -90,10 +94,10 @@ void show_progress(Page *page, const Progress *progress, bool bar)
     if (progress->eta_high_s >= 0 && progress->eta_low_s >= 0)
         page_putf(page, STYLE_PLAIN, " · %s left",
                   range_text(progress->eta_low_s * 1000, progress->eta_high_s * 1000, text));
-    if (progress->hot_ratio >= 0)
-        page_putf(page, STYLE_DIM, " · HOT %.0f %%", progress->hot_ratio * 100);
     if (progress->throttled_by != NULL)
         page_putf(page, STYLE_YELLOW, " · slowed by %s", progress->throttled_by);
+    if (progress->hot_ratio >= 0)
+        page_putf(page, STYLE_DIM, " · HOT %.0f %%", progress->hot_ratio * 100);
 }
 
 json_t *progress_json(const Progress *progress)
@@ -159,10 +163,11 @@ static void show_row(Page *page, const json_t *change, int name_width)
     page_put(page, style_of_state(state), state);
     page_to(page, name_width + 13);
     page_put(page, STYLE_PLAIN, progress.phase == NULL ? "" : progress.phase);
-    page_to(page, name_width + 24);
-    if (progress.rows_total > 0)
+    if (progress.rows_total > 0) {
+        page_to(page, name_width + 24);
         page_putf(page, STYLE_PLAIN, "%3.0f %% of %s rows", percent(progress.rows_done, progress.rows_total),
                   unit_count_text(progress.rows_total, text));
+    }
     if (progress.rows_per_s > 0 && strcmp(state, "running") == 0) {
         rate_text(progress.rows_per_s, text);
         page_putf(page, STYLE_PLAIN, " · %s", text);
@@ -178,36 +183,66 @@ static void show_row(Page *page, const json_t *change, int name_width)
     }
 }
 
-/* "2026-11-20T21:04:31Z" as "2026-11-20 21:04:31". */
-static void put_time(Page *page, const char *time)
+/* Milliseconds since 1970 of "2026-11-20T21:04:31.5+00:00"; -1 when it is none. */
+static int64_t time_of(const char *text)
 {
-    page_putf(page, STYLE_DIM, "%.10s %.8s", time, strlen(time) > 11 ? time + 11 : "");
+    struct tm time = {0};
+    double seconds = 0;
+    if (sscanf(text, "%d-%d-%dT%d:%d:%lf", &time.tm_year, &time.tm_mon, &time.tm_mday, &time.tm_hour,
+               &time.tm_min, &seconds) != 6)
+        return -1;
+    time.tm_year -= 1900;
+    time.tm_mon -= 1;
+    return (int64_t)timegm(&time) * 1000 + (int64_t)(seconds * 1000);
+}
+
+static void show_step_row(Page *page, const json_t *step)
+{
+    enum { TITLE_COLUMN = 39 };
+    char text[UNIT_TEXT_BYTES];
+    const char *state = text_of(step, "state"), *title = text_of(step, "title"),
+               *error = text_of(step, "error");
+    int64_t began = time_of(text_of(step, "started_at")), ended = time_of(text_of(step, "ended_at"));
+    page_putf(page, STYLE_PLAIN, "  %3lld  ", (long long)number_of(step, "ordinal"));
+    page_put(page, style_of_state(state), state);
+    page_to(page, 16);
+    page_put(page, STYLE_PLAIN, text_of(step, "phase"));
+    page_to(page, 27);
+    if (began >= 0 && ended >= began)
+        page_putf(page, STYLE_DIM, "%9s", unit_duration_text(ended - began, text));
+    page_to(page, TITLE_COLUMN);
+    page_wrap(page, STYLE_PLAIN, TITLE_COLUMN, title[0] == '\0' ? text_of(step, "kind") : title);
+    if (number_of(step, "attempts") > 1)
+        page_putf(page, STYLE_YELLOW, ", %lld attempts", (long long)number_of(step, "attempts"));
+    page_newline(page);
+    if (error[0] != '\0' && strcmp(state, "done") != 0) {
+        page_to(page, TITLE_COLUMN);
+        page_wrap(page, STYLE_RED, TITLE_COLUMN, error);
+        page_newline(page);
+    }
+}
+
+static void show_fact(Page *page, const char *name, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    page_to(page, 2);
+    page_put(page, STYLE_DIM, name);
+    page_to(page, 10);
+    page_wrap(page, STYLE_PLAIN, 10, text);
+    page_newline(page);
 }
 
 static void show_steps(Page *page, const json_t *change)
 {
     size_t i;
     const json_t *step;
-    page_putf(page, STYLE_DIM, "  change %s", text_of(change, "change_digest"));
-    page_newline(page);
-    page_putf(page, STYLE_DIM, "  plan   %s", text_of(change, "plan_digest"));
-    page_newline(page);
-    json_array_foreach(json_object_get(change, "steps"), i, step)
-    {
-        const char *state = text_of(step, "state"), *started = text_of(step, "started_at");
-        page_putf(page, STYLE_PLAIN, "  %3lld  ", (long long)number_of(step, "ordinal"));
-        page_put(page, style_of_state(state), state);
-        page_to(page, 16);
-        page_put(page, STYLE_PLAIN, text_of(step, "phase"));
-        page_to(page, 27);
-        page_put(page, STYLE_PLAIN, text_of(step, "kind"));
-        page_to(page, 41);
-        if (started[0] != '\0')
-            put_time(page, started);
-        if (number_of(step, "attempts") > 1)
-            page_putf(page, STYLE_YELLOW, "  %lld attempts", (long long)number_of(step, "attempts"));
-        page_newline(page);
-    }
+    show_fact(page, "owner", text_of(change, "owner"));
+    show_fact(page, "change", text_of(change, "change_digest"));
+    show_fact(page, "plan", text_of(change, "plan_digest"));
+    show_fact(page, "runner", text_of(change, "runner"));
+    show_fact(page, "error", text_of(change, "error"));
+    json_array_foreach(json_object_get(change, "steps"), i, step) show_step_row(page, step);
 }
 
 void show_status(Page *page, const json_t *status, bool steps)
