@@ -1,6 +1,7 @@
 /* stoa demo: the product shown on a private server, under traffic. */
 #include "cli/session.h"
 #include "cli/show.h"
+#include "cli/signals.h"
 #include "demo/demo.h"
 
 static void say(void *context, const char *line)
@@ -32,6 +33,7 @@ Err *cmd_demo(Cli *cli)
                            .say = say,
                            .show_plan = tell_plan,
                            .context = cli};
+    signals_stop_at_once(); /* a demo that was stopped leaves nothing to go on with */
     json_t *figures = NULL;
     Err *err = demo_run(&options, cli->arena, &figures);
     if (figures == NULL)

@@ -5,10 +5,12 @@
 
 static Stop *signals_stop;
 static _Atomic bool status_wanted;
+static _Atomic bool at_once;
 
 static void on_stop(int number)
 {
-    stop_raise(signals_stop, stop_level(signals_stop) == STOP_NONE ? STOP_SOON : STOP_NOW, number);
+    bool soon = stop_level(signals_stop) == STOP_NONE && !at_once;
+    stop_raise(signals_stop, soon ? STOP_SOON : STOP_NOW, number);
 }
 
 static void on_status(int number)
@@ -36,5 +38,7 @@ void signals_install(Stop *stop, bool keep_going)
     if (keep_going)
         install(SIGPIPE, SIG_IGN);
 }
+
+void signals_stop_at_once(void) { at_once = true; }
 
 bool signals_take_status(void) { return atomic_exchange(&status_wanted, false); }
