@@ -225,6 +225,10 @@ struct EngineOps {
     Err *(*replicas)(Conn *conn, const Wait *wait, Arena *arena, Replica **ret_replicas, size_t *ret_count);
     Err *(*replayed)(Conn *conn, const Wait *wait, Arena *arena, const char *position, bool *ret_all);
 
+    /* Asked of a standby itself: bytes of the log it has replayed; comparable with log_bytes of its primary.
+     */
+    Err *(*replay_bytes)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes);
+
     const char *(*journal_sql)(JournalSql statement);
 
     /* Statements that a step's SQL is finished with. */

@@ -64,6 +64,7 @@ typedef struct Runner {
     Arena *scratch; /* cleared between chunks */
     Conn *conn;
     Server server;
+    const char *session_started; /* of conn, to end exactly that session should it outlive us */
     int64_t change_id;
     const char *name;
     Plan plan;
@@ -72,14 +73,32 @@ typedef struct Runner {
     RunSummary summary;
     Replica *standbys; /* the fixed set, by name */
     size_t standby_count;
-    int64_t progress_marks; /* raised whenever something was committed: retries are counted between marks */
+    Conn *replica_conns[16]; /* to --replicas URLs; used by the control thread only */
+    int64_t progress_marks;  /* raised whenever something was committed: retries are counted between marks */
 } Runner;
 
 static inline Wait runner_wait(const Runner *runner) { return (Wait){.stop = runner->options->stop}; }
 /* For journal statements that must succeed even while stopping. */
 static inline Wait journal_wait(void) { return (Wait){.timeout_ms = JOURNAL_TIMEOUT_MS}; }
 
+/* A change as the journal has it. */
+typedef struct JournalChange {
+    int64_t id;
+    const char *name, *owner, *change_digest, *plan_digest, *sql, *state, *phase, *error, *ready_position;
+    json_t *plan; /* owned by whoever loaded it */
+} JournalChange;
+
 /* run.c */
+/* Connects, loads the server's facts and checks the journal's version. */
+Err *runner_open(Runner *runner, const RunOptions *options, Arena *arena) MUST_USE;
+void runner_close(Runner *runner);
+/* Runs the steps from the first that is not done, up to and including those of phase `last`, and records how
+ * it ended. */
+Err *runner_execute(Runner *runner, Phase last) MUST_USE;
+/* One step with its retries. */
+Err *runner_step(Runner *runner, const Step *step) MUST_USE;
+/* Takes over a journalled change: plan, name, id. ERR_USAGE when there is none of that name. */
+Err *runner_adopt(Runner *runner, const char *name, JournalChange *ret_change) MUST_USE;
 void runner_event(Runner *runner, const char *kind, int step, json_t *detail, const char *fmt, ...)
     PRINTF(5, 6);
 Err *runner_connect(Runner *runner) MUST_USE;
@@ -90,11 +109,6 @@ bool err_is_transient(const Err *err); /* deadlock, serialization, lock timeout,
 /* journal.c */
 Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server) MUST_USE;
 Err *journal_check_version(const Server *server) MUST_USE;
-typedef struct JournalChange {
-    int64_t id;
-    const char *name, *owner, *change_digest, *plan_digest, *sql, *state, *phase, *error, *ready_position;
-    json_t *plan; /* owned by whoever loaded it */
-} JournalChange;
 void journal_change_done(JournalChange *change);
 /* The change that is not aborted or reverted, by name; id 0 if none. */
 Err *journal_find(Conn *conn, Arena *arena, const char *name, JournalChange *ret_change) MUST_USE;
@@ -152,7 +166,8 @@ void control_long_begin(Runner *runner);
 bool control_long_end(Runner *runner); /* true: cancelled because the budget was used up */
 
 /* lockwait.c */
-typedef Err *LockedBody(Runner *runner, const Step *step, void *context);
+/* `table` is as it was before the lock was asked for. */
+typedef Err *LockedBody(Runner *runner, const Step *step, const Table *table, void *context);
 /* Runs `body` in one transaction that holds the step's locks, within --max-stall, and commits; tries again
  * until
  * --lock-wait is used up: ERR_LOCK_BUDGET naming the blockers. */
@@ -173,4 +188,6 @@ Err *quiet_run(Runner *runner, const Step *step) MUST_USE;
 Err *sync_check(Runner *runner, const Name *table) MUST_USE;
 
 /* load.c */
+/* Loads what the plan needs over runner->conn and makes it. */
+Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_plan) MUST_USE;
 Err *runner_load_table(Runner *runner, Arena *arena, const Name *name, Table *ret_table) MUST_USE;

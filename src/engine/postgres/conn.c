@@ -92,7 +92,7 @@ static Err *result_error(const PgConn *conn, const PGresult *res)
 
 /* ---- waiting --------------------------------------------------------------------------------------- */
 
-static void conn_cancel(Conn *base)
+void pg_cancel(Conn *base)
 {
     char why[256];
     PgConn *conn = pg_of(base);
@@ -142,7 +142,7 @@ static Err *wait_socket(PgConn *conn, Patience *patience, short events)
                                                          : err_new(ERR_CANCELLED, "cancelled after %lld ms",
                                                                    (long long)patience->wait->timeout_ms);
     patience->deadline_ms = clock_ms() + CANCEL_GRACE_MS;
-    conn_cancel(&conn->base);
+    pg_cancel(&conn->base);
     return NULL;
 }
 
@@ -225,8 +225,8 @@ static Err *statement_error(Err *err, const char *sql)
                     shown > STATEMENT_SHOWN || sql[shown] != '\0' ? "…" : "");
 }
 
-static Err *conn_run(Conn *base, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
-                     const char *const *params, Rows *ret_rows)
+Err *pg_query(Conn *base, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
+              const char *const *params, Rows *ret_rows)
 {
     PgConn *conn = pg_of(base);
     if (wait != NULL && stop_level(wait->stop) == STOP_NOW)
@@ -248,13 +248,7 @@ static Err *conn_run(Conn *base, const Wait *wait, Arena *arena, const char *sql
     return NULL;
 }
 
-Err *pg_query(Conn *conn, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
-              const char *const *params, Rows *ret_rows)
-{
-    return conn_run(conn, wait, arena, sql, param_count, params, ret_rows);
-}
-
-static Err *conn_copy_in(Conn *base, const Wait *wait, const char *sql, const char *data, size_t len)
+Err *pg_copy_in(Conn *base, const Wait *wait, const char *sql, const char *data, size_t len)
 {
     PgConn *conn = pg_of(base);
     if (PQsendQuery(conn->pg, sql) == 0)
@@ -277,7 +271,7 @@ static Err *conn_copy_in(Conn *base, const Wait *wait, const char *sql, const ch
 
 /* Session settings are never touched, so that nothing leaks through a pooler and a lost transaction loses
  * them too. The role is set last: the right to change the others is ours, not the table owner's. */
-static Err *conn_begin(Conn *base, const Wait *wait, const TxSettings *settings)
+Err *pg_begin(Conn *base, const Wait *wait, const TxSettings *settings)
 {
     CLEANUP(str_donep) Str sql = STR_INIT;
     str_addf(&sql,
@@ -300,23 +294,23 @@ static Err *conn_begin(Conn *base, const Wait *wait, const TxSettings *settings)
         CLEANUP(arena_freep) Arena *arena = arena_new();
         str_addf(&sql, "; SET LOCAL ROLE %s", sql_ident(arena, settings->role));
     }
-    return conn_run(base, wait, NULL, sql.buf, 0, NULL, NULL);
+    return pg_query(base, wait, NULL, sql.buf, 0, NULL, NULL);
 }
 
-static Err *conn_commit(Conn *base, const Wait *wait)
+Err *pg_commit(Conn *base, const Wait *wait)
 {
     PgConn *conn = pg_of(base);
     if (PQtransactionStatus(conn->pg) == PQTRANS_INERROR)
         return err_new(ERR_BUG, "commit of a failed transaction");
-    return conn_run(base, wait, NULL, "COMMIT", 0, NULL, NULL);
+    return pg_query(base, wait, NULL, "COMMIT", 0, NULL, NULL);
 }
 
-static void conn_rollback(Conn *base)
+void pg_rollback(Conn *base)
 {
     PgConn *conn = pg_of(base);
     if (PQstatus(conn->pg) != CONNECTION_OK || PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
         return;
-    err_free(conn_run(base, &(Wait){.timeout_ms = CANCEL_GRACE_MS}, NULL, "ROLLBACK", 0, NULL, NULL));
+    err_free(pg_query(base, &(Wait){.timeout_ms = CANCEL_GRACE_MS}, NULL, "ROLLBACK", 0, NULL, NULL));
 }
 
 /* ---- connecting -----------------------------------------------------------------------------------------
@@ -371,7 +365,7 @@ static Err *connect_poll(PgConn *conn, Patience *patience, const Target *target)
     return NULL;
 }
 
-static void conn_close(Conn *base)
+void pg_close(Conn *base)
 {
     PgConn *conn = pg_of(base);
     PQfreeCancel(conn->cancel);
@@ -387,14 +381,14 @@ static Err *session_prepare(Conn *conn)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = {.timeout_ms = CONNECT_TIMEOUT_MS};
     Rows rows = {0};
-    TRY(conn_run(conn, &wait, arena, "SELECT pg_catalog.pg_backend_pid()", 0, NULL, &rows));
+    TRY(pg_query(conn, &wait, arena, "SELECT pg_catalog.pg_backend_pid()", 0, NULL, &rows));
     if (rows_int(&rows, 0, 0) != pg_conn_backend_pid(conn))
         return NULL; /* behind a transaction pooler session settings would leak into other people's sessions
                       */
-    return conn_run(conn, &wait, arena, session_sql, 0, NULL, &rows);
+    return pg_query(conn, &wait, arena, session_sql, 0, NULL, &rows);
 }
 
-static Err *conn_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn)
+Err *pg_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const char *url = target->url != NULL ? target->url : "";
@@ -421,46 +415,9 @@ static Err *conn_connect(const Target *target, const char *purpose, const Wait *
         err = session_prepare(&conn->base);
     }
     if (err != NULL) {
-        conn_close(&conn->base);
+        pg_close(&conn->base);
         return err;
     }
     *ret_conn = &conn->base;
     return NULL;
 }
-
-static const char *const schemes[] = {"postgres", "postgresql", NULL};
-
-const EngineOps engine_postgres = {
-    .name = "postgres",
-    .schemes = schemes,
-    .features = ENGINE_TRANSACTIONAL_DDL,
-    .connect = conn_connect,
-    .close = conn_close,
-    .query = conn_run,
-    .copy_in = conn_copy_in,
-    .cancel = conn_cancel,
-    .begin = conn_begin,
-    .commit = conn_commit,
-    .rollback = conn_rollback,
-    .act_as = pg_act_as,
-    .session_id = pg_session_id,
-    .end_session = pg_end_session,
-    .session_started = pg_session_started,
-    .hint_lock = pg_hint_lock,
-    .waits_for = pg_waits_for,
-    .scan_choose = pg_scan_choose,
-    .scan_next = pg_scan_next,
-    .scan_filter = pg_scan_filter,
-    .wave_filter = pg_wave_filter,
-    .scan_fraction = pg_scan_fraction,
-    .row_list = pg_row_list,
-    .row_filter = pg_row_filter,
-    .update_free_rows = pg_update_free_rows,
-    .storage = pg_storage,
-    .journal_sql = pg_journal_sql,
-    .vacuum = pg_vacuum,
-    .index_state = pg_index_state,
-    .counter_value = pg_counter_value,
-    .log_bytes = pg_log_bytes,
-    .local_time = pg_local_time,
-};

@@ -10,9 +10,16 @@ int pg_conn_backend_pid(const Conn *conn);
 /* 150020. */
 int pg_conn_version(const Conn *conn);
 
-/* Shorthand: one query with one parameter or none, in `arena`. */
+/* conn.c: members of EngineOps. */
+Err *pg_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn) MUST_USE;
+void pg_close(Conn *conn);
 Err *pg_query(Conn *conn, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
               const char *const *params, Rows *ret_rows) MUST_USE;
+Err *pg_copy_in(Conn *conn, const Wait *wait, const char *sql, const char *data, size_t len) MUST_USE;
+void pg_cancel(Conn *conn);
+Err *pg_begin(Conn *conn, const Wait *wait, const TxSettings *settings) MUST_USE;
+Err *pg_commit(Conn *conn, const Wait *wait) MUST_USE;
+void pg_rollback(Conn *conn);
 
 /* chunk.c, session.c, step.c, journal.c: members of EngineOps. */
 Err *pg_scan_choose(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const Table *table,
@@ -44,4 +51,5 @@ Err *pg_local_time(Conn *conn, const Wait *wait, Arena *arena, const char *time_
                    int *ret_weekday) MUST_USE;
 Err *pg_storage(Conn *conn, const Wait *wait, Arena *arena, const Table *table,
                 const char **ret_storage) MUST_USE;
+Err *pg_replay_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes) MUST_USE;
 const char *pg_journal_sql(JournalSql statement);

@@ -90,3 +90,15 @@ Err *pg_storage(Conn *conn, const Wait *wait, Arena *arena, const Table *table, 
     *ret_storage = rows_cell(&rows, 0, 0) != NULL ? rows_cell(&rows, 0, 0) : "";
     return NULL;
 }
+
+Err *pg_replay_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes)
+{
+    Rows rows = {0};
+    TRY(conn_query(conn, wait, arena, &rows,
+                   "SELECT pg_catalog.pg_is_in_recovery(), "
+                   "pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::bigint"));
+    if (!rows_bool(&rows, 0, 0))
+        return err_new(ERR_CONFIG, "not a standby");
+    *ret_bytes = rows_int(&rows, 0, 1);
+    return NULL;
+}

@@ -1,0 +1,530 @@
+/* The backfill: chunks of consecutive rows, each in several waves, one short transaction a wave.
+ *
+ * Each wave touches a fraction of a chunk's rows; page pruning gives the room of its dead versions back to
+ * the next one, so that most updates stay on their page (HOT) and write no index entries. A row is picked by
+ * one wave, and only while it is not filled; whatever the application touches meanwhile is filled by the sync
+ * trigger. */
+#include "run/runner.h"
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ROW_WAIT_MS = 40, /* for one busy row: then the wave is tried again, and at last leaves busy rows out */
+    WAVE_TRIES = 3,
+    PARK_PAUSE_MS = 200,
+    PARKED_MAX = 1000,
+    PROBE_EVERY = 16,  /* chunks in one pass before waves are tried again */
+    HOT_HOPELESS = 10, /* per cent over a whole chunk: pruning does not happen */
+};
+
+typedef struct Spot {
+    const char *low, *high;
+} Spot;
+
+/* Where it stands: the checkpoint's content. */
+typedef struct Fill {
+    Runner *runner;
+    const Step *step;
+    Table table;
+    Scan scan;
+    Arena *arena; /* as long as the step: parked ranges */
+    const char *storage;
+    char *low;    /* owned; NULL at the beginning */
+    int wave;     /* next wave of the chunk at low */
+    char *high;   /* owned; end of the chunk at low while wave > 0 */
+    bool scanned; /* all chunks are through; parked ones may be left */
+    int64_t size;
+    int64_t rows, hot, chunk_rows, chunk_hot;
+    int64_t busy_ms;
+    int flat_chunks; /* chunks still to do in one pass because pruning is held back */
+    bool told_horizon;
+    VEC(Spot) parked;
+} Fill;
+
+/* ---- predicates
+ * --------------------------------------------------------------------------------------------- */
+
+/* Rows that lack all columns of the step, and that the expressions can fill. */
+static char *unfilled_sql(Arena *arena, const Step *step)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    CLEANUP(str_donep) Str any = STR_INIT;
+    bool all_null_legal = true;
+    for (size_t i = 0; i < step->fill_count; i++) {
+        const FillColumn *fill = &step->fills[i];
+        str_sep(&out, " AND ");
+        str_addf(&out, "%s IS NULL", sql_ident(arena, fill->column));
+        str_sep(&any, " OR ");
+        str_addf(&any, "(%s) IS NOT NULL", fill->expr);
+        all_null_legal = all_null_legal && fill->null_legal && fill->immutable;
+    }
+    if (all_null_legal)
+        str_addf(&out, " AND (%s)", any.buf);
+    return arena_dup(arena, out.buf);
+}
+
+static char *set_sql(Arena *arena, const Step *step)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    for (size_t i = 0; i < step->fill_count; i++) {
+        str_sep(&out, ", ");
+        str_addf(&out, "%s = %s", sql_ident(arena, step->fills[i].column), step->fills[i].expr);
+    }
+    return arena_dup(arena, out.buf);
+}
+
+/* One column alone: for rows in which another column of the step was filled by somebody else. */
+static void single_fill(Arena *arena, const FillColumn *fill, const char **ret_set, const char **ret_where)
+{
+    const char *name = sql_ident(arena, fill->column);
+    *ret_set = arena_printf(arena, "%s = %s", name, fill->expr);
+    *ret_where = fill->null_legal && fill->immutable
+                     ? arena_printf(arena, "%s IS NULL AND (%s) IS NOT NULL", name, fill->expr)
+                     : arena_printf(arena, "%s IS NULL", name);
+}
+
+/* ---- checkpoint
+ * ------------------------------------------------------------------------------------------------ */
+
+static void replace(char **text, const char *by)
+{
+    char *copy = by == NULL ? NULL : mem_dup(by);
+    free(*text);
+    *text = copy;
+}
+
+static Err *save(Fill *fill)
+{
+    json_t *parked = json_array();
+    for (size_t i = 0; i < fill->parked.len; i++)
+        json_array_append_new(parked,
+                              json_pack("[s?s?]", fill->parked.items[i].low, fill->parked.items[i].high));
+    json_t *body =
+        json_pack("{s:s?,s:s?,s:i,s:b,s:I,s:I,s:I,s:I,s:I,s:s,s:o}", "low", fill->low, "high", fill->high,
+                  "wave", fill->wave, "scanned", (int)fill->scanned, "size", (json_int_t)fill->size, "rows",
+                  (json_int_t)fill->rows, "hot", (json_int_t)fill->hot, "end", (json_int_t)fill->scan.end,
+                  "busy_ms", (json_int_t)fill->busy_ms, "storage", fill->storage, "parked", parked);
+    CLEANUP(mem_freep) char *text = json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    TRY(failpoint_at("checkpoint_before"));
+    return journal_checkpoint(fill->runner->conn, &fill->runner->lease, fill->runner->change_id,
+                              fill->step->ordinal, text);
+}
+
+static void restore(Fill *fill, const json_t *body)
+{
+    if (body == NULL)
+        return;
+    fill->rows = json_integer_value(json_object_get(body, "rows"));
+    fill->hot = json_integer_value(json_object_get(body, "hot"));
+    fill->busy_ms = json_integer_value(json_object_get(body, "busy_ms"));
+    if (!str_eq(json_string_value(json_object_get(body, "storage")), fill->storage)) {
+        runner_event(fill->runner, "restarted", fill->step->ordinal, NULL,
+                     "the table was rewritten meanwhile: the backfill begins again, filled rows are skipped");
+        return;
+    }
+    replace(&fill->low, json_string_value(json_object_get(body, "low")));
+    replace(&fill->high, json_string_value(json_object_get(body, "high")));
+    fill->wave = (int)json_integer_value(json_object_get(body, "wave"));
+    fill->scanned = json_is_true(json_object_get(body, "scanned"));
+    fill->scan.end = json_integer_value(json_object_get(body, "end"));
+    int64_t size = json_integer_value(json_object_get(body, "size"));
+    fill->size = size > 0 && size <= fill->scan.size_max ? size : fill->size;
+    size_t at = 0;
+    const json_t *spot = NULL;
+    json_array_foreach(json_object_get(body, "parked"), at, spot)
+    {
+        const char *low = json_string_value(json_array_get(spot, 0)),
+                   *high = json_string_value(json_array_get(spot, 1));
+        *vec_push(fill->arena, &fill->parked) =
+            (Spot){.low = low == NULL ? NULL : arena_dup(fill->arena, low),
+                   .high = high == NULL ? NULL : arena_dup(fill->arena, high)};
+    }
+}
+
+/* ---- one transaction
+ * --------------------------------------------------------------------------------------------- */
+
+typedef struct Wave {
+    const char *sql;
+    int64_t rows, hot, ms;
+} Wave;
+
+/* Chunk time + row wait stays under half of the deadlock timeout, so that the application is never the
+ * victim. */
+static TxSettings wave_settings(Fill *fill)
+{
+    Controls controls = control_settings(fill->runner);
+    int64_t half = fill->runner->server.deadlock_timeout_ms / 2;
+    int64_t most = half > 0 && half < controls.max_stall_ms ? half : controls.max_stall_ms;
+    return (TxSettings){.lock_timeout_ms = most / 4 < ROW_WAIT_MS ? most / 4 + 1 : ROW_WAIT_MS,
+                        .statement_timeout_ms = most,
+                        .async_commit = true,
+                        .quiet_triggers = fill->step->quiet_triggers,
+                        .role = fill->step->role};
+}
+
+static Err *wave_once(Fill *fill, Wave *wave, void (*advance)(Fill *fill, const void *context),
+                      const void *context)
+{
+    Runner *runner = fill->runner;
+    const EngineOps *ops = runner->ops;
+    TxSettings settings = wave_settings(fill);
+    /* At STOP_NOW the statement is cancelled; the transaction's own end is not interrupted. */
+    Wait wait = runner_wait(runner), patient = journal_wait();
+    int64_t from = clock_ms();
+    TRY(ops->begin(runner->conn, &wait, &settings));
+    Rows rows = {0};
+    TRY(ops->query(runner->conn, &wait, runner->scratch, wave->sql, 0, NULL, &rows));
+    wave->rows = rows.affected;
+    TRY(ops->hot_updates(runner->conn, &patient, runner->scratch, &fill->table, &wave->hot));
+    if (settings.role != NULL)
+        TRY(ops->act_as(runner->conn, &patient, NULL));
+    fill->rows += wave->rows;
+    fill->hot += wave->hot;
+    advance(fill, context);
+    fill->busy_ms += clock_ms() - from;
+    TRY(save(fill));
+    TRY(failpoint_at("wave_before_commit"));
+    TRY(ops->commit(runner->conn, &patient));
+    TRY(failpoint_at("wave_after_commit"));
+    wave->ms = clock_ms() - from;
+    return NULL;
+}
+
+/* State that a failed transaction must give back. */
+typedef struct Keep {
+    int64_t rows, hot, busy_ms;
+    int wave;
+    bool scanned;
+    char *low, *high;
+    size_t parked;
+} Keep;
+
+static Keep keep_of(const Fill *fill)
+{
+    return (Keep){.rows = fill->rows,
+                  .hot = fill->hot,
+                  .busy_ms = fill->busy_ms,
+                  .wave = fill->wave,
+                  .scanned = fill->scanned,
+                  .low = fill->low == NULL ? NULL : mem_dup(fill->low),
+                  .high = fill->high == NULL ? NULL : mem_dup(fill->high),
+                  .parked = fill->parked.len};
+}
+
+static void keep_give_back(Fill *fill, const Keep *keep)
+{
+    fill->rows = keep->rows;
+    fill->hot = keep->hot;
+    fill->busy_ms = keep->busy_ms;
+    fill->wave = keep->wave;
+    fill->scanned = keep->scanned;
+    fill->parked.len = keep->parked;
+    replace(&fill->low, keep->low);
+    replace(&fill->high, keep->high);
+}
+
+static void keep_done(Keep *keep)
+{
+    free(keep->low);
+    free(keep->high);
+}
+
+static Err *wave_run(Fill *fill, Wave *wave, void (*advance)(Fill *fill, const void *context),
+                     const void *context)
+{
+    CLEANUP(keep_done) Keep keep = keep_of(fill);
+    Err *err = wave_once(fill, wave, advance, context);
+    if (err == NULL) {
+        fill->runner->progress_marks++;
+        return NULL;
+    }
+    fill->runner->ops->rollback(fill->runner->conn);
+    keep_give_back(fill, &keep);
+    return err;
+}
+
+/* ---- a chunk
+ * ------------------------------------------------------------------------------------------------------- */
+
+typedef struct Advance {
+    const char *low, *high; /* of the chunk */
+    int next_wave;          /* 0: the chunk is through */
+    bool parked;            /* busy rows were left out */
+} Advance;
+
+static void advance_chunk(Fill *fill, const void *context)
+{
+    const Advance *to = context;
+    if (to->parked && fill->parked.len < PARKED_MAX) {
+        bool same = fill->parked.len > 0 && str_eq(fill->parked.items[fill->parked.len - 1].low, to->low);
+        if (!same)
+            *vec_push(fill->arena, &fill->parked) =
+                (Spot){.low = to->low == NULL ? NULL : arena_dup(fill->arena, to->low),
+                       .high = to->high == NULL ? NULL : arena_dup(fill->arena, to->high)};
+    }
+    fill->wave = to->next_wave;
+    if (to->next_wave > 0) {
+        replace(&fill->high, to->high);
+        return;
+    }
+    replace(&fill->low, to->high);
+    replace(&fill->high, NULL);
+    fill->scanned = to->high == NULL;
+}
+
+static bool err_is_busy(const Err *err)
+{
+    return err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DEADLOCK) || err_is(err, ERR_SERIALIZE);
+}
+
+/* Fills what `set` and `where` say; when rows stay busy it does so without them and parks the chunk. */
+static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *to, Wave *ret_wave)
+{
+    Runner *runner = fill->runner;
+    const char *table = sql_name(runner->scratch, fill->table.schema, fill->table.name);
+    ret_wave->sql = arena_printf(runner->scratch, "UPDATE ONLY %s SET %s WHERE %s", table, set, where);
+    for (int tries = 0;; tries++) {
+        Err *err = wave_run(fill, ret_wave, advance_chunk, to);
+        bool slow = err_is(err, ERR_CANCELLED) && stop_level(runner->options->stop) != STOP_NOW;
+        if (err == NULL || (!err_is_busy(err) && !slow))
+            return err;
+        if (slow && fill->size > 1) /* the chunk takes too long: a smaller one from the same place */
+            fill->size = fill->size / 2;
+        if (slow && tries >= WAVE_TRIES)
+            return err;
+        err_free(err);
+        TRY(control_gate(runner));
+        if (tries + 1 >= WAVE_TRIES || slow) {
+            ret_wave->sql = runner->ops->update_free_rows(runner->scratch, &fill->table, set, where);
+            to->parked = true;
+        }
+    }
+}
+
+static void servo(Fill *fill, int64_t slowest_ms)
+{
+    int64_t target = control_settings(fill->runner).chunk_time_ms;
+    if (slowest_ms > target && fill->size > 1)
+        fill->size = fill->size * target / slowest_ms > 0 ? fill->size * target / slowest_ms : 1;
+    else if (slowest_ms < target / 2 && fill->size < fill->scan.size_max)
+        fill->size =
+            fill->size * 3 / 2 + 1 > fill->scan.size_max ? fill->scan.size_max : fill->size * 3 / 2 + 1;
+}
+
+/* Waves are of no use while something holds back pruning: then one pass is, which is no worse than any other
+ * loop. */
+static Err *watch_hot(Fill *fill, int waves)
+{
+    if (fill->flat_chunks > 0) {
+        fill->flat_chunks--;
+        return NULL;
+    }
+    if (waves < 4 || fill->chunk_rows < 100 || fill->chunk_hot * 100 >= fill->chunk_rows * HOT_HOPELESS)
+        return NULL;
+    Runner *runner = fill->runner;
+    Wait wait = runner_wait(runner);
+    int64_t age_ms = 0;
+    const char *who = NULL;
+    TRY(runner->ops->horizon(runner->conn, &wait, runner->scratch, &age_ms, &who));
+    fill->flat_chunks = PROBE_EVERY;
+    if (!fill->told_horizon)
+        runner_event(
+            runner, "horizon_held", fill->step->ordinal, NULL,
+            "updates find no room on their page: %s holds back pruning; going on in one pass a chunk",
+            who != NULL ? who : "an old snapshot");
+    fill->told_horizon = true;
+    return NULL;
+}
+
+static void report(Fill *fill, const char *position)
+{
+    double part = fill->runner->ops->scan_fraction(&fill->scan, position);
+    if (part < 0)
+        part = fill->table.row_estimate > 0 ? (double)fill->rows / (double)fill->table.row_estimate : 0;
+    control_rows(fill->runner, fill->rows, fill->table.row_estimate, part > 1 ? 1 : part,
+                 fill->rows > 0 ? (double)fill->hot / (double)fill->rows : -1);
+}
+
+static Err *chunk_range(Fill *fill, Range *ret_range)
+{
+    if (fill->wave > 0) {
+        *ret_range = (Range){.low = fill->low, .high = fill->high};
+        return NULL;
+    }
+    Runner *runner = fill->runner;
+    Wait wait = runner_wait(runner);
+    bool done = false;
+    TRY(runner->ops->scan_next(runner->conn, &wait, runner->scratch, &fill->scan, fill->low, fill->size,
+                               ret_range, &done));
+    fill->scanned = done;
+    return NULL;
+}
+
+/* The columns one by one, for rows in which somebody else has filled some: a second, cheap look at the chunk.
+ */
+static Err *sweep_columns(Fill *fill, const char *range_sql, Advance *to, int64_t *slowest_ms)
+{
+    Arena *scratch = fill->runner->scratch;
+    for (size_t i = 0; i < fill->step->fill_count; i++) {
+        const char *set = NULL, *where = NULL;
+        single_fill(scratch, &fill->step->fills[i], &set, &where);
+        Wave wave = {0};
+        to->next_wave = i + 1 == fill->step->fill_count ? 0 : to->next_wave;
+        TRY(fill_rows(fill, set, arena_printf(scratch, "%s AND %s", range_sql, where), to, &wave));
+        *slowest_ms = wave.ms > *slowest_ms ? wave.ms : *slowest_ms;
+    }
+    return NULL;
+}
+
+static Err *chunk(Fill *fill)
+{
+    Runner *runner = fill->runner;
+    arena_clear(runner->scratch);
+    Range range = {0};
+    TRY(chunk_range(fill, &range));
+    if (fill->scanned)
+        return NULL;
+    bool sweep = fill->step->fill_count > 1;
+    int waves = fill->flat_chunks > 0 ? 1 : fill->scan.wave_count;
+    if (fill->wave >= waves)
+        fill->wave = waves - 1;
+    const char *range_sql = runner->ops->scan_filter(runner->scratch, &fill->scan, &range);
+    const char *unfilled = unfilled_sql(runner->scratch, fill->step),
+               *set = set_sql(runner->scratch, fill->step);
+    Advance to = {.low = range.low == NULL ? NULL : arena_dup(runner->scratch, range.low),
+                  .high = range.high == NULL ? NULL : arena_dup(runner->scratch, range.high)};
+    int64_t slowest_ms = 0;
+    fill->chunk_rows = fill->chunk_hot = 0;
+    bool whole = fill->wave == 0;
+    for (int at = fill->wave; at < waves; at++) {
+        TRY(control_gate(runner));
+        to.next_wave = at + 1 == waves && !sweep ? 0 : at + 1;
+        Wave wave = {0};
+        TRY(fill_rows(fill, set,
+                      arena_printf(runner->scratch, "%s AND %s AND %s", range_sql, unfilled,
+                                   runner->ops->wave_filter(runner->scratch, &fill->scan, at, waves)),
+                      &to, &wave));
+        fill->chunk_rows += wave.rows;
+        fill->chunk_hot += wave.hot;
+        slowest_ms = wave.ms > slowest_ms ? wave.ms : slowest_ms;
+    }
+    if (sweep)
+        TRY(sweep_columns(fill, range_sql, &to, &slowest_ms));
+    servo(fill, slowest_ms);
+    report(fill, fill->scanned ? NULL : fill->low);
+    return whole ? watch_hot(fill, waves) : NULL;
+}
+
+/* ---- parked chunks
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void advance_parked(Fill *fill, const void *context)
+{
+    if (*(const bool *)context)
+        fill->parked.len--;
+}
+
+/* Whether rows of the range still lack a value, and the first of them by name. */
+static Err *look_unfilled(Fill *fill, const char *range_sql, bool *ret_left, const char **ret_row)
+{
+    Runner *runner = fill->runner;
+    Wait wait = runner_wait(runner);
+    *ret_left = false;
+    for (size_t i = 0; i < fill->step->fill_count && !*ret_left; i++) {
+        const char *set = NULL, *where = NULL;
+        single_fill(runner->scratch, &fill->step->fills[i], &set, &where);
+        Rows rows = {0};
+        TRY(runner->ops->row_list(runner->conn, &wait, runner->scratch, &fill->scan,
+                                  arena_printf(runner->scratch, "%s AND %s", range_sql, where), 1, &rows));
+        *ret_left = rows.row_count > 0;
+        *ret_row = rows.row_count > 0 ? rows_cell(&rows, 0, 1) : NULL;
+    }
+    return NULL;
+}
+
+static Err *revisit(Fill *fill, int64_t deadline_ms)
+{
+    Runner *runner = fill->runner;
+    arena_clear(runner->scratch);
+    Spot spot = fill->parked.items[fill->parked.len - 1];
+    const char *range_sql =
+        runner->ops->scan_filter(runner->scratch, &fill->scan, &(Range){.low = spot.low, .high = spot.high});
+    bool pop = false;
+    for (size_t i = 0; i < fill->step->fill_count; i++) {
+        const char *set = NULL, *where = NULL;
+        single_fill(runner->scratch, &fill->step->fills[i], &set, &where);
+        Wave wave = {.sql = runner->ops->update_free_rows(
+                         runner->scratch, &fill->table, set,
+                         arena_printf(runner->scratch, "%s AND %s", range_sql, where))};
+        Err *err = wave_run(fill, &wave, advance_parked, &pop);
+        if (!err_is_busy(err))
+            TRY(err);
+        else
+            err_free(err);
+    }
+    bool left = false;
+    const char *row = NULL;
+    TRY(look_unfilled(fill, range_sql, &left, &row));
+    if (left && clock_ms() > deadline_ms)
+        return err_hint(err_new(ERR_LOCK_BUDGET,
+                                "row %s of \"%s\" is held by another transaction for longer than --lock-wait",
+                                row, fill->table.name),
+                        "end that transaction, then apply again");
+    if (left) {
+        stop_sleep(runner->options->stop, PARK_PAUSE_MS);
+        return NULL;
+    }
+    pop = true;
+    Wave none = {.sql = "SELECT 1"};
+    return wave_run(fill, &none, advance_parked, &pop);
+}
+
+/* ---- the step
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static Err *fill_all(Fill *fill)
+{
+    Runner *runner = fill->runner;
+    while (!fill->scanned) {
+        TRY(control_gate(runner));
+        TRY(chunk(fill));
+    }
+    int64_t deadline_ms = clock_ms() + control_settings(runner).lock_wait_ms;
+    while (fill->parked.len > 0) {
+        TRY(control_gate(runner));
+        TRY(revisit(fill, deadline_ms));
+    }
+    return NULL;
+}
+
+Err *backfill_run(Runner *runner, const Step *step)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(runner);
+    Fill fill = {.runner = runner, .step = step, .arena = arena};
+    TRY(runner_load_table(runner, arena, &step->table, &fill.table));
+    TRY(runner->ops->scan_choose(runner->conn, &wait, arena, &runner->server, &fill.table, &fill.scan));
+    TRY(runner->ops->storage(runner->conn, &wait, arena, &fill.table, &fill.storage));
+    fill.size = fill.scan.size;
+    json_t *body = NULL;
+    TRY(journal_load_checkpoint(runner->conn, arena, runner->change_id, step->ordinal, &body));
+    restore(&fill, body);
+    json_decref(body);
+    report(&fill, fill.low);
+    Err *err = fill_all(&fill);
+    if (err == NULL)
+        err = journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
+    runner->summary.rows_filled = fill.rows;
+    runner->summary.hot_rows = fill.hot;
+    runner->summary.backfill_ms = fill.busy_ms;
+    free(fill.low);
+    free(fill.high);
+    return err;
+}

@@ -1,0 +1,487 @@
+/* The control thread: reads the controls, renews the lease, samples the throttle signals, watches long
+ * statements. */
+#include "run/runner.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "run/window.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SAMPLE_MS = 500,
+    SAMPLE_STALE_MS = 5000, /* older than this a sample counts as missing: stop */
+    LONG_LOOK_MS = 1000,    /* a statement that runs longer is asked whom it waits for */
+    CONTROL_TIMEOUT_MS = 3000,
+    POSITIONS = 256, /* positions remembered to turn bytes of lag into time */
+};
+
+/* Where the log stood when; to tell how old the oldest byte is that a replica lacks. */
+typedef struct Position {
+    int64_t at_ms, bytes;
+} Position;
+
+typedef struct Watcher {
+    Runner *runner;
+    Conn *conn;
+    Arena *arena;
+    int64_t renewed_at_ms, sampled_at_ms, window_at_ms, looked_at_ms, shown_at_ms;
+    Position positions[POSITIONS];
+    size_t position_count;
+    char throttle[200];
+    char stored_throttle[200];
+} Watcher;
+
+/* ---- samples
+ * ------------------------------------------------------------------------------------------------ */
+
+static void remember_position(Watcher *watcher, int64_t bytes)
+{
+    if (watcher->position_count == POSITIONS) {
+        watcher->position_count--;
+        memmove(watcher->positions, watcher->positions + 1,
+                watcher->position_count * sizeof watcher->positions[0]);
+    }
+    watcher->positions[watcher->position_count++] = (Position){.at_ms = clock_ms(), .bytes = bytes};
+}
+
+/* How long ago the log first stood past `replayed` bytes; 0 when it does not yet. */
+static int64_t lag_by_position(const Watcher *watcher, int64_t replayed)
+{
+    for (size_t i = 0; i < watcher->position_count; i++)
+        if (watcher->positions[i].bytes > replayed)
+            return clock_ms() - watcher->positions[i].at_ms;
+    return 0;
+}
+
+static const Replica *replica_of(const Replica *replicas, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(replicas[i].name, name))
+            return &replicas[i];
+    return NULL;
+}
+
+/* Decision 8: a replica of the fixed set that is gone or hides its columns is a missing sample, and stops the
+ * work. */
+static void judge_replicas(Watcher *watcher, const Replica *replicas, size_t count, int64_t bytes,
+                           int64_t max_lag_ms)
+{
+    const Runner *runner = watcher->runner;
+    for (size_t i = 0; i < runner->standby_count; i++) {
+        const char *name = runner->standbys[i].name;
+        const char *shown = target_redacted(watcher->arena, name);
+        const Replica *replica = replica_of(replicas, count, name);
+        if (replica == NULL || !replica->sampled) {
+            (void)snprintf(watcher->throttle, sizeof watcher->throttle, "replica %s: %s", shown,
+                           replica == NULL        ? "gone"
+                           : replica->why != NULL ? replica->why
+                                                  : "no sample");
+            return;
+        }
+        int64_t lag = lag_by_position(watcher, bytes - replica->lag_bytes);
+        if (lag > max_lag_ms) {
+            (void)snprintf(watcher->throttle, sizeof watcher->throttle,
+                           "replica %s lags %.1f s (limit %.1f s)", shown, (double)lag / 1000,
+                           (double)max_lag_ms / 1000);
+            return;
+        }
+    }
+}
+
+/* A replica given by URL is asked itself. */
+static void ask_replica(Watcher *watcher, size_t at, int64_t bytes, Replica *ret_replica)
+{
+    Runner *runner = watcher->runner;
+    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    int64_t replayed = 0;
+    Err *err = NULL;
+    *ret_replica = (Replica){.name = runner->standbys[at].name};
+    if (runner->replica_conns[at] == NULL)
+        err = runner->ops->connect(&(Target){.url = runner->standbys[at].name}, "replica", &wait,
+                                   &runner->replica_conns[at]);
+    if (err == NULL)
+        err = runner->ops->replay_bytes(runner->replica_conns[at], &wait, watcher->arena, &replayed);
+    ret_replica->sampled = err == NULL;
+    ret_replica->lag_bytes = bytes - replayed;
+    if (err == NULL)
+        return;
+    ret_replica->why = arena_dup(watcher->arena, err->msg);
+    err_free(err);
+    conn_closep(&runner->replica_conns[at]);
+}
+
+static Err *sample_replicas(Watcher *watcher, int64_t max_lag_ms)
+{
+    Runner *runner = watcher->runner;
+    if (runner->standby_count == 0)
+        return NULL;
+    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    Replica *replicas = NULL;
+    size_t count = 0;
+    int64_t bytes = 0;
+    TRY(runner->ops->log_bytes(watcher->conn, &wait, watcher->arena, &bytes));
+    if (runner->options->plan.replicas_given) {
+        count = runner->standby_count;
+        replicas = arena_alloc(watcher->arena, count * sizeof *replicas);
+        for (size_t i = 0; i < count; i++)
+            ask_replica(watcher, i, bytes, &replicas[i]);
+    } else {
+        TRY(runner->ops->replicas(watcher->conn, &wait, watcher->arena, &replicas, &count));
+    }
+    remember_position(watcher, bytes);
+    judge_replicas(watcher, replicas, count, bytes, max_lag_ms);
+    return NULL;
+}
+
+static Err *sample_window(Watcher *watcher, const char *text)
+{
+    if (text == NULL || text[0] == '\0')
+        return NULL;
+    Window window;
+    TRY(window_parse(text, &window));
+    int minute = 0, weekday = 0;
+    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    TRY(watcher->runner->ops->local_time(watcher->conn, &wait, watcher->arena, window.time_zone, &minute,
+                                         &weekday));
+    if (!window_contains(&window, minute, weekday))
+        (void)snprintf(watcher->throttle, sizeof watcher->throttle, "outside the window %s", text);
+    return NULL;
+}
+
+/* Keeps status truthful for other processes. */
+static Err *store_throttle(Watcher *watcher)
+{
+    if (strcmp(watcher->throttle, watcher->stored_throttle) == 0)
+        return NULL;
+    Runner *runner = watcher->runner;
+    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    Rows rows = {0};
+    bool on = watcher->throttle[0] != '\0';
+    const char *state = !on ? "running" : str_eq(watcher->throttle, "paused") ? "paused" : "waiting";
+    TRY(conn_params(watcher->conn, &wait, watcher->arena, &rows,
+                    "UPDATE stoa.changes SET throttled_by = $2, state = $3 WHERE id = $1 AND state IN "
+                    "('running', 'paused', "
+                    "'waiting')",
+                    arena_printf(watcher->arena, "%lld", (long long)runner->change_id),
+                    on ? watcher->throttle : NULL, state));
+    TRY(journal_event(watcher->conn, runner->change_id, on ? "throttled" : "released", 0, NULL,
+                      on ? watcher->throttle : "going on"));
+    (void)snprintf(watcher->stored_throttle, sizeof watcher->stored_throttle, "%s", watcher->throttle);
+    return NULL;
+}
+
+static Err *sample(Watcher *watcher)
+{
+    Runner *runner = watcher->runner;
+    Controls controls;
+    bool abort_requested = false;
+    TRY(journal_load_controls(watcher->conn, watcher->arena, runner->change_id, &controls, &abort_requested));
+    watcher->throttle[0] = '\0';
+    if (controls.paused)
+        (void)snprintf(watcher->throttle, sizeof watcher->throttle, "paused");
+    if (watcher->throttle[0] == '\0')
+        TRY(sample_window(watcher, controls.window));
+    if (watcher->throttle[0] == '\0')
+        TRY(sample_replicas(watcher, controls.max_lag_ms));
+    Control *control = &runner->control;
+    pthread_mutex_lock(&control->lock);
+    const char *kept = control->controls.window;
+    bool same = kept != NULL && controls.window != NULL && str_eq(kept, controls.window);
+    controls.window = same                      ? kept
+                      : controls.window != NULL ? arena_dup(runner->arena, controls.window)
+                                                : NULL;
+    control->controls = controls;
+    control->abort_requested = abort_requested;
+    (void)snprintf(control->throttled_by, sizeof control->throttled_by, "%s", watcher->throttle);
+    control->sampled_at_ms = clock_ms();
+    pthread_cond_broadcast(&control->wake);
+    pthread_mutex_unlock(&control->lock);
+    return store_throttle(watcher);
+}
+
+/* ---- lease, long statements, progress
+ * ----------------------------------------------------------------------------- */
+
+static Err *renew(Watcher *watcher)
+{
+    Runner *runner = watcher->runner;
+    if (!runner->lease.held || clock_ms() - watcher->renewed_at_ms < LEASE_RENEW_MS)
+        return NULL;
+    bool held = true;
+    TRY(lease_renew(watcher->conn, &runner->lease, &held));
+    watcher->renewed_at_ms = clock_ms();
+    if (!held) {
+        pthread_mutex_lock(&runner->control.lock);
+        runner->control.fenced = true;
+        pthread_cond_broadcast(&runner->control.wake);
+        pthread_mutex_unlock(&runner->control.lock);
+    }
+    return NULL;
+}
+
+static Err *look_at_long(Watcher *watcher)
+{
+    Runner *runner = watcher->runner;
+    Control *control = &runner->control;
+    pthread_mutex_lock(&control->lock);
+    bool look = control->long_statement && clock_ms() - watcher->looked_at_ms >= LONG_LOOK_MS;
+    int64_t session = control->work_session, budget = control->controls.lock_wait_ms;
+    pthread_mutex_unlock(&control->lock);
+    if (!look)
+        return NULL;
+    watcher->looked_at_ms = clock_ms();
+    const char *who = NULL;
+    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    TRY(runner->ops->waits_for(watcher->conn, &wait, watcher->arena, session, &who));
+    pthread_mutex_lock(&control->lock);
+    bool fresh = who != NULL && control->waiting_for[0] == '\0';
+    (void)snprintf(control->waiting_for, sizeof control->waiting_for, "%s", who != NULL ? who : "");
+    if (fresh || who == NULL)
+        control->waiting_since_ms = clock_ms();
+    Conn *cancel = who != NULL && control->long_statement && clock_ms() - control->waiting_since_ms > budget
+                       ? control->watched
+                       : NULL;
+    if (cancel != NULL)
+        control->over_budget = true;
+    if (cancel != NULL)
+        runner->ops->cancel(cancel);
+    pthread_mutex_unlock(&control->lock);
+    if (fresh)
+        TRY(journal_event(watcher->conn, runner->change_id, "lock_blocked", 0, NULL, who));
+    return NULL;
+}
+
+static void show_progress(Watcher *watcher)
+{
+    Runner *runner = watcher->runner;
+    Control *control = &runner->control;
+    const Observer *observer = &runner->options->observer;
+    if (observer->progress == NULL || clock_ms() - watcher->shown_at_ms < 250)
+        return;
+    watcher->shown_at_ms = clock_ms();
+    pthread_mutex_lock(&control->lock);
+    Progress progress = control->progress;
+    char why[300], title[160];
+    (void)snprintf(why, sizeof why, "%s",
+                   control->throttled_by[0] != '\0' ? control->throttled_by : control->waiting_for);
+    (void)snprintf(title, sizeof title, "%s", control->title);
+    pthread_mutex_unlock(&control->lock);
+    progress.title = title;
+    progress.throttled_by = why[0] != '\0' ? why : NULL;
+    observer->progress(observer->context, &progress);
+}
+
+static void fire_watchdog(Runner *runner)
+{
+    Control *control = &runner->control;
+    pthread_mutex_lock(&control->lock);
+    if (control->watched != NULL && !control->watch_fired && clock_ms() >= control->watch_until_ms) {
+        control->watch_fired = true;
+        runner->ops->cancel(control->watched); /* under the lock: the connection cannot be closed meanwhile */
+    }
+    pthread_mutex_unlock(&control->lock);
+}
+
+/* ---- the thread
+ * ------------------------------------------------------------------------------------------------------ */
+
+static Err *tick(Watcher *watcher)
+{
+    Runner *runner = watcher->runner;
+    if (watcher->conn == NULL)
+        TRY(runner->ops->connect(&runner->options->target, "control",
+                                 &(Wait){.timeout_ms = CONTROL_TIMEOUT_MS}, &watcher->conn));
+    TRY(renew(watcher));
+    if (clock_ms() - watcher->sampled_at_ms >= CONTROL_TICK_MS) {
+        watcher->sampled_at_ms = clock_ms();
+        TRY(sample(watcher));
+    }
+    return look_at_long(watcher);
+}
+
+static void *control_main(void *argument)
+{
+    Runner *runner = argument;
+    Watcher watcher = {.runner = runner, .arena = arena_new()};
+    Control *control = &runner->control;
+    for (;;) {
+        pthread_mutex_lock(&control->lock);
+        bool quit = control->quit;
+        bool watching = control->watched != NULL && control->watch_until_ms != INT64_MAX;
+        pthread_mutex_unlock(&control->lock);
+        if (quit)
+            break;
+        fire_watchdog(runner);
+        Err *err = tick(&watcher);
+        if (err != NULL) { /* no sample: control_gate holds the work once the last one is stale */
+            log_line(LOG_DEBUG, "control: %s", err->msg);
+            err_free(err);
+            conn_closep(&watcher.conn);
+        }
+        show_progress(&watcher);
+        arena_clear(watcher.arena);
+        (void)poll(NULL, 0, watching ? 5 : 50);
+    }
+    conn_closep(&watcher.conn);
+    arena_free(watcher.arena);
+    return NULL;
+}
+
+Err *control_start(Runner *runner)
+{
+    Control *control = &runner->control;
+    control->controls = runner->options->controls;
+    bool abort_requested = false;
+    TRY(journal_load_controls(runner->conn, runner->arena, runner->change_id, &control->controls,
+                              &abort_requested));
+    control->work_session = runner->ops->session_id(runner->conn);
+    control->watch_until_ms = INT64_MAX;
+    control->progress =
+        (Progress){.change = runner->name, .eta_low_s = -1, .eta_high_s = -1, .hot_ratio = -1};
+    if (pthread_mutex_init(&control->lock, NULL) != 0 || pthread_cond_init(&control->wake, NULL) != 0 ||
+        pthread_create(&control->thread, NULL, control_main, runner) != 0)
+        return err_new(ERR_IO, "cannot start the control thread");
+    control->started = true;
+    return NULL;
+}
+
+void control_stop(Runner *runner)
+{
+    Control *control = &runner->control;
+    if (!control->started)
+        return;
+    pthread_mutex_lock(&control->lock);
+    control->quit = true;
+    pthread_mutex_unlock(&control->lock);
+    (void)pthread_join(control->thread, NULL);
+    control->started = false;
+}
+
+/* ---- for the working thread
+ * --------------------------------------------------------------------------------------------- */
+
+Controls control_settings(Runner *runner)
+{
+    Control *control = &runner->control;
+    pthread_mutex_lock(&control->lock);
+    Controls controls = control->controls;
+    pthread_mutex_unlock(&control->lock);
+    return controls;
+}
+
+Err *control_gate(Runner *runner)
+{
+    Control *control = &runner->control;
+    for (;;) {
+        TRY(stop_check(runner->options->stop));
+        pthread_mutex_lock(&control->lock);
+        bool fenced = control->fenced, abort_requested = control->abort_requested;
+        bool stale = control->sampled_at_ms == 0 || clock_ms() - control->sampled_at_ms > SAMPLE_STALE_MS;
+        bool held = stale || control->throttled_by[0] != '\0';
+        if (stale && control->sampled_at_ms != 0)
+            (void)snprintf(control->throttled_by, sizeof control->throttled_by,
+                           "no fresh sample of the throttle signals");
+        pthread_mutex_unlock(&control->lock);
+        if (fenced)
+            return err_hint(err_new(ERR_FENCED, "another runner has taken over change \"%s\"", runner->name),
+                            "see who has it: stoa status %s", runner->name);
+        if (abort_requested)
+            return err_new(ERR_STOPPED, "change \"%s\" is being aborted", runner->name);
+        if (!held)
+            return NULL;
+        stop_sleep(runner->options->stop, 20);
+    }
+}
+
+void control_watch(Runner *runner, Conn *conn, int64_t at_ms)
+{
+    Control *control = &runner->control;
+    pthread_mutex_lock(&control->lock);
+    control->watched = conn;
+    control->watch_until_ms = at_ms;
+    control->watch_fired = false;
+    pthread_mutex_unlock(&control->lock);
+}
+
+bool control_unwatch(Runner *runner)
+{
+    Control *control = &runner->control;
+    pthread_mutex_lock(&control->lock);
+    bool fired = control->watch_fired;
+    control->watched = NULL;
+    control->watch_until_ms = INT64_MAX;
+    control->watch_fired = false;
+    pthread_mutex_unlock(&control->lock);
+    return fired;
+}
+
+void control_long_begin(Runner *runner)
+{
+    Control *control = &runner->control;
+    control_watch(runner, runner->conn, INT64_MAX);
+    pthread_mutex_lock(&control->lock);
+    control->long_statement = true;
+    control->over_budget = false;
+    control->waiting_for[0] = '\0';
+    control->waiting_since_ms = clock_ms();
+    control->work_session = runner->ops->session_id(runner->conn);
+    pthread_mutex_unlock(&control->lock);
+}
+
+bool control_long_end(Runner *runner)
+{
+    Control *control = &runner->control;
+    pthread_mutex_lock(&control->lock);
+    bool over = control->over_budget;
+    control->long_statement = false;
+    control->over_budget = false;
+    pthread_mutex_unlock(&control->lock);
+    (void)control_unwatch(runner);
+    pthread_mutex_lock(&control->lock);
+    if (!over)
+        control->waiting_for[0] = '\0';
+    pthread_mutex_unlock(&control->lock);
+    return over;
+}
+
+void control_step(Runner *runner, const Step *step, double fraction)
+{
+    Control *control = &runner->control;
+    pthread_mutex_lock(&control->lock);
+    (void)snprintf(control->title, sizeof control->title, "%s", step->title);
+    control->progress.phase = phase_name(step->phase);
+    control->progress.step = step->ordinal;
+    control->progress.step_count = (int)runner->plan.step_count;
+    control->progress.rows_done = control->progress.rows_total = 0;
+    control->progress.rows_per_s = 0;
+    control->progress.hot_ratio = -1;
+    control->progress.eta_low_s = control->progress.eta_high_s = -1;
+    control->fraction_at_start = fraction;
+    control->step_started_ms = clock_ms();
+    pthread_mutex_unlock(&control->lock);
+}
+
+/* The range of the remaining time comes from the rate so far: from a fifth faster to twice as slow. */
+void control_rows(Runner *runner, int64_t rows_done, int64_t rows_total, double fraction, double hot_ratio)
+{
+    Control *control = &runner->control;
+    pthread_mutex_lock(&control->lock);
+    Progress *progress = &control->progress;
+    double seconds = (double)(clock_ms() - control->step_started_ms) / 1000;
+    double gained = fraction - control->fraction_at_start;
+    if (progress->rows_done == 0)
+        control->progress.rows_per_s = 0;
+    if (seconds > 0.5 && gained > 0 && fraction > 0) {
+        double left = (1 - fraction) * seconds / gained;
+        progress->eta_low_s = (int64_t)(left * 0.8);
+        progress->eta_high_s = (int64_t)(left * 2) + 1;
+        progress->rows_per_s = (double)rows_done * (gained / fraction) / seconds;
+    }
+    progress->rows_done = rows_done;
+    progress->rows_total = rows_total > rows_done ? rows_total : rows_done;
+    progress->hot_ratio = hot_ratio;
+    pthread_mutex_unlock(&control->lock);
+}

@@ -1,0 +1,111 @@
+/* Can this server and this role do it: each fact that a change will need, looked at beforehand. */
+#include "run/runner.h"
+
+typedef struct Finding {
+    const char *name, *severity, *message, *fix; /* severity "" : fine */
+} Finding;
+
+static void add(json_t *checks, const Finding *finding)
+{
+    bool ok = finding->severity[0] == '\0';
+    json_array_append_new(checks, json_pack("{s:s,s:b,s:s?,s:s,s:s?}", "name", finding->name, "ok", (int)ok,
+                                            "severity", ok ? NULL : finding->severity, "message",
+                                            finding->message, "fix", finding->fix));
+}
+
+static void check_server(const Server *server, Arena *arena, json_t *checks)
+{
+    bool old = server->version_num < 100000;
+    add(checks,
+        &(Finding){"version", old ? "block" : "", arena_printf(arena, "PostgreSQL %s", server->version),
+                   old ? "10 is the oldest version that is supported" : NULL});
+    add(checks, &(Finding){"primary", server->in_recovery ? "block" : "",
+                           server->in_recovery ? "this server is a standby" : "this server is a primary",
+                           server->in_recovery ? "connect to the primary" : NULL});
+    add(checks, &(Finding){"pooler", server->pooled ? "block" : "",
+                           server->pooled ? "the session goes through a transaction pooler"
+                                          : "no transaction pooler in between",
+                           server->pooled ? "connect to the server directly" : NULL});
+}
+
+static void check_role(const Server *server, Arena *arena, json_t *checks)
+{
+    bool journal = server->journal_version > 0;
+    bool usable = journal ? server->may_use_journal : server->may_create_schema;
+    add(checks,
+        &(Finding){
+            "journal", usable ? "" : "block",
+            journal ? arena_printf(arena, "journal of version %d in schema stoa", server->journal_version)
+                    : "no journal yet: made on first use",
+            usable    ? NULL
+            : journal ? "connect as the role that made the journal"
+                      : arena_printf(arena, "GRANT CREATE ON DATABASE %s TO %s",
+                                     sql_ident(arena, server->database), sql_ident(arena, server->role))});
+    add(checks, &(Finding){"temporary tables", server->may_temp ? "" : "block",
+                           server->may_temp ? "may make temporary tables, to try expressions on"
+                                            : "may not make temporary tables, to try expressions on",
+                           server->may_temp ? NULL
+                                            : arena_printf(arena, "GRANT TEMPORARY ON DATABASE %s TO %s",
+                                                           sql_ident(arena, server->database),
+                                                           sql_ident(arena, server->role))});
+    add(checks,
+        &(Finding){"statistics", server->may_read_stats ? "" : "warn",
+                   server->may_read_stats ? "may see other sessions and standbys"
+                                          : "may not see other sessions' statements and standbys' columns",
+                   server->may_read_stats
+                       ? NULL
+                       : arena_printf(arena, "GRANT pg_monitor TO %s", sql_ident(arena, server->role))});
+    const char *role = sql_ident(arena, server->role);
+    const char *quiet_fix =
+        server->version_num >= 150000
+            ? arena_printf(arena, "GRANT SET ON PARAMETER session_replication_role TO %s", role)
+            : "needs a superuser before PostgreSQL 15";
+    add(checks,
+        &(Finding){"quiet triggers", server->may_quiet_triggers ? "" : "note",
+                   server->may_quiet_triggers ? "user triggers stay quiet during a backfill"
+                                              : "user triggers will fire for the backfill: --accept-triggers",
+                   server->may_quiet_triggers ? NULL : quiet_fix});
+}
+
+static void check_replication(const Server *server, Arena *arena, json_t *checks)
+{
+    for (size_t i = 0; i < server->standby_count; i++) {
+        const Standby *standby = &server->standbys[i];
+        add(checks, &(Finding){"standby", standby->visible ? "note" : "warn",
+                               arena_printf(arena, "standby %s%s%s", standby->name,
+                                            standby->synchronous ? ", synchronous" : "",
+                                            standby->visible ? "" : ", its lag is hidden from this role"),
+                               standby->visible ? NULL : "GRANT pg_monitor"});
+    }
+    for (size_t i = 0; i < server->slot_count; i++)
+        add(checks,
+            &(Finding){"slot", server->slots[i].active ? "note" : "warn",
+                       arena_printf(arena, "logical slot %s is %s and retains %lld MB", server->slots[i].name,
+                                    server->slots[i].active ? "active" : "inactive",
+                                    (long long)(server->slots[i].retained_bytes >> 20)),
+                       NULL});
+    for (size_t i = 0; i < server->publication_count; i++)
+        add(checks,
+            &(Finding){"publication", "note",
+                       arena_printf(arena, "publication %s would carry the journal to its subscribers",
+                                    server->publications[i].name),
+                       "see: stoa plan, which prints what subscribers need first"});
+}
+
+Err *run_doctor(const RunOptions *options, Arena *arena, json_t **ret_json)
+{
+    Runner runner;
+    Err *err = runner_open(&runner, options, arena);
+    json_t *checks = json_array();
+    if (err == NULL) {
+        check_server(&runner.server, arena, checks);
+        check_role(&runner.server, arena, checks);
+        check_replication(&runner.server, arena, checks);
+        *ret_json = json_pack("{s:i,s:s,s:s,s:s,s:o}", "v", 1, "server", runner.server.version, "database",
+                              runner.server.database, "role", runner.server.role, "checks", checks);
+    } else {
+        json_decref(checks);
+    }
+    runner_close(&runner);
+    return err;
+}

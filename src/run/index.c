@@ -1,0 +1,103 @@
+/* Indexes built and dropped CONCURRENTLY: outside a transaction, so the catalog tells how far it came.
+ *
+ * An interrupted build leaves an INVALID index, and a unique one still enforces: it is dropped at once. */
+#include "run/runner.h"
+
+#include "base/failpoint.h"
+
+/* One statement that may wait long for old transactions; it blocks no reader or writer meanwhile. */
+static Err *run_long(Runner *runner, const Step *step, const char *sql)
+{
+    Wait wait = runner_wait(runner);
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait journal = journal_wait();
+    TRY(lease_prove(runner));
+    if (step->role != NULL)
+        TRY(conn_exec(runner->conn, &wait, arena_printf(arena, "SET ROLE %s", sql_ident(arena, step->role))));
+    control_long_begin(runner);
+    Err *err = conn_exec(runner->conn, &wait, sql);
+    bool over = control_long_end(runner);
+    if (step->role != NULL && !err_is(err, ERR_CONN_LOST))
+        err_free(conn_exec(runner->conn, &journal, "RESET ROLE"));
+    if (!over || err == NULL)
+        return err;
+    err_free(err);
+    return err_hint(err_new(ERR_LOCK_BUDGET, "\"%.60s\" waited longer than --lock-wait: blocked by %s", sql,
+                            runner->control.waiting_for),
+                    "end that transaction, or wait for it, then apply again");
+}
+
+static Err *drop_leftover(Runner *runner, const Step *step)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    runner_event(runner, "invalid_index", step->ordinal, NULL,
+                 "dropping what an interrupted build left: index \"%s\"", step->index);
+    return run_long(runner, step,
+                    arena_printf(arena, "DROP INDEX CONCURRENTLY IF EXISTS %s",
+                                 sql_name(arena, step->table.schema, step->index)));
+}
+
+static Err *index_state(Runner *runner, const Step *step, bool *ret_exists, bool *ret_valid)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    return runner->ops->index_state(runner->conn, &wait, arena, step->table.schema, step->index, ret_exists,
+                                    ret_valid);
+}
+
+Err *index_create(Runner *runner, const Step *step)
+{
+    bool exists = false, valid = false;
+    TRY(index_state(runner, step, &exists, &valid));
+    if (exists && !valid)
+        TRY(drop_leftover(runner, step));
+    if (!exists || !valid) {
+        TRY(failpoint_at("index_before"));
+        Err *err = run_long(runner, step, step->sql[0]);
+        if (err == NULL)
+            err = failpoint_at("index_after");
+        if (err != NULL && err->kind != ERR_CONN_LOST) {
+            err_free(index_state(runner, step, &exists, &valid));
+            if (exists && !valid)
+                err_free(drop_leftover(runner, step));
+            if (str_starts(err->sqlstate, "23"))
+                err->kind = ERR_VERIFY;
+        }
+        TRY(err);
+    }
+    TRY(index_state(runner, step, &exists, &valid));
+    if (!exists || !valid)
+        return err_new(ERR_SQL, "index \"%s\" is not valid after its build", step->index);
+    return journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
+}
+
+Err *index_drop(Runner *runner, const Step *step, const char *const *sql, size_t count)
+{
+    bool exists = true, valid = false;
+    TRY(index_state(runner, step, &exists, &valid));
+    for (size_t i = 0; exists && i < count; i++)
+        TRY(run_long(runner, step, sql[i]));
+    return NULL;
+}
+
+Err *vacuum_run(Runner *runner, const Step *step)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(runner);
+    Table table = {0};
+    TRY(runner_load_table(runner, arena, &step->table, &table));
+    TRY(lease_prove(runner));
+    control_long_begin(runner);
+    Err *err = runner->ops->vacuum(runner->conn, &wait, &runner->server, &table, step->role);
+    bool over = control_long_end(runner);
+    if (over &&
+        err !=
+            NULL) { /* somebody holds the table with a lock that vacuum needs: it is not worth failing for */
+        runner_event(runner, "vacuum_skipped", step->ordinal, NULL, "vacuum left out: blocked by %s",
+                     runner->control.waiting_for);
+        err_free(err);
+        err = NULL;
+    }
+    TRY(err);
+    return journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
+}

@@ -1,0 +1,375 @@
+/* The journal: what was intended, what happened, how far it went; the truth that resume starts from. */
+#include "run/runner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *num(Arena *arena, int64_t value) { return arena_printf(arena, "%lld", (long long)value); }
+
+/* One journal statement without a result; `ret_affected` may be NULL. */
+static Err *journal_run(Conn *conn, const char *sql, size_t count, const char *const *params,
+                        int64_t *ret_affected)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    Err *err = conn->ops->query(conn, &wait, arena, sql, count, params, &rows);
+    if (err != NULL)
+        return err_wrap(err, "cannot write the journal");
+    if (ret_affected != NULL)
+        *ret_affected = rows.affected;
+    return NULL;
+}
+
+Err *journal_check_version(const Server *server)
+{
+    if (server->journal_version > JOURNAL_VERSION)
+        return err_hint(
+            err_new(ERR_CONFIG,
+                    "the journal in schema \"stoa\" is of version %d, this program knows version %d",
+                    server->journal_version, JOURNAL_VERSION),
+            "use the newer stoa that made it");
+    if (server->journal_version > 0 && !server->may_use_journal)
+        return err_hint(
+            err_new(ERR_PRIVILEGE, "role \"%s\" may not use the journal in schema \"stoa\"", server->role),
+            "connect as the role that made it, or: GRANT ALL ON SCHEMA stoa TO %s; GRANT ALL ON ALL TABLES "
+            "IN "
+            "SCHEMA stoa TO %s",
+            server->role, server->role);
+    return NULL;
+}
+
+Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server)
+{
+    TRY(journal_check_version(server));
+    if (server->journal_version > 0)
+        return NULL;
+    Wait wait = journal_wait();
+    TRY(ops->begin(conn, &wait, &(TxSettings){.lock_timeout_ms = 5000}));
+    Err *err = conn_exec(conn, &wait, ops->journal_sql(JOURNAL_CREATE));
+    if (err == NULL)
+        err = ops->commit(conn, &wait);
+    if (err == NULL)
+        return NULL;
+    ops->rollback(conn);
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Server again = {0};
+    Err *reload = ops->load_server(conn, &wait, arena, &again); /* somebody else may have made it just now */
+    if (reload == NULL && again.journal_version == JOURNAL_VERSION) {
+        err_free(err);
+        return NULL;
+    }
+    err_free(reload);
+    return err_wrap(err, "cannot create the journal in schema \"stoa\"");
+}
+
+/* ---- changes ---------------------------------------------------------------------------------------------
+ */
+
+void journal_change_done(JournalChange *change)
+{
+    json_decref(change->plan);
+    change->plan = NULL;
+}
+
+Err *journal_find(Conn *conn, Arena *arena, const char *name, JournalChange *ret_change)
+{
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    *ret_change = (JournalChange){0};
+    TRY(conn_params(
+        conn, &wait, arena, &rows,
+        "SELECT id, name, owner, change_digest, plan_digest, sql, state, phase, error, ready_position, plan "
+        "FROM stoa.changes WHERE name = $1 AND state NOT IN ('aborted', 'reverted')",
+        name));
+    if (rows.row_count == 0)
+        return NULL;
+    json_error_t why;
+    json_t *plan = json_loads(rows_cell(&rows, 0, 10), 0, &why);
+    if (plan == NULL)
+        return err_new(ERR_BUG, "the journalled plan of \"%s\" cannot be read: %s", name, why.text);
+    *ret_change = (JournalChange){
+        .id = rows_int(&rows, 0, 0),
+        .name = rows_cell(&rows, 0, 1),
+        .owner = rows_cell(&rows, 0, 2),
+        .change_digest = rows_cell(&rows, 0, 3),
+        .plan_digest = rows_cell(&rows, 0, 4),
+        .sql = rows_cell(&rows, 0, 5),
+        .state = rows_cell(&rows, 0, 6),
+        .phase = rows_cell(&rows, 0, 7),
+        .error = rows_cell(&rows, 0, 8),
+        .ready_position = rows_cell(&rows, 0, 9),
+        .plan = plan,
+    };
+    return NULL;
+}
+
+static Err *insert_steps(Conn *conn, Arena *arena, const Plan *plan, const char *id)
+{
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const Step *step = &plan->steps[i];
+        const char *const params[] = {id, num(arena, step->ordinal), phase_name(step->phase),
+                                      step_kinds[step->kind].name, step->title};
+        TRY(journal_run(
+            conn,
+            "INSERT INTO stoa.steps (change_id, ordinal, phase, kind, title) VALUES ($1, $2, $3, $4, $5)",
+            ARRAY_LEN(params), params, NULL));
+    }
+    return NULL;
+}
+
+Err *journal_insert(Conn *conn, Arena *arena, const Plan *plan, const Controls *controls, int64_t *ret_id)
+{
+    json_t *json = plan_to_json(plan);
+    CLEANUP(mem_freep) char *text = json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(
+        conn, &wait, arena, &rows,
+        "INSERT INTO stoa.changes (name, owner, change_digest, plan_digest, sql, plan, state, phase) VALUES "
+        "($1, $2, $3, $4, $5, $6::json, 'running', 'prepare') RETURNING id",
+        plan->change, plan->owner, plan->change_digest, plan->plan_digest, plan->sql, text));
+    const char *id = rows_cell(&rows, 0, 0);
+    const char *const params[] = {id,
+                                  num(arena, controls->max_stall_ms),
+                                  num(arena, controls->lock_wait_ms),
+                                  num(arena, controls->max_lag_ms),
+                                  num(arena, controls->chunk_time_ms),
+                                  num(arena, controls->quiet_ms),
+                                  controls->window};
+    TRY(journal_run(
+        conn,
+        "INSERT INTO stoa.controls (change_id, max_stall_ms, lock_wait_ms, max_lag_ms, chunk_time_ms, "
+        "quiet_ms, time_window) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        ARRAY_LEN(params), params, NULL));
+    TRY(insert_steps(conn, arena, plan, id));
+    *ret_id = rows_int(&rows, 0, 0);
+    return NULL;
+}
+
+Err *journal_event(Conn *conn, int64_t change_id, const char *kind, int step, json_t *detail,
+                   const char *text)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    CLEANUP(mem_freep) char *body = detail == NULL ? NULL : json_dumps(detail, JSON_COMPACT);
+    const char *const params[] = {change_id == 0 ? NULL : num(arena, change_id), kind, num(arena, step), body,
+                                  text};
+    return journal_run(
+        conn,
+        "INSERT INTO stoa.events (change_id, kind, step, detail, text) VALUES ($1, $2, $3, $4::json, $5)",
+        ARRAY_LEN(params), params, NULL);
+}
+
+Err *journal_step(Conn *conn, int64_t change_id, int ordinal, const char *state, const char *error)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *const params[] = {num(arena, change_id), num(arena, ordinal), state, error};
+    return journal_run(
+        conn,
+        "UPDATE stoa.steps SET state = $3, error = $4, attempts = attempts + CASE WHEN $3 = 'running' THEN 1 "
+        "ELSE 0 END, started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, clock_timestamp()) ELSE "
+        "started_at END, ended_at = CASE WHEN $3 IN ('done', 'undone') THEN clock_timestamp() END "
+        "WHERE change_id = $1 AND ordinal = $2",
+        ARRAY_LEN(params), params, NULL);
+}
+
+Err *journal_step_state(Conn *conn, Arena *arena, int64_t change_id, int ordinal, const char **ret_state)
+{
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(conn, &wait, arena, &rows,
+                    "SELECT state FROM stoa.steps WHERE change_id = $1 AND ordinal = $2",
+                    num(arena, change_id), num(arena, ordinal)));
+    if (rows.row_count == 0)
+        return err_new(ERR_BUG, "step %d is not in the journal", ordinal);
+    *ret_state = rows_cell(&rows, 0, 0);
+    return NULL;
+}
+
+Err *journal_state(Conn *conn, int64_t change_id, const char *state, const char *phase, const char *error)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *const params[] = {num(arena, change_id), state, phase, error};
+    return journal_run(
+        conn,
+        "UPDATE stoa.changes SET state = $2, phase = coalesce($3, phase), error = $4, throttled_by = NULL, "
+        "ready_at = CASE WHEN $2 = 'ready' THEN coalesce(ready_at, clock_timestamp()) ELSE ready_at END, "
+        "ended_at = CASE WHEN $2 IN ('completed', 'aborted', 'reverted') THEN clock_timestamp() END "
+        "WHERE id = $1",
+        ARRAY_LEN(params), params, NULL);
+}
+
+/* ---- checkpoints
+ * --------------------------------------------------------------------------------------------- */
+
+Err *journal_checkpoint(Conn *conn, const Lease *lease, int64_t change_id, int ordinal, const char *body)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *sql = arena_printf(
+        arena,
+        "WITH proof AS (%s) INSERT INTO stoa.checkpoints (change_id, ordinal, body) SELECT $1, $2, $3::json "
+        "WHERE (SELECT count(*) FROM proof) = %zu ON CONFLICT (change_id, ordinal) DO UPDATE SET body = "
+        "excluded.body, "
+        "updated_at = excluded.updated_at",
+        lease->prove, lease->table_count);
+    const char *const params[] = {num(arena, change_id), num(arena, ordinal), body};
+    int64_t affected = 0;
+    TRY(journal_run(conn, sql, ARRAY_LEN(params), params, &affected));
+    return affected == 1 ? NULL : err_new(ERR_FENCED, "another runner has taken over");
+}
+
+Err *journal_load_checkpoint(Conn *conn, Arena *arena, int64_t change_id, int ordinal, json_t **ret_body)
+{
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(conn, &wait, arena, &rows,
+                    "SELECT body FROM stoa.checkpoints WHERE change_id = $1 AND ordinal = $2",
+                    num(arena, change_id), num(arena, ordinal)));
+    *ret_body = rows.row_count == 0 ? NULL : json_loads(rows_cell(&rows, 0, 0), 0, NULL);
+    return NULL;
+}
+
+/* ---- controls
+ * --------------------------------------------------------------------------------------------------- */
+
+Err *journal_load_controls(Conn *conn, Arena *arena, int64_t change_id, Controls *ret_controls,
+                           bool *ret_abort)
+{
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(
+        conn, &wait, arena, &rows,
+        "SELECT paused, abort_requested, max_stall_ms, lock_wait_ms, max_lag_ms, chunk_time_ms, quiet_ms, "
+        "time_window FROM stoa.controls WHERE change_id = $1",
+        num(arena, change_id)));
+    if (rows.row_count == 0)
+        return err_new(ERR_BUG, "change %lld has no controls in the journal", (long long)change_id);
+    *ret_abort = rows_bool(&rows, 0, 1);
+    *ret_controls = (Controls){
+        .paused = rows_bool(&rows, 0, 0),
+        .max_stall_ms = rows_int(&rows, 0, 2),
+        .lock_wait_ms = rows_int(&rows, 0, 3),
+        .max_lag_ms = rows_int(&rows, 0, 4),
+        .chunk_time_ms = rows_int(&rows, 0, 5),
+        .quiet_ms = rows_int(&rows, 0, 6),
+        .window = rows_cell(&rows, 0, 7),
+    };
+    return NULL;
+}
+
+Err *journal_store_controls(Conn *conn, int64_t change_id, const Controls *controls, unsigned given,
+                            const bool *paused)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *const params[] = {
+        num(arena, change_id),
+        paused == NULL ? NULL
+        : *paused      ? "true"
+                       : "false",
+        (given & CONTROL_MAX_STALL) != 0 ? num(arena, controls->max_stall_ms) : NULL,
+        (given & CONTROL_LOCK_WAIT) != 0 ? num(arena, controls->lock_wait_ms) : NULL,
+        (given & CONTROL_MAX_LAG) != 0 ? num(arena, controls->max_lag_ms) : NULL,
+        (given & CONTROL_CHUNK_TIME) != 0 ? num(arena, controls->chunk_time_ms) : NULL,
+        (given & CONTROL_QUIET) != 0 ? num(arena, controls->quiet_ms) : NULL,
+        (given & CONTROL_WINDOW) != 0 ? "true" : "false",
+        controls->window,
+    };
+    return journal_run(
+        conn,
+        "UPDATE stoa.controls SET paused = coalesce($2::boolean, paused), max_stall_ms = "
+        "coalesce($3::bigint, "
+        "max_stall_ms), lock_wait_ms = coalesce($4::bigint, lock_wait_ms), max_lag_ms = coalesce($5::bigint, "
+        "max_lag_ms), chunk_time_ms = coalesce($6::bigint, chunk_time_ms), quiet_ms = coalesce($7::bigint, "
+        "quiet_ms), time_window = CASE WHEN $8::boolean THEN $9 ELSE time_window END, updated_at = now() "
+        "WHERE change_id = $1",
+        ARRAY_LEN(params), params, NULL);
+}
+
+Err *journal_request_abort(Conn *conn, int64_t change_id, bool requested)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *const params[] = {num(arena, change_id), requested ? "true" : "false"};
+    return journal_run(
+        conn,
+        "UPDATE stoa.controls SET abort_requested = $2::boolean, updated_at = now() WHERE change_id = $1",
+        ARRAY_LEN(params), params, NULL);
+}
+
+/* ---- the sync trigger's columns
+ * ------------------------------------------------------------------------------------ */
+
+static const char *text_array(Arena *arena, const char *const *items, size_t count)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    str_add(&out, "{");
+    for (size_t i = 0; i < count; i++) {
+        str_add(&out, i > 0 ? ",\"" : "\"");
+        for (const char *at = items[i]; *at != '\0'; at++) {
+            if (*at == '"' || *at == '\\')
+                str_add(&out, "\\");
+            str_addn(&out, at, 1);
+        }
+        str_add(&out, "\"");
+    }
+    str_add(&out, "}");
+    return arena_dup(arena, out.buf);
+}
+
+Err *journal_sync_add(Conn *conn, int64_t change_id, int64_t table_id, const FillColumn *fills, size_t count)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    for (size_t i = 0; i < count; i++) {
+        const SyncColumn *sync = &fills[i].sync;
+        const char *const params[] = {num(arena, change_id),
+                                      num(arena, table_id),
+                                      fills[i].column,
+                                      sync->expr,
+                                      text_array(arena, sync->sources, sync->source_count),
+                                      sync->counter};
+        TRY(journal_run(
+            conn,
+            "INSERT INTO stoa.sync_columns (change_id, table_id, column_name, expr, sources, counter) VALUES "
+            "($1, $2, $3, $4, $5::text[], $6)",
+            ARRAY_LEN(params), params, NULL));
+    }
+    return NULL;
+}
+
+Err *journal_sync_remove(Conn *conn, int64_t change_id, int64_t table_id)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *const params[] = {num(arena, change_id), num(arena, table_id)};
+    return journal_run(conn, "DELETE FROM stoa.sync_columns WHERE change_id = $1 AND table_id = $2",
+                       ARRAY_LEN(params), params, NULL);
+}
+
+Err *journal_sync_load(Conn *conn, Arena *arena, int64_t table_id, SyncColumn **ret_columns,
+                       size_t *ret_count)
+{
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(conn, &wait, arena, &rows,
+                    "SELECT change_id, column_name, expr, counter, to_json(sources) FROM stoa.sync_columns "
+                    "WHERE table_id = "
+                    "$1 ORDER BY change_id, column_name",
+                    num(arena, table_id)));
+    SyncColumn *columns = arena_alloc(arena, (rows.row_count + 1) * sizeof *columns);
+    for (size_t i = 0; i < rows.row_count; i++) {
+        json_t *list = json_loads(rows_cell(&rows, i, 4), 0, NULL);
+        size_t count = json_array_size(list);
+        const char **sources = arena_alloc(arena, (count + 1) * sizeof *sources);
+        for (size_t j = 0; j < count; j++)
+            sources[j] = arena_dup(arena, json_string_value(json_array_get(list, j)));
+        json_decref(list);
+        columns[i] = (SyncColumn){.change_id = rows_int(&rows, i, 0),
+                                  .column = rows_cell(&rows, i, 1),
+                                  .expr = rows_cell(&rows, i, 2),
+                                  .counter = rows_cell(&rows, i, 3),
+                                  .sources = sources,
+                                  .source_count = count};
+    }
+    *ret_columns = columns;
+    *ret_count = rows.row_count;
+    return NULL;
+}

@@ -1,0 +1,213 @@
+/* The fenced lease: one runner a table. Its epoch is proved inside every transaction; the session lock is
+ * only a hint.
+ *
+ * A successor raises the epoch, which waits for transactions that have proved the old one (FOR KEY SHARE
+ * against an update of a key column) and fails all later ones. Renewing changes no key column, so it waits
+ * for nobody. */
+#include "run/runner.h"
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { ORPHAN_WAIT_MS = 30000 };
+
+static void make_holder(Lease *lease)
+{
+    unsigned char noise[16];
+    if (getrandom(noise, sizeof noise, 0) != (ssize_t)sizeof noise)
+        memset(noise, (int)getpid(), sizeof noise);
+    for (size_t i = 0; i < sizeof noise; i++)
+        (void)snprintf(lease->holder + 2 * i, 3, "%02x", noise[i]);
+}
+
+static Err *held_by(const Rows *rows, size_t row)
+{
+    return err_hint(err_new(ERR_HELD, "\"%s\" is being changed by another runner: host %s, pid %s, since %s",
+                            rows_cell(rows, row, 0), rows_cell(rows, row, 2), rows_cell(rows, row, 3),
+                            rows_cell(rows, row, 4)),
+                    "follow it with: stoa watch, or stop it with: stoa pause");
+}
+
+/* Looks at the lease rows, which are locked from here to the end of the transaction. A live foreign lease is
+ * held unless its session lock is free: then its process is gone, or cut off, and the epoch fences what is
+ * left of it. */
+static Err *look(Runner *runner, Arena *arena, const char *keys, bool hint_free, Rows *ret_rows)
+{
+    Wait wait = journal_wait();
+    TRY(conn_params(
+        runner->conn, &wait, arena, ret_rows,
+        "SELECT table_key, holder, host, pid, date_trunc('second', since)::text, expires_at > "
+        "clock_timestamp(), session_id, session_started FROM stoa.leases WHERE table_key = ANY ($1::text[]) "
+        "ORDER BY table_key FOR UPDATE",
+        keys));
+    for (size_t i = 0; i < ret_rows->row_count; i++) {
+        const char *holder = rows_cell(ret_rows, i, 1);
+        if (holder != NULL && !str_eq(holder, runner->lease.holder) && rows_bool(ret_rows, i, 5) &&
+            !hint_free)
+            return held_by(ret_rows, i);
+    }
+    return NULL;
+}
+
+static Err *seize(Runner *runner, Arena *arena, const char *keys)
+{
+    char host[80] = "unknown";
+    (void)gethostname(host, sizeof host - 1);
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(
+        runner->conn, &wait, arena, &rows,
+        "UPDATE stoa.leases SET epoch = epoch + 1, holder = $2, host = $3, pid = $4::int, change_id = "
+        "$5::bigint, "
+        "since = now(), expires_at = clock_timestamp() + $6::int * interval '1 ms' WHERE table_key = ANY "
+        "($1::text[]) RETURNING table_key, epoch",
+        keys, runner->lease.holder, host, arena_printf(arena, "%d", (int)getpid()),
+        runner->change_id == 0 ? NULL : arena_printf(arena, "%lld", (long long)runner->change_id),
+        arena_printf(arena, "%d", LEASE_TTL_MS)));
+    CLEANUP(str_donep) Str prove = STR_INIT;
+    for (size_t i = 0; i < rows.row_count; i++) {
+        str_add(&prove, i == 0 ? "SELECT 1 FROM stoa.leases WHERE (table_key, epoch) IN (" : ", ");
+        str_add(&prove, "(");
+        sql_add_literal(&prove, rows_cell(&rows, i, 0));
+        str_addf(&prove, ", %lld)", (long long)rows_int(&rows, i, 1));
+    }
+    str_add(&prove, ") FOR KEY SHARE");
+    runner->lease.prove = arena_dup(runner->arena, prove.buf);
+    runner->lease.table_count = rows.row_count;
+    return NULL;
+}
+
+static const char *key_array(Arena *arena, const Plan *plan)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    str_add(&out, "{");
+    for (size_t i = 0; i < plan->table_count; i++) {
+        str_add(&out, i > 0 ? ",\"" : "\"");
+        for (const char *at = plan->tables[i]; *at != '\0'; at++) {
+            if (*at == '"' || *at == '\\')
+                str_add(&out, "\\");
+            str_addn(&out, at, 1);
+        }
+        str_add(&out, "\"");
+    }
+    str_add(&out, "}");
+    return arena_dup(arena, out.buf);
+}
+
+static Err *take_in_tx(Runner *runner, Arena *arena, bool hint_free, Rows *ret_before)
+{
+    const EngineOps *ops = runner->ops;
+    Wait wait = journal_wait();
+    const char *keys = key_array(arena, &runner->plan);
+    TRY(ops->begin(runner->conn, &wait, &(TxSettings){.lock_timeout_ms = 5000}));
+    Rows ignored = {0};
+    Err *err = conn_params(
+        runner->conn, &wait, arena, &ignored,
+        "INSERT INTO stoa.leases (table_key, epoch) SELECT k, 0 FROM unnest($1::text[]) k ON CONFLICT "
+        "(table_key) DO NOTHING",
+        keys);
+    if (err == NULL)
+        err = look(runner, arena, keys, hint_free, ret_before);
+    if (err == NULL)
+        err = seize(runner, arena, keys);
+    if (err == NULL)
+        err = failpoint_at("lease_take");
+    if (err == NULL)
+        err = ops->commit(runner->conn, &wait);
+    if (err != NULL)
+        ops->rollback(runner->conn);
+    return err;
+}
+
+Err *lease_take(Runner *runner)
+{
+    if (runner->plan.table_count == 0)
+        return NULL;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    if (runner->lease.holder[0] == '\0')
+        make_holder(&runner->lease);
+    bool hint_free = true;
+    Wait wait = journal_wait();
+    for (size_t i = 0; i < runner->plan.table_count; i++) {
+        bool taken = false;
+        TRY(runner->ops->hint_lock(runner->conn, &wait, runner->plan.tables[i], &taken));
+        hint_free = hint_free && taken;
+    }
+    Rows before = {0};
+    Err *err = take_in_tx(runner, arena, hint_free, &before);
+    if (err_is(err, ERR_LOCK_TIMEOUT)) {
+        err_free(err);
+        return err_new(ERR_HELD, "another runner is working on \"%s\" right now", runner->plan.tables[0]);
+    }
+    TRY(err);
+    runner->lease.held = true;
+    /* What an earlier process left running on the server (an index build goes on without its client) ends
+     * now. */
+    for (size_t i = 0; i < before.row_count; i++)
+        if (rows_cell(&before, i, 7) != NULL && !str_eq(rows_cell(&before, i, 1), runner->lease.holder))
+            TRY(runner->ops->end_session(runner->conn,
+                                         &(Wait){.stop = runner->options->stop, .timeout_ms = ORPHAN_WAIT_MS},
+                                         rows_int(&before, i, 6), rows_cell(&before, i, 7)));
+    return lease_note_session(runner);
+}
+
+Err *lease_note_session(Runner *runner)
+{
+    if (!runner->lease.held)
+        return NULL;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    const char *started = NULL;
+    TRY(runner->ops->session_started(runner->conn, &wait, arena, &started));
+    Rows rows = {0};
+    return conn_params(
+        runner->conn, &wait, arena, &rows,
+        "UPDATE stoa.leases SET session_id = $2::bigint, session_started = $3 WHERE holder = $1",
+        runner->lease.holder, arena_printf(arena, "%lld", (long long)runner->ops->session_id(runner->conn)),
+        started);
+}
+
+Err *lease_prove(Runner *runner)
+{
+    if (runner->lease.table_count == 0)
+        return NULL;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_query(runner->conn, &wait, arena, &rows, runner->lease.prove));
+    if (rows.row_count != runner->lease.table_count)
+        return err_hint(err_new(ERR_FENCED, "another runner has taken over change \"%s\"", runner->name),
+                        "see who has it: stoa status %s", runner->name);
+    return NULL;
+}
+
+Err *lease_renew(Conn *conn, const Lease *lease, bool *ret_held)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(
+        conn, &wait, arena, &rows,
+        "UPDATE stoa.leases SET expires_at = clock_timestamp() + $2::int * interval '1 ms' WHERE holder = $1",
+        lease->holder, arena_printf(arena, "%d", LEASE_TTL_MS)));
+    *ret_held = rows.affected == (int64_t)lease->table_count;
+    return NULL;
+}
+
+void lease_release(Runner *runner)
+{
+    if (!runner->lease.held || runner->conn == NULL)
+        return;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    err_free(conn_params(runner->conn, &wait, arena, &rows,
+                         "UPDATE stoa.leases SET expires_at = '-infinity', holder = NULL, session_id = NULL, "
+                         "session_started = NULL WHERE holder = $1",
+                         runner->lease.holder));
+    runner->lease.held = false;
+}

@@ -1,0 +1,232 @@
+/* The verbs that steer and end a change: pause, abort, complete, uninstall. */
+#include "run/runner.h"
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+
+enum { TAKE_OVER_MS = 60000 };
+
+Err *run_pause(const RunOptions *options, Arena *arena, const char *change)
+{
+    Runner runner;
+    JournalChange known = {0};
+    Err *err = runner_open(&runner, options, arena);
+    if (err == NULL)
+        err = runner_adopt(&runner, change, &known);
+    bool over = known.id != 0 && (str_eq(known.state, "ready") || str_eq(known.state, "completed"));
+    if (err == NULL && over)
+        err =
+            err_new(ERR_USAGE, "change \"%s\" is %s: nothing runs that could be paused", change, known.state);
+    if (err == NULL)
+        err = journal_store_controls(runner.conn, known.id, &options->controls, options->controls_given,
+                                     &(bool){true});
+    if (err == NULL)
+        runner_event(&runner, "pause_requested", 0, NULL, "pause asked for");
+    journal_change_done(&known);
+    runner_close(&runner);
+    return err;
+}
+
+/* Takes the lease, waiting for a live runner that was asked to stop. */
+static Err *take_when_free(Runner *runner)
+{
+    int64_t deadline = clock_ms() + TAKE_OVER_MS;
+    for (;;) {
+        Err *err = lease_take(runner);
+        if (!err_is(err, ERR_HELD) || clock_ms() > deadline)
+            return err;
+        err_free(err);
+        stop_sleep(runner->options->stop, 100);
+        TRY(stop_check(runner->options->stop));
+    }
+}
+
+/* ---- abort
+ * ------------------------------------------------------------------------------------------------------ */
+
+static Err *undo_step(Runner *runner, const Step *step)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *state = NULL;
+    TRY(journal_step_state(runner->conn, arena, runner->change_id, step->ordinal, &state));
+    bool began = str_eq(state, "done") || (str_eq(state, "running") && !step_kinds[step->kind].transactional);
+    if (!began)
+        return NULL;
+    control_step(runner, step, 0);
+    if (step->undo_count > 0 || step->sync)
+        runner_event(runner, "undo", step->ordinal, NULL, "undoing: %s", step->title);
+    if (step->kind == STEP_CREATE_INDEX)
+        TRY(index_drop(runner, step, step->undo, step->undo_count));
+    else if (step->undo_count > 0 || step->sync)
+        return ddl_undo(runner, step);
+    return journal_step(runner->conn, runner->change_id, step->ordinal, "undone", NULL);
+}
+
+/* The same retries as forward steps: a lost connection or a busy row does not leave an abort half done. */
+static Err *undo_with_retries(Runner *runner, const Step *step)
+{
+    for (int tries = 0;; tries++) {
+        Err *err = undo_step(runner, step);
+        if (err == NULL || !err_is_transient(err) || tries >= 10)
+            return err;
+        bool lost = err->kind == ERR_CONN_LOST;
+        err_free(err);
+        if (lost)
+            TRY(runner_reconnect(runner, TAKE_OVER_MS));
+        stop_sleep(runner->options->stop, 200);
+        TRY(stop_check(runner->options->stop));
+    }
+}
+
+static Err *abort_all(Runner *runner)
+{
+    for (size_t i = runner->plan.step_count; i-- > 0;)
+        if (runner->plan.steps[i].phase != PHASE_CONTRACT)
+            TRY(undo_with_retries(runner, &runner->plan.steps[i]));
+    TRY(failpoint_at("abort_before_state"));
+    runner_event(runner, "aborted", 0, NULL, "undone: nothing is left of change \"%s\" but the journal",
+                 runner->name);
+    return journal_state(runner->conn, runner->change_id, "aborted", NULL, NULL);
+}
+
+Err *run_abort(const RunOptions *options, Arena *arena, const char *change)
+{
+    Runner runner;
+    JournalChange known = {0};
+    Err *err = runner_open(&runner, options, arena);
+    if (err == NULL)
+        err = runner_adopt(&runner, change, &known);
+    if (err == NULL && str_eq(known.state, "completed"))
+        err = err_new(ERR_UNSAFE, "change \"%s\" is completed: there is nothing left to abort", change);
+    if (err == NULL && str_eq(known.state, "ready") && !options->force)
+        err = err_hint(
+            err_new(ERR_UNSAFE, "change \"%s\" is ready: applications may rely on it already", change),
+            "finish it: stoa complete %s; or undo it all the same: stoa abort %s --force", change, change);
+    if (err == NULL)
+        err = journal_request_abort(runner.conn, known.id, true);
+    if (err == NULL)
+        err = take_when_free(&runner);
+    if (err == NULL) /* the request was for the other runner; ours must not obey it */
+        err = journal_request_abort(runner.conn, known.id, false);
+    if (err == NULL)
+        err = journal_store_controls(runner.conn, known.id, &options->controls, options->controls_given,
+                                     &(bool){false});
+    if (err == NULL)
+        err = control_start(&runner);
+    if (err == NULL)
+        err = abort_all(&runner);
+    journal_change_done(&known);
+    runner_close(&runner);
+    return err;
+}
+
+/* ---- complete
+ * ------------------------------------------------------------------------------------------------------ */
+
+static Err *contract_all(Runner *runner)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    for (size_t i = 0; i < runner->plan.step_count; i++) {
+        const Step *step = &runner->plan.steps[i];
+        const char *state = NULL;
+        if (step->phase != PHASE_CONTRACT)
+            continue;
+        TRY(journal_step_state(runner->conn, arena, runner->change_id, step->ordinal, &state));
+        if (str_eq(state, "done") && step->kind != STEP_QUIET)
+            continue;
+        TRY(runner_step(runner, step));
+    }
+    TRY(failpoint_at("complete_before_state"));
+    runner_event(runner, "completed", 0, NULL, "completed");
+    return journal_state(runner->conn, runner->change_id, "completed", "contract", NULL);
+}
+
+Err *run_complete(const RunOptions *options, Arena *arena, const char *change, RunSummary *ret_summary)
+{
+    Runner runner;
+    JournalChange known = {0};
+    Err *err = runner_open(&runner, options, arena);
+    if (err == NULL)
+        err = runner_adopt(&runner, change, &known);
+    runner.summary.state = STATE_COMPLETED;
+    runner.summary.already_done = err == NULL && str_eq(known.state, "completed");
+    bool go = err == NULL && !runner.summary.already_done;
+    if (go && !str_eq(known.state, "ready")) {
+        err = err_hint(err_new(ERR_UNSAFE, "change \"%s\" is not ready but %s", change, known.state),
+                       "stoa resume %s", change);
+        go = false;
+    }
+    if (go)
+        err = lease_take(&runner);
+    if (go && err == NULL)
+        err = journal_store_controls(runner.conn, known.id, &options->controls, options->controls_given,
+                                     &(bool){false});
+    if (go && err == NULL)
+        err = control_start(&runner);
+    if (go && err == NULL)
+        err = contract_all(&runner);
+    if (err != NULL)
+        runner.summary.state = STATE_READY;
+    *ret_summary = runner.summary;
+    journal_change_done(&known);
+    runner_close(&runner);
+    return err;
+}
+
+/* ---- uninstall
+ * -------------------------------------------------------------------------------------------------------- */
+
+static Err *refuse_under_way(Runner *runner)
+{
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_query(runner->conn, &wait, runner->arena, &rows,
+                   "SELECT name, state FROM stoa.changes WHERE state NOT IN ('completed', 'aborted', "
+                   "'reverted') ORDER BY id"));
+    if (rows.row_count == 0)
+        return NULL;
+    return err_hint(err_new(ERR_UNSAFE, "change \"%s\" is %s: its sync trigger would go with the journal",
+                            rows_cell(&rows, 0, 0), rows_cell(&rows, 0, 1)),
+                    "stoa complete %s, stoa abort %s, or --force", rows_cell(&rows, 0, 0),
+                    rows_cell(&rows, 0, 0));
+}
+
+/* The triggers' tables are locked for the moment of the drop: in short attempts, like every strong lock. */
+static Err *drop_journal(Runner *runner)
+{
+    const Controls *controls = &runner->options->controls;
+    int64_t deadline = clock_ms() + controls->lock_wait_ms;
+    Wait wait = runner_wait(runner);
+    for (;;) {
+        TRY(runner->ops->begin(runner->conn, &wait,
+                               &(TxSettings){.lock_timeout_ms = controls->max_stall_ms / 4,
+                                             .statement_timeout_ms = controls->max_stall_ms,
+                                             .local_commit = true}));
+        Err *err = conn_exec(runner->conn, &wait, runner->ops->journal_sql(JOURNAL_DROP));
+        if (err == NULL)
+            return runner->ops->commit(runner->conn, &wait);
+        runner->ops->rollback(runner->conn);
+        bool again = err->kind == ERR_LOCK_TIMEOUT || err->kind == ERR_DEADLOCK || err->kind == ERR_CANCELLED;
+        if (!again || clock_ms() > deadline) {
+            if (again)
+                err->kind = ERR_LOCK_BUDGET;
+            return err;
+        }
+        err_free(err);
+        stop_sleep(runner->options->stop, controls->max_stall_ms * 5);
+        TRY(stop_check(runner->options->stop));
+    }
+}
+
+Err *run_uninstall(const RunOptions *options, Arena *arena)
+{
+    Runner runner;
+    Err *err = runner_open(&runner, options, arena);
+    bool there = err == NULL && runner.server.journal_version > 0;
+    if (there && !options->force)
+        err = refuse_under_way(&runner);
+    if (there && err == NULL)
+        err = drop_journal(&runner);
+    runner_close(&runner);
+    return err;
+}

@@ -1,0 +1,221 @@
+/* Ready is a position; quiet is the absence of old writers; and the sync trigger is looked at before one
+ * relies on it. */
+#include "run/runner.h"
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/unit.h"
+
+#include <string.h>
+
+Err *sync_check(Runner *runner, const Name *name)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Table table = {0};
+    TRY(runner_load_table(runner, arena, name, &table));
+    bool wanted = false;
+    for (size_t i = 0; i < runner->plan.step_count; i++) {
+        const Step *step = &runner->plan.steps[i];
+        wanted = wanted || (step->sync && step->fill_count > 0 && str_eq(step->table.name, name->name) &&
+                            str_eq(step->table.schema, name->schema));
+    }
+    if (!wanted)
+        return NULL;
+    int found = 0;
+    const char *last = NULL, *last_other = NULL;
+    for (size_t i = 0; i < table.trigger_count; i++) {
+        const Trigger *trigger = &table.triggers[i];
+        if (!trigger->row || !trigger->before)
+            continue;
+        if (trigger->stoa && trigger->enabled == 'A') {
+            found++;
+            last = last == NULL || strcmp(trigger->name, last) < 0 ? trigger->name : last;
+        } else if (!trigger->stoa && trigger->enabled != 'D') {
+            last_other =
+                last_other == NULL || strcmp(trigger->name, last_other) > 0 ? trigger->name : last_other;
+        }
+    }
+    if (found < 2)
+        return err_hint(err_new(ERR_UNSAFE,
+                                "the sync trigger of \"%s\" is gone or disabled: writes may have been missed",
+                                name->name),
+                        "undo with: stoa abort %s, then apply again", runner->name);
+    if (last_other != NULL && strcmp(last_other, last) > 0)
+        return err_hint(
+            err_new(ERR_UNSAFE,
+                    "trigger \"%s\" of \"%s\" was added meanwhile and sorts after the sync trigger: "
+                    "it could change sources unseen",
+                    last_other, name->name),
+            "rename it: ALTER TRIGGER %s ON %s RENAME TO …", sql_ident(arena, last_other),
+            sql_name(arena, name->schema, name->name));
+    return NULL;
+}
+
+/* Writers are observed from here on. */
+static Err *start_observing(Runner *runner, Arena *arena)
+{
+    Wait wait = runner_wait(runner);
+    Rows rows = {0};
+    const char *id = arena_printf(arena, "%lld", (long long)runner->change_id);
+    TRY(conn_params(runner->conn, &wait, arena, &rows,
+                    "SELECT table_id, column_name, counter FROM stoa.sync_columns WHERE change_id = $1", id));
+    for (size_t i = 0; i < rows.row_count; i++) {
+        int64_t count = 0;
+        Rows ignored = {0};
+        TRY(runner->ops->counter_value(runner->conn, &wait, arena, rows_cell(&rows, i, 2), &count));
+        TRY(conn_params(runner->conn, &wait, arena, &ignored,
+                        "UPDATE stoa.sync_columns SET seen_count = $3, quiet_since = clock_timestamp() WHERE "
+                        "table_id = $1 "
+                        "AND column_name = $2",
+                        rows_cell(&rows, i, 0), rows_cell(&rows, i, 1),
+                        arena_printf(arena, "%lld", (long long)count)));
+    }
+    return NULL;
+}
+
+static Err *failures_block(Runner *runner, Arena *arena)
+{
+    Wait wait = runner_wait(runner);
+    Rows rows = {0};
+    TRY(conn_params(
+        runner->conn, &wait, arena, &rows,
+        "SELECT f.column_name, f.key, f.message FROM stoa.sync_failures f JOIN stoa.sync_columns s USING "
+        "(table_id, column_name) JOIN stoa.changes c ON c.id = s.change_id WHERE s.change_id = $1 AND f.at "
+        ">= "
+        "c.created_at ORDER BY f.id DESC LIMIT 1",
+        arena_printf(arena, "%lld", (long long)runner->change_id)));
+    if (rows.row_count == 0)
+        return NULL;
+    return err_hint(
+        err_new(ERR_VERIFY, "column \"%s\" could not be computed for a write of the application (row %s): %s",
+                rows_cell(&rows, 0, 0), rows_cell(&rows, 0, 1) != NULL ? rows_cell(&rows, 0, 1) : "unknown",
+                rows_cell(&rows, 0, 2)),
+        "mend the row, DELETE FROM stoa.sync_failures, then apply again");
+}
+
+static Err *ready_tx(Runner *runner, const Step *step, Arena *arena)
+{
+    Wait wait = runner_wait(runner);
+    TRY(lease_prove(runner));
+    TRY(failures_block(runner, arena));
+    TRY(start_observing(runner, arena));
+    TRY(journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL));
+    TRY(journal_state(runner->conn, runner->change_id, "ready", "ready", NULL));
+    TRY(failpoint_at("ready_before_commit"));
+    return runner->ops->commit(runner->conn, &wait);
+}
+
+static Err *wait_for_replicas(Runner *runner, const char *position)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(runner);
+    for (bool all = runner->standby_count == 0; !all;) {
+        arena_clear(arena);
+        TRY(control_gate(runner));
+        TRY(runner->ops->replayed(runner->conn, &wait, arena, position, &all));
+        if (!all)
+            stop_sleep(runner->options->stop, 100);
+    }
+    return NULL;
+}
+
+/* The replicas have replayed all that ready stands on before anybody is told. */
+Err *ready_run(Runner *runner, const Step *step)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(runner);
+    const char *position = NULL;
+    if (step->table.name != NULL)
+        TRY(sync_check(runner, &step->table));
+    TRY(runner->ops->position(runner->conn, &wait, arena, &position));
+    TRY(wait_for_replicas(runner, position));
+    TRY(runner->ops->begin(runner->conn, &wait,
+                           &(TxSettings){.durable_commit = true, .lock_timeout_ms = 10000}));
+    Err *err = ready_tx(runner, step, arena);
+    if (err != NULL) {
+        runner->ops->rollback(runner->conn);
+        return err;
+    }
+    Rows rows = {0};
+    TRY(runner->ops->position(runner->conn, &wait, arena, &position));
+    TRY(conn_params(runner->conn, &wait, arena, &rows,
+                    "UPDATE stoa.changes SET ready_position = $2 WHERE id = $1",
+                    arena_printf(arena, "%lld", (long long)runner->change_id), position));
+    runner_event(runner, "ready", step->ordinal, NULL, "ready: the application may rely on change \"%s\"",
+                 runner->name);
+    return NULL;
+}
+
+/* ---- quiet
+ * ------------------------------------------------------------------------------------------------------ */
+
+static const char quiet_sql[] = "SELECT s.table_id, s.column_name, s.counter, s.seen_count, s.quiet_since, "
+                                "(extract(epoch FROM clock_timestamp() - "
+                                "s.quiet_since) * 1000)::bigint, (SELECT max(w.at) FROM stoa.writers w WHERE "
+                                "w.table_id = s.table_id AND w.column_name = "
+                                "s.column_name AND w.at > s.quiet_since), (SELECT w.application_name || ' (' "
+                                "|| w.role_name || ')' FROM stoa.writers w "
+                                "WHERE w.table_id = s.table_id AND w.column_name = s.column_name ORDER BY "
+                                "w.id DESC LIMIT 1) FROM stoa.sync_columns s "
+                                "WHERE s.change_id = $1";
+
+/* A counter that moved since it was last read: an old writer. It is noted with its time, as exactly as is
+ * known. */
+static Err *note_writer(Runner *runner, Arena *arena, const Rows *rows, size_t row, int64_t count)
+{
+    Wait wait = runner_wait(runner);
+    Rows ignored = {0};
+    return conn_params(
+        runner->conn, &wait, arena, &ignored,
+        "UPDATE stoa.sync_columns SET seen_count = $3, quiet_since = coalesce($4::timestamptz + interval '1 "
+        "minute', clock_timestamp()) WHERE table_id = $1 AND column_name = $2",
+        rows_cell(rows, row, 0), rows_cell(rows, row, 1), arena_printf(arena, "%lld", (long long)count),
+        rows_cell(rows, row, 6));
+}
+
+static Err *refuse_quiet(const char *column, const char *who, int64_t quiet_ms, int64_t wanted_ms,
+                         const char *name)
+{
+    char quiet[UNIT_TEXT_BYTES], wanted[UNIT_TEXT_BYTES];
+    (void)unit_duration_text(quiet_ms < 0 ? 0 : quiet_ms, quiet);
+    (void)unit_duration_text(wanted_ms, wanted);
+    Err *err =
+        who != NULL
+            ? err_new(ERR_UNSAFE, "an old writer of \"%s\" was seen %s ago, by application %s: less than %s",
+                      column, quiet, who, wanted)
+            : err_new(ERR_UNSAFE, "writers of \"%s\" have been observed for %s only: less than %s", column,
+                      quiet, wanted);
+    return err_hint(
+        err,
+        "deploy the application that writes the column everywhere and complete later; or: stoa complete %s "
+        "--quiet 10m, or --force",
+        name);
+}
+
+Err *quiet_run(Runner *runner, const Step *step)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(runner);
+    const char *id = arena_printf(arena, "%lld", (long long)runner->change_id);
+    Controls controls = control_settings(runner);
+    Rows rows = {0};
+    TRY(conn_params(runner->conn, &wait, arena, &rows, quiet_sql, id));
+    for (size_t i = 0; i < rows.row_count; i++) {
+        int64_t count = 0;
+        TRY(runner->ops->counter_value(runner->conn, &wait, arena, rows_cell(&rows, i, 2), &count));
+        if (count != rows_int(&rows, i, 3))
+            TRY(note_writer(runner, arena, &rows, i, count));
+    }
+    TRY(conn_params(runner->conn, &wait, arena, &rows, quiet_sql, id));
+    for (size_t i = 0; i < rows.row_count && !runner->options->force; i++)
+        if (rows_int(&rows, i, 5) < controls.quiet_ms)
+            return refuse_quiet(rows_cell(&rows, i, 1), rows_cell(&rows, i, 7), rows_int(&rows, i, 5),
+                                controls.quiet_ms, runner->name);
+    if (runner->options->force)
+        runner_event(runner, "forced", step->ordinal, NULL,
+                     "completed by force: old writers were not waited for");
+    for (size_t i = 0; i < rows.row_count; i++)
+        runner_event(runner, "quiet", step->ordinal, NULL, "no old writer of \"%s\" seen since %s",
+                     rows_cell(&rows, i, 1), rows_cell(&rows, i, 4));
+    return journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
+}

@@ -1,0 +1,527 @@
+/* The executor: intent into the journal, the step, the outcome; retries; and how a run begins and ends. */
+#include "run/runner.h"
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RETRIES_MAX = 20,    /* of transient errors in a row, without anything committed in between */
+    RETRY_PAUSE_MS = 50, /* doubled each time, up to RETRY_PAUSE_MAX_MS */
+    RETRY_PAUSE_MAX_MS = 2000,
+    RECONNECT_BUDGET_MS = 300000,
+};
+
+void controls_default(Controls *ret_controls)
+{
+    *ret_controls = (Controls){.max_stall_ms = 200,
+                               .lock_wait_ms = 600000,
+                               .max_lag_ms = 5000,
+                               .chunk_time_ms = 100,
+                               .quiet_ms = 86400000};
+}
+
+const char *change_state_name(ChangeState state)
+{
+    switch (state) {
+    case STATE_PLANNED:
+        return "planned";
+    case STATE_RUNNING:
+        return "running";
+    case STATE_PAUSED:
+        return "paused";
+    case STATE_WAITING:
+        return "waiting";
+    case STATE_READY:
+        return "ready";
+    case STATE_COMPLETED:
+        return "completed";
+    case STATE_ABORTED:
+        return "aborted";
+    case STATE_REVERTED:
+        return "reverted";
+    case STATE_FAILED:
+        return "failed";
+    case STATE_AMBIGUOUS:
+        return "ambiguous";
+    }
+    return "unknown";
+}
+
+bool err_is_transient(const Err *err)
+{
+    return err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DEADLOCK) || err_is(err, ERR_SERIALIZE) ||
+           err_is(err, ERR_CANCELLED) || err_is(err, ERR_CONN_LOST);
+}
+
+/* ---- events
+ * -------------------------------------------------------------------------------------------------- */
+
+void runner_event(Runner *runner, const char *kind, int step, json_t *detail, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    CLEANUP(mem_freep) char *text = mem_format(fmt, args);
+    va_end(args);
+    const Observer *observer = &runner->options->observer;
+    Event event = {.kind = kind, .step = step, .detail = detail, .text = text};
+    if (observer->event != NULL)
+        observer->event(observer->context, &event);
+    if (runner->conn != NULL && runner->change_id != 0) {
+        Err *err = journal_event(runner->conn, runner->change_id, kind, step, detail, text);
+        if (err != NULL)
+            log_line(LOG_DEBUG, "event not journalled: %s", err->msg);
+        err_free(err);
+    }
+}
+
+/* ---- connection
+ * ------------------------------------------------------------------------------------------------- */
+
+Err *runner_connect(Runner *runner)
+{
+    Wait wait = runner_wait(runner);
+    TRY(runner->ops->connect(&runner->options->target, "work", &wait, &runner->conn));
+    return runner->ops->load_server(runner->conn, &wait, runner->arena, &runner->server);
+}
+
+Err *runner_open(Runner *runner, const RunOptions *options, Arena *arena)
+{
+    *runner = (Runner){.options = options, .ops = options->ops, .arena = arena, .scratch = arena_new()};
+    TRY(runner_connect(runner));
+    return journal_check_version(&runner->server);
+}
+
+void runner_close(Runner *runner)
+{
+    control_stop(runner);
+    lease_release(runner);
+    conn_closep(&runner->conn);
+    for (size_t i = 0; i < ARRAY_LEN(runner->replica_conns); i++)
+        conn_closep(&runner->replica_conns[i]);
+    arena_free(runner->scratch);
+    runner->scratch = NULL;
+}
+
+/* One try to get back: the old session is ended first, since its transaction must not commit behind our back.
+ */
+static Err *come_back(Runner *runner, int64_t old_session, const char *old_started)
+{
+    Wait wait = {.stop = runner->options->stop, .timeout_ms = JOURNAL_TIMEOUT_MS};
+    TRY(runner->ops->connect(&runner->options->target, "work", &wait, &runner->conn));
+    Server server = {0};
+    TRY(runner->ops->load_server(runner->conn, &wait, runner->arena, &server));
+    if (server.in_recovery)
+        return err_new(ERR_CONN_LOST, "the server is a standby now");
+    runner->server = server;
+    TRY(runner->ops->end_session(runner->conn, &wait, old_session, old_started));
+    for (size_t i = 0; i < runner->plan.table_count; i++) {
+        bool taken = false;
+        TRY(runner->ops->hint_lock(runner->conn, &wait, runner->plan.tables[i], &taken));
+    }
+    TRY(lease_prove(runner));
+    return lease_note_session(runner);
+}
+
+Err *runner_reconnect(Runner *runner, int64_t budget_ms)
+{
+    int64_t deadline = clock_ms() + budget_ms, pause_ms = RETRY_PAUSE_MS;
+    int64_t old_session = runner->conn == NULL ? 0 : runner->ops->session_id(runner->conn);
+    const char *old_started = runner->session_started != NULL ? runner->session_started : "";
+    (void)control_unwatch(runner);
+    conn_closep(&runner->conn);
+    runner_event(runner, "conn_lost", 0, NULL, "connection lost, connecting again");
+    for (;;) {
+        Err *err = come_back(runner, old_session, old_started);
+        if (err == NULL)
+            return NULL;
+        conn_closep(&runner->conn);
+        bool hopeless = err->kind == ERR_FENCED || err->kind == ERR_STOPPED || err->kind == ERR_PRIVILEGE;
+        if (hopeless || clock_ms() > deadline)
+            return err;
+        err_free(err);
+        stop_sleep(runner->options->stop, pause_ms);
+        TRY(stop_check(runner->options->stop));
+        pause_ms = pause_ms * 2 > RETRY_PAUSE_MAX_MS ? RETRY_PAUSE_MAX_MS : pause_ms * 2;
+    }
+}
+
+/* ---- one step
+ * ------------------------------------------------------------------------------------------------------ */
+
+static Err *drop_step(Runner *runner, const Step *step)
+{
+    TRY(index_drop(runner, step, step->sql, step->sql_count));
+    return journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
+}
+
+static Err *step_once(Runner *runner, const Step *step)
+{
+    bool relies = step->phase == PHASE_CONSTRAIN && step->table.name != NULL;
+    if (relies)
+        TRY(sync_check(runner, &step->table));
+    switch (step->kind) {
+    case STEP_DDL:
+        return ddl_run(runner, step);
+    case STEP_BACKFILL:
+        return backfill_run(runner, step);
+    case STEP_VACUUM:
+        return vacuum_run(runner, step);
+    case STEP_VERIFY:
+        return verify_run(runner, step);
+    case STEP_CREATE_INDEX:
+        return index_create(runner, step);
+    case STEP_DROP_INDEX:
+        return drop_step(runner, step);
+    case STEP_VALIDATE:
+        return validate_run(runner, step);
+    case STEP_READY:
+        return ready_run(runner, step);
+    case STEP_QUIET:
+        return quiet_run(runner, step);
+    case STEP_KIND_COUNT:
+        break;
+    }
+    return err_new(ERR_BUG, "step %d is of no known kind", step->ordinal);
+}
+
+/* After a transient error: gets the connection back and tells whether the step turns out to be done. */
+static Err *recover(Runner *runner, const Step *step, const Err *why, bool *ret_done)
+{
+    bool lost = why->kind == ERR_CONN_LOST;
+    runner_event(runner, "retry", step->ordinal, NULL, "%s; trying again", why->msg);
+    if (lost)
+        TRY(runner_reconnect(runner, RECONNECT_BUDGET_MS));
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *state = NULL;
+    TRY(journal_step_state(runner->conn, arena, runner->change_id, step->ordinal, &state));
+    *ret_done = str_eq(state, "done") && step->kind != STEP_QUIET;
+    return NULL;
+}
+
+Err *runner_step(Runner *runner, const Step *step)
+{
+    int64_t marks = runner->progress_marks, pause_ms = RETRY_PAUSE_MS;
+    int tries = 0;
+    control_step(runner, step, 0);
+    TRY(control_gate(runner));
+    TRY(journal_step(runner->conn, runner->change_id, step->ordinal, "running", NULL));
+    TRY(failpoint_at("step_intent"));
+    runner_event(runner, "step_started", step->ordinal, NULL, "%s", step->title);
+    int64_t from = clock_ms();
+    for (;;) {
+        Err *err = step_once(runner, step);
+        if (err == NULL)
+            break;
+        if (runner->progress_marks > marks) {
+            marks = runner->progress_marks;
+            tries = 0;
+            pause_ms = RETRY_PAUSE_MS;
+        }
+        if (!err_is_transient(err) || ++tries > RETRIES_MAX || stop_level(runner->options->stop) != STOP_NONE)
+            return err;
+        stop_sleep(runner->options->stop, pause_ms);
+        pause_ms = pause_ms * 2 > RETRY_PAUSE_MAX_MS ? RETRY_PAUSE_MAX_MS : pause_ms * 2;
+        bool done = false;
+        Err *again = recover(runner, step, err, &done);
+        err_free(err);
+        TRY(again);
+        if (done)
+            break;
+    }
+    TRY(failpoint_at("step_outcome"));
+    runner_event(runner, "step_done", step->ordinal, NULL, "%s: %.1f s", step->title,
+                 (double)(clock_ms() - from) / 1000);
+    return NULL;
+}
+
+/* ---- the loop
+ * -------------------------------------------------------------------------------------------------------- */
+
+static Err *run_steps(Runner *runner, Phase last)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    for (size_t i = 0; i < runner->plan.step_count; i++) {
+        const Step *step = &runner->plan.steps[i];
+        const char *state = NULL;
+        if (step->phase > last || step->phase == PHASE_CONTRACT)
+            continue;
+        TRY(journal_step_state(runner->conn, arena, runner->change_id, step->ordinal, &state));
+        if (str_eq(state, "done"))
+            continue;
+        if (step->kind != STEP_READY)
+            TRY(journal_state(runner->conn, runner->change_id, "running", phase_name(step->phase), NULL));
+        TRY(runner_step(runner, step));
+    }
+    return NULL;
+}
+
+static bool changed_something(Runner *runner)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    Err *err =
+        conn_params(runner->conn, &wait, arena, &rows,
+                    "SELECT 1 FROM stoa.steps WHERE change_id = $1 AND phase <> 'prepare' AND state = 'done'",
+                    arena_printf(arena, "%lld", (long long)runner->change_id));
+    bool changed = err != NULL || rows.row_count > 0;
+    err_free(err);
+    return changed;
+}
+
+/* Writes how the run ended where the connection allows it; a lost one leaves "running" with a lease that runs
+ * out. */
+static void record_end(Runner *runner, const Err *err)
+{
+    if (runner->conn == NULL || runner->change_id == 0 || err->kind == ERR_FENCED ||
+        err->kind == ERR_CONN_LOST)
+        return;
+    CLEANUP(mem_freep) char *text = err_text(err);
+    bool resumable = err->kind == ERR_STOPPED || err->kind == ERR_HELD;
+    const char *state = resumable ? "paused" : err->kind == ERR_LOCK_BUDGET ? "waiting" : "failed";
+    if (err->kind == ERR_AMBIGUOUS)
+        state = "ambiguous";
+    /* Nothing was changed yet: no trace but this, and the name is free again. */
+    if (!changed_something(runner) && !resumable)
+        state = "aborted";
+    runner->summary.state = resumable ? STATE_PAUSED : STATE_FAILED;
+    runner_event(runner, resumable ? "stopped" : "failed", 0, NULL, "%s", text);
+    err_free(journal_state(runner->conn, runner->change_id, state, NULL, resumable ? NULL : text));
+}
+
+static Err *finish(Runner *runner, Phase last)
+{
+    bool contracts = false, was_last = last >= PHASE_READY;
+    for (size_t i = 0; i < runner->plan.step_count; i++)
+        contracts = contracts || runner->plan.steps[i].phase == PHASE_CONTRACT;
+    runner->summary.state = was_last ? STATE_READY : STATE_PAUSED;
+    if (!was_last)
+        return journal_state(runner->conn, runner->change_id, "paused", NULL, NULL);
+    if (contracts)
+        return NULL;
+    runner->summary.state = STATE_COMPLETED;
+    runner_event(runner, "completed", 0, NULL, "nothing is left to complete");
+    return journal_state(runner->conn, runner->change_id, "completed", NULL, NULL);
+}
+
+/* The set of replicas that must be heard of is fixed when a run begins. */
+static void fix_standbys(Runner *runner)
+{
+    const PlanOptions *plan = &runner->options->plan;
+    size_t count = plan->replicas_given ? plan->replica_count : runner->server.standby_count;
+    if (count > ARRAY_LEN(runner->replica_conns))
+        count = ARRAY_LEN(runner->replica_conns);
+    runner->standbys = arena_alloc(runner->arena, (count + 1) * sizeof *runner->standbys);
+    for (size_t i = 0; i < count; i++)
+        runner->standbys[i].name = plan->replicas_given
+                                       ? plan->replicas[i]
+                                       : arena_dup(runner->arena, runner->server.standbys[i].name);
+    runner->standby_count = count;
+}
+
+Err *runner_execute(Runner *runner, Phase last)
+{
+    int64_t from = clock_ms(), log_from = 0, log_to = 0;
+    Wait wait = journal_wait();
+    fix_standbys(runner);
+    TRY(runner->ops->log_bytes(runner->conn, &wait, runner->arena, &log_from));
+    TRY(control_start(runner));
+    Err *err = run_steps(runner, last);
+    if (err == NULL)
+        err = finish(runner, last);
+    control_stop(runner);
+    if (err != NULL)
+        record_end(runner, err);
+    runner->summary.total_ms = clock_ms() - from;
+    if (err == NULL && runner->ops->log_bytes(runner->conn, &wait, runner->arena, &log_to) == NULL)
+        runner->summary.wal_bytes = log_to - log_from;
+    return err;
+}
+
+/* ---- beginning
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+Err *runner_adopt(Runner *runner, const char *name, JournalChange *ret_change)
+{
+    if (runner->server.journal_version == 0)
+        return err_hint(err_new(ERR_USAGE, "no change \"%s\" in this database: it has no journal", name),
+                        "stoa apply …");
+    TRY(journal_find(runner->conn, runner->arena, name, ret_change));
+    if (ret_change->id == 0)
+        return err_hint(err_new(ERR_USAGE, "no change \"%s\" in the journal", name), "stoa status --all");
+    runner->change_id = ret_change->id;
+    runner->name = ret_change->name;
+    return plan_from_json(runner->arena, ret_change->plan, &runner->plan);
+}
+
+static bool is_over(const char *state) { return str_eq(state, "completed") || str_eq(state, "ready"); }
+
+/* What the journal says of a request by that name: nothing, the same under way or done, or something else. */
+static Err *look_up(Runner *runner, const Change *change, JournalChange *ret_known)
+{
+    *ret_known = (JournalChange){0};
+    if (runner->server.journal_version == 0)
+        return NULL;
+    TRY(journal_find(runner->conn, runner->arena, change->name, ret_known));
+    if (ret_known->id == 0 || str_eq(ret_known->change_digest, change->change_digest))
+        return NULL;
+    return err_hint(err_new(ERR_USAGE, "a change named \"%s\" with other content is in the journal (%s)",
+                            change->name, ret_known->state),
+                    is_over(ret_known->state)
+                        ? "give this one another name: --name NAME"
+                        : "finish it (stoa resume %s), undo it (stoa abort %s), or give this one "
+                          "another name: --name NAME",
+                    change->name, change->name);
+}
+
+Err *run_plan(const RunOptions *options, Arena *arena, const Change *change, Plan *ret_plan,
+              bool *ret_journalled)
+{
+    Runner runner;
+    JournalChange known = {0};
+    Err *err = runner_open(&runner, options, arena);
+    if (err == NULL)
+        err = look_up(&runner, change, &known);
+    *ret_journalled = err == NULL && known.id != 0;
+    if (err == NULL)
+        err = known.id != 0 ? plan_from_json(arena, known.plan, ret_plan)
+                            : runner_plan(&runner, arena, change, ret_plan);
+    journal_change_done(&known);
+    runner_close(&runner);
+    return err;
+}
+
+/* Under the lease: nobody else can have begun the same in between, or it is found now. */
+static Err *register_change(Runner *runner, const Change *change)
+{
+    const EngineOps *ops = runner->ops;
+    Wait wait = journal_wait();
+    JournalChange known = {0};
+    TRY(look_up(runner, change, &known));
+    bool exists = known.id != 0;
+    journal_change_done(&known);
+    if (exists)
+        return err_hint(err_new(ERR_HELD, "change \"%s\" was begun by another runner just now", change->name),
+                        "apply again to continue it");
+    TRY(ops->begin(runner->conn, &wait, &(TxSettings){.lock_timeout_ms = 5000}));
+    Err *err = journal_insert(runner->conn, runner->arena, &runner->plan, &runner->options->controls,
+                              &runner->change_id);
+    if (err == NULL)
+        err = failpoint_at("register_before_commit");
+    if (err == NULL)
+        err = ops->commit(runner->conn, &wait);
+    if (err == NULL)
+        return NULL;
+    ops->rollback(runner->conn);
+    return err;
+}
+
+static Err *check_expect(const RunOptions *options, const Plan *plan)
+{
+    if (options->expect == NULL || str_eq(options->expect, plan->plan_digest))
+        return NULL;
+    return err_hint(
+        err_new(ERR_UNSAFE, "the plan is %s, not the expected %s", plan->plan_digest, options->expect),
+        "look at it with: stoa plan, and approve it anew");
+}
+
+static Err *begin_new(Runner *runner, const Change *change, bool (*confirm)(void *, const Plan *),
+                      void *confirm_context)
+{
+    TRY(runner_plan(runner, runner->arena, change, &runner->plan));
+    runner->name = runner->plan.change;
+    runner->summary.plan_digest = runner->plan.plan_digest;
+    if (runner->plan.nothing_to_do) {
+        runner->summary.already_done = true;
+        runner->summary.state = STATE_COMPLETED;
+        return NULL;
+    }
+    TRY(check_expect(runner->options, &runner->plan));
+    TRY(plan_refusal(&runner->plan));
+    if (confirm != NULL && !confirm(confirm_context, &runner->plan))
+        return err_new(ERR_STOPPED, "not confirmed: nothing was changed");
+    TRY(journal_ensure(runner->conn, runner->ops, &runner->server));
+    Wait wait = journal_wait();
+    TRY(runner->ops->load_server(runner->conn, &wait, runner->arena, &runner->server));
+    TRY(lease_take(runner));
+    TRY(register_change(runner, change));
+    runner_event(runner, "planned", 0, NULL, "%zu steps, %s, plan %s", runner->plan.step_count,
+                 runner->plan.strategy, runner->plan.plan_digest);
+    return NULL;
+}
+
+static Err *begin_known(Runner *runner, const JournalChange *known)
+{
+    const RunOptions *options = runner->options;
+    runner->change_id = known->id;
+    runner->name = known->name;
+    TRY(plan_from_json(runner->arena, known->plan, &runner->plan));
+    runner->summary.plan_digest = runner->plan.plan_digest;
+    TRY(check_expect(options, &runner->plan));
+    if (is_over(known->state)) {
+        runner->summary.already_done = true;
+        runner->summary.state = str_eq(known->state, "ready") ? STATE_READY : STATE_COMPLETED;
+        return NULL;
+    }
+    TRY(lease_take(runner));
+    TRY(journal_store_controls(runner->conn, known->id, &options->controls, options->controls_given,
+                               &(bool){false}));
+    TRY(journal_request_abort(runner->conn, known->id, false));
+    runner_event(runner, "resumed", 0, NULL, "going on where it stopped (%s)", known->state);
+    return NULL;
+}
+
+static Phase last_phase(const RunOptions *options)
+{
+    return options->until >= 0 ? (Phase)options->until : PHASE_READY;
+}
+
+Err *run_apply(const RunOptions *options, Arena *arena, const Change *change,
+               bool (*confirm)(void *context, const Plan *plan), void *confirm_context,
+               RunSummary *ret_summary)
+{
+    Runner runner;
+    JournalChange known = {0};
+    Err *err = runner_open(&runner, options, arena);
+    if (err == NULL)
+        err = look_up(&runner, change, &known);
+    if (err == NULL)
+        err = known.id != 0 ? begin_known(&runner, &known)
+                            : begin_new(&runner, change, confirm, confirm_context);
+    if (err == NULL && !runner.summary.already_done)
+        err = runner_execute(&runner, last_phase(options));
+    *ret_summary = runner.summary;
+    journal_change_done(&known);
+    runner_close(&runner);
+    return err;
+}
+
+Err *run_resume(const RunOptions *options, Arena *arena, const char *change, RunSummary *ret_summary)
+{
+    Runner runner;
+    JournalChange known = {0};
+    Err *err = runner_open(&runner, options, arena);
+    if (err == NULL)
+        err = runner_adopt(&runner, change, &known);
+    if (err == NULL)
+        err = journal_store_controls(runner.conn, known.id, &options->controls, options->controls_given,
+                                     &(bool){false});
+    if (err == NULL)
+        err = begin_known(&runner, &known);
+    if (err_is(err, ERR_HELD)) { /* a live runner has it: it reads the controls by itself */
+        err_free(err);
+        err = NULL;
+        runner.summary.state = STATE_RUNNING;
+    } else if (err == NULL && !runner.summary.already_done) {
+        err = runner_execute(&runner, last_phase(options));
+    }
+    *ret_summary = runner.summary;
+    journal_change_done(&known);
+    runner_close(&runner);
+    return err;
+}

@@ -1,0 +1,257 @@
+/* Counting the rows that must not exist, chunk by chunk, exactly, and naming the first of them. */
+#include "run/runner.h"
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    VERIFY_FIRST = 2048, /* blocks, or rows times ten: reading holds nobody up */
+    VERIFY_MAX = 65536,
+    NAMED_ROWS = 5,
+};
+
+typedef struct Verify {
+    Runner *runner;
+    const Step *step;
+    Table table;
+    Scan scan;
+    char *low; /* owned */
+    int64_t size;
+    int64_t rows;
+    int64_t *bad; /* per check */
+    bool through;
+} Verify;
+
+/* "SELECT count(*), count(*) FILTER (WHERE …), … FROM ONLY t WHERE range" */
+static char *count_sql(const Verify *verify, Arena *arena, const char *range_sql)
+{
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    str_add(&sql, "SELECT count(*)");
+    for (size_t i = 0; i < verify->step->check_count; i++)
+        if (verify->step->checks[i].predicate != NULL)
+            str_addf(&sql, ", count(CASE WHEN %s THEN 1 END)", verify->step->checks[i].predicate);
+    str_addf(&sql, " FROM ONLY %s WHERE %s", sql_name(arena, verify->table.schema, verify->table.name),
+             range_sql);
+    return arena_dup(arena, sql.buf);
+}
+
+static Err *read_in_tx(Verify *verify, const char *sql, Rows *ret_rows)
+{
+    Runner *runner = verify->runner;
+    Wait wait = runner_wait(runner);
+    TRY(runner->ops->begin(
+        runner->conn, &wait,
+        &(TxSettings){.read_only = true, .role = verify->step->role, .lock_timeout_ms = 5000}));
+    Err *err = conn_query(runner->conn, &wait, runner->scratch, ret_rows, sql);
+    if (err == NULL)
+        err = runner->ops->commit(runner->conn, &wait);
+    if (err != NULL)
+        runner->ops->rollback(runner->conn);
+    return err;
+}
+
+static char *range_sql_of(const Verify *verify, const char *low, const char *high)
+{
+    return verify->runner->ops->scan_filter(verify->runner->scratch, &verify->scan,
+                                            &(Range){.low = low, .high = high});
+}
+
+/* The names of up to five rows in the range for which `predicate` holds. */
+static Err *name_rows(Verify *verify, const char *range_sql, const char *predicate, Str *names)
+{
+    Runner *runner = verify->runner;
+    Wait wait = runner_wait(runner);
+    Rows rows = {0};
+    TRY(runner->ops->row_list(runner->conn, &wait, runner->scratch, &verify->scan,
+                              arena_printf(runner->scratch, "%s AND (%s)", range_sql, predicate), NAMED_ROWS,
+                              &rows));
+    for (size_t i = 0; i < rows.row_count; i++) {
+        str_sep(names, "; ");
+        str_add(names, rows_cell(&rows, i, 1));
+    }
+    return NULL;
+}
+
+/* An expression fails somewhere in the range: halves it down to one row, and says which. */
+static Err *name_failing_row(Verify *verify, Range range, Err *cause)
+{
+    Runner *runner = verify->runner;
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    Wait wait = runner_wait(runner);
+    Rows ids = {0}, ignored = {0};
+    const char *where = range_sql_of(verify, range.low, range.high);
+    for (int64_t size = verify->size; size > 1; size = (size + 1) / 2) {
+        Range half = {0};
+        bool done = false;
+        TRY(runner->ops->scan_next(runner->conn, &wait, runner->scratch, &verify->scan, range.low, size / 2,
+                                   &half, &done));
+        bool whole = half.high == NULL || str_eq(half.high, range.high);
+        Err *err =
+            whole ? NULL
+                  : read_in_tx(verify,
+                               count_sql(verify, runner->scratch, range_sql_of(verify, half.low, half.high)),
+                               &ignored);
+        if (err != NULL)
+            range.high = half.high;
+        else if (!whole)
+            range.low = half.high;
+        err_free(err);
+    }
+    where = range_sql_of(verify, range.low, range.high);
+    TRY(runner->ops->row_list(runner->conn, &wait, runner->scratch, &verify->scan, where, 0, &ids));
+    for (size_t i = 0; i < ids.row_count; i++) {
+        Err *err = read_in_tx(verify,
+                              count_sql(verify, runner->scratch,
+                                        runner->ops->row_filter(runner->scratch, rows_cell(&ids, i, 0))),
+                              &ignored);
+        if (err == NULL)
+            continue;
+        err_free(cause);
+        err->kind = ERR_VERIFY;
+        return err_hint(err_wrap(err, "the expression fails on row %s of \"%s\"", rows_cell(&ids, i, 1),
+                                 verify->table.name),
+                        "mend the row, or write an expression that can be computed for every row");
+    }
+    cause->kind = ERR_VERIFY;
+    return err_wrap(cause, "the expression fails on a row of \"%s\"", verify->table.name);
+}
+
+static bool err_is_data(const Err *err) { return err->kind == ERR_SQL && str_starts(err->sqlstate, "2"); }
+
+static Err *bad_rows(Verify *verify, const char *range_sql, size_t at, int64_t count)
+{
+    const Check *check = &verify->step->checks[at];
+    CLEANUP(str_donep) Str names = STR_INIT;
+    TRY(name_rows(verify, range_sql, check->predicate, &names));
+    Err *err = err_new(ERR_VERIFY, "%lld row%s of \"%s\" in the first chunk that differs: %s (%s)",
+                       (long long)count, count == 1 ? "" : "s", verify->table.name, check->label, names.buf);
+    return check->hint != NULL ? err_hint(err, "%s", check->hint) : err;
+}
+
+static Err *verify_chunk(Verify *verify)
+{
+    Runner *runner = verify->runner;
+    arena_clear(runner->scratch);
+    Wait wait = runner_wait(runner);
+    Range range = {0};
+    bool done = false;
+    TRY(runner->ops->scan_next(runner->conn, &wait, runner->scratch, &verify->scan, verify->low, verify->size,
+                               &range, &done));
+    verify->through = done || range.high == NULL;
+    if (done)
+        return NULL;
+    const char *where = range_sql_of(verify, range.low, range.high);
+    Rows rows = {0};
+    int64_t from = clock_ms();
+    Err *err = read_in_tx(verify, count_sql(verify, runner->scratch, where), &rows);
+    if (err != NULL && err_is_data(err))
+        return name_failing_row(verify, range, err);
+    TRY(err);
+    int64_t took_ms = clock_ms() - from;
+    verify->rows += rows_int(&rows, 0, 0);
+    size_t col = 1;
+    for (size_t i = 0; i < verify->step->check_count; i++) {
+        const Check *check = &verify->step->checks[i];
+        if (check->predicate == NULL)
+            continue;
+        int64_t count = rows_int(&rows, 0, col++);
+        verify->bad[i] += count;
+        if (count > 0 && !check->count_only && !(check->evaluate_only && check->hint == NULL))
+            return bad_rows(verify, where, i, count);
+    }
+    char *high = range.high == NULL ? NULL : mem_dup(range.high);
+    free(verify->low);
+    verify->low = high;
+    int64_t target = control_settings(runner).chunk_time_ms;
+    if (took_ms > 2 * target && verify->size > 64)
+        verify->size /= 2;
+    else if (took_ms < target &&
+             verify->size * 2 <= (verify->scan.method == SCAN_KEY ? VERIFY_MAX * 10 : VERIFY_MAX))
+        verify->size *= 2;
+    return NULL;
+}
+
+static Err *whole_query(Verify *verify, const Check *check)
+{
+    Runner *runner = verify->runner;
+    Rows rows = {0};
+    control_long_begin(runner);
+    Err *err = read_in_tx(verify, check->query, &rows);
+    (void)control_long_end(runner);
+    TRY(err);
+    if (rows.row_count == 0)
+        return NULL;
+    CLEANUP(str_donep) Str names = STR_INIT;
+    for (size_t i = 0; i < rows.row_count && i < NAMED_ROWS; i++) {
+        str_sep(&names, "; ");
+        for (size_t col = 0; col < rows.col_count; col++)
+            str_addf(&names, "%s%s", col > 0 ? ", " : "",
+                     rows_cell(&rows, i, col) != NULL ? rows_cell(&rows, i, col) : "NULL");
+    }
+    err = err_new(ERR_VERIFY, "rows of \"%s\" are in the way: %s (%s%s)", verify->table.name, check->label,
+                  names.buf, rows.row_count > NAMED_ROWS ? " …" : "");
+    return check->hint != NULL ? err_hint(err, "%s", check->hint) : err;
+}
+
+static Err *verify_all(Verify *verify)
+{
+    Runner *runner = verify->runner;
+    bool chunks = false;
+    for (size_t i = 0; i < verify->step->check_count; i++) {
+        chunks = chunks || verify->step->checks[i].predicate != NULL;
+        if (verify->step->checks[i].query != NULL)
+            TRY(whole_query(verify, &verify->step->checks[i]));
+    }
+    while (chunks && !verify->through) {
+        TRY(control_gate(runner));
+        TRY(verify_chunk(verify));
+        double part = runner->ops->scan_fraction(&verify->scan, verify->low);
+        if (part < 0)
+            part = verify->table.row_estimate > 0 ? (double)verify->rows / (double)verify->table.row_estimate
+                                                  : 0;
+        control_rows(runner, verify->rows, verify->table.row_estimate, part > 1 ? 1 : part, -1);
+    }
+    return NULL;
+}
+
+static Err *verify_done(Verify *verify)
+{
+    Runner *runner = verify->runner;
+    int64_t apart = 0;
+    for (size_t i = 0; i < verify->step->check_count; i++)
+        if (verify->step->checks[i].count_only)
+            apart += verify->bad[i];
+    if (verify->step->phase == PHASE_VERIFY) {
+        runner->summary.rows_checked += verify->rows;
+        runner->summary.rows_apart += apart;
+    }
+    TRY(failpoint_at("verify_before_journal"));
+    if (verify->rows > 0)
+        runner_event(runner, "verified", verify->step->ordinal, NULL,
+                     "%lld rows checked, 0 wrong, %lld written by the application itself",
+                     (long long)verify->rows, (long long)apart);
+    return journal_step(runner->conn, runner->change_id, verify->step->ordinal, "done", NULL);
+}
+
+Err *verify_run(Runner *runner, const Step *step)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(runner);
+    Verify verify = {.runner = runner, .step = step};
+    if (step->phase == PHASE_VERIFY)
+        TRY(sync_check(runner, &step->table));
+    TRY(runner_load_table(runner, arena, &step->table, &verify.table));
+    TRY(runner->ops->scan_choose(runner->conn, &wait, arena, &runner->server, &verify.table, &verify.scan));
+    verify.size = verify.scan.method == SCAN_KEY ? VERIFY_FIRST * 10 : VERIFY_FIRST;
+    if (verify.scan.method == SCAN_TID_LIST)
+        verify.size = 64;
+    verify.bad = arena_alloc(arena, (step->check_count + 1) * sizeof *verify.bad);
+    Err *err = verify_all(&verify);
+    if (err == NULL)
+        err = verify_done(&verify);
+    free(verify.low);
+    return err;
+}
