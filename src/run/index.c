@@ -45,7 +45,7 @@ static Err *index_state(Runner *runner, const Step *step, bool *ret_exists, bool
                                     ret_valid);
 }
 
-Err *index_build(Runner *runner, const Step *step)
+Err *step_create_index(Runner *runner, const Step *step)
 {
     bool exists = false, valid = false;
     TRY(index_state(runner, step, &exists, &valid));
@@ -71,7 +71,7 @@ Err *index_build(Runner *runner, const Step *step)
     return journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
 }
 
-Err *index_remove(Runner *runner, const Step *step, const char *const *sql, size_t count)
+Err *step_drop_index(Runner *runner, const Step *step, const char *const *sql, size_t count)
 {
     bool exists = true, valid = false;
     TRY(index_state(runner, step, &exists, &valid));

@@ -56,7 +56,7 @@ static Err *undo_step(Runner *runner, const Step *step)
     if (step->undo_count > 0 || step->sync)
         runner_event(runner, "undo", step->ordinal, NULL, "undoing: %s", step->title);
     if (step->kind == STEP_CREATE_INDEX)
-        TRY(index_remove(runner, step, step->undo, step->undo_count));
+        TRY(step_drop_index(runner, step, step->undo, step->undo_count));
     else if (step->undo_count > 0 || step->sync)
         return ddl_undo(runner, step);
     return journal_step(runner->conn, runner->change_id, step->ordinal, "undone", NULL);

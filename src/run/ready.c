@@ -13,12 +13,12 @@ Err *sync_check(Runner *runner, const Name *name)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Table table = {0};
     TRY(runner_load_table(runner, arena, name, &table));
+    SyncColumn *columns = NULL;
+    size_t count = 0;
     bool wanted = false;
-    for (size_t i = 0; i < runner->plan.step_count; i++) {
-        const Step *step = &runner->plan.steps[i];
-        wanted = wanted || (step->sync && step->fill_count > 0 && str_eq(step->table.name, name->name) &&
-                            str_eq(step->table.schema, name->schema));
-    }
+    TRY(journal_sync_load(runner->conn, arena, table.id, &columns, &count));
+    for (size_t i = 0; i < count; i++)
+        wanted = wanted || columns[i].change_id == runner->change_id;
     if (!wanted)
         return NULL;
     int found = 0;

@@ -154,7 +154,7 @@ Err *runner_reconnect(Runner *runner, int64_t budget_ms)
 
 static Err *drop_step(Runner *runner, const Step *step)
 {
-    TRY(index_remove(runner, step, step->sql, step->sql_count));
+    TRY(step_drop_index(runner, step, step->sql, step->sql_count));
     return journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
 }
 
@@ -173,7 +173,7 @@ static Err *step_once(Runner *runner, const Step *step)
     case STEP_VERIFY:
         return verify_run(runner, step);
     case STEP_CREATE_INDEX:
-        return index_build(runner, step);
+        return step_create_index(runner, step);
     case STEP_DROP_INDEX:
         return drop_step(runner, step);
     case STEP_VALIDATE:
