@@ -25,6 +25,7 @@ Err *pg_hot_updates(Conn *conn, const Wait *wait, Arena *arena, const Table *tab
  * back by more than 100,000 transactions, of which the server does not know the time. */
 Err *pg_horizon(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_age_ms,
                 const char **ret_who) MUST_USE;
+/* The flushed position of the log: everything committed with synchronous_commit on, and all before it. */
 Err *pg_position(Conn *conn, const Wait *wait, Arena *arena, const char **ret_position) MUST_USE;
 Err *pg_replicas(Conn *conn, const Wait *wait, Arena *arena, Replica **ret_replicas,
                  size_t *ret_count) MUST_USE;

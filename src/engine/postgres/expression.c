@@ -26,11 +26,12 @@ static Err *judge(Arena *arena, Err *err, ExprInfo *ret_info)
     return NULL;
 }
 
-static Err *make_probe(Conn *conn, const Wait *wait, Arena *arena, const Table *table,
+static Err *make_probe(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *column,
                        const char *column_type)
 {
     Err *err = conn_exec(conn, wait,
-                         arena_printf(arena, "CREATE TEMPORARY TABLE " PROBE " (value %s)", column_type));
+                         arena_printf(arena, "CREATE TEMPORARY TABLE " PROBE " (%s %s)",
+                                      sql_ident(arena, column), column_type));
     if (!err_is(err, ERR_PRIVILEGE))
         return err;
     Rows rows = {0};
@@ -49,13 +50,17 @@ static Err *make_probe(Conn *conn, const Wait *wait, Arena *arena, const Table *
 
 /* An assignment to a column of the type, as UPDATE SET does it; in WHERE the server refuses aggregates,
  * window functions and sets, as it does in SET. */
-static Err *explain_assignment(Conn *conn, const Wait *wait, Arena *arena, const char *from, const char *expr)
+static Err *explain_assignment(Conn *conn, const Wait *wait, Arena *arena, const char *from, const char *expr,
+                               const char *role)
 {
-    return conn_exec(conn, wait,
-                     arena_printf(arena,
-                                  "EXPLAIN INSERT INTO pg_temp." PROBE
-                                  " SELECT (%s\n) FROM ONLY %s WHERE (%s\n) IS NULL",
-                                  expr, from, expr));
+    Err *err = conn_exec(conn, wait,
+                         arena_printf(arena,
+                                      "EXPLAIN INSERT INTO pg_temp." PROBE
+                                      " SELECT (%s\n) FROM ONLY %s WHERE (%s\n) IS NULL",
+                                      expr, from, expr));
+    if (!err_is(err, ERR_PRIVILEGE))
+        return err;
+    return err_hint(err, "GRANT SELECT (functions: EXECUTE) on what the expression reads TO %s", role);
 }
 
 /* The planner merges a sub-query into the outer one unless its output holds a volatile function
@@ -98,14 +103,15 @@ static Err *find_immutable(Conn *conn, const Wait *wait, Arena *arena, const Tab
     return err;
 }
 
-static Err *check_inside(Conn *conn, const Wait *wait, Arena *arena, const Table *table,
+static Err *check_inside(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *column,
                          const char *column_type, const char *expr, ExprInfo *ret_info)
 {
     const char *from = sql_name(arena, table->schema, table->name);
-    TRY(judge(arena, make_probe(conn, wait, arena, table, column_type), ret_info));
+    const char *role = table->may_own ? sql_ident(arena, table->owner) : "this role";
+    TRY(judge(arena, make_probe(conn, wait, arena, table, column, column_type), ret_info));
     if (ret_info->error != NULL)
         return NULL;
-    TRY(judge(arena, explain_assignment(conn, wait, arena, from, expr), ret_info));
+    TRY(judge(arena, explain_assignment(conn, wait, arena, from, expr, role), ret_info));
     if (ret_info->error != NULL)
         return NULL;
     bool is_volatile = true;
@@ -125,8 +131,8 @@ Err *pg_check_expression(Conn *conn, const Wait *wait, Arena *arena, const Table
                            .lock_timeout_ms = wait == NULL ? 0 : wait->timeout_ms};
     ExprInfo info = {0};
     TRY(conn->ops->begin(conn, wait, &settings));
-    Err *err = check_inside(conn, wait, arena, table, column_type != NULL ? column_type : present->type, expr,
-                            &info);
+    Err *err = check_inside(conn, wait, arena, table, column,
+                            column_type != NULL ? column_type : present->type, expr, &info);
     conn->ops->rollback(conn);
     TRY(err);
     *ret_info = info;

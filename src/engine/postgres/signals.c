@@ -5,16 +5,10 @@
 #include "engine/postgres/catalog_sql.h"
 #include "engine/sql.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
-
 enum {
     /* A standby reports its snapshot every 10 s (wal_receiver_status_interval), so that some of its age in
      * transactions says nothing. */
     HORIZON_XIDS = 100000,
-    /* xlog_internal.h: what stands at the start of a WAL page, and of a segment. */
-    WAL_PAGE_HEADER = 24,
-    WAL_SEGMENT_HEADER = 40,
 };
 
 Err *pg_hot_updates(Conn *conn, const Wait *wait, Arena *arena, const Table *table, int64_t *ret_rows)
@@ -54,28 +48,17 @@ Err *pg_horizon(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_age_ms,
     return NULL;
 }
 
-/* The insert position covers commits that are not flushed yet. At the start of a page it points behind the
- * page's header, where no record ends: a standby reports the end of the page before. */
+/* The flushed position covers every commit before the last durable one. The insert position may stay ahead of
+ * what any standby can get for as long as nothing commits. */
 Err *pg_position(Conn *conn, const Wait *wait, Arena *arena, const char **ret_position)
 {
     Rows rows = {0};
     TRY(conn_query(conn, wait, arena, &rows,
                    "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "
-                   "ELSE pg_catalog.pg_current_wal_insert_lsn() END, "
-                   "pg_catalog.current_setting('wal_block_size'), "
-                   "pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size'))"));
-    const char *text = rows_cell(&rows, 0, 0);
-    uint32_t high = 0, low = 0;
-    if (text == NULL || sscanf(text, "%" SCNx32 "/%" SCNx32, &high, &low) != 2)
+                   "ELSE pg_catalog.pg_current_wal_flush_lsn() END"));
+    if (rows_cell(&rows, 0, 0) == NULL)
         return err_new(ERR_SQL, "the server has no log position");
-    uint64_t lsn = (uint64_t)high << 32 | low;
-    uint64_t block = (uint64_t)rows_int(&rows, 0, 1), segment = (uint64_t)rows_int(&rows, 0, 2);
-    if (lsn % segment == WAL_SEGMENT_HEADER)
-        lsn -= WAL_SEGMENT_HEADER;
-    else if (lsn % block == WAL_PAGE_HEADER)
-        lsn -= WAL_PAGE_HEADER;
-    *ret_position =
-        arena_printf(arena, "%" PRIX32 "/%" PRIX32, (uint32_t)(lsn >> 32), (uint32_t)(lsn & UINT32_MAX));
+    *ret_position = rows_cell(&rows, 0, 0);
     return NULL;
 }
 

@@ -13,7 +13,7 @@ enum {
     STATEMENT_BYTES = 200,
     STATEMENT_READ = 4000, /* characters of a statement that are looked through */
     STATISTICS_TIMEOUT_MS = 5000,
-    SAMPLE_BLOCKS = 200,
+    SAMPLE_BLOCKS = 400,
     PAGE_HEADER_BYTES = 24,
     ROW_HEADER_BYTES = 28, /* tuple header, aligned, and line pointer */
 };
@@ -153,7 +153,7 @@ static Err *estimate_rows(Conn *conn, const Wait *wait, const Server *server, co
     double blocks = (double)table->block_count;
     double density = known ? tuples / pages : fmax(by_width, 1);
     if (table->block_count == 0)
-        table->empty = table->kind != RELATION_PARTITIONED;
+        table->empty = table->kind == RELATION_TABLE || table->kind == RELATION_PARTITION;
     else if (catalog_bool(row, "may_look")) {
         CLEANUP(arena_freep) Arena *scratch = arena_new();
         double percent = fmin(100, 100.0 * SAMPLE_BLOCKS / blocks);

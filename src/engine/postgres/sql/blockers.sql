@@ -30,8 +30,11 @@ SELECT coalesce(h.pid, 0) AS pid,
     NOT h.granted AS waiting
 FROM held h CROSS JOIN me
     LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = h.pid
-    LEFT JOIN pg_catalog.pg_prepared_xacts x
-        ON h.pid IS NULL AND x.transaction::text = pg_catalog.split_part(h.virtualtransaction, '/', 2)
+    -- A prepared transaction has no process; it is known by the lock on its own number.
+    LEFT JOIN pg_catalog.pg_locks own
+        ON h.pid IS NULL AND own.pid IS NULL AND own.locktype = 'transactionid' AND own.granted
+            AND own.virtualtransaction = h.virtualtransaction
+    LEFT JOIN pg_catalog.pg_prepared_xacts x ON x.transaction::text = own.transactionid::text
 WHERE NOT coalesce(a.application_name LIKE 'stoa: %' AND a.usesysid = me.usesysid
                    AND a.client_addr IS NOT DISTINCT FROM me.client_addr, false)
 ORDER BY waiting, age_ms DESC, pid

@@ -1,5 +1,5 @@
 -- Who holds back pruning in this database, oldest snapshot first. How long: for a running statement of a
--- transaction without an id the snapshot may be no older than the statement.
+-- transaction without an id the snapshot may be no older than the statement; a standby tells transactions only.
 WITH here AS (
     SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
 ), me AS (
@@ -7,8 +7,9 @@ WITH here AS (
 ), holder AS (
     SELECT greatest(coalesce(pg_catalog.age(a.backend_xmin), 0), coalesce(pg_catalog.age(a.backend_xid), 0)) AS xids,
         extract(epoch FROM pg_catalog.clock_timestamp() -
-            CASE WHEN a.state = 'active' AND a.backend_xid IS NULL THEN a.query_start ELSE a.xact_start END) AS seconds,
-        'pid ' || a.pid || ' ' || coalesce(nullif(a.application_name, ''), a.backend_type, '') AS who,
+            CASE WHEN a.backend_type = 'walsender' THEN NULL
+                 WHEN a.state = 'active' AND a.backend_xid IS NULL THEN a.query_start ELSE a.xact_start END) AS seconds,
+        CASE WHEN a.backend_type = 'walsender' THEN 'standby ' ELSE 'pid ' || a.pid || ' ' END || coalesce(nullif(a.application_name, ''), a.backend_type, '') AS who,
         coalesce(a.state, 'running') AS state
     FROM pg_catalog.pg_stat_activity a CROSS JOIN me
     WHERE (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL)

@@ -1,4 +1,4 @@
--- Physical standbys and how far behind each is.
+-- Physical standbys and how far behind each is: a primary sends what it has flushed.
 SELECT r.application_name || coalesce('@' || pg_catalog.host(r.client_addr), '') AS name,
     r.state IS NOT NULL AS visible,
     r.state AS state,
@@ -11,7 +11,7 @@ SELECT r.application_name || coalesce('@' || pg_catalog.host(r.client_addr), '')
     current_user AS role
 FROM pg_catalog.pg_stat_replication r
     CROSS JOIN (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
-                            ELSE pg_catalog.pg_current_wal_lsn() END AS lsn) wal
+                            ELSE pg_catalog.pg_current_wal_flush_lsn() END AS lsn) wal
 WHERE r.state IS DISTINCT FROM 'backup' AND r.pid NOT IN (
     SELECT s.active_pid FROM pg_catalog.pg_replication_slots s
     WHERE s.slot_type = 'logical' AND s.active_pid IS NOT NULL)
