@@ -49,13 +49,15 @@ typedef struct ConstraintSpec {
 
 typedef struct ColumnSpec {
     const char *name;
-    const char *type_sql;      /* "bigint", "numeric(10,2)[]"; for serial the integer type beneath */
+    const char *type_sql; /* built-in types as the server writes them: "bigint", "numeric(10,2)[]", "character
+                             varying(3)"; for serial the integer type beneath */
     const char *collation_sql; /* "\"C\"" or NULL */
     const char *extra_sql;     /* STORAGE, COMPRESSION as written, or NULL */
     const char *default_sql;   /* NULL if none */
     bool default_constant;     /* a literal, cast literal, NULL or array of these: no server needed to know */
     bool serial;               /* serial, bigserial, smallserial */
     bool not_null;             /* NOT NULL, PRIMARY KEY, serial or identity */
+    const char *not_null_name; /* CONSTRAINT name NOT NULL: kept by PostgreSQL 18, ignored before; NULL */
     bool explicit_null;
     const char *generated_sql;         /* GENERATED ALWAYS AS (expr) STORED: the expression; NULL */
     char identity;                     /* 'a', 'd' or 0 */
@@ -145,12 +147,17 @@ typedef struct ExprScope {
     Name table;                   /* references "name.column" and "schema.name.column" are ours too */
     const char *const *columns;   /* the table's columns */
     const char *const *generated; /* per column: its generation expression, or NULL */
+    const char *const *types; /* per column: its type with modifiers. A generated column's expression is cast
+                                 to it, as storing would do; NULL (the array or an entry): no cast */
+    const char *const *collations; /* per column: its own collation, "schema"."name", or NULL; may be NULL */
     size_t column_count;
 } ExprScope;
 
 /* The expression in three forms. */
 typedef struct ExprForms {
-    const char *plain;   /* over the table in an UPDATE or SELECT: references unqualified, schema stripped */
+    const char *plain;   /* over the table in an UPDATE or SELECT, under its own name: references unqualified,
+                            schema stripped; with whole-row references "(SELECT … FROM (SELECT id AS id, …) AS
+                            orders)", so that the row has the columns of the scope only */
     const char *trigger; /* over NEW in a plpgsql assignment: "(new.amount * 100)::bigint"; with sub-selects
                             or whole-row references: "(SELECT … FROM (SELECT new.id AS id, …) AS orders)";
                             generated columns replaced by their expressions */

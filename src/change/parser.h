@@ -1,0 +1,80 @@
+/* parser.h — what the parts of change_parse_pg() share. Internal to change/. */
+#pragma once
+#include "change/change.h"
+#include "change/tree.h"
+
+typedef struct Parser {
+    Arena *arena; /* of the results; trees live there as well */
+    const char *text;
+    Tokens tokens;
+    size_t next_token; /* the first that may begin the next statement */
+    VEC(Operation) operations;
+    VEC(BackfillSpec) backfills;
+    VEC(Problem) problems;
+    const char *name, *owner; /* from annotations; NULL */
+} Parser;
+
+/* A statement being read. */
+typedef struct Statement {
+    Parser *parser;
+    size_t start; /* of its first token, in the text */
+    PgQuery__Node *node;
+} Statement;
+
+/* Where a byte of a text stands: line and column (in characters), both from 1. */
+void text_position(const char *text, size_t offset, int *ret_line, int *ret_column);
+
+#define NOWHERE SIZE_MAX /* an offset: the command line */
+
+/* Notes a problem; `hint` may be NULL. */
+void parser_problem(Parser *parser, ErrKind kind, size_t offset, const char *hint, const char *fmt, ...)
+    PRINTF(5, 6);
+/* "… is not supported yet", at the statement. */
+void parser_refuse(const Statement *stmt, const char *what, const char *hint);
+/* The text cannot be written back: refused. */
+void parser_inexact(const Statement *stmt);
+/* Adds an operation of the statement with kind, line and sql set. */
+Operation *parser_add(const Statement *stmt, OperationKind kind, const char *sql);
+
+/* The name of a table or index. False (with a problem) for a name with a database in front. */
+bool parser_relation(const Statement *stmt, const PgQuery__RangeVar *relation, Name *ret_name);
+/* A dotted name of one or two words from String nodes. */
+bool parser_dotted(const Statement *stmt, PgQuery__Node *const *words, size_t count, Name *ret_name);
+/* Texts of String nodes. */
+const char *const *parser_words(Arena *arena, PgQuery__Node *const *nodes, size_t count);
+
+/* The nearest of `words` to `word`, if it is near enough to be a slip of the pen; else NULL. */
+const char *word_nearest(const char *word, const char *const *words, size_t count);
+
+/* ---- parts ------------------------------------------------------------------------------------------------
+ */
+
+/* alter.c: ALTER TABLE. */
+void parse_alter_table(const Statement *stmt);
+/* index.c */
+void parse_create_index(const Statement *stmt);
+void parse_drop_index(const Statement *stmt);
+void parse_comment(const Statement *stmt);
+/* column.c: a column definition; ret_sql is its canonical text behind ADD COLUMN. False with a problem. */
+bool parse_column(const Statement *stmt, PgQuery__ColumnDef *def, ColumnSpec *ret_spec, const char **ret_sql);
+/* type.c: a built-in type as the server's format_type() writes it: "integer", "numeric(10,2)",
+ * "timestamp(3) with time zone", "character varying[]"; NULL for any other. */
+const char *type_server_name(Arena *arena, const PgQuery__TypeName *type);
+/* constraint.c: one constraint; `column` is the column it is written at, NULL for one of the table. False
+ * with a problem. */
+bool parse_constraint(const Statement *stmt, PgQuery__Constraint *node, const char *column,
+                      ConstraintSpec *ret_spec);
+/* Sets the suffix behind a unique, primary key or foreign key constraint, in all its texts. */
+void constraint_set_suffix(Arena *arena, ConstraintSpec *spec, const char *suffix_sql);
+/* "CHECK (…)", "UNIQUE …", "REFERENCES …" as written at a column, with CONSTRAINT name, without suffix. */
+const char *constraint_column_sql(Arena *arena, const ConstraintSpec *spec, const char *column);
+/* expr_check.c: NULL, or what makes the expression impossible over one row: a parameter, DEFAULT, an
+ * aggregate, a window function or a set-returning function outside of sub-selects. */
+const char *expr_refusal(Arena *arena, PgQuery__Node *expr);
+/* annotation.c: everything behind "-- stoa:" in the text. */
+void parse_annotations(Parser *parser);
+/* One "table.column = expr"; `offset` is where it begins in the parser's text, or NOWHERE. */
+void parse_backfill(Parser *parser, const char *text, size_t offset);
+/* refuse.c: refuses a statement, or one command of an ALTER TABLE, by its plain name. */
+void refuse_statement(const Statement *stmt);
+void refuse_alter(const Statement *stmt, PgQuery__AlterTableType type);
