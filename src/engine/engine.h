@@ -215,7 +215,9 @@ struct EngineOps {
     Err *(*storage)(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char **ret_storage);
     /* 0 … 1: how far `position` is into the scan. */
     double (*scan_fraction)(const Scan *scan, const char *position);
-    /* Rows this transaction has updated in place (HOT) in the table so far. */
+    /* Rows this session has updated in place (HOT) in the table since its counters were last handed on: grows
+     * over several transactions, and begins again at 0 now and then (PostgreSQL hands them on about once a
+     * second). */
     Err *(*hot_updates)(Conn *conn, const Wait *wait, Arena *arena, const Table *table, int64_t *ret_rows);
     /* How long the oldest snapshot that holds back pruning has been there, and who holds it (may be NULL). */
     Err *(*horizon)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_age_ms, const char **ret_who);

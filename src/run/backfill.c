@@ -39,6 +39,7 @@ typedef struct Fill {
     bool scanned; /* all chunks are through; parked ones may be left */
     int64_t size;
     int64_t rows, hot, chunk_rows, chunk_hot;
+    int64_t hot_seen; /* the server's counter runs over several transactions, until it hands it on */
     int64_t busy_ms;
     int flat_chunks; /* chunks still to do in one pass because pruning is held back */
     bool told_horizon;
@@ -181,7 +182,10 @@ static Err *wave_once(Fill *fill, Wave *wave, void (*advance)(Fill *fill, const 
     Rows rows = {0};
     TRY(ops->query(runner->conn, &wait, runner->scratch, wave->sql, 0, NULL, &rows));
     wave->rows = rows.affected;
-    TRY(ops->hot_updates(runner->conn, &patient, runner->scratch, &fill->table, &wave->hot));
+    int64_t hot = 0;
+    TRY(ops->hot_updates(runner->conn, &patient, runner->scratch, &fill->table, &hot));
+    wave->hot = hot >= fill->hot_seen ? hot - fill->hot_seen : hot;
+    fill->hot_seen = hot;
     if (settings.role != NULL)
         TRY(ops->act_as(runner->conn, &patient, NULL));
     fill->rows += wave->rows;
