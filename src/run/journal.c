@@ -29,7 +29,7 @@ Err *journal_check_version(const Server *server)
                     "the journal in schema \"stoa\" is of version %d, this program knows version %d",
                     server->journal_version, JOURNAL_VERSION),
             "use the newer stoa that made it");
-    if (server->journal_version > 0 && !server->may_use_journal)
+    if (server->journal_version != 0 && !server->may_use_journal)
         return err_hint(
             err_new(ERR_PRIVILEGE, "role \"%s\" may not use the journal in schema \"stoa\"", server->role),
             "connect as the role that made it, or: GRANT ALL ON SCHEMA stoa TO %s; GRANT ALL ON ALL TABLES "

@@ -127,8 +127,6 @@ Err *ready_run(Runner *runner, const Step *step)
     const char *position = NULL;
     if (step->table.name != NULL)
         TRY(sync_check(runner, &step->table));
-    TRY(runner->ops->position(runner->conn, &wait, arena, &position));
-    TRY(wait_for_replicas(runner, position));
     TRY(runner->ops->begin(runner->conn, &wait,
                            &(TxSettings){.durable_commit = true, .lock_timeout_ms = 10000}));
     Err *err = ready_tx(runner, step, arena);
@@ -141,6 +139,7 @@ Err *ready_run(Runner *runner, const Step *step)
     TRY(conn_params(runner->conn, &wait, arena, &rows,
                     "UPDATE stoa.changes SET ready_position = $2 WHERE id = $1",
                     arena_printf(arena, "%lld", (long long)runner->change_id), position));
+    TRY(wait_for_replicas(runner, position));
     runner_event(runner, "ready", step->ordinal, NULL, "ready: the application may rely on change \"%s\"",
                  runner->name);
     return NULL;

@@ -79,7 +79,6 @@ static Err *name_rows(Verify *verify, const char *range_sql, const char *predica
 static Err *name_failing_row(Verify *verify, Range range, Err *cause)
 {
     Runner *runner = verify->runner;
-    CLEANUP(str_donep) Str sql = STR_INIT;
     Wait wait = runner_wait(runner);
     Rows ids = {0}, ignored = {0};
     const char *where = range_sql_of(verify, range.low, range.high);
