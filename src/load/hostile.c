@@ -8,7 +8,8 @@
  * doing. */
 #include "load/row.h"
 
-#include "engine/sql.h"
+#include "base/clock.h"
+#include "base/str.h"
 
 #include <stdlib.h>
 
@@ -47,13 +48,15 @@ static int compare_ids(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
-/* Chooses the rows of a transaction and takes their advisory locks, in the order of the buckets. */
+/* Chooses the rows of a transaction and takes their advisory locks, in the order of the buckets. Waiting for
+ * each other here is the application's own affair, like a pause: no latency counts it. */
 static Err *keys_lock(Session *session, Keys *ret_keys)
 {
     *ret_keys = (Keys){.count = (int)random_between(&session->random, 1, ROWS_MAX)};
     int64_t buckets[ROWS_MAX];
     for (int i = 0; i < ret_keys->count; i++) {
         ret_keys->ids[i] = key_any(session);
+        session->on_hot_row |= key_is_hot(session, ret_keys->ids[i]);
         buckets[i] = ret_keys->ids[i] % BUCKETS;
     }
     qsort(buckets, (size_t)ret_keys->count, sizeof *buckets, compare_ids);
@@ -61,16 +64,21 @@ static Err *keys_lock(Session *session, Keys *ret_keys)
     for (int i = 0; i < ret_keys->count; i++)
         str_addf(&sql, "%s pg_advisory_xact_lock(%d, %lld)", i == 0 ? "SELECT" : ",", LOCK_CLASS,
                  (long long)buckets[i]);
-    return session_exec(session, sql.buf);
+    int64_t begin_us = clock_us();
+    Err *err = session_exec(session, sql.buf);
+    session->slept_us += clock_us() - begin_us;
+    return err;
 }
 
 /* ---- parts of transactions -------------------------------------------------------------------------------
  */
 
-/* People at keyboards, and other services: mostly nothing, sometimes long. */
+/* People at keyboards, and other services: mostly nothing, sometimes long. Not long on a hot row, where the
+ * application would stall itself and hide what others do to it. */
 static void pause_maybe(Session *session)
 {
-    if (random_percent(&session->random, 1))
+    bool at_length = random_percent(&session->random, 1);
+    if (at_length && !session->on_hot_row)
         session_pause(session, random_between(&session->random, 100, 300));
     else if (random_percent(&session->random, 40))
         session_pause(session, random_between(&session->random, 0, 20));
@@ -191,6 +199,7 @@ static Err *several_rows(Session *session)
 static Err *single_row(Session *session)
 {
     int64_t id = random_percent(&session->random, 25) ? key_hot(session) : key_any(session);
+    session->on_hot_row = key_is_hot(session, id);
     TRY(begin(session, random_percent(&session->random, 15)));
     int64_t choice = random_between(&session->random, 0, 9);
     if (choice < 5)
@@ -263,6 +272,7 @@ static Err *plain_read(Session *session)
 
 Err *hostile_item(Session *session)
 {
+    session->on_hot_row = false;
     int64_t choice = random_between(&session->random, 0, 99);
     if (choice < 40)
         return several_rows(session);

@@ -26,8 +26,9 @@ typedef struct LoadConfig {
     const char *application; /* application_name; NULL: "new-app" or "old-app" */
 } LoadConfig;
 
-/* Latencies in milliseconds, of statements (plain) or transactions (hostile) that ended in the span; the
- * pauses that a transaction makes of its own accord are not counted, everything else from its due time is. */
+/* Latencies in milliseconds, of statements (plain) or transactions (hostile) that ended in the span, from the
+ * time they were due. Not counted are the pauses that a transaction makes of its own accord, and its waits
+ * for the advisory locks that keep transactions of several rows from deadlocking each other. */
 typedef struct LoadReport {
     int64_t count, errors;
     int64_t expected_errors; /* serialization failures of REPEATABLE READ, "cached plan must not change result

@@ -25,6 +25,7 @@ typedef struct Session {
     bool star_prepared;
     bool has_column; /* the new application has seen the new column */
     bool can_shift;  /* … and it is a number */
+    bool on_hot_row; /* the item at hand touches rows that everybody wants */
     int64_t column_checked_ms;
     int64_t slept_us;           /* pauses of its own in the item at hand */
     pthread_mutex_t tally_lock; /* guards tally */

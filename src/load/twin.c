@@ -48,7 +48,7 @@ Err *load_twin_compare(Conn *conn, const Wait *wait, Arena *arena, const char *s
     const char *main_row = row_text(arena, "m", column), *twin_row = row_text(arena, "t", column);
     const char *sql = arena_printf(
         arena,
-        "WITH difference AS MATERIALIZED (SELECT coalesce(m.id, t.id) AS id, %s::text AS mine, %s::text AS "
+        "WITH difference AS (SELECT coalesce(m.id, t.id) AS id, %s::text AS mine, %s::text AS "
         "twin FROM %s AS m FULL JOIN %s AS t ON m.id = t.id WHERE %s IS DISTINCT FROM %s) "
         "SELECT (SELECT count(*) FROM difference), coalesce((SELECT string_agg(format('%%s: %%s, twin %%s', "
         "id, mine, twin), '; ' ORDER BY id) FROM (SELECT * FROM difference ORDER BY id LIMIT 5) AS few), '')",
