@@ -6,7 +6,9 @@ Err *cmd_abort(Cli *cli)
     RunOptions options;
     const char *change = NULL;
     TRY(session_options(cli, &options));
-    TRY(session_pick(cli, &options, "|planned|running|paused|waiting|failed|ambiguous|", &change));
+    const char *states = options.force ? "|planned|running|paused|waiting|failed|ambiguous|ready|"
+                                       : "|planned|running|paused|waiting|failed|ambiguous|";
+    TRY(session_pick(cli, &options, states, &change));
     const char *question = arena_printf(cli->arena, "Undo \"%s\"?", change);
     if (!session_confirmed(cli, question))
         return err_new(ERR_STOPPED, "not confirmed; nothing was changed");

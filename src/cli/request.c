@@ -79,14 +79,18 @@ static void show_problem(Cli *cli, const char *label, const Problem *problem)
 static Err *tell_problems(Cli *cli, const char *label, const Change *change)
 {
     ErrKind kind = ERR_UNSAFE;
+    CLEANUP(str_donep) Str all = STR_INIT;
     cli->error_problems = json_array();
     for (size_t i = 0; i < change->problem_count; i++) {
         show_problem(cli, label, &change->problems[i]);
+        str_sep(&all, "; ");
+        str_add(&all, change->problems[i].message);
         kind = change->problems[i].kind == ERR_USAGE ? ERR_USAGE : kind;
     }
-    if (change->problem_count == 1)
-        return err_new(kind, "%s", change->problems[0].message);
-    return err_new(kind, "%zu problems in %s; nothing was changed", change->problem_count, label);
+    if (cli->term.json) /* people have read them above */
+        return err_new(kind, "%s", all.buf);
+    return err_new(kind, "%zu %s in %s; nothing was changed", change->problem_count,
+                   change->problem_count == 1 ? "problem" : "problems", label);
 }
 
 Err *session_change(Cli *cli, Change *ret_change)

@@ -21,6 +21,10 @@ static void on_event(void *context, const Event *event)
         json_decref(line);
         return;
     }
+    if (strcmp(event->kind, "step_started") == 0 && !cli_given(cli, OPT_VERBOSE))
+        return; /* the progress line shows what goes on, and its end is said with the time it took */
+    if (strcmp(event->kind, "step_done") == 0)
+        term_progress_end(&cli->term);
     Page page = term_page_err(&cli->term);
     time[19] = '\0'; /* the time of day is enough while one looks on */
     show_event(&page, time + 11, NULL, event->step, event->kind, event->text);

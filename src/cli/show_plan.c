@@ -91,11 +91,21 @@ static const char *evidence_text(Evidence evidence)
     return "";
 }
 
+/* An estimate pretends no more than two digits. */
+static int64_t two_digits(int64_t ms)
+{
+    int64_t unit = 1;
+    while (ms / unit >= 100)
+        unit *= 10;
+    return (ms + unit / 2) / unit * unit;
+}
+
 static void costs(Page *page, const Step *step)
 {
     char range[RANGE_TEXT_BYTES];
     label(page, "time");
-    page_putf(page, STYLE_PLAIN, "%s (%s)", range_text(step->estimate_low_ms, step->estimate_high_ms, range),
+    page_putf(page, STYLE_PLAIN, "%s (%s)",
+              range_text(two_digits(step->estimate_low_ms), two_digits(step->estimate_high_ms), range),
               evidence_text(step->evidence));
     if (step->scans)
         page_put(page, STYLE_YELLOW, ", reads the whole table");
@@ -183,8 +193,14 @@ void show_plan(Page *page, const Plan *plan)
         page_put(page, STYLE_GREEN, "nothing to do: everything asked for is there already");
         page_newline(page);
     }
+    bool later = false;
     for (size_t i = 0; i < plan->step_count && !plan->nothing_to_do; i++) {
         page_newline(page);
+        if (plan->steps[i].phase == PHASE_CONTRACT && !later) {
+            page_putf(page, STYLE_BOLD, "Later, by \"stoa complete %s\"", plan->change);
+            page_newline(page);
+            later = true;
+        }
         show_step(page, &plan->steps[i]);
     }
     show_risks(page, plan);

@@ -54,18 +54,37 @@ static double percent(int64_t done, int64_t total)
 
 static void rate_text(double rows_per_s, char *ret_text)
 {
-    if (rows_per_s >= 100000)
-        (void)snprintf(ret_text, UNIT_TEXT_BYTES, "%.0fk rows/s", rows_per_s / 1000);
+    if (rows_per_s >= 1e6)
+        (void)snprintf(ret_text, UNIT_TEXT_BYTES, "%.1fM rows/s", rows_per_s / 1e6);
+    else if (rows_per_s >= 1e4)
+        (void)snprintf(ret_text, UNIT_TEXT_BYTES, "%.0fk rows/s", rows_per_s / 1e3);
     else
         (void)snprintf(ret_text, UNIT_TEXT_BYTES, "%.0f rows/s", rows_per_s);
+}
+
+/* " · 4.0–9.0 s left", or nothing where nobody knows. */
+static void show_left(Page *page, const Progress *progress)
+{
+    char text[RANGE_TEXT_BYTES];
+    int64_t low_ms = progress->eta_low_s * 1000, high_ms = progress->eta_high_s * 1000;
+    if (progress->eta_low_s < 0 || progress->eta_high_s < 0)
+        return;
+    if (low_ms == 0)
+        page_putf(page, STYLE_PLAIN, " · up to %s left",
+                  unit_duration_text(high_ms == 0 ? 1000 : high_ms, text));
+    else
+        page_putf(page, STYLE_PLAIN, " · %s left", range_text(low_ms, high_ms, text));
 }
 
 static void show_bar(Page *page, double share)
 {
     enum { CELLS = 16 };
     int full = (int)(share / 100 * CELLS + 0.5);
+    CLEANUP(str_donep) Str done = STR_INIT, left = STR_INIT;
     for (int i = 0; i < CELLS; i++)
-        page_put(page, i < full ? STYLE_GREEN : STYLE_DIM, i < full ? "━" : "─");
+        str_add(i < full ? &done : &left, i < full ? "━" : "─");
+    page_put(page, STYLE_GREEN, done.buf);
+    page_put(page, STYLE_DIM, left.buf);
     page_put(page, STYLE_PLAIN, " ");
 }
 
@@ -91,9 +110,7 @@ void show_progress(Page *page, const Progress *progress, bool bar)
         rate_text(progress->rows_per_s, text);
         page_putf(page, STYLE_PLAIN, " · %s", text);
     }
-    if (progress->eta_high_s >= 0 && progress->eta_low_s >= 0)
-        page_putf(page, STYLE_PLAIN, " · %s left",
-                  range_text(progress->eta_low_s * 1000, progress->eta_high_s * 1000, text));
+    show_left(page, progress);
     if (progress->throttled_by != NULL)
         page_putf(page, STYLE_YELLOW, " · slowed by %s", progress->throttled_by);
     if (progress->hot_ratio >= 0)
@@ -172,9 +189,7 @@ static void show_row(Page *page, const json_t *change, int name_width)
         rate_text(progress.rows_per_s, text);
         page_putf(page, STYLE_PLAIN, " · %s", text);
     }
-    if (progress.eta_high_s >= 0)
-        page_putf(page, STYLE_PLAIN, " · %s left",
-                  range_text(progress.eta_low_s * 1000, progress.eta_high_s * 1000, text));
+    show_left(page, &progress);
     page_newline(page);
     if (progress.throttled_by != NULL) {
         page_to(page, name_width + 2);

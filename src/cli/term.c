@@ -30,7 +30,7 @@ static int columns_now(void)
     struct winsize size = {0};
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
         return WIDTH_MOST;
-    if (size.ws_col == 0 || size.ws_col > WIDTH_MOST)
+    if (size.ws_col == 0)
         return WIDTH_MOST;
     return size.ws_col < WIDTH_LEAST ? WIDTH_LEAST : size.ws_col;
 }
@@ -38,6 +38,7 @@ static int columns_now(void)
 void term_init(Term *term, ColorWhen color, bool json, bool silent)
 {
     (void)setlocale(LC_CTYPE, ""); /* only to learn whether the terminal speaks UTF-8 */
+    int columns = columns_now();
     *term = (Term){
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .json = json,
@@ -46,7 +47,7 @@ void term_init(Term *term, ColorWhen color, bool json, bool silent)
         .out_color = wants_color(color, STDOUT_FILENO),
         .err_color = wants_color(color, STDERR_FILENO),
         .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0 || !isatty(STDERR_FILENO),
-        .width = columns_now(),
+        .width = columns < WIDTH_MOST ? columns : WIDTH_MOST,
         .said_ms = clock_ms(),
     };
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
