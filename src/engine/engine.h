@@ -60,6 +60,8 @@ typedef struct TxSettings {
     bool yield_autovacuum; /* let the server cancel autovacuum quickly for us (only where we may) */
     const char *role;      /* act as this role (the table's owner); NULL: as ourselves */
     bool read_only;
+    bool narrow; /* the statements read a small range: never by a scan of the whole table, whatever the
+                    statistics say */
 } TxSettings;
 
 /* ---- locks ---------------------------------------------------------------------------------------- */

@@ -16,7 +16,7 @@ enum {
     ROW_WAIT_MS = 40, /* for one busy row: then the wave is tried again, and at last leaves busy rows out */
     WAVE_TRIES = 3,
     PARK_PAUSE_MS = 200,
-    PARKED_MAX = 1000,
+    PARKED_MAX = 500,  /* more are revisited before going on */
     PROBE_EVERY = 16,  /* chunks in one pass before waves are tried again */
     HOT_HOPELESS = 10, /* per cent over a whole chunk: pruning does not happen */
 };
@@ -105,10 +105,11 @@ static Err *save(Fill *fill)
         json_array_append_new(parked,
                               json_pack("[s?s?]", fill->parked.items[i].low, fill->parked.items[i].high));
     json_t *body =
-        json_pack("{s:s?,s:s?,s:i,s:b,s:I,s:I,s:I,s:I,s:I,s:s,s:o}", "low", fill->low, "high", fill->high,
-                  "wave", fill->wave, "scanned", (int)fill->scanned, "size", (json_int_t)fill->size, "rows",
-                  (json_int_t)fill->rows, "hot", (json_int_t)fill->hot, "end", (json_int_t)fill->scan.end,
-                  "busy_ms", (json_int_t)fill->busy_ms, "storage", fill->storage, "parked", parked);
+        json_pack("{s:s?,s:s?,s:i,s:i,s:b,s:I,s:I,s:I,s:I,s:I,s:s,s:o}", "low", fill->low, "high", fill->high,
+                  "wave", fill->wave, "waves", fill->scan.wave_count, "scanned", (int)fill->scanned, "size",
+                  (json_int_t)fill->size, "rows", (json_int_t)fill->rows, "hot", (json_int_t)fill->hot, "end",
+                  (json_int_t)fill->scan.end, "busy_ms", (json_int_t)fill->busy_ms, "storage", fill->storage,
+                  "parked", parked);
     CLEANUP(mem_freep) char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     TRY(failpoint_at("checkpoint_before"));
@@ -130,7 +131,9 @@ static void restore(Fill *fill, const json_t *body)
     }
     replace(&fill->low, json_string_value(json_object_get(body, "low")));
     replace(&fill->high, json_string_value(json_object_get(body, "high")));
-    fill->wave = (int)json_integer_value(json_object_get(body, "wave"));
+    /* Waves of another number would be other rows: then the chunk is begun again. */
+    bool same = json_integer_value(json_object_get(body, "waves")) == fill->scan.wave_count;
+    fill->wave = same ? (int)json_integer_value(json_object_get(body, "wave")) : 0;
     fill->scanned = json_is_true(json_object_get(body, "scanned"));
     fill->scan.end = json_integer_value(json_object_get(body, "end"));
     int64_t size = json_integer_value(json_object_get(body, "size"));
@@ -165,6 +168,7 @@ static TxSettings wave_settings(Fill *fill)
     return (TxSettings){.lock_timeout_ms = most / 4 < ROW_WAIT_MS ? most / 4 + 1 : ROW_WAIT_MS,
                         .statement_timeout_ms = most,
                         .async_commit = true,
+                        .narrow = true,
                         .quiet_triggers = fill->step->quiet_triggers,
                         .role = fill->step->role};
 }
@@ -265,7 +269,7 @@ typedef struct Advance {
 static void advance_chunk(Fill *fill, const void *context)
 {
     const Advance *to = context;
-    if (to->parked && fill->parked.len < PARKED_MAX) {
+    if (to->parked) {
         bool same = fill->parked.len > 0 && str_eq(fill->parked.items[fill->parked.len - 1].low, to->low);
         if (!same)
             *vec_push(fill->arena, &fill->parked) =
@@ -287,28 +291,66 @@ static bool err_is_busy(const Err *err)
     return err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DEADLOCK) || err_is(err, ERR_SERIALIZE);
 }
 
-/* Fills what `set` and `where` say; when rows stay busy it does so without them and parks the chunk. */
-static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *to, Wave *ret_wave)
+/* The table itself is locked by somebody: named once in a while, and waited for within --lock-wait. */
+static Err *wait_for_table(Fill *fill, int64_t from_ms, const Err *why)
+{
+    Runner *runner = fill->runner;
+    Wait wait = runner_wait(runner);
+    Blocker *blockers = NULL;
+    size_t count = 0;
+    TRY(runner->ops->blockers(runner->conn, &wait, runner->scratch, fill->table.id, "ROW EXCLUSIVE",
+                              &blockers, &count));
+    if (clock_ms() - from_ms > control_settings(runner).lock_wait_ms)
+        return err_hint(err_new(ERR_LOCK_BUDGET,
+                                "\"%s\" cannot be written for longer than --lock-wait: %s (pid %lld)",
+                                fill->table.name, count > 0 ? blockers[0].mode : why->msg,
+                                count > 0 ? (long long)blockers[0].pid : 0LL),
+                        "end that session, then apply again");
+    stop_sleep(runner->options->stop, PARK_PAUSE_MS);
+    return control_gate(runner);
+}
+
+/* Fills what `set` and `where` say; when rows stay busy it does so without them and parks the chunk. A
+ * statement that takes longer than it may sets ret_slow: the chunk is begun again, smaller. */
+static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *to, Wave *ret_wave,
+                      bool *ret_slow)
 {
     Runner *runner = fill->runner;
     const char *table = sql_name(runner->scratch, fill->table.schema, fill->table.name);
     ret_wave->sql = arena_printf(runner->scratch, "UPDATE ONLY %s SET %s WHERE %s", table, set, where);
-    for (int tries = 0;; tries++) {
-        Err *err = wave_run(fill, ret_wave, advance_chunk, to);
-        bool slow = err_is(err, ERR_CANCELLED) && stop_level(runner->options->stop) != STOP_NOW;
-        if (err == NULL || (!err_is_busy(err) && !slow))
-            return err;
-        if (slow && fill->size > 1) /* the chunk takes too long: a smaller one from the same place */
-            fill->size = fill->size / 2;
-        if (slow && tries >= WAVE_TRIES)
-            return err;
-        err_free(err);
+    int64_t from_ms = clock_ms();
+    for (int tries = 1;; tries++) {
+        CLEANUP(err_freep) Err *err = wave_run(fill, ret_wave, advance_chunk, to);
+        if (err == NULL)
+            return NULL;
+        *ret_slow = err->kind == ERR_CANCELLED && stop_level(runner->options->stop) != STOP_NOW;
+        if (*ret_slow && fill->size > 1)
+            return NULL;
+        if (!err_is_busy(err)) {
+            Err *out = err;
+            err = NULL;
+            return *ret_slow
+                       ? err_hint(out,
+                                  "filling the rows of one block takes longer than --max-stall: raise it, or "
+                                  "make the expression faster")
+                       : out;
+        }
         TRY(control_gate(runner));
-        if (tries + 1 >= WAVE_TRIES || slow) {
+        if (tries > WAVE_TRIES) /* also without the busy rows: so it is the table */
+            TRY(wait_for_table(fill, from_ms, err));
+        if (tries >= WAVE_TRIES) {
             ret_wave->sql = runner->ops->update_free_rows(runner->scratch, &fill->table, set, where);
             to->parked = true;
         }
     }
+}
+
+/* From the same place again with half the size; what is filled already is skipped. */
+static void begin_smaller(Fill *fill)
+{
+    fill->size = fill->size / 2 > 0 ? fill->size / 2 : 1;
+    fill->wave = 0;
+    replace(&fill->high, NULL);
 }
 
 static void servo(Fill *fill, int64_t slowest_ms)
@@ -372,18 +414,39 @@ static Err *chunk_range(Fill *fill, Range *ret_range)
 
 /* The columns one by one, for rows in which somebody else has filled some: a second, cheap look at the chunk.
  */
-static Err *sweep_columns(Fill *fill, const char *range_sql, Advance *to, int64_t *slowest_ms)
+static Err *sweep_columns(Fill *fill, const char *range_sql, Advance *to, int64_t *slowest_ms, bool *ret_slow)
 {
     Arena *scratch = fill->runner->scratch;
-    for (size_t i = 0; i < fill->step->fill_count; i++) {
+    for (size_t i = 0; i < fill->step->fill_count && !*ret_slow; i++) {
         const char *set = NULL, *where = NULL;
         single_fill(scratch, &fill->step->fills[i], &set, &where);
         Wave wave = {0};
         to->next_wave = i + 1 == fill->step->fill_count ? 0 : to->next_wave;
-        TRY(fill_rows(fill, set, arena_printf(scratch, "%s AND %s", range_sql, where), to, &wave));
+        TRY(fill_rows(fill, set, arena_printf(scratch, "%s AND %s", range_sql, where), to, &wave, ret_slow));
         *slowest_ms = wave.ms > *slowest_ms ? wave.ms : *slowest_ms;
     }
     return NULL;
+}
+
+static Err *sweep_waves(Fill *fill, const char *range_sql, Advance *to, int waves, int64_t *slowest_ms,
+                        bool *ret_slow)
+{
+    Runner *runner = fill->runner;
+    bool more = fill->step->fill_count > 1;
+    const char *unfilled = unfilled_sql(runner->scratch, fill->step),
+               *set = set_sql(runner->scratch, fill->step);
+    for (int at = fill->wave; at < waves && !*ret_slow; at++) {
+        TRY(control_gate(runner));
+        to->next_wave = at + 1 == waves && !more ? 0 : at + 1;
+        Wave wave = {0};
+        const char *where = arena_printf(runner->scratch, "%s AND %s AND %s", range_sql, unfilled,
+                                         runner->ops->wave_filter(runner->scratch, &fill->scan, at, waves));
+        TRY(fill_rows(fill, set, where, to, &wave, ret_slow));
+        fill->chunk_rows += wave.rows;
+        fill->chunk_hot += wave.hot;
+        *slowest_ms = wave.ms > *slowest_ms ? wave.ms : *slowest_ms;
+    }
+    return more && !*ret_slow ? sweep_columns(fill, range_sql, to, slowest_ms, ret_slow) : NULL;
 }
 
 static Err *chunk(Fill *fill)
@@ -394,32 +457,19 @@ static Err *chunk(Fill *fill)
     TRY(chunk_range(fill, &range));
     if (fill->scanned)
         return NULL;
-    bool sweep = fill->step->fill_count > 1;
     int waves = fill->flat_chunks > 0 ? 1 : fill->scan.wave_count;
-    if (fill->wave >= waves)
-        fill->wave = waves - 1;
+    fill->wave = fill->wave >= waves ? waves - 1 : fill->wave;
     const char *range_sql = runner->ops->scan_filter(runner->scratch, &fill->scan, &range);
-    const char *unfilled = unfilled_sql(runner->scratch, fill->step),
-               *set = set_sql(runner->scratch, fill->step);
     Advance to = {.low = range.low == NULL ? NULL : arena_dup(runner->scratch, range.low),
                   .high = range.high == NULL ? NULL : arena_dup(runner->scratch, range.high)};
     int64_t slowest_ms = 0;
     fill->chunk_rows = fill->chunk_hot = 0;
-    bool whole = fill->wave == 0;
-    for (int at = fill->wave; at < waves; at++) {
-        TRY(control_gate(runner));
-        to.next_wave = at + 1 == waves && !sweep ? 0 : at + 1;
-        Wave wave = {0};
-        TRY(fill_rows(fill, set,
-                      arena_printf(runner->scratch, "%s AND %s AND %s", range_sql, unfilled,
-                                   runner->ops->wave_filter(runner->scratch, &fill->scan, at, waves)),
-                      &to, &wave));
-        fill->chunk_rows += wave.rows;
-        fill->chunk_hot += wave.hot;
-        slowest_ms = wave.ms > slowest_ms ? wave.ms : slowest_ms;
+    bool whole = fill->wave == 0, slow = false;
+    TRY(sweep_waves(fill, range_sql, &to, waves, &slowest_ms, &slow));
+    if (slow) {
+        begin_smaller(fill);
+        return NULL;
     }
-    if (sweep)
-        TRY(sweep_columns(fill, range_sql, &to, &slowest_ms));
     servo(fill, slowest_ms);
     report(fill, fill->scanned ? NULL : fill->low);
     return whole ? watch_hot(fill, waves) : NULL;
@@ -496,16 +546,28 @@ static Err *revisit(Fill *fill, int64_t deadline_ms)
 static Err *fill_all(Fill *fill)
 {
     Runner *runner = fill->runner;
-    while (!fill->scanned) {
+    int64_t deadline_ms = 0;
+    while (!fill->scanned || fill->parked.len > 0) {
         TRY(control_gate(runner));
-        TRY(chunk(fill));
-    }
-    int64_t deadline_ms = clock_ms() + control_settings(runner).lock_wait_ms;
-    while (fill->parked.len > 0) {
-        TRY(control_gate(runner));
-        TRY(revisit(fill, deadline_ms));
+        bool back = fill->scanned || fill->parked.len >= PARKED_MAX;
+        if (back && deadline_ms == 0)
+            deadline_ms = clock_ms() + control_settings(runner).lock_wait_ms;
+        TRY(back ? revisit(fill, deadline_ms) : chunk(fill));
     }
     return NULL;
+}
+
+/* A step that is entered again after a lost connection is counted once. */
+static void count_in(Runner *runner, const Fill *fill)
+{
+    bool again = runner->counted_step == fill->step->ordinal;
+    runner->summary.rows_filled += fill->rows - (again ? runner->counted_rows : 0);
+    runner->summary.hot_rows += fill->hot - (again ? runner->counted_hot : 0);
+    runner->summary.backfill_ms += fill->busy_ms - (again ? runner->counted_ms : 0);
+    runner->counted_step = fill->step->ordinal;
+    runner->counted_rows = fill->rows;
+    runner->counted_hot = fill->hot;
+    runner->counted_ms = fill->busy_ms;
 }
 
 Err *backfill_run(Runner *runner, const Step *step)
@@ -525,9 +587,7 @@ Err *backfill_run(Runner *runner, const Step *step)
     Err *err = fill_all(&fill);
     if (err == NULL)
         err = journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
-    runner->summary.rows_filled = fill.rows;
-    runner->summary.hot_rows = fill.hot;
-    runner->summary.backfill_ms = fill.busy_ms;
+    count_in(runner, &fill);
     free(fill.low);
     free(fill.high);
     return err;

@@ -71,6 +71,8 @@ typedef struct Runner {
     Lease lease;
     Control control;
     RunSummary summary;
+    int counted_step; /* what of a backfill is in the summary already */
+    int64_t counted_rows, counted_hot, counted_ms;
     Replica *standbys; /* the fixed set, by name */
     size_t standby_count;
     Conn *replica_conns[16]; /* to --replicas URLs; used by the control thread only */

@@ -38,13 +38,14 @@ static char *count_sql(const Verify *verify, Arena *arena, const char *range_sql
     return arena_dup(arena, sql.buf);
 }
 
-static Err *read_in_tx(Verify *verify, const char *sql, Rows *ret_rows)
+static Err *read_in_tx(Verify *verify, const char *sql, bool narrow, Rows *ret_rows)
 {
     Runner *runner = verify->runner;
     Wait wait = runner_wait(runner);
     TRY(runner->ops->begin(
         runner->conn, &wait,
-        &(TxSettings){.read_only = true, .role = verify->step->role, .lock_timeout_ms = 5000}));
+        &(TxSettings){
+            .read_only = true, .narrow = narrow, .role = verify->step->role, .lock_timeout_ms = 5000}));
     Err *err = conn_query(runner->conn, &wait, runner->scratch, ret_rows, sql);
     if (err == NULL)
         err = runner->ops->commit(runner->conn, &wait);
@@ -92,7 +93,7 @@ static Err *name_failing_row(Verify *verify, Range range, Err *cause)
             whole ? NULL
                   : read_in_tx(verify,
                                count_sql(verify, runner->scratch, range_sql_of(verify, half.low, half.high)),
-                               &ignored);
+                               true, &ignored);
         if (err != NULL)
             range.high = half.high;
         else if (!whole)
@@ -105,7 +106,7 @@ static Err *name_failing_row(Verify *verify, Range range, Err *cause)
         Err *err = read_in_tx(verify,
                               count_sql(verify, runner->scratch,
                                         runner->ops->row_filter(runner->scratch, rows_cell(&ids, i, 0))),
-                              &ignored);
+                              true, &ignored);
         if (err == NULL)
             continue;
         err_free(cause);
@@ -145,7 +146,7 @@ static Err *verify_chunk(Verify *verify)
     const char *where = range_sql_of(verify, range.low, range.high);
     Rows rows = {0};
     int64_t from = clock_ms();
-    Err *err = read_in_tx(verify, count_sql(verify, runner->scratch, where), &rows);
+    Err *err = read_in_tx(verify, count_sql(verify, runner->scratch, where), true, &rows);
     if (err != NULL && err_is_data(err))
         return name_failing_row(verify, range, err);
     TRY(err);
@@ -178,7 +179,7 @@ static Err *whole_query(Verify *verify, const Check *check)
     Runner *runner = verify->runner;
     Rows rows = {0};
     control_long_begin(runner);
-    Err *err = read_in_tx(verify, check->query, &rows);
+    Err *err = read_in_tx(verify, check->query, false, &rows);
     (void)control_long_end(runner);
     TRY(err);
     if (rows.row_count == 0)

@@ -288,6 +288,8 @@ Err *pg_begin(Conn *base, const Wait *wait, const TxSettings *settings)
         str_add(&sql, "; SET LOCAL synchronous_commit = on");
     if (settings->yield_autovacuum)
         str_add(&sql, "; SET LOCAL deadlock_timeout = '20ms'");
+    if (settings->narrow)
+        str_add(&sql, "; SET LOCAL enable_seqscan = off");
     if (settings->quiet_triggers)
         str_add(&sql, "; SET LOCAL session_replication_role = replica");
     if (settings->role != NULL) {
