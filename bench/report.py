@@ -23,7 +23,8 @@ def _text(figures, key, form):
 
 
 def run_line(round_, name, figures):
-    line = (f"run {round_}  {name:<7}{figures['seconds']:7.2f} s  WAL {figures['wal_mb']:5.0f} MB  "
+    line = (f"run {round_}  {name:<7}{figures['seconds']:7.2f} s  server CPU "
+            f"{figures['server_cpu_seconds']:6.2f} s  WAL {figures['wal_mb']:5.0f} MB  "
             f"heap {figures['heap']:.2f}x  indexes {figures['index']:.2f}x  HOT {figures['hot']:4.0%}  "
             f"p99 {figures['p99_ms']:6.1f}  max {figures['max_ms']:7.1f} ms  errors {figures['errors']}  "
             f"wrong {figures['wrong']}")
