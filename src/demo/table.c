@@ -74,6 +74,17 @@ static const char *value_text(const json_t *value, Form form, char *ret_text)
     return ret_text;
 }
 
+/* The server's words without the statement before and the row after them. */
+static const char *error_words(Arena *arena, const char *text)
+{
+    if (text == NULL)
+        return NULL;
+    const char *from = strstr(text, "\": ");
+    from = from != NULL ? from + 3 : text;
+    const char *end = strstr(from, " (Failing row");
+    return arena_dupn(arena, from, end != NULL ? (size_t)(end - from) : strlen(from));
+}
+
 char *demo_table(Arena *arena, const json_t *json)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
@@ -90,8 +101,9 @@ char *demo_table(Arena *arena, const json_t *json)
                  value_text(value_at(json, &lines[i], "before"), lines[i].form, before),
                  value_text(ours, lines[i].form, stoa), value_text(theirs, lines[i].form, plain), ratio);
     }
-    const char *first_error = json_string_value(json_at(naive, "application.first_error"));
-    if (first_error != NULL)
-        str_addf(&out, "\nwith ALTER + UPDATE the application met: %s\n", first_error);
+    const char *error = error_words(arena, json_string_value(json_at(naive, "application.first_error")));
+    if (error != NULL)
+        str_addf(&out, "\nWith ALTER + UPDATE the application, which does not know the column, met: %s\n",
+                 error);
     return arena_dup(arena, out.buf);
 }

@@ -1,5 +1,6 @@
 /* The two ways to make the same change: Stoa's, and the one that is usually written. */
 #include "base/clock.h"
+#include "base/str.h"
 #include "base/unit.h"
 #include "demo/side.h"
 #include "run/run.h"
@@ -10,7 +11,6 @@ enum { SAY_EVERY_MS = 2000 };
 
 typedef struct Watch {
     const Demo *demo;
-    double hot_ratio;
     int64_t said_ms;
 } Watch;
 
@@ -38,22 +38,20 @@ static bool plan_agree(void *context, const Plan *plan)
 static void watch_event(void *context, const Event *event)
 {
     const Watch *watch = context;
-    if (event->text != NULL && event->text[0] != '\0')
+    bool twice = str_eq(event->kind, "step_started"); /* the end of a step says the same, with its time */
+    if (event->text != NULL && event->text[0] != '\0' && !twice)
         demo_say(watch->demo, "  %s", event->text);
 }
 
 static void watch_progress(void *context, const Progress *progress)
 {
     Watch *watch = context;
-    if (progress->hot_ratio >= 0)
-        watch->hot_ratio = progress->hot_ratio;
     if (progress->rows_total <= 0 || progress->rows_done <= 0 || clock_ms() - watch->said_ms < SAY_EVERY_MS)
         return;
     watch->said_ms = clock_ms();
-    char done[UNIT_TEXT_BYTES], total[UNIT_TEXT_BYTES], rate[UNIT_TEXT_BYTES];
-    demo_say(watch->demo, "  %s: %s of %s rows, %s rows/s%s%s", progress->phase,
+    char done[UNIT_TEXT_BYTES], total[UNIT_TEXT_BYTES];
+    demo_say(watch->demo, "  %s: %s of %s rows%s%s", progress->phase,
              unit_count_text(progress->rows_done, done), unit_count_text(progress->rows_total, total),
-             unit_count_text((int64_t)progress->rows_per_s, rate),
              progress->throttled_by != NULL ? ", slowed by " : "",
              progress->throttled_by != NULL ? progress->throttled_by : "");
 }
@@ -69,7 +67,7 @@ Err *way_stoa(const Demo *demo, Side *side)
     change_parse_pg(demo->arena, &input, &change);
     if (change.problem_count > 0)
         return err_new(ERR_BUG, "the demo's own change is refused: %s", change.problems[0].message);
-    Watch watch = {.demo = demo, .hot_ratio = -1};
+    Watch watch = {.demo = demo};
     RunOptions options = {.ops = demo->options.ops,
                           .target = {.url = server_url(demo->arena, demo->server, side->database)},
                           .stop = demo->options.stop,
