@@ -17,7 +17,7 @@ static void tell_plan(Cli *cli, const Plan *plan)
         return;
     }
     Page page = term_page_err(&cli->term);
-    show_plan(&page, plan);
+    show_plan(&page, plan, cli_given(cli, OPT_VERBOSE));
     page_newline(&page);
     term_show_err(&cli->term, &page, false);
 }

@@ -18,7 +18,7 @@ static void tell_plan(void *context, const Plan *plan)
     Cli *cli = context;
     Page page = term_page_err(&cli->term);
     page_newline(&page);
-    show_plan(&page, plan);
+    show_plan(&page, plan, cli_given(cli, OPT_VERBOSE));
     page_newline(&page);
     term_show_err(&cli->term, &page, false);
 }

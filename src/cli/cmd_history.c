@@ -11,7 +11,7 @@ Err *cmd_history(Cli *cli)
     if (cli->term.json) {
         term_json(&cli->term, history, true);
     } else {
-        Page page = term_page_out(&cli->term);
+        Page page = term_lines_out(&cli->term);
         show_history(&page, history);
         term_show_out(&cli->term, &page);
     }

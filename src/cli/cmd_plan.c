@@ -10,7 +10,7 @@ static void show_refusal(Cli *cli, const Plan *plan)
     Err *refusal = plan_refusal(plan);
     if (refusal == NULL)
         return;
-    Page page = term_page_err(&cli->term);
+    Page page = term_lines_err(&cli->term);
     char *text = err_text(refusal);
     page_put(&page, STYLE_YELLOW, "apply will refuse: ");
     page_wrap(&page, STYLE_PLAIN, 2, text);
@@ -43,9 +43,10 @@ Err *cmd_plan(Cli *cli)
         return NULL;
     }
     Page page = term_page_out(&cli->term);
-    show_plan(&page, &plan);
+    show_plan(&page, &plan, true);
     if (journalled)
-        page_put(&page, STYLE_YELLOW, "\nunder way: this is the plan in the journal; see \"stoa status\"\n");
+        page_put(&page, STYLE_YELLOW,
+                 "\nthis plan is in the journal already; \"stoa status\" says where it stands\n");
     term_show_out(&cli->term, &page);
     show_refusal(cli, &plan);
     return NULL;

@@ -11,7 +11,7 @@ Err *cmd_status(Cli *cli)
     if (cli->term.json) {
         term_json(&cli->term, status, true);
     } else {
-        Page page = term_page_out(&cli->term);
+        Page page = term_lines_out(&cli->term);
         show_status(&page, status, cli->args.positional != NULL);
         term_show_out(&cli->term, &page);
     }

@@ -13,7 +13,7 @@ static const EngineOps *const engines[] = {&engine_postgres};
 static void on_log(void *context, LogLevel level, const char *line)
 {
     Cli *cli = context;
-    Page page = term_page_err(&cli->term);
+    Page page = term_lines_err(&cli->term);
     static const Style styles[] = {STYLE_RED, STYLE_YELLOW, STYLE_PLAIN, STYLE_DIM};
     page_wrap(&page, styles[level], 2, line);
     page_newline(&page);
@@ -50,7 +50,7 @@ static void print_error(Cli *cli, const Err *err)
 {
     char *text = err_text(err);
     const char *hint = err_first_hint(err);
-    Page page = term_page_err(&cli->term);
+    Page page = term_lines_err(&cli->term);
     page_put(&page, STYLE_RED, "error: ");
     page_wrap(&page, STYLE_PLAIN, 7, text);
     page_newline(&page);

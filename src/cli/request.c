@@ -57,7 +57,7 @@ static Err *read_request(Cli *cli, const char **ret_sql, const char **ret_label)
 
 static void show_problem(Cli *cli, const char *label, const Problem *problem)
 {
-    Page page = term_page_err(&cli->term);
+    Page page = term_lines_err(&cli->term);
     if (problem->line > 0)
         page_putf(&page, STYLE_BOLD, "%s:%d:%d: ", label, problem->line, problem->column);
     else

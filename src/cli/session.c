@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/show.h"
 #include "cli/signals.h"
+#include "run/window.h"
 
 #include <string.h>
 
@@ -25,7 +26,7 @@ static void on_event(void *context, const Event *event)
         return; /* the progress line shows what goes on, and its end is said with the time it took */
     if (strcmp(event->kind, "step_done") == 0)
         term_progress_end(&cli->term);
-    Page page = term_page_err(&cli->term);
+    Page page = term_lines_err(&cli->term);
     time[19] = '\0'; /* the time of day is enough while one looks on */
     show_event(&page, time + 11, NULL, event->step, event->kind, event->text);
     term_show_err(&cli->term, &page, false);
@@ -110,6 +111,15 @@ static Err *check_replicas(const Cli *cli)
     return NULL;
 }
 
+static Err *check_window(const Cli *cli)
+{
+    Window window;
+    if (!cli_given(cli, OPT_WINDOW))
+        return NULL;
+    Err *err = window_parse(cli_setting(cli, OPT_WINDOW)->text, &window);
+    return err == NULL ? NULL : err_wrap(err, "--window");
+}
+
 Err *session_options(Cli *cli, RunOptions *ret_options)
 {
     const Setting *until = cli_setting(cli, OPT_UNTIL), *expect = cli_setting(cli, OPT_EXPECT);
@@ -122,6 +132,7 @@ Err *session_options(Cli *cli, RunOptions *ret_options)
     options.database_label = target_redacted(cli->arena, options.target.url);
     TRY(engine_for_url(cli->engines, cli->engine_count, options.target.url, &options.ops));
     TRY(check_replicas(cli));
+    TRY(check_window(cli));
     read_controls(cli, &options);
     read_plan_options(cli, &options.plan);
     *ret_options = options;

@@ -6,8 +6,9 @@
 
 #include <jansson.h>
 
-/* The whole plan: header, every step with its SQL, locks, time and undo, then the risks. */
-void show_plan(Page *page, const Plan *plan);
+/* The plan: header, every step with its SQL, locks, time and undo, then the risks. With `whole` also the
+ * statements that make the sync trigger. */
+void show_plan(Page *page, const Plan *plan, bool whole);
 
 /* One row: how far, how fast, how long still, why slow. With `bar` a bar is drawn. */
 void show_progress(Page *page, const Progress *progress, bool bar);

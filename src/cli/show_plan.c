@@ -45,6 +45,13 @@ static void sync_parts(Page *page, const Step *step)
     }
 }
 
+static void show_count(Page *page, size_t count)
+{
+    page_to(page, TEXT_COLUMN);
+    page_putf(page, STYLE_DIM, "in %zu statements, which \"stoa plan\" shows", count);
+    page_newline(page);
+}
+
 static const char *timeout_text(Timeout timeout)
 {
     switch (timeout) {
@@ -114,7 +121,7 @@ static void costs(Page *page, const Step *step)
     page_newline(page);
 }
 
-static void show_step(Page *page, const Step *step)
+static void show_step(Page *page, const Step *step, bool whole)
 {
     page_putf(page, STYLE_BOLD, "%3d", step->ordinal);
     page_to(page, LABEL_COLUMN);
@@ -125,12 +132,18 @@ static void show_step(Page *page, const Step *step)
     statements(page, "sql", step->sql, step->sql_count);
     if (step->sync)
         sync_parts(page, step);
+    if (whole)
+        statements(page, "", step->sync_sql, step->sync_sql_count);
+    else if (step->sync_sql_count > 0)
+        show_count(page, step->sync_sql_count);
     for (size_t i = 0; i < step->check_count; i++)
         line(page, i == 0 ? "check" : "", step->checks[i].label);
     locks(page, step);
     if (step->kind != STEP_READY && step->kind != STEP_QUIET)
         costs(page, step);
-    statements(page, "undo", step->undo, step->undo_count);
+    if (whole)
+        statements(page, "undo", step->sync_undo, step->sync_undo_count);
+    statements(page, whole && step->sync_undo_count > 0 ? "" : "undo", step->undo, step->undo_count);
 }
 
 static void show_risk(Page *page, const Risk *risk)
@@ -177,7 +190,7 @@ static void show_risks(Page *page, const Plan *plan)
     }
 }
 
-void show_plan(Page *page, const Plan *plan)
+void show_plan(Page *page, const Plan *plan, bool whole)
 {
     page_put(page, STYLE_BOLD, plan->change);
     if (plan->owner != NULL && plan->owner[0] != '\0')
@@ -201,7 +214,7 @@ void show_plan(Page *page, const Plan *plan)
             page_newline(page);
             later = true;
         }
-        show_step(page, &plan->steps[i]);
+        show_step(page, &plan->steps[i], whole);
     }
     show_risks(page, plan);
 }

@@ -112,7 +112,7 @@ void show_progress(Page *page, const Progress *progress, bool bar)
     }
     show_left(page, progress);
     if (progress->throttled_by != NULL)
-        page_putf(page, STYLE_YELLOW, " · slowed by %s", progress->throttled_by);
+        page_putf(page, STYLE_YELLOW, " · waiting: %s", progress->throttled_by);
     if (progress->hot_ratio >= 0)
         page_putf(page, STYLE_DIM, " · HOT %.0f %%", progress->hot_ratio * 100);
 }
@@ -191,9 +191,9 @@ static void show_row(Page *page, const json_t *change, int name_width)
     }
     show_left(page, &progress);
     page_newline(page);
-    if (progress.throttled_by != NULL) {
+    if (progress.throttled_by != NULL && strcmp(progress.throttled_by, state) != 0) {
         page_to(page, name_width + 2);
-        page_putf(page, STYLE_YELLOW, "slowed by %s", progress.throttled_by);
+        page_putf(page, STYLE_YELLOW, "waiting: %s", progress.throttled_by);
         page_newline(page);
     }
 }

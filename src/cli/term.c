@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { SAY_EVERY_MS = 30000, WIDTH_MOST = 100, WIDTH_LEAST = 40 };
+enum { SAY_EVERY_MS = 30000, WIDTH_MOST = 100, WIDTH_LEAST = 40, WIDTH_ENDLESS = 1 << 20 };
 
 static bool wants_color(ColorWhen when, int fd)
 {
@@ -43,6 +43,7 @@ void term_init(Term *term, ColorWhen color, bool json, bool silent)
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .json = json,
         .silent = silent,
+        .out_tty = isatty(STDOUT_FILENO) != 0,
         .err_tty = isatty(STDERR_FILENO) != 0 && !str_eq(getenv("TERM"), "dumb"),
         .out_color = wants_color(color, STDOUT_FILENO),
         .err_color = wants_color(color, STDERR_FILENO),
@@ -68,6 +69,20 @@ Page term_page_out(const Term *term)
 Page term_page_err(const Term *term)
 {
     return (Page){.text = STR_INIT, .color = term->err_color, .utf8 = term->utf8, .width = term->width};
+}
+
+Page term_lines_out(const Term *term)
+{
+    Page page = term_page_out(term);
+    page.width = term->out_tty ? page.width : WIDTH_ENDLESS;
+    return page;
+}
+
+Page term_lines_err(const Term *term)
+{
+    Page page = term_page_err(term);
+    page.width = term->err_tty ? page.width : WIDTH_ENDLESS;
+    return page;
 }
 
 /* With the lock held. */

@@ -12,9 +12,10 @@ typedef enum ColorWhen { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } ColorWhen;
 
 typedef struct Term {
     pthread_mutex_t lock;
-    bool json;    /* stdout carries JSON */
-    bool silent;  /* -q */
-    bool err_tty; /* stderr is a terminal: the progress line is redrawn in place */
+    bool json;   /* stdout carries JSON */
+    bool silent; /* -q */
+    bool out_tty;
+    bool err_tty; /* the progress line is redrawn in place */
     bool out_color, err_color, utf8;
     int width;       /* of the terminal, 40 … 100 */
     bool drawn;      /* a progress line stands on the terminal */
@@ -28,6 +29,9 @@ void term_done(Term *term);
 /* An empty page for one of the streams; free it with term_show or page_donep. */
 Page term_page_out(const Term *term);
 Page term_page_err(const Term *term);
+/* The same for texts of a line each: off a terminal nothing is wrapped, so that it can be searched. */
+Page term_lines_out(const Term *term);
+Page term_lines_err(const Term *term);
 /* Writes the page and empties it. Talk is dropped with -q unless `always`. */
 void term_show_out(Term *term, Page *page);
 void term_show_err(Term *term, Page *page, bool always);
