@@ -43,7 +43,7 @@ Err *cmd_plan(Cli *cli)
         return NULL;
     }
     Page page = term_page_out(&cli->term);
-    show_plan(&page, &plan, true);
+    show_plan(&page, &plan, cli_given(cli, OPT_VERBOSE));
     if (journalled)
         page_put(&page, STYLE_YELLOW,
                  "\nthis plan is in the journal already; \"stoa status\" says where it stands\n");

@@ -236,7 +236,7 @@ const Option all_options[OPT_COUNT] = {
                      .kind = VALUE_FLAG,
                      .group = OPTIONS_OUTPUT,
                      .verbs = IN_ALL,
-                     .help = "say more"},
+                     .help = "say more; in a plan also the statements that make the sync trigger"},
     [OPT_SILENT] = {.name = "silent",
                     .letter = 'q',
                     .kind = VALUE_FLAG,

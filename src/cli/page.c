@@ -226,7 +226,8 @@ void page_sql(Page *page, int indent, const char *sql)
             spaces = 0;
             len = sql_piece(sql, &state);
         }
-        if (!line_start && page->column + (int)spaces + columns_of(sql + spaces, len) > page->width)
+        if (!line_start &&
+            page->column + (int)spaces + columns_of(sql + spaces, len) >= page->width) /* a ";" may follow */
             break_line(page, indent + deeper);
         else
             put_bytes(page, sql, spaces);

@@ -48,7 +48,7 @@ static void sync_parts(Page *page, const Step *step)
 static void show_count(Page *page, size_t count)
 {
     page_to(page, TEXT_COLUMN);
-    page_putf(page, STYLE_DIM, "in %zu statements, which \"stoa plan\" shows", count);
+    page_putf(page, STYLE_DIM, "in %zu statements, shown by -v and --json", count);
     page_newline(page);
 }
 
