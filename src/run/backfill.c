@@ -104,12 +104,12 @@ static Err *save(Fill *fill)
     for (size_t i = 0; i < fill->parked.len; i++)
         json_array_append_new(parked,
                               json_pack("[s?s?]", fill->parked.items[i].low, fill->parked.items[i].high));
-    json_t *body =
-        json_pack("{s:s?,s:s?,s:i,s:i,s:b,s:I,s:I,s:I,s:I,s:I,s:s,s:o}", "low", fill->low, "high", fill->high,
-                  "wave", fill->wave, "waves", fill->scan.wave_count, "scanned", (int)fill->scanned, "size",
-                  (json_int_t)fill->size, "rows", (json_int_t)fill->rows, "hot", (json_int_t)fill->hot, "end",
-                  (json_int_t)fill->scan.end, "busy_ms", (json_int_t)fill->busy_ms, "storage", fill->storage,
-                  "parked", parked);
+    json_t *body = json_pack(
+        "{s:I,s:s?,s:s?,s:i,s:i,s:b,s:I,s:I,s:I,s:I,s:I,s:s,s:o}", "total",
+        (json_int_t)fill->table.row_estimate, "low", fill->low, "high", fill->high, "wave", fill->wave,
+        "waves", fill->scan.wave_count, "scanned", (int)fill->scanned, "size", (json_int_t)fill->size, "rows",
+        (json_int_t)fill->rows, "hot", (json_int_t)fill->hot, "end", (json_int_t)fill->scan.end, "busy_ms",
+        (json_int_t)fill->busy_ms, "storage", fill->storage, "parked", parked);
     CLEANUP(mem_freep) char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     TRY(failpoint_at("checkpoint_before"));

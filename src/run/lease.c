@@ -166,9 +166,11 @@ Err *lease_note_session(Runner *runner)
     Rows rows = {0};
     return conn_params(
         runner->conn, &wait, arena, &rows,
-        "UPDATE stoa.leases SET session_id = $2::bigint, session_started = $3 WHERE holder = $1",
+        "UPDATE stoa.leases SET session_id = $2::bigint, session_started = $3, change_id = $4::bigint WHERE "
+        "holder = "
+        "$1",
         runner->lease.holder, arena_printf(arena, "%lld", (long long)runner->ops->session_id(runner->conn)),
-        started);
+        started, runner->change_id == 0 ? NULL : arena_printf(arena, "%lld", (long long)runner->change_id));
 }
 
 Err *lease_prove(Runner *runner)

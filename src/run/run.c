@@ -450,6 +450,7 @@ static Err *begin_new(Runner *runner, const Change *change, bool (*confirm)(void
     TRY(runner->ops->load_server(runner->conn, &wait, runner->arena, &runner->server));
     TRY(lease_take(runner));
     TRY(register_change(runner, change));
+    TRY(lease_note_session(runner));
     runner_event(runner, "planned", 0, NULL, "%zu steps, %s, plan %s", runner->plan.step_count,
                  runner->plan.strategy, runner->plan.plan_digest);
     return NULL;

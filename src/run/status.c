@@ -5,49 +5,44 @@
 
 /* Rows as objects: one query gives a JSON document, which the server builds. */
 static const char status_sql[] =
-    "SELECT coalesce(json_agg(c ORDER BY c.id), '[]') FROM (SELECT c.id, c.name, c.owner, c.change_digest, "
-    "c.plan_digest, "
-    "c.state, c.phase, c.ready_at IS NOT NULL AS ready, c.throttled_by, c.error, c.created_at, c.ready_at, "
-    "c.ended_at, "
-    "c.ready_position, (SELECT l.host || ' pid ' || l.pid FROM stoa.leases l WHERE l.change_id = c.id AND "
-    "l.expires_at > "
-    "clock_timestamp() LIMIT 1) AS runner, (SELECT sum((k.body->>'rows')::bigint) FROM stoa.checkpoints k "
-    "WHERE k.change_id = "
-    "c.id) AS rows_done, (SELECT sum((k.body->>'busy_ms')::bigint) FROM stoa.checkpoints k WHERE k.change_id "
-    "= c.id) AS "
-    "busy_ms, (SELECT avg(CASE WHEN (k.body->>'end')::bigint > 0 AND k.body->>'storage' <> '' THEN least(1, "
-    "(CASE WHEN "
-    "(k.body->>'scanned')::boolean THEN 1 WHEN k.body->>'low' ~ '^[0-9]+$' THEN (k.body->>'low')::numeric / "
-    "(k.body->>'end')::numeric ELSE 0 END)) END) FROM stoa.checkpoints k WHERE k.change_id = c.id) AS "
-    "fraction, (SELECT "
-    "json_agg(json_build_object('ordinal', s.ordinal, 'phase', s.phase, 'kind', s.kind, 'title', s.title, "
-    "'state', s.state, "
-    "'attempts', s.attempts, 'started_at', s.started_at, 'ended_at', s.ended_at, 'error', s.error) ORDER BY "
-    "s.ordinal) FROM "
-    "stoa.steps s WHERE s.change_id = c.id) AS steps FROM stoa.changes c WHERE ($1::text IS NULL OR c.name = "
-    "$1) AND ($2 OR "
-    "c.state NOT IN ('completed', 'aborted', 'reverted') OR $1 IS NOT NULL)) c";
+    "SELECT coalesce(json_agg(c ORDER BY c.id), '[]') FROM (\n"
+    "  SELECT c.id, c.name, c.owner, c.change_digest, c.plan_digest, c.state, c.phase, c.throttled_by, "
+    "c.error,\n"
+    "    c.ready_at IS NOT NULL AS ready, c.created_at, c.ready_at, c.ended_at, c.ready_position,\n"
+    "    (SELECT l.host || ' pid ' || l.pid FROM stoa.leases l\n"
+    "      WHERE l.change_id = c.id AND l.expires_at > clock_timestamp() LIMIT 1) AS runner,\n"
+    "    k.rows_done, k.rows_total, k.busy_ms, s.steps\n"
+    "  FROM stoa.changes c\n"
+    "  CROSS JOIN LATERAL (SELECT sum((body->>'rows')::bigint) AS rows_done, sum((body->>'total')::bigint) "
+    "AS\n"
+    "    rows_total, sum((body->>'busy_ms')::bigint) AS busy_ms FROM stoa.checkpoints WHERE change_id = "
+    "c.id) k\n"
+    "  CROSS JOIN LATERAL (SELECT json_agg(json_build_object('ordinal', ordinal, 'phase', phase, 'kind', "
+    "kind,\n"
+    "    'title', title, 'state', state, 'attempts', attempts, 'started_at', started_at, 'ended_at', "
+    "ended_at,\n"
+    "    'error', error) ORDER BY ordinal) AS steps FROM stoa.steps WHERE change_id = c.id) s\n"
+    "  WHERE ($1::text IS NULL OR c.name = $1)\n"
+    "    AND ($2 OR $1 IS NOT NULL OR c.state NOT IN ('completed', 'aborted', 'reverted'))) c";
 
 /* Turns the server's figures into those of the contract. */
 static void derive(json_t *change)
 {
-    double fraction = json_number_value(json_object_get(change, "fraction"));
     int64_t rows = json_integer_value(json_object_get(change, "rows_done"));
+    int64_t total = json_integer_value(json_object_get(change, "rows_total"));
     double busy_s = json_number_value(json_object_get(change, "busy_ms")) / 1000;
     bool running = str_eq(json_string_value(json_object_get(change, "state")), "running");
-    double per_s = busy_s > 0 ? (double)rows / busy_s : 0;
+    bool over = json_is_true(json_object_get(change, "ready")) || total < rows;
     json_object_set_new(change, "rows_done", json_integer(rows));
-    json_object_set_new(
-        change, "rows_total",
-        json_integer(fraction > 0 ? (json_int_t)((double)rows / fraction) : (json_int_t)rows));
-    json_object_set_new(change, "rows_per_s", json_integer((json_int_t)per_s));
+    json_object_set_new(change, "rows_total", json_integer(over ? rows : total));
+    json_object_set_new(change, "rows_per_s",
+                        json_integer(busy_s > 0 ? (json_int_t)((double)rows / busy_s) : 0));
     json_t *eta = json_null();
-    if (running && fraction > 0.01 && fraction < 1) {
-        double left = busy_s * (1 - fraction) / fraction;
+    if (running && rows > 0 && rows < total) {
+        double left = busy_s * (double)(total - rows) / (double)rows;
         eta = json_pack("{s:I,s:I}", "low", (json_int_t)(left * 0.8), "high", (json_int_t)(left * 2) + 1);
     }
     json_object_set_new(change, "eta_s", eta);
-    (void)json_object_del(change, "fraction");
     (void)json_object_del(change, "busy_ms");
     (void)json_object_del(change, "id");
 }
