@@ -27,10 +27,13 @@ class Terminal:
         self.text = ""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            plain = {key: value for key, value in os.environ.items()
-                     if not key.startswith(("PG", "STOA_", "LC_", "LANG", "NO_COLOR"))}
-            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-            os.execve(BIN, [BIN, *args, "--url", url], {**plain, "LC_ALL": "C.UTF-8", "TERM": "xterm"})
+            try:
+                plain = {key: value for key, value in os.environ.items()
+                         if not key.startswith(("PG", "STOA_", "LC_", "LANG", "NO_COLOR"))}
+                fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+                os.execve(BIN, [BIN, *args, "--url", url], {**plain, "LC_ALL": "C.UTF-8", "TERM": "xterm"})
+            finally:
+                os._exit(127)
 
     def read(self, seconds):
         """Takes what is there within the time; False when there will be no more."""
