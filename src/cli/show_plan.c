@@ -45,9 +45,9 @@ static void sync_parts(Page *page, const Step *step)
     }
 }
 
-static void show_count(Page *page, size_t count)
+static void show_count(Page *page, const char *name, size_t count)
 {
-    page_to(page, TEXT_COLUMN);
+    label(page, name);
     page_putf(page, STYLE_DIM, "in %zu statements, shown by -v and --json", count);
     page_newline(page);
 }
@@ -132,10 +132,11 @@ static void show_step(Page *page, const Step *step, bool whole)
     statements(page, "sql", step->sql, step->sql_count);
     if (step->sync)
         sync_parts(page, step);
+    const char *name = step->fill_count == 0 ? "sync" : "";
     if (whole)
-        statements(page, "", step->sync_sql, step->sync_sql_count);
+        statements(page, name, step->sync_sql, step->sync_sql_count);
     else if (step->sync_sql_count > 0)
-        show_count(page, step->sync_sql_count);
+        show_count(page, name, step->sync_sql_count);
     for (size_t i = 0; i < step->check_count; i++)
         line(page, i == 0 ? "check" : "", step->checks[i].label);
     locks(page, step);
