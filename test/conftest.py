@@ -8,6 +8,7 @@ home       for tests that need servers of their own: Server(home, version, …),
 import pytest
 
 from test.lib.database import Database
+from test.lib.load import Load
 from test.lib.servers import Home, Server
 from test.lib.stoa import Stoa
 
@@ -64,3 +65,17 @@ def admin_stoa(db):
     program = Stoa(db.admin_url)
     yield program
     program.close()
+
+
+@pytest.fixture
+def load(db):
+    """The load generator: load(rows=20000, profile="hostile", twin="orders_twin"); ended with the test."""
+    started = []
+
+    def start(**options):
+        started.append(Load(options.pop("url", db.url()), **options))
+        return started[-1]
+
+    yield start
+    for generator in started:
+        generator.close()

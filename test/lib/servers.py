@@ -6,6 +6,7 @@ import os
 import pathlib
 import pwd
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -114,17 +115,18 @@ def free_port():
 
 class Server:
     """One running PostgreSQL. `durable` keeps fsync on, for tests that kill it. With `standby_of` it is a
-    streaming standby of a server that was made from the same template and has not been promoted."""
+    streaming standby of a server that was made from the same template. With `file_limit` no file grows past so
+    many bytes."""
 
-    def __init__(self, home, version, durable=False, standby_of=None, settings=None, data_from=None):
+    def __init__(self, home, version, durable=False, standby_of=None, settings=None, file_limit=None):
+        self.file_limit = file_limit
         self.build = Build(version)
         self.version = self.build.version
         self.folder = home.folder / f"s{next(home.numbers)}"
         self.data = self.folder / "data"
         self.standby_of = standby_of
         run_as_account(["mkdir", "-p", self.folder])
-        source = data_from or self.build.template()
-        run_as_account(["cp", "-a", "--reflink=auto", source, self.data])
+        run_as_account(["cp", "-a", "--reflink=auto", self.build.template(), self.data])
         run_as_account(["chmod", "700", self.data])
         for _ in range(5):
             self.port = free_port()
@@ -174,7 +176,8 @@ class Server:
             os.chown(file, ACCOUNT.pw_uid, ACCOUNT.pw_gid)
 
     def _ctl(self, *args):
-        return run_as_account([self.build.bin / "pg_ctl", "-D", self.data, "-w", "-t", "60", *args])
+        limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit, -1))) if self.file_limit else None
+        return run_as_account([self.build.bin / "pg_ctl", "-D", self.data, "-w", "-t", "60", *args], preexec_fn=limit)
 
     @property
     def log(self):

@@ -88,6 +88,13 @@ class Running:
     def is_running(self):
         return self.process.poll() is None
 
+    def ends_within(self, seconds):
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def result(self):
         for reader in self.readers:
             reader.join(10)
