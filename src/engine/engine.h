@@ -89,7 +89,7 @@ typedef struct Scan {
     ScanMethod method;
     const Index *key;    /* for SCAN_KEY, and to name rows; NULL if the table has none */
     const char *wave_on; /* an expression that yields an integer evenly spread in a page, or NULL */
-    int64_t end;         /* SCAN_BLOCKS, SCAN_TID_LIST: blocks when the scan began; grown at the end */
+    int64_t end;         /* SCAN_BLOCKS, SCAN_TID_LIST: blocks when the scan began; it ends there */
     int64_t size;        /* a good first chunk: blocks, or rows for SCAN_KEY */
     int64_t size_max;    /* never more than this */
     int wave_count;      /* suggested passes over a chunk */
@@ -198,7 +198,8 @@ struct EngineOps {
     Err *(*scan_choose)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const Table *table,
                         Scan *ret_scan);
     /* The range of about `size` units that begins at `low` (NULL: at the beginning). ret_range->high is NULL
-     * for the last one; ret_done is true when there is nothing at or after `low`. */
+     * for the last one of SCAN_KEY; ret_done is true when there is nothing of the scan at or after `low`:
+     * blocks that were added since it was chosen are not part of it. */
     Err *(*scan_next)(Conn *conn, const Wait *wait, Arena *arena, Scan *scan, const char *low, int64_t size,
                       Range *ret_range, bool *ret_done);
     /* A predicate for WHERE that holds for exactly the rows in the range. */

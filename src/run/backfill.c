@@ -21,6 +21,9 @@ enum {
     HOT_HOPELESS = 10, /* per cent over a whole chunk: pruning does not happen */
 };
 
+static const char rewritten_text[] =
+    "the table was rewritten meanwhile: the backfill begins again, filled rows are skipped";
+
 typedef struct Spot {
     const char *low, *high;
 } Spot;
@@ -125,8 +128,7 @@ static void restore(Fill *fill, const json_t *body)
     fill->hot = json_integer_value(json_object_get(body, "hot"));
     fill->busy_ms = json_integer_value(json_object_get(body, "busy_ms"));
     if (!str_eq(json_string_value(json_object_get(body, "storage")), fill->storage)) {
-        runner_event(fill->runner, "restarted", fill->step->ordinal, NULL,
-                     "the table was rewritten meanwhile: the backfill begins again, filled rows are skipped");
+        runner_event(fill->runner, "restarted", fill->step->ordinal, NULL, "%s", rewritten_text);
         return;
     }
     replace(&fill->low, json_string_value(json_object_get(body, "low")));
@@ -270,7 +272,8 @@ static void advance_chunk(Fill *fill, const void *context)
 {
     const Advance *to = context;
     if (to->parked) {
-        bool same = fill->parked.len > 0 && str_eq(fill->parked.items[fill->parked.len - 1].low, to->low);
+        const Spot *last = fill->parked.len > 0 ? &fill->parked.items[fill->parked.len - 1] : NULL;
+        bool same = last != NULL && str_eq(last->low, to->low) && str_eq(last->high, to->high);
         if (!same)
             *vec_push(fill->arena, &fill->parked) =
                 (Spot){.low = to->low == NULL ? NULL : arena_dup(fill->arena, to->low),
@@ -557,6 +560,28 @@ static Err *fill_all(Fill *fill)
     return NULL;
 }
 
+/* A rewrite (VACUUM FULL, CLUSTER) moves rows that are not filled to where the scan has been already. */
+static Err *begin_again_if_rewritten(Fill *fill, bool *ret_whole)
+{
+    Runner *runner = fill->runner;
+    Wait wait = runner_wait(runner);
+    const char *storage = NULL;
+    TRY(runner->ops->storage(runner->conn, &wait, fill->arena, &fill->table, &storage));
+    *ret_whole = str_eq(storage, fill->storage);
+    if (*ret_whole)
+        return NULL;
+    runner_event(runner, "restarted", fill->step->ordinal, NULL, "%s", rewritten_text);
+    fill->storage = storage;
+    TRY(runner->ops->scan_choose(runner->conn, &wait, fill->arena, &runner->server, &fill->table,
+                                 &fill->scan));
+    replace(&fill->low, NULL);
+    replace(&fill->high, NULL);
+    fill->wave = 0;
+    fill->scanned = false;
+    fill->parked.len = 0;
+    return NULL;
+}
+
 /* A step that is entered again after a lost connection is counted once. */
 static void count_in(Runner *runner, const Fill *fill)
 {
@@ -576,15 +601,21 @@ Err *backfill_run(Runner *runner, const Step *step)
     Wait wait = runner_wait(runner);
     Fill fill = {.runner = runner, .step = step, .arena = arena};
     TRY(runner_load_table(runner, arena, &step->table, &fill.table));
-    TRY(runner->ops->scan_choose(runner->conn, &wait, arena, &runner->server, &fill.table, &fill.scan));
     TRY(runner->ops->storage(runner->conn, &wait, arena, &fill.table, &fill.storage));
+    TRY(runner->ops->scan_choose(runner->conn, &wait, arena, &runner->server, &fill.table, &fill.scan));
     fill.size = fill.scan.size;
     json_t *body = NULL;
     TRY(journal_load_checkpoint(runner->conn, arena, runner->change_id, step->ordinal, &body));
     restore(&fill, body);
     json_decref(body);
     report(&fill, fill.low);
-    Err *err = fill_all(&fill);
+    bool whole = false;
+    Err *err = NULL;
+    while (err == NULL && !whole) {
+        err = fill_all(&fill);
+        if (err == NULL)
+            err = begin_again_if_rewritten(&fill, &whole);
+    }
     if (err == NULL)
         err = journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
     count_in(runner, &fill);

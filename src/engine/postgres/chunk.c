@@ -136,15 +136,11 @@ Err *pg_scan_next(Conn *conn, const Wait *wait, Arena *arena, Scan *scan, const 
     if (scan->method == SCAN_KEY)
         return next_key(conn, wait, arena, scan, low, size, ret_range);
     int64_t from = low == NULL ? 0 : strtoll(low, NULL, 10);
-    if (scan->method == SCAN_TID_LIST &&
-        from + size >= scan->end) /* a list has no open end: look how far it is now */
-        TRY(block_count(conn, wait, scan->table, &scan->end));
-    *ret_done = scan->method == SCAN_TID_LIST && from >= scan->end;
+    *ret_done = from >= scan->end;
     int64_t to = from + size;
-    bool last = to >= scan->end;
-    *ret_range = (Range){
-        .low = low == NULL ? "0" : low,
-        .high = last && scan->method == SCAN_BLOCKS ? NULL : arena_printf(arena, "%lld", (long long)to)};
+    if (to > scan->end) /* never open: what our own updates append is no part of the last range */
+        to = scan->end;
+    *ret_range = (Range){.low = low == NULL ? "0" : low, .high = arena_printf(arena, "%lld", (long long)to)};
     return NULL;
 }
 
