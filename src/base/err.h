@@ -86,5 +86,5 @@ void *mem_resize(void *ptr, size_t size) __attribute__((returns_nonnull));
 void *mem_zero(size_t size) __attribute__((returns_nonnull, malloc));
 char *mem_dup(const char *text) __attribute__((returns_nonnull));
 /* printf into fresh heap memory; the caller frees. */
-char *mem_format(const char *fmt, va_list args) PRINTF(1, 0) __attribute__((returns_nonnull));
+char *mem_format(const char *fmt, va_list args) PRINTF(1, 0) __attribute__((returns_nonnull, nonnull(1)));
 void mem_freep(void *ptr_to_ptr);
