@@ -88,6 +88,49 @@ static const char *without_suffix(Arena *arena, const char *text, const char *su
     return text;
 }
 
+/* The referenced columns: as written, else the primary key. */
+static Err *referenced_columns(const Table *parent, const ConstraintSpec *spec,
+                               const char *const **ret_columns)
+{
+    if (spec->ref_column_count > 0) {
+        *ret_columns = spec->ref_columns;
+        return NULL;
+    }
+    for (size_t i = 0; i < parent->index_count; i++)
+        if (parent->indexes[i].primary && parent->indexes[i].column_count == spec->column_count) {
+            *ret_columns = parent->indexes[i].columns;
+            return NULL;
+        }
+    return err_new(ERR_USAGE, "\"%s.%s\" has no primary key of %zu columns to refer to", parent->schema,
+                   parent->name, spec->column_count);
+}
+
+/* The server writes the referenced columns always, and the schema where the path does not lead to it. */
+static bool foreign_key_like(Maker *maker, const char *definition, const ConstraintSpec *spec)
+{
+    Arena *arena = maker->arena;
+    const Table *parent = maker_table(maker, spec->references, false);
+    const char *const *ref_columns = NULL;
+    Err *err = parent->kind != RELATION_MISSING ? referenced_columns(parent, spec, &ref_columns) : NULL;
+    err_free(err);
+    const char *written = sql_name(arena, spec->references.schema, spec->references.name);
+    const char *at = strstr(spec->definition_sql, arena_printf(arena, " REFERENCES %s", written));
+    if (ref_columns == NULL || at == NULL)
+        return definition_like(arena, definition, spec->definition_sql);
+    const char *tail = at + strlen(" REFERENCES ") + strlen(written);
+    if (spec->ref_column_count > 0)
+        tail = strchr(tail, ')') != NULL ? strchr(tail, ')') + 1 : "";
+    const char *head = arena_dupn(arena, spec->definition_sql, (size_t)(at - spec->definition_sql));
+    const char *columns = sql_ident_list(arena, ref_columns, spec->column_count);
+    const char *const names[] = {sql_ident(arena, parent->name),
+                                 sql_name(arena, parent->schema, parent->name)};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (definition_like(arena, definition,
+                            arena_printf(arena, "%s REFERENCES %s(%s)%s", head, names[i], columns, tail)))
+            return true;
+    return false;
+}
+
 static bool constraint_like(Maker *maker, const TableWork *work, const TableConstraint *there,
                             const ConstraintSpec *spec)
 {
@@ -100,6 +143,8 @@ static bool constraint_like(Maker *maker, const TableWork *work, const TableCons
         return false;
     }
     const char *definition = without_suffix(maker->arena, there->definition, " NOT VALID");
+    if (spec->kind == CONSTRAINT_FOREIGN_KEY)
+        return foreign_key_like(maker, definition, spec);
     return definition_like(maker->arena, definition, spec->definition_sql);
 }
 
@@ -115,6 +160,11 @@ static Err *constraint_there(Maker *maker, TableWork *work, const ConstraintSpec
                            : name_object(arena, table->name, name_middle(maker, work, spec, of_column),
                                          kind_label(spec->kind));
     const TableConstraint *there = table_constraint(table, name);
+    for (size_t i = 0; i < table->constraint_count && spec->name == NULL && spec->index_name == NULL; i++)
+        if (constraint_like(maker, work, &table->constraints[i], spec)) {
+            there = &table->constraints[i]; /* under whatever name */
+            name = there->name;
+        }
     *ret_there = false;
     if (there != NULL && constraint_like(maker, work, there, spec)) {
         *ret_there = true;
@@ -199,23 +249,6 @@ static Err *check_add(Maker *maker, TableWork *work, const ConstraintSpec *spec,
 
 /* ---- foreign key ------------------------------------------------------------------------------------------
  */
-
-/* The referenced columns: as written, else the primary key. */
-static Err *referenced_columns(const Table *parent, const ConstraintSpec *spec,
-                               const char *const **ret_columns)
-{
-    if (spec->ref_column_count > 0) {
-        *ret_columns = spec->ref_columns;
-        return NULL;
-    }
-    for (size_t i = 0; i < parent->index_count; i++)
-        if (parent->indexes[i].primary && parent->indexes[i].column_count == spec->column_count) {
-            *ret_columns = parent->indexes[i].columns;
-            return NULL;
-        }
-    return err_new(ERR_USAGE, "\"%s.%s\" has no primary key of %zu columns to refer to", parent->schema,
-                   parent->name, spec->column_count);
-}
 
 static const char *orphan_query(Maker *maker, const TableWork *work, const Table *parent,
                                 const ConstraintSpec *spec, const char *const *ref_columns)
@@ -391,6 +424,19 @@ Err *constraint_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, c
         return unique_add(maker, work, spec, of_column);
     }
     return err_new(ERR_BUG, "constraint of an unknown kind");
+}
+
+bool constraint_made_of(Maker *maker, const TableWork *work, const char *index)
+{
+    for (size_t i = 0; i < maker->change->operation_count; i++) {
+        const Operation *op = &maker->change->operations[i];
+        if (op->kind == OPERATION_ADD_CONSTRAINT && str_eq(op->constraint->index_name, index) &&
+            op->constraint->name != NULL && maker_work(maker, maker_table(maker, op->table, false)) == work) {
+            const TableConstraint *there = table_constraint(work->table, op->constraint->name);
+            return there != NULL && there->kind == kind_letter(op->constraint->kind);
+        }
+    }
+    return false;
 }
 
 static bool name_given(const TableWork *work, const char *name)

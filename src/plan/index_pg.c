@@ -129,6 +129,8 @@ static Err *index_there(Maker *maker, const TableWork *work, const IndexSpec *sp
 {
     const Index *there = table_index(work->table, name);
     *ret_there = false;
+    if (there == NULL && spec->name != NULL)
+        *ret_there = constraint_made_of(maker, work, spec->name);
     if (there == NULL || (!there->valid && there->constraint == NULL))
         return NULL;
     bool like = index_like(maker->arena, there, spec);

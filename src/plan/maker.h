@@ -156,6 +156,9 @@ Err *constraint_validate(Maker *maker, const Operation *op, TableWork *work) MUS
 /* The constraint's name as the server would choose it, made free; remembered. */
 const char *constraint_name(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column);
 
+/* The change makes this index into a constraint (USING INDEX renames it), and the constraint is there. */
+bool constraint_made_of(Maker *maker, const TableWork *work, const char *index);
+
 Err *index_create(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
 Err *index_drop(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
 /* CREATE [UNIQUE] INDEX CONCURRENTLY in the constrain phase. */

@@ -154,7 +154,9 @@ static char *definition_bare(Arena *arena, const char *text)
     while (*text != '\0') {
         if (*text == '\'') {
             const char *end = skip_literal(text);
-            str_addn(&str, text, (size_t)(end - text));
+            size_t len = (size_t)(end - text);
+            bool number = len > 2 && strspn(text + 1, "-+0123456789.") == len - 2; /* '-1'::integer is -1 */
+            str_addn(&str, text + number, len - (number ? 2 : 0));
             text = end;
         } else if (text[0] == ':' && text[1] == ':') {
             for (text += 2; word_byte(*text) || *text == '.' || *text == '"'; text++)
