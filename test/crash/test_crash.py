@@ -50,7 +50,7 @@ class Place:
             if result.code != 3:
                 break
             result = self.stoa(*args, code=None)
-        assert result.code == 0, result
+        assert result.code == 0, str(result)
         return result
 
     def finish_apply(self):
@@ -192,7 +192,7 @@ def test_server_killed_at_random_moments(home, version, places, slice_):
             kills += 1
             server.start()
             result = apply.wait(None, seconds=120)
-            assert result.code in (0, 3, 7), result
+            assert result.code in (0, 3, 7), str(result)
             if result.code == 0:
                 break
         place.finish_apply()

@@ -25,14 +25,15 @@ ACCOUNT = pwd.getpwnam("postgres") if IS_ROOT else pwd.getpwuid(os.geteuid())
 
 
 def until(condition, seconds=30, what="the condition", every=0.02):
-    """Waits until the condition yields something true, and returns it; fails after so many seconds."""
+    """Waits until the condition yields something true, and returns it; fails after so many seconds, saying
+    `what` (a text, or a function that gives one)."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
+            raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
         time.sleep(every)
 
 

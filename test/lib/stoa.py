@@ -98,6 +98,9 @@ class Running:
     def result(self):
         for reader in self.readers:
             reader.join(10)
+        if self.process.poll() is not None:
+            self.process.stdout.close()
+            self.process.stderr.close()
         return Result(self.args, self.process.returncode, self.out, self.err, time.monotonic() - self.started)
 
     def wait(self, code=0, seconds=120):
@@ -116,6 +119,7 @@ class Running:
             self.process.send_signal(signal.SIGCONT)
             self.process.kill()
             self.process.wait(30)
+            self.result()
 
 
 class Stoa:

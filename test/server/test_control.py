@@ -30,7 +30,7 @@ def in_the_backfill(stoa, *args, chunk=3, **options):
     """Starts apply and returns it stopped (SIGSTOP) after some chunks of the backfill were committed."""
     running = stoa.start("apply", ADD, *FILL, "--yes", "--chunk-time", "1ms", *args,
                          env={"STOA_FAILPOINT": f"wave_after_commit=pause:{chunk}"}, **options)
-    until(lambda: is_stopped(running.pid), 60, f"the pause in the backfill\n{running.partial()}")
+    until(lambda: is_stopped(running.pid), 60, lambda: f"the pause in the backfill\n{running.partial()}")
     return running
 
 
@@ -83,7 +83,7 @@ def test_two_at_once(db, stoa, busy):
     until(lambda: not is_stopped(first.pid), 5, "it to run")
     first.signal(signal.SIGSTOP)
     result = stoa.apply(ADD, *FILL, code=3)
-    assert str(first.pid) in result.err, result
+    assert str(first.pid) in result.err, str(result)
     first.signal(signal.SIGCONT)
     first.wait(0)
     busy.stop()
@@ -94,7 +94,7 @@ def test_another_change_on_the_same_table_waits_outside(db, stoa, busy):
     first = in_the_backfill(stoa)
     result = stoa.apply("ALTER TABLE orders ADD COLUMN loud text", "--backfill", "orders.loud = upper(status)",
                         "--name", "loud", code=3)
-    assert str(first.pid) in result.err, result
+    assert str(first.pid) in result.err, str(result)
     first.signal(signal.SIGCONT)
     first.wait(0)
     stoa("resume", "loud", code=None)
@@ -112,7 +112,7 @@ def test_a_process_that_slept_past_its_lease_touches_nothing(db, stoa, busy):
     before = db.fingerprint()
     first.signal(signal.SIGCONT)
     result = first.wait(3, seconds=30)
-    assert "lease" in result.err or "taken over" in result.err or "another" in result.err, result
+    assert "lease" in result.err or "taken over" in result.err or "another" in result.err, str(result)
     assert db.fingerprint() == before
     assert len(stoa("history", NAME, "--json").json["events"]) - events <= 1
     busy.stop()
@@ -245,7 +245,7 @@ def test_complete_after_quiet(db, stoa):
     if result.code == 3:  # it wants to observe for that long itself
         until(lambda: stoa("complete", NAME, "--yes", "--quiet", "1s", code=None).code == 0, 30, "complete")
     else:
-        assert result.code == 0, result
+        assert result.code == 0, str(result)
     assert db.triggers("orders") == []
     assert db.value("SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace "
                     "WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'stoa')") == 0
@@ -292,7 +292,7 @@ def test_uninstall_by_force(db, stoa):
     assert_equal(db, "orders", "amount_cents", "(amount * 100)::bigint")
 
 
-@pytest.mark.parametrize("version_there", ["0", "99"])
+@pytest.mark.parametrize("version_there", ["2", "99"])
 def test_journal_of_another_version(db, stoa, version_there):
     orders(db, 100)
     stoa.apply("ALTER TABLE orders ADD COLUMN a int")
@@ -303,7 +303,7 @@ def test_journal_of_another_version(db, stoa, version_there):
     before = db.fingerprint()
     for verb in (["apply", ADD, *FILL, "--yes"], ["status"], ["resume", "x"], ["uninstall", "--yes"]):
         result = stoa(*verb, code=None)
-        assert result.code in (2, 4) and "version" in result.err, result
+        assert result.code in (2, 4) and "version" in result.err, str(result)
     assert db.fingerprint() == before
 
 
@@ -319,7 +319,7 @@ def test_server_restarts_in_the_middle(home, version):
     apply.signal(signal.SIGCONT)
     server.start()
     result = apply.wait(None, seconds=90)
-    assert result.code in (0, 7), result
+    assert result.code in (0, 7), str(result)
     program.apply(ADD, *FILL)
     assert_equal(db, "orders", "amount_cents", "(amount * 100)::bigint")
     program.close()
@@ -355,7 +355,7 @@ def test_somebody_changes_the_table_in_the_middle(db, stoa, damage):
     stoa.apply(ADD, *FILL, "--until", "backfill")
     db.run(f"ALTER TABLE orders {damage}" + (" CASCADE" if "DROP" in damage else ""))
     result = stoa("resume", NAME, code=None)
-    assert result.code not in (70, None), result
+    assert result.code not in (70, None), str(result)
     if result.code == 0:
         db.run("INSERT INTO orders (customer_id, amount) VALUES (1, 5)")
         assert_equal(db, "orders", "amount_cents", "(amount * 100)::bigint")
@@ -371,7 +371,7 @@ def test_doctor(db, stoa, admin_stoa):
     role = db.role("guest")
     guest = Stoa(db.url(role))
     result = guest("doctor", "--json", code=4)
-    assert any("GRANT" in (check.get("fix") or "") for check in result.json["checks"]), result
+    assert any("GRANT" in (check.get("fix") or "") for check in result.json["checks"]), str(result)
     guest.close()
 
 

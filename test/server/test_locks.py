@@ -52,7 +52,7 @@ def test_budget_used_up_changes_nothing(db, stoa, long_transaction, mode):
     before = db.fingerprint()
     result = stoa.apply(ADD, *FILL, "--lock-wait", "2s", code=5)
     assert 1.5 < result.seconds < 15
-    assert str(blocker_pid(long_transaction)) in result.err and "nightly report" in result.err, result
+    assert str(blocker_pid(long_transaction)) in result.err and "nightly report" in result.err, str(result)
     assert db.fingerprint() == before
     long_transaction.rollback()
     stoa.apply(ADD, *FILL)
@@ -63,7 +63,7 @@ def test_prepared_transaction_is_named(db, stoa):
     orders(db)
     db.run("BEGIN; UPDATE orders SET note = 'x' WHERE id = 1; PREPARE TRANSACTION 'left behind'")
     result = stoa.apply(ADD, *FILL, "--lock-wait", "1s", code=5)
-    assert "left behind" in result.err or "prepared transaction" in result.err, result
+    assert "left behind" in result.err or "prepared transaction" in result.err, str(result)
     db.run("ROLLBACK PREPARED 'left behind'")
     stoa.apply(ADD, *FILL)
 

@@ -48,7 +48,7 @@ def test_a_lagging_standby_holds_the_work(pair):
         stoa.apply(ADD, *FILL, "--until", "expand", "--max-lag", "1s", "--replicas", standby.url())
         replay(standby, "pause")
         resume = stoa.start("resume", NAME, "--max-lag", "1s", "--chunk-time", "1ms")
-        why = until(lambda: stoa.status(NAME)["throttled_by"], 60, f"the work held\n{resume.partial()}")
+        why = until(lambda: stoa.status(NAME)["throttled_by"], 60, lambda: f"the work held\n{resume.partial()}")
         assert "standby" in why or "lag" in why or "replica" in why, why
         assert resume.is_running() and stoa.status(NAME)["ready"] is False
         replay(standby, "resume")
@@ -69,7 +69,7 @@ def test_a_standby_that_disappears_holds_the_work(pair):
         with db.server.connect() as conn:
             until(lambda: conn.execute("SELECT count(*) FROM pg_stat_replication").fetchone()[0] == 0, what="it is gone")
         resume = stoa.start("resume", NAME, "--max-lag", "1s")
-        until(lambda: stoa.status(NAME)["throttled_by"], 60, f"the work held\n{resume.partial()}")
+        until(lambda: stoa.status(NAME)["throttled_by"], 60, lambda: f"the work held\n{resume.partial()}")
         assert resume.is_running()
         standby.start()
         resume.wait(0)
@@ -80,7 +80,7 @@ def test_no_replica_must_be_stated_where_a_limit_is_set(db, admin_stoa):
     orders(db, 100)
     before = db.fingerprint()
     result = admin_stoa.apply(ADD, *FILL, "--max-lag", "1s", code=None)
-    assert result.code in (2, 4) and "--replicas" in result.err, result
+    assert result.code in (2, 4) and "--replicas" in result.err, str(result)
     assert db.fingerprint() == before
     admin_stoa.apply(ADD, *FILL, "--max-lag", "1s", "--replicas", "0")
 
@@ -105,7 +105,7 @@ def test_transaction_pooler_is_refused(home, server, db):
     bouncer = Bouncer(home, server)
     with program_for(db) as stoa:
         result = stoa.apply(ADD, *FILL, url=bouncer.url(db.name), code=7)
-        assert "pool" in result.err.lower(), result
+        assert "pool" in result.err.lower(), str(result)
         assert stoa("doctor", url=bouncer.url(db.name), code=None).code in (4, 7)
     assert db.fingerprint() == before and db.value("SELECT to_regnamespace('stoa')") is None
 
@@ -165,7 +165,7 @@ def test_inactive_slot_is_named(db, admin_stoa):
     orders(db, 100)
     db.value("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [f"forgotten_{db.name}"])
     result = admin_stoa("plan", ADD, *FILL)
-    assert f"forgotten_{db.name}" in result.out, result
+    assert f"forgotten_{db.name}" in result.out, str(result)
 
 
 def test_writes_of_a_subscription_are_filled(db, stoa, admin_stoa, home, version):

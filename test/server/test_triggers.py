@@ -39,7 +39,7 @@ def test_own_triggers_need_consent_from_a_plain_role(db, stoa):
     own_triggers(db)
     before = db.fingerprint()
     result = stoa.apply(ADD, *FILL, code=4)
-    assert "--accept-triggers" in result.err, result
+    assert "--accept-triggers" in result.err, str(result)
     plan = stoa("plan", ADD, *FILL)
     assert "touch_orders" in plan.out and "zz_audit_orders" in plan.out, plan
     assert db.fingerprint() == before
@@ -71,7 +71,7 @@ def test_trigger_made_later_that_sorts_behind_is_noticed(db, admin_stoa):
         db.run("UPDATE orders SET note = 'x'")
         assert_equal(db, "orders", "amount_cents", "(amount * 100)::bigint")
     else:
-        assert f"{last}z" in result.err, result
+        assert f"{last}z" in result.err, str(result)
 
 
 def test_row_level_security(db, stoa):
@@ -89,7 +89,7 @@ def test_forced_row_level_security_is_an_error_not_a_filter(db, stoa):
     before = db.fingerprint()
     result = stoa.apply(ADD, *FILL, code=None)
     if result.code != 0:
-        assert result.code in (4, 7) and "row" in result.err.lower(), result
+        assert result.code in (4, 7) and "row" in result.err.lower(), str(result)
         assert db.fingerprint() == before
     else:
         assert db.value("SELECT count(*) FROM orders WHERE amount_cents IS DISTINCT FROM amount * 100") == 0
@@ -215,7 +215,7 @@ def test_star_users_are_found(db, admin_stoa):
     db.run("CREATE TABLE lonely (a int)")
     before = db.fingerprint()
     result = admin_stoa.apply("ALTER TABLE two ADD COLUMN c int", code=4)
-    assert "--accept-star" in result.err, result
+    assert "--accept-star" in result.err, str(result)
     assert db.fingerprint() == before
     admin_stoa.apply("ALTER TABLE two ADD COLUMN c int", "--accept-star")
     admin_stoa.apply("ALTER TABLE lonely ADD COLUMN c int")
