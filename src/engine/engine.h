@@ -175,6 +175,9 @@ struct EngineOps {
     Err *(*load_server)(Conn *conn, const Wait *wait, Arena *arena, Server *ret_server);
     Err *(*load_table)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
                        const char *name, Table *ret_table);
+    /* The server's number of a table, 0 if there is none: waits for no lock, unlike load_table. */
+    Err *(*find_table)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
+                       int64_t *ret_id);
     /* The table an index stands on. `schema` NULL: by search path. Both results are NULL when there is no
      * such index. */
     Err *(*index_table)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,

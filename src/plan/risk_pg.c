@@ -150,7 +150,8 @@ static void standby_risk(Maker *maker)
         str_sep(&str, ", ");
         sql_add_ident(&str, server->standbys[i].name);
         if (!server->standbys[i].visible)
-            str_add(&str, " (hidden from this role)");
+            str_addf(&str, " (its lag is hidden from this role: GRANT pg_monitor TO %s)",
+                     sql_ident(maker->arena, server->role));
     }
     bool listed = maker->input->options.replicas_given && maker->input->options.replica_count > 0;
     maker_risk(maker, "standby-stall", listed ? NULL : "--accept-standby-stall",

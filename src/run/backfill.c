@@ -431,6 +431,18 @@ static Err *sweep_columns(Fill *fill, const char *range_sql, Advance *to, int64_
     return NULL;
 }
 
+/* The error of a value that cannot be computed, with the row that has it. */
+static Err *name_row(Fill *fill, const Range *range, Err *cause)
+{
+    Arena *scratch = fill->runner->scratch;
+    CLEANUP(str_donep) Str select = STR_INIT;
+    for (size_t i = 0; i < fill->step->fill_count; i++)
+        str_addf(&select, "%scount((%s)::%s)", i == 0 ? "SELECT " : ", ", fill->step->fills[i].expr,
+                 fill->step->fills[i].type);
+    str_addf(&select, " FROM ONLY %s WHERE ", sql_name(scratch, fill->table.schema, fill->table.name));
+    return rows_name_failing(fill->runner, fill->step, &fill->scan, *range, fill->size, select.buf, cause);
+}
+
 static Err *sweep_waves(Fill *fill, const char *range_sql, Advance *to, int waves, int64_t *slowest_ms,
                         bool *ret_slow)
 {
@@ -468,7 +480,10 @@ static Err *chunk(Fill *fill)
     int64_t slowest_ms = 0;
     fill->chunk_rows = fill->chunk_hot = 0;
     bool whole = fill->wave == 0, slow = false;
-    TRY(sweep_waves(fill, range_sql, &to, waves, &slowest_ms, &slow));
+    Err *err = sweep_waves(fill, range_sql, &to, waves, &slowest_ms, &slow);
+    if (rows_err_is_data(err))
+        return name_row(fill, &range, err);
+    TRY(err);
     if (slow) {
         begin_smaller(fill);
         return NULL;

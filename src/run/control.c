@@ -167,8 +167,9 @@ static Err *store_throttle(Watcher *watcher)
                     "'waiting')",
                     arena_printf(watcher->arena, "%lld", (long long)runner->change_id),
                     on ? watcher->throttle : NULL, state));
-    TRY(journal_event(watcher->conn, runner->change_id, on ? "throttled" : "released", 0, NULL,
-                      on ? watcher->throttle : "going on"));
+    const char *text = on ? watcher->throttle : "going on";
+    runner_tell(runner, on ? "throttled" : "released", 0, NULL, text);
+    TRY(journal_event(watcher->conn, runner->change_id, on ? "throttled" : "released", 0, NULL, text));
     (void)snprintf(watcher->stored_throttle, sizeof watcher->stored_throttle, "%s", watcher->throttle);
     return NULL;
 }
@@ -249,9 +250,11 @@ static Err *look_at_long(Watcher *watcher)
     if (cancel != NULL)
         runner->ops->cancel(cancel);
     pthread_mutex_unlock(&control->lock);
-    if (fresh)
-        TRY(journal_event(watcher->conn, runner->change_id, "lock_blocked", 0, NULL, who));
-    return NULL;
+    if (!fresh)
+        return NULL;
+    const char *text = arena_printf(watcher->arena, "waiting for %s", who);
+    runner_tell(runner, "lock_blocked", 0, NULL, text);
+    return journal_event(watcher->conn, runner->change_id, "lock_blocked", 0, NULL, text);
 }
 
 static void show_progress(Watcher *watcher)
@@ -264,7 +267,7 @@ static void show_progress(Watcher *watcher)
     watcher->shown_at_ms = clock_ms();
     pthread_mutex_lock(&control->lock);
     Progress progress = control->progress;
-    char why[300], title[160];
+    char why[400], title[160];
     (void)snprintf(why, sizeof why, "%s",
                    control->throttled_by[0] != '\0' ? control->throttled_by : control->waiting_for);
     (void)snprintf(title, sizeof title, "%s", control->title);
@@ -366,6 +369,8 @@ void control_stop(Runner *runner)
 Controls control_settings(Runner *runner)
 {
     Control *control = &runner->control;
+    if (!control->started)
+        return runner->options->controls;
     pthread_mutex_lock(&control->lock);
     Controls controls = control->controls;
     pthread_mutex_unlock(&control->lock);

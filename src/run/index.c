@@ -58,8 +58,11 @@ Err *step_create_index(Runner *runner, const Step *step)
             err = failpoint_at("index_after");
         if (err != NULL && err->kind != ERR_CONN_LOST) {
             err_free(index_state(runner, step, &exists, &valid));
-            if (exists && !valid)
-                err_free(drop_leftover(runner, step));
+            Err *left = exists && !valid ? drop_leftover(runner, step) : NULL;
+            if (left != NULL)
+                err = err_hint(err, "INVALID index %s is left: apply again, or stoa abort %s, drops it",
+                               sql_name(runner->arena, step->table.schema, step->index), runner->name);
+            err_free(left);
             if (str_starts(err->sqlstate, "23"))
                 err->kind = ERR_VERIFY;
         }

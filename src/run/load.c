@@ -2,11 +2,46 @@
  * asked. */
 #include "run/runner.h"
 
+#include "base/clock.h"
+
+enum { LOAD_TRY_MS = 3000, SAID_EVERY_MS = 10000 };
+
+/* The catalog's own functions wait for an ACCESS EXCLUSIVE lock: who holds it is named, and waited for within
+ * --lock-wait. */
+static Err *wait_to_load(Runner *runner, const Name *name, int64_t from_ms, int64_t *said_at_ms)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(runner);
+    Blocker *blockers = NULL;
+    size_t count = 0;
+    int64_t id = 0;
+    TRY(runner->ops->find_table(runner->conn, &wait, arena, name->schema, name->name, &id));
+    TRY(runner->ops->blockers(runner->conn, &wait, arena, id, "ACCESS SHARE", &blockers, &count));
+    char who[BLOCKERS_TEXT_BYTES];
+    blockers_text(blockers, count, 0, who);
+    if (clock_ms() - from_ms >= control_settings(runner).lock_wait_ms)
+        return err_hint(
+            err_new(ERR_LOCK_BUDGET, "\"%s\" cannot even be looked at: blocked by %s", name->name, who),
+            "end or wait for the blocking session, then apply again; or raise --lock-wait");
+    if (*said_at_ms == 0 || clock_ms() - *said_at_ms > SAID_EVERY_MS) {
+        *said_at_ms = clock_ms();
+        runner_event(runner, "lock_blocked", 0, NULL, "waiting to look at %s: %s", name->name, who);
+    }
+    return NULL;
+}
+
 Err *runner_load_table(Runner *runner, Arena *arena, const Name *name, Table *ret_table)
 {
-    Wait wait = runner_wait(runner);
-    return runner->ops->load_table(runner->conn, &wait, arena, &runner->server, name->schema, name->name,
-                                   ret_table);
+    Wait wait = {.stop = runner->options->stop, .timeout_ms = LOAD_TRY_MS};
+    int64_t from_ms = clock_ms(), said_at_ms = 0;
+    for (;;) {
+        Err *err = runner->ops->load_table(runner->conn, &wait, arena, &runner->server, name->schema,
+                                           name->name, ret_table);
+        if (!err_is(err, ERR_CANCELLED))
+            return err;
+        err_free(err);
+        TRY(wait_to_load(runner, name, from_ms, &said_at_ms));
+    }
 }
 
 static Err *load_wanted(Runner *runner, Arena *arena, const WantedName *wanted, Table *ret_table)
@@ -72,8 +107,32 @@ static Err *check_expr(Runner *runner, Arena *arena, const WantedExpr *wanted, c
     return NULL;
 }
 
+/* A type that the server does not know is told before anything is done. */
+static Err *check_types(Runner *runner, Arena *arena, const Change *change, const WantedName *names,
+                        const Table *tables, size_t count)
+{
+    Wait wait = runner_wait(runner);
+    for (size_t i = 0; i < change->operation_count; i++) {
+        const Operation *operation = &change->operations[i];
+        const Table *table = table_of(names, tables, count, &operation->table);
+        if (operation->kind != OPERATION_ADD_COLUMN || table == NULL || table->kind != RELATION_TABLE ||
+            table_column(table, operation->add->name) != NULL)
+            continue;
+        ExprInfo info = {0};
+        TRY(runner->ops->check_expression(runner->conn, &wait, arena, table, operation->add->name,
+                                          operation->add->type_sql, "NULL", &info));
+        if (info.error != NULL)
+            return err_new(ERR_USAGE, "column \"%s\" cannot be of type %s: %s", operation->add->name,
+                           operation->add->type_sql, info.error);
+    }
+    return NULL;
+}
+
 Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_plan)
 {
+    if (runner->server.in_recovery)
+        return err_hint(err_new(ERR_UNSAFE, "this server is a standby: it is read-only"),
+                        "connect to the primary");
     WantedName *names = NULL;
     WantedExpr *wanted = NULL;
     size_t count = 0, expr_count = 0;
@@ -90,6 +149,7 @@ Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_p
         if (table != NULL && table->kind == RELATION_TABLE)
             TRY(check_expr(runner, arena, &wanted[i], table, &exprs[i]));
     }
+    TRY(check_types(runner, arena, change, names, tables, count));
     PlanInput input = {.change = change,
                        .server = &runner->server,
                        .tables = tables,

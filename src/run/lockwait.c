@@ -29,7 +29,7 @@ typedef struct Attempt {
     int64_t queue_after_ms; /* no attempt in the queue before this time */
     int64_t said_at_ms;
     int tries;
-    char blocked_by[300];
+    char blocked_by[BLOCKERS_TEXT_BYTES];
 } Attempt;
 
 static int64_t locks_of(const Step *step) { return step->lock_count > 0 ? (int64_t)step->lock_count : 1; }
@@ -38,6 +38,29 @@ static int64_t locks_of(const Step *step) { return step->lock_count > 0 ? (int64
 static int64_t share_of(const Step *step, const Controls *controls)
 {
     return controls->max_stall_ms / (locks_of(step) + 1);
+}
+
+bool blockers_text(const Blocker *blockers, size_t count, int64_t patience_ms, char *ret_text)
+{
+    CLEANUP(str_donep) Str who = STR_INIT;
+    for (size_t i = 0, named = 0; i < count && named < 3; i++) {
+        const Blocker *blocker = &blockers[i];
+        if (blocker->age_ms < patience_ms)
+            continue;
+        named++;
+        char age[UNIT_TEXT_BYTES];
+        str_sep(&who, "; ");
+        str_addf(&who, "pid %lld (%s, %s, transaction open for %s)%s%.80s", (long long)blocker->pid,
+                 blocker->application != NULL && blocker->application[0] != '\0' ? blocker->application
+                                                                                 : "no name",
+                 blocker->state != NULL  ? blocker->state
+                 : blocker->mode != NULL ? blocker->mode
+                                         : "unknown",
+                 unit_duration_text(blocker->age_ms, age), blocker->statement != NULL ? ": " : "",
+                 blocker->statement != NULL ? blocker->statement : "");
+    }
+    (void)snprintf(ret_text, BLOCKERS_TEXT_BYTES, "%s", who.len > 0 ? who.buf : "nobody who can be seen");
+    return who.len > 0;
 }
 
 static Err *look_at_blockers(Runner *runner, Attempt *attempt, int64_t patience_ms, bool *ret_long)
@@ -51,33 +74,18 @@ static Err *look_at_blockers(Runner *runner, Attempt *attempt, int64_t patience_
     size_t count = 0;
     TRY(runner->ops->blockers(runner->conn, &wait, arena, attempt->table.id, attempt->step->lock, &blockers,
                               &count));
-    CLEANUP(str_donep) Str who = STR_INIT;
-    for (size_t i = 0; i < count && i < 3; i++) {
-        if (blockers[i].age_ms < patience_ms)
-            continue;
-        *ret_long = true;
-        char age[UNIT_TEXT_BYTES];
-        str_sep(&who, "; ");
-        str_addf(&who, "pid %lld (%s, %s, transaction open for %s)%s%.80s", (long long)blockers[i].pid,
-                 blockers[i].application != NULL && blockers[i].application[0] != '\0'
-                     ? blockers[i].application
-                     : "no name",
-                 blockers[i].state != NULL  ? blockers[i].state
-                 : blockers[i].mode != NULL ? blockers[i].mode
-                                            : "unknown",
-                 unit_duration_text(blockers[i].age_ms, age), blockers[i].statement != NULL ? ": " : "",
-                 blockers[i].statement != NULL ? blockers[i].statement : "");
-    }
-    if (who.len > 0)
-        (void)snprintf(attempt->blocked_by, sizeof attempt->blocked_by, "%s", who.buf);
+    char who[BLOCKERS_TEXT_BYTES];
+    *ret_long = blockers_text(blockers, count, patience_ms, who);
+    if (*ret_long)
+        (void)snprintf(attempt->blocked_by, sizeof attempt->blocked_by, "%s", who);
     if (*ret_long && (attempt->said_at_ms == 0 || clock_ms() - attempt->said_at_ms > BLOCKER_SAID_EVERY_MS)) {
         attempt->said_at_ms = clock_ms();
         runner_event(runner, "lock_blocked", attempt->step->ordinal, NULL, "waiting for a lock on %s: %s",
-                     attempt->step->table.name, who.buf);
+                     attempt->step->table.name, who);
     }
     pthread_mutex_lock(&runner->control.lock);
     (void)snprintf(runner->control.waiting_for, sizeof runner->control.waiting_for, "%s",
-                   *ret_long ? who.buf : "");
+                   *ret_long ? who : "");
     pthread_mutex_unlock(&runner->control.lock);
     return NULL;
 }

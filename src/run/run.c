@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "run/window.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,16 +61,24 @@ bool err_is_transient(const Err *err)
 /* ---- events
  * -------------------------------------------------------------------------------------------------- */
 
+void runner_tell(Runner *runner, const char *kind, int step, json_t *detail, const char *text)
+{
+    const Observer *observer = &runner->options->observer;
+    if (observer->event == NULL)
+        return;
+    Event event = {.kind = kind, .step = step, .detail = detail, .text = text};
+    pthread_mutex_lock(&runner->telling);
+    observer->event(observer->context, &event);
+    pthread_mutex_unlock(&runner->telling);
+}
+
 void runner_event(Runner *runner, const char *kind, int step, json_t *detail, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
     CLEANUP(mem_freep) char *text = mem_format(fmt, args);
     va_end(args);
-    const Observer *observer = &runner->options->observer;
-    Event event = {.kind = kind, .step = step, .detail = detail, .text = text};
-    if (observer->event != NULL)
-        observer->event(observer->context, &event);
+    runner_tell(runner, kind, step, detail, text);
     if (runner->conn != NULL && runner->change_id != 0) {
         Err *err = journal_event(runner->conn, runner->change_id, kind, step, detail, text);
         if (err != NULL)
@@ -91,6 +100,8 @@ Err *runner_connect(Runner *runner)
 Err *runner_open(Runner *runner, const RunOptions *options, Arena *arena)
 {
     *runner = (Runner){.options = options, .ops = options->ops, .arena = arena, .scratch = arena_new()};
+    if (pthread_mutex_init(&runner->telling, NULL) != 0)
+        return err_new(ERR_BUG, "cannot make a mutex");
     TRY(runner_connect(runner));
     return journal_check_version(&runner->server);
 }
@@ -264,10 +275,11 @@ static bool changed_something(Runner *runner)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = journal_wait();
     Rows rows = {0};
-    Err *err =
-        conn_params(runner->conn, &wait, arena, &rows,
-                    "SELECT 1 FROM stoa.steps WHERE change_id = $1 AND phase <> 'prepare' AND state = 'done'",
-                    arena_printf(arena, "%lld", (long long)runner->change_id));
+    Err *err = conn_params(
+        runner->conn, &wait, arena, &rows,
+        "SELECT 1 FROM stoa.steps WHERE change_id = $1 AND phase <> 'prepare' AND (state = 'done' OR "
+        "(state = 'running' AND kind = 'create_index'))",
+        arena_printf(arena, "%lld", (long long)runner->change_id));
     bool changed = err != NULL || rows.row_count > 0;
     err_free(err);
     return changed;
@@ -421,6 +433,25 @@ static Err *register_change(Runner *runner, const Change *change)
     return err;
 }
 
+/* A time zone that the server does not know would mean to wait for ever. */
+static Err *check_window(Runner *runner)
+{
+    const char *text = runner->options->controls.window;
+    if (text == NULL || text[0] == '\0')
+        return NULL;
+    Window window;
+    int minute = 0, weekday = 0;
+    Wait wait = journal_wait();
+    TRY(window_parse(text, &window));
+    Err *err =
+        runner->ops->local_time(runner->conn, &wait, runner->scratch, window.time_zone, &minute, &weekday);
+    if (!err_is(err, ERR_SQL))
+        return err;
+    err->kind = ERR_USAGE;
+    return err_hint(err_wrap(err, "--window: the server knows no time zone \"%s\"", window.time_zone),
+                    "write --window '22:00-06:00 Europe/Berlin'");
+}
+
 static Err *check_expect(const RunOptions *options, const Plan *plan)
 {
     if (options->expect == NULL || str_eq(options->expect, plan->plan_digest))
@@ -433,6 +464,7 @@ static Err *check_expect(const RunOptions *options, const Plan *plan)
 static Err *begin_new(Runner *runner, const Change *change, bool (*confirm)(void *, const Plan *),
                       void *confirm_context)
 {
+    TRY(check_window(runner));
     TRY(runner_plan(runner, runner->arena, change, &runner->plan));
     runner->name = runner->plan.change;
     runner->summary.plan_digest = runner->plan.plan_digest;
@@ -469,6 +501,7 @@ static Err *begin_known(Runner *runner, const JournalChange *known)
         runner->summary.state = str_eq(known->state, "ready") ? STATE_READY : STATE_COMPLETED;
         return NULL;
     }
+    TRY(check_window(runner));
     TRY(lease_take(runner));
     TRY(journal_store_controls(runner->conn, known->id, &options->controls, options->controls_given,
                                &(bool){false}));

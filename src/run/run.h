@@ -36,7 +36,8 @@ typedef struct Progress {
     const char *throttled_by;      /* NULL: running */
 } Progress;
 
-/* Called from the working thread (events) and from the control thread (progress, about four times a second).
+/* `event` is called from the working and the control thread, never two at a time; `progress` from the control
+ * thread, about four times a second.
  */
 typedef struct Observer {
     void (*event)(void *context, const Event *event);

@@ -41,7 +41,7 @@ typedef struct Control {
     bool fenced;            /* the lease is no longer ours */
     char throttled_by[200]; /* "" : go */
     int64_t sampled_at_ms;  /* last complete round of samples; 0 none */
-    char waiting_for[300];  /* who blocks the statement that runs; "" nobody */
+    char waiting_for[400];  /* who blocks the statement that runs; "" nobody */
     int64_t waiting_since_ms;
 
     Conn *watched;          /* cancel this connection … */
@@ -76,7 +76,8 @@ typedef struct Runner {
     Replica *standbys; /* the fixed set, by name */
     size_t standby_count;
     Conn *replica_conns[16]; /* to --replicas URLs; used by the control thread only */
-    int64_t progress_marks;  /* raised whenever something was committed: retries are counted between marks */
+    pthread_mutex_t telling;
+    int64_t progress_marks; /* raised whenever something was committed: retries are counted between marks */
 } Runner;
 
 static inline Wait runner_wait(const Runner *runner) { return (Wait){.stop = runner->options->stop}; }
@@ -91,6 +92,8 @@ typedef struct JournalChange {
 } JournalChange;
 
 /* run.c */
+/* Tells the observer, one event at a time, from any thread; nothing is journalled. */
+void runner_tell(Runner *runner, const char *kind, int step, json_t *detail, const char *text);
 /* Connects, loads the server's facts and checks the journal's version. */
 Err *runner_open(Runner *runner, const RunOptions *options, Arena *arena) MUST_USE;
 void runner_close(Runner *runner);
@@ -168,6 +171,10 @@ void control_long_begin(Runner *runner);
 bool control_long_end(Runner *runner); /* true: cancelled because the budget was used up */
 
 /* lockwait.c */
+enum { BLOCKERS_TEXT_BYTES = 400 };
+/* "pid 17 (psql, idle in transaction, transaction open for 12.0 s): SELECT …; …", at most three whose
+ * transactions are older than `patience_ms`; false where there is none. */
+bool blockers_text(const Blocker *blockers, size_t count, int64_t patience_ms, char *ret_text);
 /* `table` is as it was before the lock was asked for. */
 typedef Err *LockedBody(Runner *runner, const Step *step, const Table *table, void *context);
 /* Runs `body` in one transaction that holds the step's locks, within --max-stall, and commits; tries again
@@ -188,6 +195,16 @@ Err *ready_run(Runner *runner, const Step *step) MUST_USE;
 Err *quiet_run(Runner *runner, const Step *step) MUST_USE;
 /* The sync trigger is still there, enabled, and sorts last: before verify and constraints. */
 Err *sync_check(Runner *runner, const Name *table) MUST_USE;
+
+/* rows.c */
+/* One query in a short read-only transaction as the step's role. */
+Err *rows_read(Runner *runner, const Step *step, const char *sql, bool narrow, Rows *ret_rows) MUST_USE;
+/* The server refused a value, not the statement. */
+bool rows_err_is_data(const Err *err);
+/* `select` ("SELECT … FROM ONLY t WHERE ") fails with `cause` somewhere in the range of about `size` units:
+ * finds the row and names it. Takes `cause`; always gives an error of kind ERR_VERIFY. */
+Err *rows_name_failing(Runner *runner, const Step *step, Scan *scan, Range range, int64_t size,
+                       const char *select, Err *cause) MUST_USE;
 
 /* load.c */
 /* Loads what the plan needs over runner->conn and makes it. */

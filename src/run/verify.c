@@ -25,33 +25,16 @@ typedef struct Verify {
     bool through;
 } Verify;
 
-/* "SELECT count(*), count(*) FILTER (WHERE …), … FROM ONLY t WHERE range" */
-static char *count_sql(const Verify *verify, Arena *arena, const char *range_sql)
+/* "SELECT count(*), count(CASE WHEN … THEN 1 END), … FROM ONLY t WHERE " */
+static char *count_sql(const Verify *verify, Arena *arena)
 {
     CLEANUP(str_donep) Str sql = STR_INIT;
     str_add(&sql, "SELECT count(*)");
     for (size_t i = 0; i < verify->step->check_count; i++)
         if (verify->step->checks[i].predicate != NULL)
             str_addf(&sql, ", count(CASE WHEN %s THEN 1 END)", verify->step->checks[i].predicate);
-    str_addf(&sql, " FROM ONLY %s WHERE %s", sql_name(arena, verify->table.schema, verify->table.name),
-             range_sql);
+    str_addf(&sql, " FROM ONLY %s WHERE ", sql_name(arena, verify->table.schema, verify->table.name));
     return arena_dup(arena, sql.buf);
-}
-
-static Err *read_in_tx(Verify *verify, const char *sql, bool narrow, Rows *ret_rows)
-{
-    Runner *runner = verify->runner;
-    Wait wait = runner_wait(runner);
-    TRY(runner->ops->begin(
-        runner->conn, &wait,
-        &(TxSettings){
-            .read_only = true, .narrow = narrow, .role = verify->step->role, .lock_timeout_ms = 5000}));
-    Err *err = conn_query(runner->conn, &wait, runner->scratch, ret_rows, sql);
-    if (err == NULL)
-        err = runner->ops->commit(runner->conn, &wait);
-    if (err != NULL)
-        runner->ops->rollback(runner->conn);
-    return err;
 }
 
 static char *range_sql_of(const Verify *verify, const char *low, const char *high)
@@ -75,51 +58,6 @@ static Err *name_rows(Verify *verify, const char *range_sql, const char *predica
     }
     return NULL;
 }
-
-/* An expression fails somewhere in the range: halves it down to one row, and says which. */
-static Err *name_failing_row(Verify *verify, Range range, Err *cause)
-{
-    Runner *runner = verify->runner;
-    Wait wait = runner_wait(runner);
-    Rows ids = {0}, ignored = {0};
-    const char *where = range_sql_of(verify, range.low, range.high);
-    for (int64_t size = verify->size; size > 1; size = (size + 1) / 2) {
-        Range half = {0};
-        bool done = false;
-        TRY(runner->ops->scan_next(runner->conn, &wait, runner->scratch, &verify->scan, range.low, size / 2,
-                                   &half, &done));
-        bool whole = half.high == NULL || str_eq(half.high, range.high);
-        Err *err =
-            whole ? NULL
-                  : read_in_tx(verify,
-                               count_sql(verify, runner->scratch, range_sql_of(verify, half.low, half.high)),
-                               true, &ignored);
-        if (err != NULL)
-            range.high = half.high;
-        else if (!whole)
-            range.low = half.high;
-        err_free(err);
-    }
-    where = range_sql_of(verify, range.low, range.high);
-    TRY(runner->ops->row_list(runner->conn, &wait, runner->scratch, &verify->scan, where, 0, &ids));
-    for (size_t i = 0; i < ids.row_count; i++) {
-        Err *err = read_in_tx(verify,
-                              count_sql(verify, runner->scratch,
-                                        runner->ops->row_filter(runner->scratch, rows_cell(&ids, i, 0))),
-                              true, &ignored);
-        if (err == NULL)
-            continue;
-        err_free(cause);
-        err->kind = ERR_VERIFY;
-        return err_hint(err_wrap(err, "the expression fails on row %s of \"%s\"", rows_cell(&ids, i, 1),
-                                 verify->table.name),
-                        "mend the row, or write an expression that can be computed for every row");
-    }
-    cause->kind = ERR_VERIFY;
-    return err_wrap(cause, "the expression fails on a row of \"%s\"", verify->table.name);
-}
-
-static bool err_is_data(const Err *err) { return err->kind == ERR_SQL && str_starts(err->sqlstate, "2"); }
 
 static Err *bad_rows(Verify *verify, const char *range_sql, size_t at, int64_t count)
 {
@@ -146,9 +84,11 @@ static Err *verify_chunk(Verify *verify)
     const char *where = range_sql_of(verify, range.low, range.high);
     Rows rows = {0};
     int64_t from = clock_ms();
-    Err *err = read_in_tx(verify, count_sql(verify, runner->scratch, where), true, &rows);
-    if (err != NULL && err_is_data(err))
-        return name_failing_row(verify, range, err);
+    const char *select = count_sql(verify, runner->scratch);
+    Err *err =
+        rows_read(runner, verify->step, arena_printf(runner->scratch, "%s%s", select, where), true, &rows);
+    if (rows_err_is_data(err))
+        return rows_name_failing(runner, verify->step, &verify->scan, range, verify->size, select, err);
     TRY(err);
     int64_t took_ms = clock_ms() - from;
     verify->rows += rows_int(&rows, 0, 0);
@@ -179,7 +119,7 @@ static Err *whole_query(Verify *verify, const Check *check)
     Runner *runner = verify->runner;
     Rows rows = {0};
     control_long_begin(runner);
-    Err *err = read_in_tx(verify, check->query, false, &rows);
+    Err *err = rows_read(runner, verify->step, check->query, false, &rows);
     (void)control_long_end(runner);
     TRY(err);
     if (rows.row_count == 0)

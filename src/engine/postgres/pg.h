@@ -52,4 +52,6 @@ Err *pg_local_time(Conn *conn, const Wait *wait, Arena *arena, const char *time_
 Err *pg_storage(Conn *conn, const Wait *wait, Arena *arena, const Table *table,
                 const char **ret_storage) MUST_USE;
 Err *pg_replay_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes) MUST_USE;
+Err *pg_find_table(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
+                   int64_t *ret_id) MUST_USE;
 const char *pg_journal_sql(JournalSql statement);

@@ -34,6 +34,7 @@ const EngineOps engine_postgres = {
     .replay_bytes = pg_replay_bytes,
     .load_server = pg_load_server,
     .load_table = pg_load_table,
+    .find_table = pg_find_table,
     .index_table = pg_index_table,
     .check_expression = pg_check_expression,
     .blockers = pg_blockers,

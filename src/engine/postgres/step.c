@@ -102,3 +102,13 @@ Err *pg_replay_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_by
     *ret_bytes = rows_int(&rows, 0, 1);
     return NULL;
 }
+
+Err *pg_find_table(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
+                   int64_t *ret_id)
+{
+    Rows rows = {0};
+    TRY(conn_params(conn, wait, arena, &rows, "SELECT pg_catalog.to_regclass($1)::oid::bigint",
+                    sql_name(arena, schema, name)));
+    *ret_id = rows_int(&rows, 0, 0);
+    return NULL;
+}
