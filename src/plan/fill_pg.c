@@ -187,10 +187,12 @@ static void identity_set(Maker *maker, TableWork *work, const Wish *wish, const 
     Arena *arena = maker->arena;
     const ColumnSpec *spec = &wish->spec;
     bool options = spec->identity_options_sql != NULL && *spec->identity_options_sql != '\0';
-    Step *step = maker_ddl(
-        maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
-        arena_printf(arena, "make %s an identity", wish->ident),
-        arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", work->sql, wish->ident), NULL);
+    Step *step =
+        maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
+                  arena_printf(arena, "make %s an identity", wish->ident),
+                  arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", work->sql, wish->ident),
+                  arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY IF EXISTS", work->sql,
+                               wish->ident));
     step_add_sql(maker, step,
                  arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s ADD GENERATED %s AS IDENTITY%s%s%s",
                               work->sql, wish->ident, spec->identity == 'a' ? "ALWAYS" : "BY DEFAULT",
