@@ -53,12 +53,15 @@ bool rows_bool(const Rows *rows, size_t row, size_t col);
 typedef struct TxSettings {
     int64_t lock_timeout_ms;      /* each wait for a lock, row locks included */
     int64_t statement_timeout_ms; /* backstop; 0: no limit, whatever the role says */
-    bool async_commit;            /* backfill: rows and watermark are lost together or not at all */
-    bool local_commit;            /* strong locks: do not wait for a synchronous standby while holding them */
-    bool durable_commit;          /* ready: synchronous_commit = on */
-    bool quiet_triggers;   /* the user's own triggers do not fire (only where the server says we may) */
-    bool yield_autovacuum; /* let the server cancel autovacuum quickly for us (only where we may) */
-    const char *role;      /* act as this role (the table's owner); NULL: as ourselves */
+    int64_t idle_timeout_ms; /* the server ends the session when it hears nothing of us for so long inside the
+                                transaction: a process that is stopped, or cut off, holds its locks no longer;
+                                0: no limit */
+    bool async_commit;       /* backfill: rows and watermark are lost together or not at all */
+    bool local_commit;       /* strong locks: do not wait for a synchronous standby while holding them */
+    bool durable_commit;     /* ready: synchronous_commit = on */
+    bool quiet_triggers;     /* the user's own triggers do not fire (only where the server says we may) */
+    bool yield_autovacuum;   /* let the server cancel autovacuum quickly for us (only where we may) */
+    const char *role;        /* act as this role (the table's owner); NULL: as ourselves */
     bool read_only;
     bool narrow; /* the statements read a small range: never by a scan of the whole table, whatever the
                     statistics say */

@@ -169,6 +169,7 @@ static TxSettings wave_settings(Fill *fill)
     int64_t most = half > 0 && half < controls.max_stall_ms ? half : controls.max_stall_ms;
     return (TxSettings){.lock_timeout_ms = most / 4 < ROW_WAIT_MS ? most / 4 + 1 : ROW_WAIT_MS,
                         .statement_timeout_ms = most,
+                        .idle_timeout_ms = most,
                         .async_commit = true,
                         .narrow = true,
                         .quiet_triggers = fill->step->quiet_triggers,

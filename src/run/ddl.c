@@ -91,7 +91,7 @@ static Err *ddl_body(Runner *runner, const Step *step, const Table *table, void 
     return journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
 }
 
-Err *ddl_run(Runner *runner, const Step *step) { return lockwait_run(runner, step, ddl_body, NULL); }
+Err *ddl_run(Runner *runner, const Step *step) { return lockwait_run(runner, step, false, ddl_body, NULL); }
 
 /* The trigger's part goes first: its conditions name the columns that the undo drops. */
 static Err *undo_body(Runner *runner, const Step *step, const Table *table, void *context UNUSED)
@@ -108,7 +108,7 @@ static Err *undo_body(Runner *runner, const Step *step, const Table *table, void
     return journal_step(runner->conn, runner->change_id, step->ordinal, "undone", NULL);
 }
 
-Err *ddl_undo(Runner *runner, const Step *step) { return lockwait_run(runner, step, undo_body, NULL); }
+Err *ddl_undo(Runner *runner, const Step *step) { return lockwait_run(runner, step, true, undo_body, NULL); }
 
 /* A scan under a weak lock that blocks no reader or writer: no lock timeout, but whoever is in its way is
  * named, and

@@ -3,7 +3,9 @@
  * An attempt with NOWAIT costs the application nothing, since nothing queues behind it; so most attempts are
  * of that kind. Only where short transactions never leave a gap does an attempt wait in the queue, for a
  * share of --max-stall, never while a known long blocker lives, and so rarely that the induced stalls stay
- * under one per cent of the time. */
+ * under one per cent of the time. A statement may need further tables (the other end of a foreign key): while
+ * somebody holds one of these there is no attempt at all, because it would wait with the first lock in hand.
+ */
 #include "run/runner.h"
 
 #include "base/clock.h"
@@ -16,29 +18,92 @@
 enum {
     NOWAIT_TRIES = 40,    /* before the first attempt that waits in the queue */
     NOWAIT_PAUSE_MS = 10, /* plus as much at random */
-    STALL_SHARE = 100,    /* waits may take one hundredth of the time */
+    NOWAIT_LOCK_MS = 5,   /* for what such an attempt needs besides the table itself */
+    BLOCKED_PAUSE_MS = 100,
+    STALL_SHARE = 100, /* waits may take one hundredth of the time */
+    HELD_TOO_LONG_MAX = 3,
     BLOCKER_SAID_EVERY_MS = 10000,
+    TABLES_MAX = 8,
 };
 
 typedef struct Attempt {
     const Step *step;
+    const char *lock; /* on the step's own table, the first of `tables` */
+    const char *others_lock;
     LockedBody *body;
-    Table table;
+    Table tables[TABLES_MAX];
+    size_t table_count;
     void *context;
-    int64_t deadline_ms;
+    bool unbounded;         /* a scan under the lock that was accepted */
+    int64_t not_before_ms;  /* no attempt at all before this time */
     int64_t queue_after_ms; /* no attempt in the queue before this time */
     int64_t said_at_ms;
-    int tries;
+    int tries, held_too_long;
     char blocked_by[BLOCKERS_TEXT_BYTES];
 } Attempt;
 
-static int64_t locks_of(const Step *step) { return step->lock_count > 0 ? (int64_t)step->lock_count : 1; }
+/* ---- what is locked ------------------------------------------------------------------------------------ */
+
+/* One part of a name as sql.h writes it; `at` is moved behind it. */
+static const char *name_part(Arena *arena, const char **at)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    bool quoted = **at == '"';
+    const char *from = *at + (quoted ? 1 : 0);
+    for (; *from != '\0'; from++) {
+        if (quoted && *from == '"' && *++from != '"')
+            break;
+        if (!quoted && *from == '.')
+            break;
+        str_addn(&out, from, 1);
+    }
+    *at = *from == '.' ? from + 1 : from;
+    return arena_dup(arena, out.buf);
+}
+
+static Err *load_tables(Runner *runner, Arena *arena, Attempt *attempt)
+{
+    const Step *step = attempt->step;
+    if (step->table.name == NULL)
+        return NULL;
+    TRY(runner_load_table(runner, arena, &step->table, &attempt->tables[0]));
+    attempt->table_count = 1;
+    for (size_t i = 1; i < step->lock_count && attempt->table_count < TABLES_MAX; i++) {
+        const char *at = step->lock_on[i];
+        Name name = {0};
+        name.schema = name_part(arena, &at);
+        name.name = name_part(arena, &at);
+        TRY(runner_load_table(runner, arena, &name, &attempt->tables[attempt->table_count]));
+        attempt->table_count++;
+    }
+    return NULL;
+}
+
+/* Undoing drops triggers and foreign keys, which takes the strongest lock on both ends. */
+static void choose_locks(Attempt *attempt, bool undo)
+{
+    bool raises = undo && str_eq(attempt->step->lock, "SHARE ROW EXCLUSIVE");
+    attempt->lock = raises ? "ACCESS EXCLUSIVE" : attempt->step->lock;
+    attempt->others_lock = undo ? "ACCESS EXCLUSIVE" : "SHARE ROW EXCLUSIVE";
+}
+
+static bool scan_accepted(const Plan *plan, const Step *step)
+{
+    for (size_t i = 0; i < plan->risk_count && step->scans; i++)
+        if (str_eq(plan->risks[i].id, "scan") && plan->risks[i].accepted)
+            return true;
+    return false;
+}
 
 /* Waits + hold + commit stay under max_stall: every lock may wait its share, one share is for the hold. */
-static int64_t share_of(const Step *step, const Controls *controls)
+static int64_t share_of(const Attempt *attempt, const Controls *controls)
 {
-    return controls->max_stall_ms / (locks_of(step) + 1);
+    int64_t share_ms = controls->max_stall_ms / ((int64_t)attempt->table_count + 1);
+    return share_ms > 0 ? share_ms : 1;
 }
+
+/* ---- who is in the way -----------------------------------------------------------------------------------
+ */
 
 bool blockers_text(const Blocker *blockers, size_t count, int64_t patience_ms, char *ret_text)
 {
@@ -63,25 +128,42 @@ bool blockers_text(const Blocker *blockers, size_t count, int64_t patience_ms, c
     return who.len > 0;
 }
 
-static Err *look_at_blockers(Runner *runner, Attempt *attempt, int64_t patience_ms, bool *ret_long)
+/* Autovacuum gives way to whoever waits in the queue, where the session may ask for that soon enough. */
+static size_t leave_out_yielding(const Runner *runner, Blocker *blockers, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!runner->server.may_yield_autovacuum || !str_eq(blockers[i].application, "autovacuum"))
+            blockers[kept++] = blockers[i];
+    return kept;
+}
+
+/* Long transactions in the way of the tables from number `first` on: those of the first that has any. */
+static Err *look_at_blockers(Runner *runner, Attempt *attempt, size_t first, bool *ret_long)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = runner_wait(runner);
-    *ret_long = false;
-    if (attempt->table.id == 0)
-        return NULL;
-    Blocker *blockers = NULL;
-    size_t count = 0;
-    TRY(runner->ops->blockers(runner->conn, &wait, arena, attempt->table.id, attempt->step->lock, &blockers,
-                              &count));
+    int64_t patience_ms = control_settings(runner).max_stall_ms / 2;
     char who[BLOCKERS_TEXT_BYTES];
-    *ret_long = blockers_text(blockers, count, patience_ms, who);
+    size_t at = first;
+    *ret_long = false;
+    for (size_t i = first; i < attempt->table_count && !*ret_long; i++) {
+        Blocker *blockers = NULL;
+        size_t count = 0;
+        if (attempt->tables[i].id == 0)
+            continue;
+        TRY(runner->ops->blockers(runner->conn, &wait, arena, attempt->tables[i].id,
+                                  i == 0 ? attempt->lock : attempt->others_lock, &blockers, &count));
+        count = leave_out_yielding(runner, blockers, count);
+        *ret_long = blockers_text(blockers, count, patience_ms, who);
+        at = i;
+    }
     if (*ret_long)
         (void)snprintf(attempt->blocked_by, sizeof attempt->blocked_by, "%s", who);
     if (*ret_long && (attempt->said_at_ms == 0 || clock_ms() - attempt->said_at_ms > BLOCKER_SAID_EVERY_MS)) {
         attempt->said_at_ms = clock_ms();
         runner_event(runner, "lock_blocked", attempt->step->ordinal, NULL, "waiting for a lock on %s: %s",
-                     attempt->step->table.name, who);
+                     attempt->tables[at].name, who);
     }
     pthread_mutex_lock(&runner->control.lock);
     (void)snprintf(runner->control.waiting_for, sizeof runner->control.waiting_for, "%s",
@@ -90,27 +172,35 @@ static Err *look_at_blockers(Runner *runner, Attempt *attempt, int64_t patience_
     return NULL;
 }
 
-static Err *locked(Runner *runner, Attempt *attempt, bool no_wait, int64_t share_ms, int64_t *ret_waited_ms)
+/* ---- one attempt
+ * ------------------------------------------------------------------------------------------- */
+
+static Err *locked(Runner *runner, Attempt *attempt, bool no_wait, int64_t *ret_got_ms)
 {
     const Step *step = attempt->step;
+    const Table *table = &attempt->tables[0];
+    Controls controls = control_settings(runner);
+    int64_t share_ms = share_of(attempt, &controls);
     Wait wait = runner_wait(runner);
-    const Table *table = &attempt->table;
-    TRY(runner->ops->begin(runner->conn, &wait,
-                           &(TxSettings){.lock_timeout_ms = share_ms,
-                                         .statement_timeout_ms = control_settings(runner).max_stall_ms,
-                                         .local_commit = true,
-                                         .yield_autovacuum = runner->server.may_yield_autovacuum}));
+    *ret_got_ms = 0;
+    TRY(runner->ops->begin(
+        runner->conn, &wait,
+        &(TxSettings){.lock_timeout_ms = no_wait && share_ms > NOWAIT_LOCK_MS ? NOWAIT_LOCK_MS : share_ms,
+                      .statement_timeout_ms = attempt->unbounded ? 0 : controls.max_stall_ms,
+                      .idle_timeout_ms = share_ms,
+                      .local_commit = true,
+                      .yield_autovacuum = runner->server.may_yield_autovacuum}));
     TRY(lease_prove(runner));
-    int64_t from = clock_ms();
     Err *err = NULL;
     if (step->lock_count > 0 && table->id != 0) {
         err = runner->ops->act_as(runner->conn, &wait, step->role);
         if (err == NULL)
-            err = runner->ops->lock_table(runner->conn, &wait, table, step->lock, no_wait);
+            err = runner->ops->lock_table(runner->conn, &wait, table, attempt->lock, no_wait);
+        if (err == NULL)
+            *ret_got_ms = clock_ms();
+        if (err == NULL)
+            err = runner->ops->act_as(runner->conn, &wait, NULL);
     }
-    *ret_waited_ms = clock_ms() - from;
-    if (err == NULL)
-        err = runner->ops->act_as(runner->conn, &wait, NULL);
     if (err == NULL)
         err = attempt->body(runner, step, table, attempt->context);
     if (err == NULL)
@@ -122,27 +212,42 @@ static Err *locked(Runner *runner, Attempt *attempt, bool no_wait, int64_t share
     return err;
 }
 
+/* What a failed attempt may have cost the application is paid for with a pause. */
+static void pause_after(Attempt *attempt, bool no_wait, int64_t from_ms, int64_t got_ms)
+{
+    int64_t now = clock_ms();
+    if (!no_wait)
+        attempt->queue_after_ms = now + (now - from_ms) * STALL_SHARE;
+    if (got_ms != 0)
+        attempt->not_before_ms = now + (now - got_ms) * STALL_SHARE;
+}
+
 /* One attempt; *ret_done tells whether it succeeded. A lock that was not granted is no error. */
 static Err *try_once(Runner *runner, Attempt *attempt, bool no_wait, bool *ret_done)
 {
-    Controls controls = control_settings(runner);
-    int64_t share = share_of(attempt->step, &controls), waited = 0;
-    control_watch(runner, runner->conn, clock_ms() + controls.max_stall_ms);
-    Err *err = locked(runner, attempt, no_wait, share, &waited);
-    bool fired = control_unwatch(runner);
+    int64_t from = clock_ms(), got = 0, max_stall_ms = control_settings(runner).max_stall_ms;
+    if (!attempt->unbounded) {
+        control_watch(runner, runner->conn, from + max_stall_ms);
+        runner->deadline_ms = from + max_stall_ms;
+    }
+    Err *err = locked(runner, attempt, no_wait, &got);
+    runner->deadline_ms = 0;
+    (void)control_unwatch(runner);
     *ret_done = err == NULL;
     if (err == NULL)
         return NULL;
     runner->ops->rollback(runner->conn);
-    if (!no_wait)
-        attempt->queue_after_ms = clock_ms() + waited * STALL_SHARE;
-    bool again = err->kind == ERR_LOCK_TIMEOUT || err->kind == ERR_DEADLOCK ||
-                 (err->kind == ERR_CANCELLED && fired) ||
-                 (err->kind == ERR_CANCELLED && stop_level(runner->options->stop) == STOP_NONE);
-    if (!again)
+    pause_after(attempt, no_wait, from, got);
+    bool too_long = err->kind == ERR_CANCELLED && stop_level(runner->options->stop) == STOP_NONE;
+    if (err->kind != ERR_LOCK_TIMEOUT && err->kind != ERR_DEADLOCK && !too_long)
         return err;
-    if (err->kind == ERR_CANCELLED) /* held too long: not at once again */
-        attempt->queue_after_ms = clock_ms() + controls.max_stall_ms * STALL_SHARE;
+    if (too_long && got != 0 && ++attempt->held_too_long >= HELD_TOO_LONG_MAX) {
+        err_free(err);
+        return err_hint(err_new(ERR_LOCK_BUDGET,
+                                "the lock on \"%s\" would be held for longer than --max-stall: seen %d times",
+                                attempt->step->table.name, HELD_TOO_LONG_MAX),
+                        "apply again at a quieter time, or with a longer --max-stall");
+    }
     err_free(err);
     return NULL;
 }
@@ -150,39 +255,55 @@ static Err *try_once(Runner *runner, Attempt *attempt, bool no_wait, bool *ret_d
 static Err *budget_used(const Attempt *attempt, int64_t lock_wait_ms)
 {
     char text[UNIT_TEXT_BYTES];
-    Err *err = err_new(ERR_LOCK_BUDGET, "no %s lock on \"%s\" within %s%s%s", attempt->step->lock,
+    Err *err = err_new(ERR_LOCK_BUDGET, "no %s lock on \"%s\" within %s%s%s", attempt->lock,
                        attempt->step->table.name, unit_duration_text(lock_wait_ms, text),
                        attempt->blocked_by[0] != '\0' ? ": blocked by " : "", attempt->blocked_by);
     return err_hint(
         err, "end or wait for the blocking session, then apply again; or raise --lock-wait or --max-stall");
 }
 
-Err *lockwait_run(Runner *runner, const Step *step, LockedBody *body, void *context)
+/* The next attempt that may be made now: none while a further table is held by somebody, or while the last
+ * one is still to be paid for; NOWAIT, or in the queue where that failed often and nobody long is before us.
+ */
+static Err *next_attempt(Runner *runner, Attempt *attempt, bool *ret_done)
+{
+    bool blocked = false, paid = clock_ms() >= attempt->not_before_ms;
+    if (attempt->table_count > 1)
+        TRY(look_at_blockers(runner, attempt, 1, &blocked));
+    if (blocked || !paid) {
+        stop_sleep(runner->options->stop, BLOCKED_PAUSE_MS);
+        return NULL;
+    }
+    bool queue = attempt->tries >= NOWAIT_TRIES && clock_ms() >= attempt->queue_after_ms;
+    if (queue || attempt->tries % 20 == 6) {
+        TRY(look_at_blockers(runner, attempt, 0, &blocked));
+        queue = queue && !blocked;
+    }
+    attempt->tries++;
+    return try_once(runner, attempt, !queue, ret_done);
+}
+
+Err *lockwait_run(Runner *runner, const Step *step, bool undo, LockedBody *body, void *context)
 {
     int64_t from = clock_ms();
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    Attempt attempt = {.step = step, .body = body, .context = context};
-    if (step->table.name != NULL)
-        TRY(runner_load_table(runner, arena, &step->table, &attempt.table));
-    for (;; attempt.tries++) {
+    Attempt attempt = {.step = step,
+                       .body = body,
+                       .context = context,
+                       .unbounded = !undo && scan_accepted(&runner->plan, step)};
+    choose_locks(&attempt, undo);
+    TRY(load_tables(runner, arena, &attempt));
+    for (bool done = false; !done;) {
         TRY(control_gate(runner));
-        Controls controls = control_settings(runner);
-        bool queue = attempt.tries >= NOWAIT_TRIES && clock_ms() >= attempt.queue_after_ms, done = false;
-        if (queue) {
+        TRY(next_attempt(runner, &attempt, &done));
+        int64_t lock_wait_ms = control_settings(runner).lock_wait_ms;
+        if (!done && clock_ms() - from >= lock_wait_ms) {
             bool blocked = false;
-            TRY(look_at_blockers(runner, &attempt, controls.max_stall_ms / 2, &blocked));
-            queue = !blocked;
+            TRY(look_at_blockers(runner, &attempt, 0, &blocked));
+            return budget_used(&attempt, lock_wait_ms);
         }
-        TRY(try_once(runner, &attempt, !queue, &done));
-        if (done)
-            break;
-        if (clock_ms() - from >= controls.lock_wait_ms)
-            return budget_used(&attempt, controls.lock_wait_ms);
-        if (attempt.tries % 20 == 5) {
-            bool blocked = false;
-            TRY(look_at_blockers(runner, &attempt, controls.max_stall_ms / 2, &blocked));
-        }
-        stop_sleep(runner->options->stop, NOWAIT_PAUSE_MS + random() % NOWAIT_PAUSE_MS);
+        if (!done)
+            stop_sleep(runner->options->stop, NOWAIT_PAUSE_MS + random() % NOWAIT_PAUSE_MS);
     }
     pthread_mutex_lock(&runner->control.lock);
     runner->control.waiting_for[0] = '\0';

@@ -1,5 +1,6 @@
 /* runner.h — what the files of run/ share: one change being carried out. Private to run/. */
 #pragma once
+#include "base/clock.h"
 #include "base/str.h"
 #include "engine/sql.h"
 #include "run/run.h"
@@ -78,9 +79,17 @@ typedef struct Runner {
     Conn *replica_conns[16]; /* to --replicas URLs; used by the control thread only */
     pthread_mutex_t telling;
     int64_t progress_marks; /* raised whenever something was committed: retries are counted between marks */
+    int64_t deadline_ms;    /* statements of the working thread are cancelled past it; 0: none */
 } Runner;
 
-static inline Wait runner_wait(const Runner *runner) { return (Wait){.stop = runner->options->stop}; }
+static inline Wait runner_wait(const Runner *runner)
+{
+    int64_t left_ms = runner->deadline_ms == 0 ? 0 : runner->deadline_ms - clock_ms();
+    return (Wait){.stop = runner->options->stop,
+                  .timeout_ms = runner->deadline_ms == 0 ? 0
+                                : left_ms > 0            ? left_ms
+                                                         : 1};
+}
 /* For journal statements that must succeed even while stopping. */
 static inline Wait journal_wait(void) { return (Wait){.timeout_ms = JOURNAL_TIMEOUT_MS}; }
 
@@ -177,10 +186,9 @@ enum { BLOCKERS_TEXT_BYTES = 400 };
 bool blockers_text(const Blocker *blockers, size_t count, int64_t patience_ms, char *ret_text);
 /* `table` is as it was before the lock was asked for. */
 typedef Err *LockedBody(Runner *runner, const Step *step, const Table *table, void *context);
-/* Runs `body` in one transaction that holds the step's locks, within --max-stall, and commits; tries again
- * until
- * --lock-wait is used up: ERR_LOCK_BUDGET naming the blockers. */
-Err *lockwait_run(Runner *runner, const Step *step, LockedBody *body, void *context) MUST_USE;
+/* Runs `body` in one transaction that holds the step's locks (for `undo` always the strongest), within
+ * --max-stall, and commits; tries again until --lock-wait is used up: ERR_LOCK_BUDGET naming the blockers. */
+Err *lockwait_run(Runner *runner, const Step *step, bool undo, LockedBody *body, void *context) MUST_USE;
 
 /* steps */
 Err *ddl_run(Runner *runner, const Step *step) MUST_USE;

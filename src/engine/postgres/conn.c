@@ -279,6 +279,9 @@ Err *pg_begin(Conn *base, const Wait *wait, const TxSettings *settings)
              "statement_timeout = %lld",
              settings->read_only ? "READ ONLY" : "READ WRITE", (long long)settings->lock_timeout_ms,
              (long long)settings->statement_timeout_ms);
+    if (settings->idle_timeout_ms > 0)
+        str_addf(&sql, "; SET LOCAL idle_in_transaction_session_timeout = %lld",
+                 (long long)settings->idle_timeout_ms);
     str_add(&sql, "; SET LOCAL stoa.bypass = 'on'; SET LOCAL row_security = off");
     if (settings->async_commit)
         str_add(&sql, "; SET LOCAL synchronous_commit = off");
@@ -296,7 +299,10 @@ Err *pg_begin(Conn *base, const Wait *wait, const TxSettings *settings)
         CLEANUP(arena_freep) Arena *arena = arena_new();
         str_addf(&sql, "; SET LOCAL ROLE %s", sql_ident(arena, settings->role));
     }
-    return pg_query(base, wait, NULL, sql.buf, 0, NULL, NULL);
+    Err *err = pg_query(base, wait, NULL, sql.buf, 0, NULL, NULL);
+    if (err != NULL) /* BEGIN itself may have been done: no failed transaction is left behind */
+        pg_rollback(base);
+    return err;
 }
 
 Err *pg_commit(Conn *base, const Wait *wait)
