@@ -219,7 +219,7 @@ void sync_sql_pg(Arena *arena, const Server *server, const Table *table, const S
 /* The sequence, as qualified SQL, that counts what the trigger had to fill in this column (name made of the
  * table's number and the column, cut to 63 bytes). */
 const char *sync_counter_pg(Arena *arena, int64_t table_id, const char *column);
-/* The sequence that holds the minute of the last row in stoa.writers for this table. */
-const char *sync_minute_pg(Arena *arena, int64_t table_id);
+/* The sequence that holds the minute of the last row in stoa.writers for this column. */
+const char *sync_minute_pg(Arena *arena, int64_t table_id, const char *column);
 /* "x IS DISTINCT FROM y", or, where the type's equality does not see every difference, by images. */
 const char *differs_pg(Arena *arena, bool exact_equality, const char *left, const char *right);

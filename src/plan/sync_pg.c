@@ -43,18 +43,19 @@ const char *sync_counter_pg(Arena *arena, int64_t table_id, const char *column)
     return sql_name(arena, "stoa", name_cut(arena, name));
 }
 
-const char *sync_minute_pg(Arena *arena, int64_t table_id)
+const char *sync_minute_pg(Arena *arena, int64_t table_id, const char *column)
 {
-    return sql_name(arena, "stoa", arena_printf(arena, "minute_%lld", (long long)table_id));
+    char *name = arena_printf(arena, "minute_%lld_%s", (long long)table_id, column);
+    return sql_name(arena, "stoa", name_cut(arena, name));
 }
 
 const char *differs_pg(Arena *arena, bool exact_equality, const char *left, const char *right)
 {
     if (exact_equality)
         return arena_printf(arena, "%s IS DISTINCT FROM %s", left, right);
-    /* the casts keep the server from comparing field by field, which json cannot (seen on 10 to 18) */
-    return arena_printf(
-        arena, "ROW(%s)::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW(%s)::pg_catalog.record", left, right);
+    /* the function, not OPERATOR(pg_catalog.*<>): the server writes the operator back without the casts that
+     * it needs, and a dump of the trigger could not be restored (seen on 10 to 18) */
+    return arena_printf(arena, "pg_catalog.record_image_ne(ROW(%s), ROW(%s))", left, right);
 }
 
 typedef struct Sync {
@@ -76,8 +77,10 @@ static const char *row_field(Arena *arena, const char *row, const char *column)
 static const char *changed(const Sync *sync, const char *column)
 {
     const Column *known = table_column(sync->table, column);
-    return differs_pg(sync->arena, known != NULL && known->exact_equality,
-                      row_field(sync->arena, "NEW", column), row_field(sync->arena, "OLD", column));
+    /* a modifier fixes numeric's scale: then equal values are equal images */
+    bool exact = known != NULL && (known->exact_equality || str_starts(known->type, "numeric("));
+    return differs_pg(sync->arena, exact, row_field(sync->arena, "NEW", column),
+                      row_field(sync->arena, "OLD", column));
 }
 
 /* "(a source changed) AND NOT (the column changed)", or NULL where there is no source. */
@@ -134,7 +137,7 @@ static const char *key_text(const Sync *sync)
 static void add_counting(Str *body, const Sync *sync, const SyncColumn *column)
 {
     Arena *arena = sync->arena;
-    const char *minute = sql_literal(arena, sync_minute_pg(arena, sync->table->id));
+    const char *minute = sql_literal(arena, sync_minute_pg(arena, sync->table->id, column->column));
     str_addf(
         body,
         "      IF %s IS NOT NULL AND pg_catalog.current_setting('stoa.bypass', true) IS DISTINCT FROM 'on' "
@@ -281,9 +284,11 @@ static void add_counter_drops(const Sync *sync, Statements *sql)
         bool kept = false;
         for (size_t j = 0; j < sync->count && !kept; j++)
             kept = str_eq(sync->columns[j].counter, old->counter);
-        if (!kept && old->counter != NULL)
-            *vec_push(sync->arena, sql) =
-                arena_printf(sync->arena, "DROP SEQUENCE IF EXISTS %s", old->counter);
+        if (kept || old->counter == NULL)
+            continue;
+        *vec_push(sync->arena, sql) = arena_printf(sync->arena, "DROP SEQUENCE IF EXISTS %s", old->counter);
+        *vec_push(sync->arena, sql) = arena_printf(sync->arena, "DROP SEQUENCE IF EXISTS %s",
+                                                   sync_minute_pg(sync->arena, sync->table->id, old->column));
     }
 }
 
@@ -330,11 +335,12 @@ void sync_sql_pg(Arena *arena, const Server *server, const Table *table, const S
     if (count > 0) {
         if (table->owner != NULL && !str_eq(table->owner, server->role))
             add_grants(&sync, &sql);
-        *vec_push(arena, &sql) =
-            arena_printf(arena, "CREATE SEQUENCE IF NOT EXISTS %s", sync_minute_pg(arena, table->id));
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+            const char *minute = sync_minute_pg(arena, table->id, columns[i].column);
             *vec_push(arena, &sql) =
                 arena_printf(arena, "CREATE SEQUENCE IF NOT EXISTS %s", columns[i].counter);
+            *vec_push(arena, &sql) = arena_printf(arena, "CREATE SEQUENCE IF NOT EXISTS %s", minute);
+        }
         *vec_push(arena, &sql) = function_sql(&sync);
     }
     add_trigger_drops(&sync, &sql);
@@ -345,9 +351,6 @@ void sync_sql_pg(Arena *arena, const Server *server, const Table *table, const S
         *vec_push(arena, &sql) = arena_printf(arena, "DROP FUNCTION IF EXISTS %s()", sync.function_sql);
     }
     add_counter_drops(&sync, &sql);
-    if (count == 0)
-        *vec_push(arena, &sql) =
-            arena_printf(arena, "DROP SEQUENCE IF EXISTS %s", sync_minute_pg(arena, table->id));
     *ret_sql = sql.items;
     *ret_count = sql.len;
 }
