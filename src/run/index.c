@@ -45,7 +45,7 @@ static Err *index_state(Runner *runner, const Step *step, bool *ret_exists, bool
                                     ret_valid);
 }
 
-Err *step_create_index(Runner *runner, const Step *step)
+Err *step_build_index(Runner *runner, const Step *step, const char *sql)
 {
     bool exists = false, valid = false;
     TRY(index_state(runner, step, &exists, &valid));
@@ -53,7 +53,7 @@ Err *step_create_index(Runner *runner, const Step *step)
         TRY(drop_leftover(runner, step));
     if (!exists || !valid) {
         TRY(failpoint_at("index_before"));
-        Err *err = run_long(runner, step, step->sql[0]);
+        Err *err = run_long(runner, step, sql);
         if (err == NULL)
             err = failpoint_at("index_after");
         if (err != NULL && err->kind != ERR_CONN_LOST) {
@@ -71,6 +71,12 @@ Err *step_create_index(Runner *runner, const Step *step)
     TRY(index_state(runner, step, &exists, &valid));
     if (!exists || !valid)
         return err_new(ERR_SQL, "index \"%s\" is not valid after its build", step->index);
+    return NULL;
+}
+
+Err *step_create_index(Runner *runner, const Step *step)
+{
+    TRY(step_build_index(runner, step, step->sql[0]));
     return journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
 }
 
@@ -93,9 +99,7 @@ Err *vacuum_run(Runner *runner, const Step *step)
     control_long_begin(runner);
     Err *err = runner->ops->vacuum(runner->conn, &wait, &runner->server, &table, step->role);
     bool over = control_long_end(runner);
-    if (over &&
-        err !=
-            NULL) { /* somebody holds the table with a lock that vacuum needs: it is not worth failing for */
+    if (over && err != NULL) { /* somebody keeps vacuum's lock from us: not worth failing for */
         runner_event(runner, "vacuum_skipped", step->ordinal, NULL, "vacuum left out: blocked by %s",
                      runner->control.waiting_for);
         err_free(err);

@@ -74,13 +74,19 @@ static ExprScope scope_of(Arena *arena, const Table *table)
 {
     const char **columns = arena_alloc(arena, (table->column_count + 1) * sizeof *columns);
     const char **generated = arena_alloc(arena, (table->column_count + 1) * sizeof *generated);
+    const char **types = arena_alloc(arena, (table->column_count + 1) * sizeof *types);
+    const char **collations = arena_alloc(arena, (table->column_count + 1) * sizeof *collations);
     for (size_t i = 0; i < table->column_count; i++) {
         columns[i] = table->columns[i].name;
         generated[i] = table->columns[i].generated_sql;
+        types[i] = table->columns[i].type;
+        collations[i] = table->columns[i].collation;
     }
     return (ExprScope){.table = {.schema = table->schema, .name = table->name},
                        .columns = columns,
                        .generated = generated,
+                       .types = types,
+                       .collations = collations,
                        .column_count = table->column_count};
 }
 

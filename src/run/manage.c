@@ -57,6 +57,8 @@ static Err *undo_step(Runner *runner, const Step *step)
         runner_event(runner, "undo", step->ordinal, NULL, "undoing: %s", step->title);
     if (step->kind == STEP_CREATE_INDEX)
         TRY(step_drop_index(runner, step, step->undo, step->undo_count));
+    else if (step->kind == STEP_DROP_INDEX && step->undo_count > 0)
+        TRY(step_build_index(runner, step, step->undo[0]));
     else if (step->undo_count > 0 || step->sync)
         return ddl_undo(runner, step);
     return journal_step(runner->conn, runner->change_id, step->ordinal, "undone", NULL);

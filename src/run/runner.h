@@ -195,6 +195,8 @@ Err *ddl_run(Runner *runner, const Step *step) MUST_USE;
 Err *ddl_undo(Runner *runner, const Step *step) MUST_USE;
 Err *backfill_run(Runner *runner, const Step *step) MUST_USE;
 Err *verify_run(Runner *runner, const Step *step) MUST_USE;
+/* Builds with this statement unless a valid index is there; drops an INVALID one first. */
+Err *step_build_index(Runner *runner, const Step *step, const char *sql) MUST_USE;
 Err *step_create_index(Runner *runner, const Step *step) MUST_USE;
 Err *step_drop_index(Runner *runner, const Step *step, const char *const *sql, size_t count) MUST_USE;
 Err *vacuum_run(Runner *runner, const Step *step) MUST_USE;
