@@ -168,7 +168,8 @@ Err *journal_step(Conn *conn, int64_t change_id, int ordinal, const char *state,
     return journal_run(
         conn,
         "UPDATE stoa.steps SET state = $3, error = $4, attempts = attempts + CASE WHEN $3 = 'running' THEN 1 "
-        "ELSE 0 END, started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, clock_timestamp()) ELSE "
+        "ELSE 0 END, started_at = CASE WHEN $3 = 'running' AND state <> 'running' THEN clock_timestamp() "
+        "ELSE "
         "started_at END, ended_at = CASE WHEN $3 IN ('done', 'undone') THEN clock_timestamp() END "
         "WHERE change_id = $1 AND ordinal = $2",
         ARRAY_LEN(params), params, NULL);

@@ -73,6 +73,8 @@ static Err *start_observing(Runner *runner, Arena *arena)
     return NULL;
 }
 
+/* What the trigger could not compute since the rows were verified: NULL, or on UPDATE the old value, may
+ * stand there. */
 static Err *failures_block(Runner *runner, Arena *arena)
 {
     Wait wait = runner_wait(runner);
@@ -82,7 +84,8 @@ static Err *failures_block(Runner *runner, Arena *arena)
         "SELECT f.column_name, f.key, f.message FROM stoa.sync_failures f JOIN stoa.sync_columns s USING "
         "(table_id, column_name) JOIN stoa.changes c ON c.id = s.change_id WHERE s.change_id = $1 AND f.at "
         ">= "
-        "c.created_at ORDER BY f.id DESC LIMIT 1",
+        "coalesce((SELECT min(started_at) FROM stoa.steps WHERE change_id = c.id AND phase = 'verify'), "
+        "c.created_at) ORDER BY f.id DESC LIMIT 1",
         arena_printf(arena, "%lld", (long long)runner->change_id)));
     if (rows.row_count == 0)
         return NULL;
@@ -90,7 +93,16 @@ static Err *failures_block(Runner *runner, Arena *arena)
         err_new(ERR_VERIFY, "column \"%s\" could not be computed for a write of the application (row %s): %s",
                 rows_cell(&rows, 0, 0), rows_cell(&rows, 0, 1) != NULL ? rows_cell(&rows, 0, 1) : "unknown",
                 rows_cell(&rows, 0, 2)),
-        "mend the row, DELETE FROM stoa.sync_failures, then apply again");
+        "mend the row, then: stoa resume %s, which verifies again", runner->name);
+}
+
+static Err *verify_again(Runner *runner, Arena *arena)
+{
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    return conn_params(runner->conn, &wait, arena, &rows,
+                       "UPDATE stoa.steps SET state = 'pending' WHERE change_id = $1 AND phase = 'verify'",
+                       arena_printf(arena, "%lld", (long long)runner->change_id));
 }
 
 static Err *ready_tx(Runner *runner, const Step *step, Arena *arena)
@@ -132,6 +144,8 @@ Err *ready_run(Runner *runner, const Step *step)
     Err *err = ready_tx(runner, step, arena);
     if (err != NULL) {
         runner->ops->rollback(runner->conn);
+        if (err->kind == ERR_VERIFY)
+            err_free(verify_again(runner, arena));
         return err;
     }
     Rows rows = {0};
