@@ -503,22 +503,63 @@ static void advance_parked(Fill *fill, const void *context)
         fill->parked.len--;
 }
 
-/* Whether rows of the range still lack a value, and the first of them by name. */
-static Err *look_unfilled(Fill *fill, const char *range_sql, bool *ret_left, const char **ret_row)
+/* Rows of the range that lack the column's value. */
+static Err *count_unfilled(Fill *fill, const char *where, int64_t *ret_count)
 {
     Runner *runner = fill->runner;
-    Wait wait = runner_wait(runner);
-    *ret_left = false;
-    for (size_t i = 0; i < fill->step->fill_count && !*ret_left; i++) {
-        const char *set = NULL, *where = NULL;
-        single_fill(runner->scratch, &fill->step->fills[i], &set, &where);
-        Rows rows = {0};
-        TRY(runner->ops->row_list(runner->conn, &wait, runner->scratch, &fill->scan,
-                                  arena_printf(runner->scratch, "%s AND %s", range_sql, where), 1, &rows));
-        *ret_left = rows.row_count > 0;
-        *ret_row = rows.row_count > 0 ? rows_cell(&rows, 0, 1) : NULL;
-    }
+    Arena *scratch = runner->scratch;
+    Rows rows = {0};
+    TRY(rows_read(runner, fill->step,
+                  arena_printf(scratch, "SELECT count(*) FROM ONLY %s WHERE %s",
+                               sql_name(scratch, fill->table.schema, fill->table.name), where),
+                  true, &rows));
+    *ret_count = rows_int(&rows, 0, 0);
     return NULL;
+}
+
+/* Fills one column of a parked range, busy rows left out; *ret_left tells whether there were such rows. */
+static Err *revisit_column(Fill *fill, const FillColumn *column, const char *range_sql, bool *ret_left)
+{
+    Runner *runner = fill->runner;
+    Arena *scratch = runner->scratch;
+    const char *set = NULL, *where = NULL;
+    single_fill(scratch, column, &set, &where);
+    where = arena_printf(scratch, "%s AND %s", range_sql, where);
+    int64_t before = 0, after = 0;
+    TRY(count_unfilled(fill, where, &before));
+    Wave wave = {.sql = runner->ops->update_free_rows(scratch, &fill->table, set, where)};
+    bool pop = false;
+    Err *err = wave_run(fill, &wave, advance_parked, &pop);
+    bool busy = err_is_busy(err);
+    if (!busy)
+        TRY(err);
+    err_free(busy ? err : NULL);
+    TRY(count_unfilled(fill, where, &after));
+    /* Where the value may be NULL and is not known beforehand, rows that were seen to stay NULL are through.
+     */
+    bool may_stay = column->null_legal && !column->immutable;
+    *ret_left = *ret_left || (after > 0 && (busy || !may_stay || before > wave.rows));
+    return NULL;
+}
+
+/* The first row of the range that still lacks a value, by name. */
+static Err *held_row(Fill *fill, const char *range_sql)
+{
+    Runner *runner = fill->runner;
+    const char *row = "?";
+    for (size_t i = 0; i < fill->step->fill_count; i++) {
+        const char *set = NULL, *where = NULL;
+        Rows rows = {0};
+        single_fill(runner->scratch, &fill->step->fills[i], &set, &where);
+        TRY(rows_list(runner, fill->step, &fill->scan,
+                      arena_printf(runner->scratch, "%s AND %s", range_sql, where), 1, &rows));
+        if (rows.row_count > 0)
+            row = rows_cell(&rows, 0, 1);
+    }
+    return err_hint(err_new(ERR_LOCK_BUDGET,
+                            "row %s of \"%s\" is held by another transaction for longer than --lock-wait",
+                            row, fill->table.name),
+                    "end that transaction, then apply again");
 }
 
 static Err *revisit(Fill *fill, int64_t deadline_ms)
@@ -528,32 +569,15 @@ static Err *revisit(Fill *fill, int64_t deadline_ms)
     Spot spot = fill->parked.items[fill->parked.len - 1];
     const char *range_sql =
         runner->ops->scan_filter(runner->scratch, &fill->scan, &(Range){.low = spot.low, .high = spot.high});
-    bool pop = false;
-    for (size_t i = 0; i < fill->step->fill_count; i++) {
-        const char *set = NULL, *where = NULL;
-        single_fill(runner->scratch, &fill->step->fills[i], &set, &where);
-        Wave wave = {.sql = runner->ops->update_free_rows(
-                         runner->scratch, &fill->table, set,
-                         arena_printf(runner->scratch, "%s AND %s", range_sql, where))};
-        Err *err = wave_run(fill, &wave, advance_parked, &pop);
-        if (!err_is_busy(err))
-            TRY(err);
-        else
-            err_free(err);
-    }
-    bool left = false;
-    const char *row = NULL;
-    TRY(look_unfilled(fill, range_sql, &left, &row));
+    bool left = false, pop = true;
+    for (size_t i = 0; i < fill->step->fill_count; i++)
+        TRY(revisit_column(fill, &fill->step->fills[i], range_sql, &left));
     if (left && clock_ms() > deadline_ms)
-        return err_hint(err_new(ERR_LOCK_BUDGET,
-                                "row %s of \"%s\" is held by another transaction for longer than --lock-wait",
-                                row, fill->table.name),
-                        "end that transaction, then apply again");
+        return held_row(fill, range_sql);
     if (left) {
         stop_sleep(runner->options->stop, PARK_PAUSE_MS);
         return NULL;
     }
-    pop = true;
     Wave none = {.sql = "SELECT 1"};
     return wave_run(fill, &none, advance_parked, &pop);
 }
@@ -569,9 +593,12 @@ static Err *fill_all(Fill *fill)
     while (!fill->scanned || fill->parked.len > 0) {
         TRY(control_gate(runner));
         bool back = fill->scanned || fill->parked.len >= PARKED_MAX;
+        size_t parked = fill->parked.len;
         if (back && deadline_ms == 0)
             deadline_ms = clock_ms() + control_settings(runner).lock_wait_ms;
         TRY(back ? revisit(fill, deadline_ms) : chunk(fill));
+        if (!back || fill->parked.len < parked) /* each parked range has its own --lock-wait */
+            deadline_ms = 0;
     }
     return NULL;
 }
@@ -633,7 +660,7 @@ Err *backfill_run(Runner *runner, const Step *step)
             err = begin_again_if_rewritten(&fill, &whole);
     }
     if (err == NULL)
-        err = journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
+        err = journal_step_done(runner->conn, &runner->lease, runner->change_id, step->ordinal);
     count_in(runner, &fill);
     free(fill.low);
     free(fill.high);

@@ -192,7 +192,7 @@ static Err *sample(Watcher *watcher)
     const char *kept = control->controls.window;
     bool same = kept != NULL && controls.window != NULL && str_eq(kept, controls.window);
     controls.window = same                      ? kept
-                      : controls.window != NULL ? arena_dup(runner->arena, controls.window)
+                      : controls.window != NULL ? arena_dup(control->texts, controls.window)
                                                 : NULL;
     control->controls = controls;
     control->abort_requested = abort_requested;
@@ -242,11 +242,14 @@ static Err *look_at_long(Watcher *watcher)
     (void)snprintf(control->waiting_for, sizeof control->waiting_for, "%s", who != NULL ? who : "");
     if (fresh || who == NULL)
         control->waiting_since_ms = clock_ms();
-    Conn *cancel = who != NULL && control->long_statement && clock_ms() - control->waiting_since_ms > budget
-                       ? control->watched
-                       : NULL;
-    if (cancel != NULL)
-        control->over_budget = true;
+    bool over = who != NULL && clock_ms() - control->waiting_since_ms > budget;
+    /* Once only: what is left of an index is dropped by a long statement, too. */
+    bool unwanted = (control->abort_requested || control->fenced) && !control->long_cancelled;
+    Conn *cancel = control->long_statement && (over || unwanted) ? control->watched : NULL;
+    if (cancel != NULL) {
+        control->over_budget = over;
+        control->long_cancelled = true;
+    }
     if (cancel != NULL)
         runner->ops->cancel(cancel);
     pthread_mutex_unlock(&control->lock);
@@ -342,6 +345,7 @@ Err *control_start(Runner *runner)
                               &abort_requested));
     control->work_session = runner->ops->session_id(runner->conn);
     control->watch_until_ms = INT64_MAX;
+    control->texts = arena_new();
     control->progress =
         (Progress){.change = runner->name, .eta_low_s = -1, .eta_high_s = -1, .hot_ratio = -1};
     if (pthread_mutex_init(&control->lock, NULL) != 0 || pthread_cond_init(&control->wake, NULL) != 0 ||
@@ -361,6 +365,9 @@ void control_stop(Runner *runner)
     pthread_mutex_unlock(&control->lock);
     (void)pthread_join(control->thread, NULL);
     control->started = false;
+    control->controls.window = NULL;
+    arena_free(control->texts);
+    control->texts = NULL;
 }
 
 /* ---- for the working thread

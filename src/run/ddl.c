@@ -93,11 +93,43 @@ static Err *ddl_body(Runner *runner, const Step *step, const Table *table, void 
 
 Err *ddl_run(Runner *runner, const Step *step) { return lockwait_run(runner, step, false, ddl_body, NULL); }
 
+/* The table is gone, or another one has its name, which is none of ours: what is left is the function and the
+ * counters. */
+static Err *undo_without_table(Runner *runner, const Step *step, int64_t id)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(runner);
+    Table table = {
+        .schema = step->table.schema, .name = step->table.name, .id = id, .owner = runner->server.role};
+    SyncColumn *columns = NULL, *others = NULL;
+    size_t other_count = 0, sql_count = 0;
+    const char *const *sql = NULL;
+    TRY(journal_sync_load(runner->conn, arena, id, &columns, &table.sync_count));
+    table.sync = columns;
+    TRY(journal_sync_remove(runner->conn, runner->change_id, id));
+    TRY(journal_sync_load(runner->conn, arena, id, &others, &other_count));
+    if (other_count > 0)
+        return NULL; /* with the last of them */
+    sync_sql_pg(arena, &runner->server, &table, NULL, 0, runner->plan.search_path,
+                runner->plan.search_path_count, &sql, &sql_count);
+    TRY(runner->ops->act_as(runner->conn, &wait, step->role));
+    TRY(run_all(runner, sql, sql_count));
+    return runner->ops->act_as(runner->conn, &wait, NULL);
+}
+
 /* The trigger's part goes first: its conditions name the columns that the undo drops. */
 static Err *undo_body(Runner *runner, const Step *step, const Table *table, void *context UNUSED)
 {
     Wait wait = runner_wait(runner);
-    if (step->sync && table->id != 0) {
+    int64_t id = 0;
+    if (step->sync && step->fill_count > 0)
+        TRY(journal_sync_table(runner->conn, runner->change_id, &step->fills[0], &id));
+    bool other = id != 0 && id != table->id, gone = step->table.name != NULL && table->id == 0;
+    if (other)
+        TRY(undo_without_table(runner, step, id));
+    if (other || gone)
+        return journal_step(runner->conn, runner->change_id, step->ordinal, "undone", NULL);
+    if (step->sync) {
         TRY(journal_sync_remove(runner->conn, runner->change_id, table->id));
         TRY(regenerate(runner, step, table));
     }

@@ -12,12 +12,14 @@ static Err *run_long(Runner *runner, const Step *step, const char *sql)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait journal = journal_wait();
     TRY(lease_prove(runner));
-    if (step->role != NULL)
+    /* The role of a session leaks through a pooler; the server runs the index's expressions as the owner. */
+    bool role = step->role != NULL && !runner->server.pooled;
+    if (role)
         TRY(conn_exec(runner->conn, &wait, arena_printf(arena, "SET ROLE %s", sql_ident(arena, step->role))));
     control_long_begin(runner);
     Err *err = conn_exec(runner->conn, &wait, sql);
     bool over = control_long_end(runner);
-    if (step->role != NULL && !err_is(err, ERR_CONN_LOST))
+    if (role && !err_is(err, ERR_CONN_LOST))
         err_free(conn_exec(runner->conn, &journal, "RESET ROLE"));
     if (!over || err == NULL)
         return err;
@@ -77,7 +79,7 @@ Err *step_build_index(Runner *runner, const Step *step, const char *sql)
 Err *step_create_index(Runner *runner, const Step *step)
 {
     TRY(step_build_index(runner, step, step->sql[0]));
-    return journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
+    return journal_step_done(runner->conn, &runner->lease, runner->change_id, step->ordinal);
 }
 
 Err *step_drop_index(Runner *runner, const Step *step, const char *const *sql, size_t count)
@@ -106,5 +108,5 @@ Err *vacuum_run(Runner *runner, const Step *step)
         err = NULL;
     }
     TRY(err);
-    return journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
+    return journal_step_done(runner->conn, &runner->lease, runner->change_id, step->ordinal);
 }

@@ -175,6 +175,22 @@ Err *journal_step(Conn *conn, int64_t change_id, int ordinal, const char *state,
         ARRAY_LEN(params), params, NULL);
 }
 
+Err *journal_step_done(Conn *conn, const Lease *lease, int64_t change_id, int ordinal)
+{
+    if (lease->table_count == 0)
+        return journal_step(conn, change_id, ordinal, "done", NULL);
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *sql = arena_printf(arena,
+                                   "WITH proof AS (%s) UPDATE stoa.steps SET state = 'done', error = NULL, "
+                                   "ended_at = clock_timestamp() WHERE change_id = $1 AND ordinal = $2 AND "
+                                   "(SELECT count(*) FROM proof) = %zu",
+                                   lease->prove, lease->table_count);
+    const char *const params[] = {num(arena, change_id), num(arena, ordinal)};
+    int64_t affected = 0;
+    TRY(journal_run(conn, sql, ARRAY_LEN(params), params, &affected));
+    return affected == 1 ? NULL : err_new(ERR_FENCED, "another runner has taken over");
+}
+
 Err *journal_step_state(Conn *conn, Arena *arena, int64_t change_id, int ordinal, const char **ret_state)
 {
     Wait wait = journal_wait();
@@ -195,7 +211,8 @@ Err *journal_state(Conn *conn, int64_t change_id, const char *state, const char 
     return journal_run(
         conn,
         "UPDATE stoa.changes SET state = $2, phase = coalesce($3, phase), error = $4, throttled_by = NULL, "
-        "ready_at = CASE WHEN $2 = 'ready' THEN coalesce(ready_at, clock_timestamp()) ELSE ready_at END, "
+        "ready_at = CASE $2 WHEN 'ready' THEN coalesce(ready_at, clock_timestamp()) WHEN 'completed' THEN "
+        "ready_at END, ready_position = CASE WHEN $2 IN ('ready', 'completed') THEN ready_position END, "
         "ended_at = CASE WHEN $2 IN ('completed', 'aborted', 'reverted') THEN clock_timestamp() END "
         "WHERE id = $1",
         ARRAY_LEN(params), params, NULL);
@@ -218,6 +235,14 @@ Err *journal_checkpoint(Conn *conn, const Lease *lease, int64_t change_id, int o
     int64_t affected = 0;
     TRY(journal_run(conn, sql, ARRAY_LEN(params), params, &affected));
     return affected == 1 ? NULL : err_new(ERR_FENCED, "another runner has taken over");
+}
+
+Err *journal_forget_checkpoint(Conn *conn, int64_t change_id, int ordinal)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *const params[] = {num(arena, change_id), num(arena, ordinal)};
+    return journal_run(conn, "DELETE FROM stoa.checkpoints WHERE change_id = $1 AND ordinal = $2",
+                       ARRAY_LEN(params), params, NULL);
 }
 
 Err *journal_load_checkpoint(Conn *conn, Arena *arena, int64_t change_id, int ordinal, json_t **ret_body)
@@ -343,6 +368,18 @@ Err *journal_sync_remove(Conn *conn, int64_t change_id, int64_t table_id)
     const char *const params[] = {num(arena, change_id), num(arena, table_id)};
     return journal_run(conn, "DELETE FROM stoa.sync_columns WHERE change_id = $1 AND table_id = $2",
                        ARRAY_LEN(params), params, NULL);
+}
+
+Err *journal_sync_table(Conn *conn, int64_t change_id, const FillColumn *fill, int64_t *ret_table_id)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(conn, &wait, arena, &rows,
+                    "SELECT table_id FROM stoa.sync_columns WHERE change_id = $1 AND counter = $2",
+                    num(arena, change_id), fill->sync.counter));
+    *ret_table_id = rows.row_count > 0 ? rows_int(&rows, 0, 0) : 0;
+    return NULL;
 }
 
 Err *journal_sync_load(Conn *conn, Arena *arena, int64_t table_id, SyncColumn **ret_columns,

@@ -32,24 +32,32 @@ static Err *held_by(const Rows *rows, size_t row)
                     "follow it with: stoa watch, or stop it with: stoa pause");
 }
 
-/* Looks at the lease rows, which are locked from here to the end of the transaction. A live foreign lease is
- * held unless its session lock is free: then its process is gone, or cut off, and the epoch fences what is
- * left of it. */
-static Err *look(Runner *runner, Arena *arena, const char *keys, bool hint_free, Rows *ret_rows)
+/* A live foreign lease is held unless its session lock is free: then its process is gone, or cut off, and the
+ * epoch fences what is left of it. A runner behind a pooler has no session, and so no lock that could tell.
+ */
+static bool is_held(const Runner *runner, const Rows *rows, size_t row, bool hint_free)
+{
+    const char *holder = rows_cell(rows, row, 1);
+    return holder != NULL && !str_eq(holder, runner->lease.holder) && rows_bool(rows, row, 5) &&
+           !(hint_free && rows_cell(rows, row, 7) != NULL);
+}
+
+/* Looks at the lease rows; with `lock` they are locked from here to the end of the transaction. */
+static Err *look(Runner *runner, Arena *arena, const char *keys, bool hint_free, bool lock, Rows *ret_rows)
 {
     Wait wait = journal_wait();
     TRY(conn_params(
         runner->conn, &wait, arena, ret_rows,
-        "SELECT table_key, holder, host, pid, date_trunc('second', since)::text, expires_at > "
-        "clock_timestamp(), session_id, session_started FROM stoa.leases WHERE table_key = ANY ($1::text[]) "
-        "ORDER BY table_key FOR UPDATE",
+        arena_printf(
+            arena,
+            "SELECT table_key, holder, host, pid, date_trunc('second', since)::text, expires_at > "
+            "clock_timestamp(), session_id, session_started, expires_at::text FROM stoa.leases WHERE "
+            "table_key = ANY ($1::text[]) ORDER BY table_key%s",
+            lock ? " FOR UPDATE" : ""),
         keys));
-    for (size_t i = 0; i < ret_rows->row_count; i++) {
-        const char *holder = rows_cell(ret_rows, i, 1);
-        if (holder != NULL && !str_eq(holder, runner->lease.holder) && rows_bool(ret_rows, i, 5) &&
-            !hint_free)
+    for (size_t i = 0; i < ret_rows->row_count; i++)
+        if (is_held(runner, ret_rows, i, hint_free))
             return held_by(ret_rows, i);
-    }
     return NULL;
 }
 
@@ -61,7 +69,8 @@ static Err *seize(Runner *runner, Arena *arena, const char *keys)
     Rows rows = {0};
     TRY(conn_params(
         runner->conn, &wait, arena, &rows,
-        "UPDATE stoa.leases SET epoch = epoch + 1, holder = $2, host = $3, pid = $4::int, change_id = "
+        "UPDATE stoa.leases SET epoch = epoch + 1, session_id = NULL, session_started = NULL, holder = $2, "
+        "host = $3, pid = $4::int, change_id = "
         "$5::bigint, "
         "since = now(), expires_at = clock_timestamp() + $6::int * interval '1 ms' WHERE table_key = ANY "
         "($1::text[]) RETURNING table_key, epoch",
@@ -111,7 +120,7 @@ static Err *take_in_tx(Runner *runner, Arena *arena, bool hint_free, Rows *ret_b
         "(table_key) DO NOTHING",
         keys);
     if (err == NULL)
-        err = look(runner, arena, keys, hint_free, ret_before);
+        err = look(runner, arena, keys, hint_free, true, ret_before);
     if (err == NULL)
         err = seize(runner, arena, keys);
     if (err == NULL)
@@ -123,6 +132,62 @@ static Err *take_in_tx(Runner *runner, Arena *arena, bool hint_free, Rows *ret_b
     return err;
 }
 
+/* What an earlier process left running on the server ends now: an index build or a validation goes on without
+ * its client. A session that may not be ended is fenced all the same. */
+static Err *end_orphans(Runner *runner, const Rows *rows)
+{
+    Wait wait = {.stop = runner->options->stop, .timeout_ms = ORPHAN_WAIT_MS};
+    for (size_t i = 0; i < rows->row_count; i++) {
+        const char *holder = rows_cell(rows, i, 1);
+        if (holder == NULL || str_eq(holder, runner->lease.holder) || rows_cell(rows, i, 7) == NULL)
+            continue;
+        Err *err = runner->ops->end_session(runner->conn, &wait, rows_int(rows, i, 6), rows_cell(rows, i, 7));
+        if (!err_is(err, ERR_PRIVILEGE))
+            TRY(err);
+        else
+            err_free(err);
+    }
+    return NULL;
+}
+
+static Err *take_hints(Runner *runner, bool *ret_free)
+{
+    Wait wait = journal_wait();
+    *ret_free = !runner->server.pooled;
+    for (size_t i = 0; i < runner->plan.table_count && !runner->server.pooled; i++) {
+        bool taken = false;
+        TRY(runner->ops->hint_lock(runner->conn, &wait, runner->plan.tables[i], &taken));
+        *ret_free = *ret_free && taken;
+    }
+    return NULL;
+}
+
+/* *ret_expires is until when the lease is held that stands in the way; NULL where that is not known. */
+static Err *take_once(Runner *runner, Arena *arena, const char **ret_expires)
+{
+    const char *keys = key_array(arena, &runner->plan);
+    bool hint_free = false;
+    Rows before = {0};
+    *ret_expires = NULL;
+    TRY(take_hints(runner, &hint_free));
+    Err *err = look(runner, arena, keys, hint_free, false, &before);
+    for (size_t i = 0; i < before.row_count && err != NULL; i++)
+        if (is_held(runner, &before, i, hint_free))
+            *ret_expires = rows_cell(&before, i, 8);
+    TRY(err);
+    TRY(end_orphans(runner, &before)); /* before: it may hold the rows that we need */
+    err = take_in_tx(runner, arena, hint_free, &before);
+    if (err_is(err, ERR_LOCK_TIMEOUT)) {
+        err_free(err);
+        return err_new(ERR_HELD, "another runner is working on \"%s\" right now", runner->plan.tables[0]);
+    }
+    TRY(err);
+    runner->lease.held = true;
+    TRY(end_orphans(runner, &before));
+    return lease_note_session(runner);
+}
+
+/* A lease that is renewed meanwhile has a live holder; one of a killed process runs out while we wait. */
 Err *lease_take(Runner *runner)
 {
     if (runner->plan.table_count == 0)
@@ -130,29 +195,18 @@ Err *lease_take(Runner *runner)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     if (runner->lease.holder[0] == '\0')
         make_holder(&runner->lease);
-    bool hint_free = true;
-    Wait wait = journal_wait();
-    for (size_t i = 0; i < runner->plan.table_count; i++) {
-        bool taken = false;
-        TRY(runner->ops->hint_lock(runner->conn, &wait, runner->plan.tables[i], &taken));
-        hint_free = hint_free && taken;
-    }
-    Rows before = {0};
-    Err *err = take_in_tx(runner, arena, hint_free, &before);
-    if (err_is(err, ERR_LOCK_TIMEOUT)) {
+    const char *first = NULL, *expires = NULL;
+    int64_t deadline = clock_ms() + LEASE_TTL_MS + LEASE_RENEW_MS;
+    for (;;) {
+        Err *err = take_once(runner, arena, &expires);
+        bool renewed = expires == NULL || (first != NULL && !str_eq(first, expires));
+        if (!err_is(err, ERR_HELD) || renewed || clock_ms() > deadline)
+            return err;
         err_free(err);
-        return err_new(ERR_HELD, "another runner is working on \"%s\" right now", runner->plan.tables[0]);
+        first = expires;
+        stop_sleep(runner->options->stop, 100);
+        TRY(stop_check(runner->options->stop));
     }
-    TRY(err);
-    runner->lease.held = true;
-    /* What an earlier process left running on the server (an index build goes on without its client) ends
-     * now. */
-    for (size_t i = 0; i < before.row_count; i++)
-        if (rows_cell(&before, i, 7) != NULL && !str_eq(rows_cell(&before, i, 1), runner->lease.holder))
-            TRY(runner->ops->end_session(runner->conn,
-                                         &(Wait){.stop = runner->options->stop, .timeout_ms = ORPHAN_WAIT_MS},
-                                         rows_int(&before, i, 6), rows_cell(&before, i, 7)));
-    return lease_note_session(runner);
 }
 
 Err *lease_note_session(Runner *runner)
@@ -162,7 +216,9 @@ Err *lease_note_session(Runner *runner)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = journal_wait();
     const char *started = NULL;
-    TRY(runner->ops->session_started(runner->conn, &wait, arena, &started));
+    if (!runner->server.pooled)
+        TRY(runner->ops->session_started(runner->conn, &wait, arena, &started));
+    runner->session_started = started == NULL ? NULL : arena_dup(runner->arena, started);
     Rows rows = {0};
     return conn_params(
         runner->conn, &wait, arena, &rows,

@@ -61,6 +61,9 @@ static Err *undo_step(Runner *runner, const Step *step)
         TRY(step_build_index(runner, step, step->undo[0]));
     else if (step->undo_count > 0 || step->sync)
         return ddl_undo(runner, step);
+    /* Should the change be applied again after an abort that was cut off, rows must be filled again. */
+    if (step->kind == STEP_BACKFILL)
+        TRY(journal_forget_checkpoint(runner->conn, runner->change_id, step->ordinal));
     return journal_step(runner->conn, runner->change_id, step->ordinal, "undone", NULL);
 }
 
@@ -82,6 +85,8 @@ static Err *undo_with_retries(Runner *runner, const Step *step)
 
 static Err *abort_all(Runner *runner)
 {
+    TRY(journal_state(runner->conn, runner->change_id, "failed", NULL,
+                      "an abort was begun and not finished"));
     for (size_t i = runner->plan.step_count; i-- > 0;)
         if (runner->plan.steps[i].phase != PHASE_CONTRACT)
             TRY(undo_with_retries(runner, &runner->plan.steps[i]));

@@ -8,11 +8,31 @@
 
 #include <string.h>
 
+/* What the change registered stands for this very table, not for one that had its name before. */
+static Err *same_table(Runner *runner, const Table *table)
+{
+    for (size_t i = 0; i < runner->plan.step_count; i++) {
+        const Step *step = &runner->plan.steps[i];
+        bool ours = step->sync && step->fill_count > 0 && str_eq(step->table.name, table->name) &&
+                    str_eq(step->table.schema, table->schema);
+        int64_t id = 0;
+        if (ours)
+            TRY(journal_sync_table(runner->conn, runner->change_id, &step->fills[0], &id));
+        if (id != 0 && id != table->id)
+            return err_hint(err_new(ERR_UNSAFE,
+                                    "table \"%s\" was dropped or replaced by another one meanwhile",
+                                    table->name),
+                            "undo with: stoa abort %s, then apply again", runner->name);
+    }
+    return NULL;
+}
+
 Err *sync_check(Runner *runner, const Name *name)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Table table = {0};
     TRY(runner_load_table(runner, arena, name, &table));
+    TRY(same_table(runner, &table));
     SyncColumn *columns = NULL;
     size_t count = 0;
     bool wanted = false;
@@ -131,31 +151,38 @@ static Err *wait_for_replicas(Runner *runner, const char *position)
     return NULL;
 }
 
-/* The replicas have replayed all that ready stands on before anybody is told. */
 Err *ready_run(Runner *runner, const Step *step)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = runner_wait(runner);
-    const char *position = NULL;
     if (step->table.name != NULL)
         TRY(sync_check(runner, &step->table));
     TRY(runner->ops->begin(runner->conn, &wait,
                            &(TxSettings){.durable_commit = true, .lock_timeout_ms = 10000}));
     Err *err = ready_tx(runner, step, arena);
-    if (err != NULL) {
+    if (err != NULL)
         runner->ops->rollback(runner->conn);
-        if (err->kind == ERR_VERIFY)
-            err_free(verify_again(runner, arena));
-        return err;
-    }
+    if (err_is(err, ERR_VERIFY))
+        err_free(verify_again(runner, arena));
+    return err;
+}
+
+/* The replicas have replayed all that ready stands on before anybody is told. */
+Err *ready_settle(Runner *runner)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(runner);
+    const char *id = arena_printf(arena, "%lld", (long long)runner->change_id), *position = NULL;
     Rows rows = {0};
-    TRY(runner->ops->position(runner->conn, &wait, arena, &position));
     TRY(conn_params(runner->conn, &wait, arena, &rows,
-                    "UPDATE stoa.changes SET ready_position = $2 WHERE id = $1",
-                    arena_printf(arena, "%lld", (long long)runner->change_id), position));
+                    "SELECT 1 FROM stoa.changes WHERE id = $1 AND ready_position IS NOT NULL", id));
+    if (rows.row_count > 0)
+        return NULL;
+    TRY(runner->ops->position(runner->conn, &wait, arena, &position));
     TRY(wait_for_replicas(runner, position));
-    runner_event(runner, "ready", step->ordinal, NULL, "ready: the application may rely on change \"%s\"",
-                 runner->name);
+    TRY(conn_params(runner->conn, &wait, arena, &rows,
+                    "UPDATE stoa.changes SET ready_position = $2 WHERE id = $1", id, position));
+    runner_event(runner, "ready", 0, NULL, "ready: the application may rely on change \"%s\"", runner->name);
     return NULL;
 }
 

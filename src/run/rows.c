@@ -1,18 +1,38 @@
 /* Reading ranges of rows in short transactions, and finding the one row on which an expression fails. */
 #include "run/runner.h"
 
-Err *rows_read(Runner *runner, const Step *step, const char *sql, bool narrow, Rows *ret_rows)
+static Err *begin_reading(Runner *runner, const Step *step, bool narrow)
 {
     Wait wait = runner_wait(runner);
-    TRY(runner->ops->begin(
+    return runner->ops->begin(
         runner->conn, &wait,
-        &(TxSettings){.read_only = true, .narrow = narrow, .role = step->role, .lock_timeout_ms = 5000}));
-    Err *err = conn_query(runner->conn, &wait, runner->scratch, ret_rows, sql);
+        &(TxSettings){.read_only = true, .narrow = narrow, .role = step->role, .lock_timeout_ms = 5000});
+}
+
+static Err *end_reading(Runner *runner, Err *err)
+{
+    Wait wait = runner_wait(runner);
     if (err == NULL)
         err = runner->ops->commit(runner->conn, &wait);
     if (err != NULL)
         runner->ops->rollback(runner->conn);
     return err;
+}
+
+Err *rows_read(Runner *runner, const Step *step, const char *sql, bool narrow, Rows *ret_rows)
+{
+    Wait wait = runner_wait(runner);
+    TRY(begin_reading(runner, step, narrow));
+    return end_reading(runner, conn_query(runner->conn, &wait, runner->scratch, ret_rows, sql));
+}
+
+Err *rows_list(Runner *runner, const Step *step, const Scan *scan, const char *predicate, int64_t most,
+               Rows *ret_rows)
+{
+    Wait wait = runner_wait(runner);
+    TRY(begin_reading(runner, step, true));
+    return end_reading(
+        runner, runner->ops->row_list(runner->conn, &wait, runner->scratch, scan, predicate, most, ret_rows));
 }
 
 /* Class 22 is data exceptions, P0 raised by functions, 23 constraints of domains. */

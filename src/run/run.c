@@ -129,7 +129,7 @@ static Err *come_back(Runner *runner, int64_t old_session, const char *old_start
         return err_new(ERR_CONN_LOST, "the server is a standby now");
     runner->server = server;
     TRY(runner->ops->end_session(runner->conn, &wait, old_session, old_started));
-    for (size_t i = 0; i < runner->plan.table_count; i++) {
+    for (size_t i = 0; i < runner->plan.table_count && !server.pooled; i++) {
         bool taken = false;
         TRY(runner->ops->hint_lock(runner->conn, &wait, runner->plan.tables[i], &taken));
     }
@@ -166,13 +166,13 @@ Err *runner_reconnect(Runner *runner, int64_t budget_ms)
 static Err *drop_step(Runner *runner, const Step *step)
 {
     TRY(step_drop_index(runner, step, step->sql, step->sql_count));
-    return journal_step(runner->conn, runner->change_id, step->ordinal, "done", NULL);
+    return journal_step_done(runner->conn, &runner->lease, runner->change_id, step->ordinal);
 }
 
 static Err *step_once(Runner *runner, const Step *step)
 {
-    bool relies = step->phase == PHASE_CONSTRAIN && step->table.name != NULL;
-    if (relies)
+    bool relies = step->phase == PHASE_BACKFILL || step->phase == PHASE_CONSTRAIN;
+    if (relies && step->table.name != NULL)
         TRY(sync_check(runner, &step->table));
     switch (step->kind) {
     case STEP_DDL:
@@ -213,36 +213,68 @@ static Err *recover(Runner *runner, const Step *step, const Err *why, bool *ret_
     return NULL;
 }
 
-Err *runner_step(Runner *runner, const Step *step)
+/* The intent goes into the journal; *ret_done tells that nothing is left to do. */
+static Err *step_begin(Runner *runner, const Step *step, bool *ret_done)
 {
-    int64_t marks = runner->progress_marks, pause_ms = RETRY_PAUSE_MS;
-    int tries = 0;
-    control_step(runner, step, 0);
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *state = NULL;
+    TRY(journal_step_state(runner->conn, arena, runner->change_id, step->ordinal, &state));
+    *ret_done = str_eq(state, "done") && step->kind != STEP_QUIET;
+    if (*ret_done)
+        return NULL;
     TRY(control_gate(runner));
+    if (step->phase < PHASE_READY)
+        TRY(journal_state(runner->conn, runner->change_id, "running", phase_name(step->phase), NULL));
     TRY(journal_step(runner->conn, runner->change_id, step->ordinal, "running", NULL));
     TRY(failpoint_at("step_intent"));
     runner_event(runner, "step_started", step->ordinal, NULL, "%s", step->title);
-    int64_t from = clock_ms();
-    for (;;) {
-        Err *err = step_once(runner, step);
-        if (err == NULL)
-            break;
+    return NULL;
+}
+
+/* From the intent, or from where the last try of the step ended. */
+static Err *step_try(Runner *runner, const Step *step, bool *ret_begun, bool *ret_done)
+{
+    if (!*ret_begun)
+        TRY(step_begin(runner, step, ret_done));
+    else
+        TRY(control_gate(runner));
+    if (*ret_done)
+        return NULL;
+    *ret_begun = true;
+    return step_once(runner, step);
+}
+
+Err *runner_step(Runner *runner, const Step *step)
+{
+    int64_t marks = runner->progress_marks, pause_ms = RETRY_PAUSE_MS, from = clock_ms();
+    int tries = 0;
+    bool begun = false, done = false;
+    control_step(runner, step, 0);
+    Err *err = step_try(runner, step, &begun, &done);
+    while (err != NULL && err_is_transient(err)) {
         if (runner->progress_marks > marks) {
             marks = runner->progress_marks;
             tries = 0;
             pause_ms = RETRY_PAUSE_MS;
         }
-        if (!err_is_transient(err) || ++tries > RETRIES_MAX || stop_level(runner->options->stop) != STOP_NONE)
+        Err *stop = stop_check(runner->options->stop);
+        if (stop != NULL) {
+            err_free(err);
+            return stop;
+        }
+        if (++tries > RETRIES_MAX)
             return err;
         stop_sleep(runner->options->stop, pause_ms);
         pause_ms = pause_ms * 2 > RETRY_PAUSE_MAX_MS ? RETRY_PAUSE_MAX_MS : pause_ms * 2;
-        bool done = false;
         Err *again = recover(runner, step, err, &done);
         err_free(err);
-        TRY(again);
-        if (done)
-            break;
+        err = again;
+        if (err == NULL && !done)
+            err = step_try(runner, step, &begun, &done);
     }
+    TRY(err);
+    if (!begun)
+        return NULL; /* done in an earlier run */
     TRY(failpoint_at("step_outcome"));
     runner_event(runner, "step_done", step->ordinal, NULL, "%s: %.1f s", step->title,
                  (double)(clock_ms() - from) / 1000);
@@ -254,18 +286,10 @@ Err *runner_step(Runner *runner, const Step *step)
 
 static Err *run_steps(Runner *runner, Phase last)
 {
-    CLEANUP(arena_freep) Arena *arena = arena_new();
     for (size_t i = 0; i < runner->plan.step_count; i++) {
         const Step *step = &runner->plan.steps[i];
-        const char *state = NULL;
-        if (step->phase > last || step->phase == PHASE_CONTRACT)
-            continue;
-        TRY(journal_step_state(runner->conn, arena, runner->change_id, step->ordinal, &state));
-        if (str_eq(state, "done"))
-            continue;
-        if (step->kind != STEP_READY)
-            TRY(journal_state(runner->conn, runner->change_id, "running", phase_name(step->phase), NULL));
-        TRY(runner_step(runner, step));
+        if (step->phase <= last && step->phase != PHASE_CONTRACT)
+            TRY(runner_step(runner, step));
     }
     return NULL;
 }
@@ -285,6 +309,20 @@ static bool changed_something(Runner *runner)
     return changed;
 }
 
+/* What is ready stays ready, whatever goes wrong afterwards. */
+static bool is_ready(Runner *runner)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    Err *err = conn_params(runner->conn, &wait, arena, &rows,
+                           "SELECT 1 FROM stoa.changes WHERE id = $1 AND state IN ('ready', 'completed')",
+                           arena_printf(arena, "%lld", (long long)runner->change_id));
+    bool ready = err == NULL && rows.row_count > 0;
+    err_free(err);
+    return ready;
+}
+
 /* Writes how the run ended where the connection allows it; a lost one leaves "running" with a lease that runs
  * out. */
 static void record_end(Runner *runner, const Err *err)
@@ -300,9 +338,11 @@ static void record_end(Runner *runner, const Err *err)
     /* Nothing was changed yet: no trace but this, and the name is free again. */
     if (!changed_something(runner) && !resumable)
         state = "aborted";
-    runner->summary.state = resumable ? STATE_PAUSED : STATE_FAILED;
+    bool ready = is_ready(runner);
+    runner->summary.state = ready ? STATE_READY : resumable ? STATE_PAUSED : STATE_FAILED;
     runner_event(runner, resumable ? "stopped" : "failed", 0, NULL, "%s", text);
-    err_free(journal_state(runner->conn, runner->change_id, state, NULL, resumable ? NULL : text));
+    if (!ready)
+        err_free(journal_state(runner->conn, runner->change_id, state, NULL, resumable ? NULL : text));
 }
 
 static Err *finish(Runner *runner, Phase last)
@@ -313,6 +353,7 @@ static Err *finish(Runner *runner, Phase last)
     runner->summary.state = was_last ? STATE_READY : STATE_PAUSED;
     if (!was_last)
         return journal_state(runner->conn, runner->change_id, "paused", NULL, NULL);
+    TRY(ready_settle(runner));
     if (contracts)
         return NULL;
     runner->summary.state = STATE_COMPLETED;
@@ -371,7 +412,12 @@ Err *runner_adopt(Runner *runner, const char *name, JournalChange *ret_change)
     return plan_from_json(runner->arena, ret_change->plan, &runner->plan);
 }
 
-static bool is_over(const char *state) { return str_eq(state, "completed") || str_eq(state, "ready"); }
+/* Ready with a position: every replica has replayed it. */
+static bool is_over(const JournalChange *change)
+{
+    return str_eq(change->state, "completed") ||
+           (str_eq(change->state, "ready") && change->ready_position != NULL);
+}
 
 /* What the journal says of a request by that name: nothing, the same under way or done, or something else. */
 static Err *look_up(Runner *runner, const Change *change, JournalChange *ret_known)
@@ -384,7 +430,7 @@ static Err *look_up(Runner *runner, const Change *change, JournalChange *ret_kno
         return NULL;
     return err_hint(err_new(ERR_USAGE, "a change named \"%s\" with other content is in the journal (%s)",
                             change->name, ret_known->state),
-                    is_over(ret_known->state)
+                    is_over(ret_known)
                         ? "give this one another name: --name NAME"
                         : "finish it (stoa resume %s), undo it (stoa abort %s), or give this one "
                           "another name: --name NAME",
@@ -496,7 +542,7 @@ static Err *begin_known(Runner *runner, const JournalChange *known)
     TRY(plan_from_json(runner->arena, known->plan, &runner->plan));
     runner->summary.plan_digest = runner->plan.plan_digest;
     TRY(check_expect(options, &runner->plan));
-    if (is_over(known->state)) {
+    if (is_over(known)) {
         runner->summary.already_done = true;
         runner->summary.state = str_eq(known->state, "ready") ? STATE_READY : STATE_COMPLETED;
         return NULL;

@@ -38,6 +38,7 @@ typedef struct Control {
     bool quit;
 
     Controls controls; /* as last read from the journal */
+    Arena *texts;      /* of the control thread: what `controls` points to */
     bool abort_requested;
     bool fenced;            /* the lease is no longer ours */
     char throttled_by[200]; /* "" : go */
@@ -50,6 +51,7 @@ typedef struct Control {
     bool watch_fired;
     bool long_statement; /* look whom it waits for; over lock_wait it is cancelled */
     bool over_budget;
+    bool long_cancelled; /* because of an abort that was asked for, or a lost lease */
     int64_t work_session;
 
     Progress progress;
@@ -133,6 +135,8 @@ Err *journal_event(Conn *conn, int64_t change_id, const char *kind, int step, js
                    const char *text) MUST_USE;
 /* In the transaction at hand, or alone. */
 Err *journal_step(Conn *conn, int64_t change_id, int ordinal, const char *state, const char *error) MUST_USE;
+/* "done", only while the lease is ours: else ERR_FENCED. */
+Err *journal_step_done(Conn *conn, const Lease *lease, int64_t change_id, int ordinal) MUST_USE;
 Err *journal_step_state(Conn *conn, Arena *arena, int64_t change_id, int ordinal,
                         const char **ret_state) MUST_USE;
 Err *journal_state(Conn *conn, int64_t change_id, const char *state, const char *phase,
@@ -140,6 +144,7 @@ Err *journal_state(Conn *conn, int64_t change_id, const char *state, const char 
 /* Writes the checkpoint only while the lease is ours, in the transaction at hand: else ERR_FENCED. */
 Err *journal_checkpoint(Conn *conn, const Lease *lease, int64_t change_id, int ordinal,
                         const char *body) MUST_USE;
+Err *journal_forget_checkpoint(Conn *conn, int64_t change_id, int ordinal) MUST_USE;
 Err *journal_load_checkpoint(Conn *conn, Arena *arena, int64_t change_id, int ordinal,
                              json_t **ret_body) MUST_USE;
 Err *journal_load_controls(Conn *conn, Arena *arena, int64_t change_id, Controls *ret_controls,
@@ -151,6 +156,9 @@ Err *journal_request_abort(Conn *conn, int64_t change_id, bool requested) MUST_U
 Err *journal_sync_add(Conn *conn, int64_t change_id, int64_t table_id, const FillColumn *fills,
                       size_t count) MUST_USE;
 Err *journal_sync_remove(Conn *conn, int64_t change_id, int64_t table_id) MUST_USE;
+/* The table for which the change has registered this column; 0 if none. */
+Err *journal_sync_table(Conn *conn, int64_t change_id, const FillColumn *fill,
+                        int64_t *ret_table_id) MUST_USE;
 Err *journal_sync_load(Conn *conn, Arena *arena, int64_t table_id, SyncColumn **ret_columns,
                        size_t *ret_count) MUST_USE;
 
@@ -202,6 +210,9 @@ Err *step_drop_index(Runner *runner, const Step *step, const char *const *sql, s
 Err *vacuum_run(Runner *runner, const Step *step) MUST_USE;
 Err *validate_run(Runner *runner, const Step *step) MUST_USE;
 Err *ready_run(Runner *runner, const Step *step) MUST_USE;
+/* After ready: waits until every replica has replayed it, then notes the position. Does nothing when that is
+ * done. */
+Err *ready_settle(Runner *runner) MUST_USE;
 Err *quiet_run(Runner *runner, const Step *step) MUST_USE;
 /* The sync trigger is still there, enabled, and sorts last: before verify and constraints. */
 Err *sync_check(Runner *runner, const Name *table) MUST_USE;
@@ -209,6 +220,9 @@ Err *sync_check(Runner *runner, const Name *table) MUST_USE;
 /* rows.c */
 /* One query in a short read-only transaction as the step's role. */
 Err *rows_read(Runner *runner, const Step *step, const char *sql, bool narrow, Rows *ret_rows) MUST_USE;
+/* EngineOps.row_list in such a transaction, into runner->scratch. */
+Err *rows_list(Runner *runner, const Step *step, const Scan *scan, const char *predicate, int64_t most,
+               Rows *ret_rows) MUST_USE;
 /* The server refused a value, not the statement. */
 bool rows_err_is_data(const Err *err);
 /* `select` ("SELECT … FROM ONLY t WHERE ") fails with `cause` somewhere in the range of about `size` units:

@@ -47,11 +47,9 @@ static char *range_sql_of(const Verify *verify, const char *low, const char *hig
 static Err *name_rows(Verify *verify, const char *range_sql, const char *predicate, Str *names)
 {
     Runner *runner = verify->runner;
-    Wait wait = runner_wait(runner);
     Rows rows = {0};
-    TRY(runner->ops->row_list(runner->conn, &wait, runner->scratch, &verify->scan,
-                              arena_printf(runner->scratch, "%s AND (%s)", range_sql, predicate), NAMED_ROWS,
-                              &rows));
+    TRY(rows_list(runner, verify->step, &verify->scan,
+                  arena_printf(runner->scratch, "%s AND (%s)", range_sql, predicate), NAMED_ROWS, &rows));
     for (size_t i = 0; i < rows.row_count; i++) {
         str_sep(names, "; ");
         str_add(names, rows_cell(&rows, i, 1));
@@ -173,7 +171,7 @@ static Err *verify_done(Verify *verify)
         runner_event(runner, "verified", verify->step->ordinal, NULL,
                      "%lld rows checked, 0 wrong, %lld written by the application itself",
                      (long long)verify->rows, (long long)apart);
-    return journal_step(runner->conn, runner->change_id, verify->step->ordinal, "done", NULL);
+    return journal_step_done(runner->conn, &runner->lease, runner->change_id, verify->step->ordinal);
 }
 
 Err *verify_run(Runner *runner, const Step *step)

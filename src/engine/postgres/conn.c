@@ -84,8 +84,11 @@ static Err *result_error(const PgConn *conn, const PGresult *res)
     const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
     const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
     const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
-    Err *err = err_new(kind_of_state(state), "%s%s%s%s", primary != NULL ? primary : "unknown error",
-                       detail != NULL ? " (" : "", detail != NULL ? detail : "", detail != NULL ? ")" : "");
+    /* Two sessions that change the same catalog row, as two GRANTs on one schema do; never translated. */
+    bool collided = str_eq(state, "XX000") && primary != NULL && str_starts(primary, "tuple concurrently ");
+    Err *err = err_new(collided ? ERR_SERIALIZE : kind_of_state(state), "%s%s%s%s",
+                       primary != NULL ? primary : "unknown error", detail != NULL ? " (" : "",
+                       detail != NULL ? detail : "", detail != NULL ? ")" : "");
     (void)snprintf(err->sqlstate, sizeof err->sqlstate, "%s", state);
     return hint == NULL ? err : err_hint(err, "%s", hint);
 }

@@ -13,14 +13,17 @@ enum { TRUNCATE_OPTION_VERSION = 120000 };
 Err *pg_vacuum(Conn *conn, const Wait *wait, const Server *server, const Table *table, const char *role)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    if (role != NULL)
+    if (role != NULL && !server->pooled) /* a session's settings leak through a pooler */
         TRY(conn_exec(conn, wait, arena_printf(arena, "SET ROLE %s", sql_ident(arena, role))));
-    TRY(conn_exec(conn, wait, "SET vacuum_cost_delay = 2; SET vacuum_cost_limit = 2000"));
+    if (!server->pooled)
+        TRY(conn_exec(conn, wait, "SET vacuum_cost_delay = 2; SET vacuum_cost_limit = 2000"));
     const char *options =
         server->version_num >= TRUNCATE_OPTION_VERSION ? "ANALYZE, TRUNCATE off" : "ANALYZE";
     Err *err = conn_exec(
         conn, wait,
         arena_printf(arena, "VACUUM (%s) %s", options, sql_name(arena, table->schema, table->name)));
+    if (server->pooled)
+        return err;
     Err *reset = conn_exec(conn, &(Wait){.timeout_ms = 5000},
                            "RESET vacuum_cost_delay; RESET vacuum_cost_limit; RESET ROLE");
     if (err == NULL)
