@@ -125,25 +125,8 @@ def tidy(suites):
 
 
 def fuzz(suites, seconds):
-    """libFuzzer over every parser of outside bytes: test/fuzz/fuzz_*.c, each with its corpus."""
-    flags = "-fsanitize=fuzzer-no-link"
-    options = ["-Db_sanitize=address,undefined", "-Db_lundef=false", f"-Dc_args={flags}", "-Dwerror=true"]
-    if not build(suites, "build-fuzz", options, "build for fuzzing", {"CC": "clang"}):
-        return
-    targets = sorted((ROOT / "test" / "fuzz").glob("fuzz_*.c"))
-    for target in targets:
-        binary = ROOT / "build-fuzz" / target.stem
-        corpus = ROOT / "test" / "fuzz" / "corpus" / target.stem
-        found = ROOT / "build-fuzz" / "found" / target.stem
-        found.mkdir(parents=True, exist_ok=True)
-        compile_ = (f"clang -g -std=gnu17 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -Isrc {target} "
-                    f"build-fuzz/src/libstoa.a -o {binary} $(pkg-config --libs libpq jansson libcrypto "
-                    "libprotobuf-c) -l:libpg_query.a -lprotobuf-c -lpthread -lm")
-        run = (f"{binary} -max_total_time={seconds} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "
-               f"-artifact_prefix={found}/ {found} {corpus if corpus.exists() else ''}")
-        suites.run(f"fuzz {target.stem[5:]}", ["bash", "-c", f"{compile_} && {run}"])
-    if not targets:
-        suites.run("fuzz: no targets in test/fuzz", ["false"])
+    """libFuzzer over the parsers of outside bytes."""
+    suites.run(f"fuzz, {seconds} s", ["sh", "test/fuzz/run", str(seconds)])
 
 
 def duration(text):
@@ -170,7 +153,7 @@ def options():
     parser.add_argument("--crash", type=int, nargs="?", const=200, metavar="N",
                         help="also the crash loops: every journal write, and N random moments (200)")
     parser.add_argument("--fuzz", type=duration, nargs="?", const=60, metavar="TIME",
-                        help="also fuzz every parser, each that long (60s)")
+                        help="also fuzz the parsers of outside bytes that long (60s)")
     parser.add_argument("--sanitize", choices=["all", "unit"], nargs="?", const="all",
                         help="also the same suites (or the unit tests only) with ASan and UBSan, in build-asan")
     parser.add_argument("--tidy", action="store_true", help="also clang-format, clang-tidy and cppcheck")

@@ -48,13 +48,13 @@ def test_waits_names_the_blocker_and_goes_on(db, stoa, load, long_transaction):
 @pytest.mark.parametrize("mode", ["ACCESS SHARE", "ROW EXCLUSIVE", "ACCESS EXCLUSIVE"])
 def test_budget_used_up_changes_nothing(db, stoa, long_transaction, mode):
     orders(db)
-    long_transaction.execute(f"LOCK TABLE orders IN {mode} MODE")
     before = db.fingerprint()
+    long_transaction.execute(f"LOCK TABLE orders IN {mode} MODE")
     result = stoa.apply(ADD, *FILL, "--lock-wait", "2s", code=5)
     assert 1.5 < result.seconds < 15
     assert str(blocker_pid(long_transaction)) in result.err and "nightly report" in result.err, str(result)
-    assert db.fingerprint() == before
     long_transaction.rollback()
+    assert db.fingerprint() == before
     stoa.apply(ADD, *FILL)
     assert_equal(db, "orders", "amount_cents", "(amount * 100)::bigint")
 
