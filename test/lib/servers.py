@@ -194,6 +194,11 @@ class Server:
     def stop(self, mode="fast"):
         self._ctl("-m", mode, "stop")
 
+    def end(self):
+        """Stops it if it still runs."""
+        if (self.data / "postmaster.pid").exists():
+            self.stop("immediate")
+
     def restart(self):
         self._ctl("-m", "fast", "-l", self.log, "restart")
 

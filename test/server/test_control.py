@@ -77,28 +77,33 @@ def test_another_change_of_the_same_name_is_refused(db, stoa):
     stoa.apply("ALTER TABLE orders ADD COLUMN x int", "--name", "mine", code=2)
 
 
+def alive_and_paused(stoa):
+    """A live runner that holds the change, renews its lease and does nothing."""
+    running = in_the_backfill(stoa)
+    stoa("pause", NAME)
+    running.signal(signal.SIGCONT)
+    until(lambda: stoa.status(NAME)["throttled_by"], 20, running.partial)
+    return running
+
+
 def test_two_at_once(db, stoa, busy):
-    first = in_the_backfill(stoa)
-    first.signal(signal.SIGCONT)
-    until(lambda: not is_stopped(first.pid), 5, "it to run")
-    first.signal(signal.SIGSTOP)
+    first = alive_and_paused(stoa)
     result = stoa.apply(ADD, *FILL, code=3)
     assert str(first.pid) in result.err, str(result)
-    first.signal(signal.SIGCONT)
+    stoa("resume", NAME)
     first.wait(0)
     busy.stop()
     assert_equal(db, "orders", "amount_cents", "(amount * 100)::bigint")
 
 
 def test_another_change_on_the_same_table_waits_outside(db, stoa, busy):
-    first = in_the_backfill(stoa)
-    result = stoa.apply("ALTER TABLE orders ADD COLUMN loud text", "--backfill", "orders.loud = upper(status)",
-                        "--name", "loud", code=3)
+    other = ["ALTER TABLE orders ADD COLUMN loud text", "--backfill", "orders.loud = upper(status)", "--name", "loud"]
+    first = alive_and_paused(stoa)
+    result = stoa.apply(*other, code=3)
     assert str(first.pid) in result.err, str(result)
-    first.signal(signal.SIGCONT)
+    stoa("resume", NAME)
     first.wait(0)
-    stoa("resume", "loud", code=None)
-    stoa.apply("ALTER TABLE orders ADD COLUMN loud text", "--backfill", "orders.loud = upper(status)", "--name", "loud")
+    stoa.apply(*other)
     busy.stop()
     assert_equal(db, "orders", "amount_cents", "(amount * 100)::bigint")
     assert_equal(db, "orders", "loud", "upper(status)")

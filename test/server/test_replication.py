@@ -32,8 +32,8 @@ def pair(home, version):
         until(lambda: conn.execute("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'").fetchone()[0],
               what="the standby to stream")
     yield Database(primary), standby
-    standby.stop("immediate")
-    primary.stop("immediate")
+    standby.end()
+    primary.end()
 
 
 def replay(standby, action):
@@ -114,7 +114,7 @@ def test_transaction_pooler_is_refused(home, server, db):
 def subscriber(home, version):
     server = Server(home, version)
     yield server
-    server.stop("immediate")
+    server.end()
 
 
 @pytest.mark.parametrize("what", ["ALL TABLES", "TABLE orders"])
