@@ -9,11 +9,16 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { ORPHAN_WAIT_MS = 30000 };
+enum {
+    ORPHAN_WAIT_MS = 30000,
+    HOST_BYTES = 80,
+};
 
 static void make_holder(Lease *lease)
 {
@@ -61,10 +66,17 @@ static Err *look(Runner *runner, Arena *arena, const char *keys, bool hint_free,
     return NULL;
 }
 
+static void own_host(char *ret_host)
+{
+    memset(ret_host, 0, HOST_BYTES);
+    if (gethostname(ret_host, HOST_BYTES - 1) != 0)
+        (void)snprintf(ret_host, HOST_BYTES, "unknown");
+}
+
 static Err *seize(Runner *runner, Arena *arena, const char *keys)
 {
-    char host[80] = "unknown";
-    (void)gethostname(host, sizeof host - 1);
+    char host[HOST_BYTES];
+    own_host(host);
     Wait wait = journal_wait();
     Rows rows = {0};
     TRY(conn_params(
@@ -162,7 +174,17 @@ static Err *take_hints(Runner *runner, bool *ret_free)
     return NULL;
 }
 
-/* *ret_expires is until when the lease is held that stands in the way; NULL where that is not known. */
+/* Whether the lease's process ran on this host and is no more. Where host names are shared that may be wrong,
+ * so that it is a reason to wait for the end of the lease, never one to take it. */
+static bool is_dead_here(const Rows *rows, size_t row)
+{
+    char host[HOST_BYTES];
+    own_host(host);
+    int64_t pid = rows_int(rows, row, 3);
+    return str_eq(rows_cell(rows, row, 2), host) && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+/* *ret_expires is until when a lease runs that stands in the way though its holder seems dead; NULL: none. */
 static Err *take_once(Runner *runner, Arena *arena, const char **ret_expires)
 {
     const char *keys = key_array(arena, &runner->plan);
@@ -172,7 +194,7 @@ static Err *take_once(Runner *runner, Arena *arena, const char **ret_expires)
     TRY(take_hints(runner, &hint_free));
     Err *err = look(runner, arena, keys, hint_free, false, &before);
     for (size_t i = 0; i < before.row_count && err != NULL; i++)
-        if (is_held(runner, &before, i, hint_free))
+        if (is_held(runner, &before, i, hint_free) && is_dead_here(&before, i))
             *ret_expires = rows_cell(&before, i, 8);
     TRY(err);
     TRY(end_orphans(runner, &before)); /* before: it may hold the rows that we need */
@@ -187,7 +209,8 @@ static Err *take_once(Runner *runner, Arena *arena, const char **ret_expires)
     return lease_note_session(runner);
 }
 
-/* A lease that is renewed meanwhile has a live holder; one of a killed process runs out while we wait. */
+/* The lease of a process that was killed runs out while we wait; one that is renewed meanwhile has a live
+ * holder. */
 Err *lease_take(Runner *runner)
 {
     if (runner->plan.table_count == 0)
