@@ -18,7 +18,8 @@ enum {
     KEYS_FIRST = 20000,     /* rows; more waves than 24 cost time there: each reads the chunk again */
     TUPLES_PER_BLOCK = 291, /* MaxHeapTuplesPerPage at 8 kB; more at larger blocks, see tid_list */
     WAVES_MIN = 2,
-    WAVES_MAX = 24,
+    WAVES_MAX = 16,
+    ROWS_A_WAVE = 6, /* of a page: fewer save index entries, but each wave looks at the whole chunk again */
     KEY_WAVES = 12,
 };
 
@@ -65,7 +66,7 @@ static char *table_ref(Arena *arena, const Table *table)
 
 static int waves_for(const Table *table)
 {
-    int waves = table->rows_per_block / 3;
+    int waves = table->rows_per_block / ROWS_A_WAVE;
     return waves < WAVES_MIN ? WAVES_MIN : waves > WAVES_MAX ? WAVES_MAX : waves;
 }
 

@@ -24,6 +24,7 @@ struct PgConn {
     Conn base;
     PGconn *pg;
     PGcancel *cancel;
+    char *begin; /* BEGIN and settings that go with the next statement, to save a round trip; NULL */
 };
 
 static inline void pq_clearp(PGresult **res) { PQclear(*res); }
@@ -228,16 +229,15 @@ static Err *statement_error(Err *err, const char *sql)
                     shown > STATEMENT_SHOWN || sql[shown] != '\0' ? "…" : "");
 }
 
-Err *pg_query(Conn *base, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
-              const char *const *params, Rows *ret_rows)
+static Err *run_one(PgConn *conn, const Wait *wait, Arena *arena, const char *sent, const char *sql,
+                    size_t param_count, const char *const *params, Rows *ret_rows)
 {
-    PgConn *conn = pg_of(base);
     if (wait != NULL && stop_level(wait->stop) == STOP_NOW)
         return err_new(ERR_STOPPED, "stopped by request");
-    int sent = param_count == 0
-                   ? PQsendQuery(conn->pg, sql)
-                   : PQsendQueryParams(conn->pg, sql, (int)param_count, NULL, params, NULL, NULL, 0);
-    if (sent == 0)
+    int done = param_count == 0
+                   ? PQsendQuery(conn->pg, sent)
+                   : PQsendQueryParams(conn->pg, sent, (int)param_count, NULL, params, NULL, NULL, 0);
+    if (done == 0)
         return result_error(conn, NULL);
     Patience patience = patience_of(wait);
     CLEANUP(pq_clearp) PGresult *res = NULL;
@@ -251,9 +251,33 @@ Err *pg_query(Conn *base, const Wait *wait, Arena *arena, const char *sql, size_
     return NULL;
 }
 
+static Err *send_begin(PgConn *conn, const Wait *wait)
+{
+    if (conn->begin == NULL)
+        return NULL;
+    CLEANUP(mem_freep) char *begin = conn->begin;
+    conn->begin = NULL;
+    return run_one(conn, wait, NULL, begin, begin, 0, NULL, NULL);
+}
+
+Err *pg_query(Conn *base, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
+              const char *const *params, Rows *ret_rows)
+{
+    PgConn *conn = pg_of(base);
+    if (param_count > 0 || conn->begin == NULL) {
+        TRY(send_begin(conn, wait));
+        return run_one(conn, wait, arena, sql, sql, param_count, params, ret_rows);
+    }
+    CLEANUP(str_donep) Str both = STR_INIT;
+    str_addf(&both, "%s; %s", conn->begin, sql);
+    mem_freep(&conn->begin);
+    return run_one(conn, wait, arena, both.buf, sql, 0, NULL, ret_rows);
+}
+
 Err *pg_copy_in(Conn *base, const Wait *wait, const char *sql, const char *data, size_t len)
 {
     PgConn *conn = pg_of(base);
+    TRY(send_begin(conn, wait));
     if (PQsendQuery(conn->pg, sql) == 0)
         return result_error(conn, NULL);
     Patience patience = patience_of(wait);
@@ -302,7 +326,11 @@ Err *pg_begin(Conn *base, const Wait *wait, const TxSettings *settings)
         CLEANUP(arena_freep) Arena *arena = arena_new();
         str_addf(&sql, "; SET LOCAL ROLE %s", sql_ident(arena, settings->role));
     }
-    Err *err = pg_query(base, wait, NULL, sql.buf, 0, NULL, NULL);
+    PgConn *conn = pg_of(base);
+    free(conn->begin);
+    conn->begin = str_take(&sql);
+    /* Before 11 a statement timeout set within a message does not hold for the rest of that message. */
+    Err *err = PQserverVersion(conn->pg) < 110000 ? send_begin(conn, wait) : NULL;
     if (err != NULL) /* BEGIN itself may have been done: no failed transaction is left behind */
         pg_rollback(base);
     return err;
@@ -313,12 +341,17 @@ Err *pg_commit(Conn *base, const Wait *wait)
     PgConn *conn = pg_of(base);
     if (PQtransactionStatus(conn->pg) == PQTRANS_INERROR)
         return err_new(ERR_BUG, "commit of a failed transaction");
+    if (conn->begin != NULL) { /* nothing was done in it */
+        mem_freep(&conn->begin);
+        return NULL;
+    }
     return pg_query(base, wait, NULL, "COMMIT", 0, NULL, NULL);
 }
 
 void pg_rollback(Conn *base)
 {
     PgConn *conn = pg_of(base);
+    mem_freep(&conn->begin);
     if (PQstatus(conn->pg) != CONNECTION_OK || PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
         return;
     err_free(pg_query(base, &(Wait){.timeout_ms = CANCEL_GRACE_MS}, NULL, "ROLLBACK", 0, NULL, NULL));
@@ -379,6 +412,7 @@ static Err *connect_poll(PgConn *conn, Patience *patience, const Target *target)
 void pg_close(Conn *base)
 {
     PgConn *conn = pg_of(base);
+    free(conn->begin);
     PQfreeCancel(conn->cancel);
     PQfinish(conn->pg);
     free(conn);
