@@ -362,25 +362,26 @@ static Err *finish(Runner *runner, Phase last)
 }
 
 /* The set of replicas that must be heard of is fixed when a run begins. */
-static void fix_standbys(Runner *runner)
+static Err *fix_standbys(Runner *runner)
 {
     const PlanOptions *plan = &runner->options->plan;
     size_t count = plan->replicas_given ? plan->replica_count : runner->server.standby_count;
-    if (count > ARRAY_LEN(runner->replica_conns))
-        count = ARRAY_LEN(runner->replica_conns);
+    if (plan->replicas_given && count > ARRAY_LEN(runner->replica_conns))
+        return err_new(ERR_CONFIG, "more than %zu replicas in --replicas", ARRAY_LEN(runner->replica_conns));
     runner->standbys = arena_alloc(runner->arena, (count + 1) * sizeof *runner->standbys);
     for (size_t i = 0; i < count; i++)
         runner->standbys[i].name = plan->replicas_given
                                        ? plan->replicas[i]
                                        : arena_dup(runner->arena, runner->server.standbys[i].name);
     runner->standby_count = count;
+    return NULL;
 }
 
 Err *runner_execute(Runner *runner, Phase last)
 {
     int64_t from = clock_ms(), log_from = 0, log_to = 0;
     Wait wait = journal_wait();
-    fix_standbys(runner);
+    TRY(fix_standbys(runner));
     TRY(runner->ops->log_bytes(runner->conn, &wait, runner->arena, &log_from));
     TRY(control_start(runner));
     Err *err = run_steps(runner, last);
