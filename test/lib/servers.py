@@ -117,9 +117,10 @@ def free_port():
 class Server:
     """One running PostgreSQL. `durable` keeps fsync on, for tests that kill it. With `standby_of` it is a
     streaming standby of a server that was made from the same template. With `file_limit` no file grows past so
-    many bytes."""
+    many bytes. With `data_from` it begins as a copy of that data directory (the benchmarks do)."""
 
-    def __init__(self, home, version, durable=False, standby_of=None, settings=None, file_limit=None):
+    def __init__(self, home, version, durable=False, standby_of=None, settings=None, file_limit=None,
+                 data_from=None):
         self.file_limit = file_limit
         self.build = Build(version)
         self.version = self.build.version
@@ -127,7 +128,7 @@ class Server:
         self.data = self.folder / "data"
         self.standby_of = standby_of
         run_as_account(["mkdir", "-p", self.folder])
-        run_as_account(["cp", "-a", "--reflink=auto", self.build.template(), self.data])
+        run_as_account(["cp", "-a", "--reflink=auto", data_from or self.build.template(), self.data])
         run_as_account(["chmod", "700", self.data])
         for _ in range(5):
             self.port = free_port()
