@@ -18,9 +18,8 @@ $$BEGIN new.amount_cents := {NEW}; RETURN new; END$$"""
 class Cost:
     """What a contender's own process has used, where it is one."""
 
-    def __init__(self, backfill_seconds=None, peak_kb=None, cpu_seconds=None, detail=""):
-        self.backfill_seconds, self.peak_kb = backfill_seconds, peak_kb
-        self.cpu_seconds, self.detail = cpu_seconds, detail
+    def __init__(self, backfill_seconds=None, peak_kb=None, cpu_seconds=None):
+        self.backfill_seconds, self.peak_kb, self.cpu_seconds = backfill_seconds, peak_kb, cpu_seconds
 
 
 class Stoa:
@@ -54,10 +53,8 @@ class Stoa:
         if code != 0:
             raise RuntimeError(f"stoa apply: exit {code}\n{said['out'][-2000:]}\n{said['err'][-2000:]}")
         self.events = [json.loads(line) for line in said["out"].splitlines() if line.startswith("{")]
-        last = self.events[-1] if self.events else {}
-        backfill = last.get("backfill_ms", last.get("detail", {}).get("backfill_ms") if isinstance(
-            last.get("detail"), dict) else None)
-        return Cost(backfill / 1000 if backfill else None, watched.peak_kb, watched.cpu_seconds)
+        summary = next((event["summary"] for event in self.events if "summary" in event), {})
+        return Cost(summary.get("backfill_ms", 0) / 1000, watched.peak_kb, watched.cpu_seconds)
 
 
 def _constrain(connection):
