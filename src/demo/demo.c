@@ -23,7 +23,7 @@ void demo_say(const Demo *demo, const char *fmt, ...)
 /* The table, its copy, the growth of both, and the log: 1 M rows take about 2 GB at the peak. */
 static int64_t bytes_needed(int64_t row_count)
 {
-    int64_t wal = row_count * 1200 < (3LL << 30) ? row_count * 1200 : 3LL << 30;
+    int64_t wal = row_count * 1200 < (5LL << 30) ? row_count * 1200 : 5LL << 30;
     return row_count * 900 + wal + (200LL << 20);
 }
 

@@ -131,14 +131,14 @@ static Err *user_find(uid_t *ret_uid, gid_t *ret_gid)
     return NULL;
 }
 
-/* May a user who is neither owner nor in the group walk to `path`? */
+/* May a user who is neither owner nor in the group make and remove directories in `path`? */
 static bool path_open_to_all(const char *path)
 {
     char part[PATH_MAX];
     (void)snprintf(part, sizeof part, "%s", path);
-    for (;;) {
+    for (mode_t need = S_IXOTH | S_IWOTH;; need = S_IXOTH) {
         struct stat info;
-        if (stat(part, &info) != 0 || (info.st_mode & S_IXOTH) == 0)
+        if (stat(part, &info) != 0 || (info.st_mode & need) != need)
             return false;
         char *slash = strrchr(part, '/');
         if (slash == NULL || slash == part)
@@ -268,7 +268,7 @@ static char *settings_text(Arena *arena, const char *dir, int port)
 {
     return arena_printf(arena,
                         "\nlisten_addresses = '127.0.0.1'\nport = %d\nunix_socket_directories = '%s'\n"
-                        "fsync = on\nshared_buffers = 256MB\nmax_wal_size = 2GB\nautovacuum = on\n",
+                        "fsync = on\nshared_buffers = 256MB\nmax_wal_size = 4GB\nautovacuum = on\n",
                         port, dir);
 }
 

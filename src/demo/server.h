@@ -10,7 +10,7 @@ typedef struct PgServer PgServer;
 
 /* Finds initdb and postgres (STOA_PG_BIN, PATH, the newest /usr/lib/postgresql/N/bin, pg_config --bindir),
  * makes a cluster, starts it on a free port of 127.0.0.1 and a socket in its directory, and returns when it
- * answers. fsync is on, shared_buffers 256MB, max_wal_size 2GB, everything else as PostgreSQL ships it.
+ * answers. fsync is on, shared_buffers 256MB, max_wal_size 4GB, everything else as PostgreSQL ships it.
  * `need_bytes` of free disk are asked for. `keep`: server_stop() leaves it running. Errors: ERR_CONFIG when
  * no PostgreSQL is there or the disk is too small, ERR_IO with the server's words, ERR_STOPPED. */
 Err *server_start(const EngineOps *ops, const Stop *stop, int64_t need_bytes, bool keep,
