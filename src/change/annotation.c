@@ -12,7 +12,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }
 
-/* ---- backfill --------------------------------------------------------------------------------------- */
+/* ---- backfill ------------------------------------------------------------------------------- */
 
 typedef struct Refs {
     Arena *arena;
@@ -188,7 +188,7 @@ void parse_backfill(Parser *parser, const char *text, size_t offset)
     *vec_push(parser->arena, &parser->backfills) = spec;
 }
 
-/* ---- comments --------------------------------------------------------------------------------------- */
+/* ---- comments ------------------------------------------------------------------------------- */
 
 static void set_once(Parser *parser, const char **value, const char *word, const char *text, size_t offset)
 {

@@ -88,7 +88,7 @@ static bool read_collation(ColumnReader *reader, const PgQuery__CollateClause *c
     return true;
 }
 
-/* ---- defaults ------------------------------------------------------------------------------------- */
+/* ---- defaults ------------------------------------------------------------------------------- */
 
 static bool is_builtin_cast(const PgQuery__TypeName *type)
 {
@@ -170,7 +170,7 @@ static bool read_default(ColumnReader *reader, PgQuery__Constraint *node)
     return true;
 }
 
-/* ---- the other clauses ------------------------------------------------------------------------------ */
+/* ---- the other clauses ---------------------------------------------------------------------- */
 
 static bool read_not_null(ColumnReader *reader, const PgQuery__Constraint *node)
 {

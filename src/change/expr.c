@@ -100,8 +100,7 @@ static void use_all(Scope *scope)
         scope->used[i] = true;
 }
 
-/* ---- first look: sub-selects, whole rows, sources
- * ----------------------------------------------------------- */
+/* ---- first look: sub-selects, whole rows, sources ------------------------------------------- */
 
 /* Inside a sub-select any reference whose last word is a column of the table may be to it. */
 static void look_inside(Scope *scope, const PgQuery__ColumnRef *ref)
@@ -148,8 +147,7 @@ static bool visit_look(void *context, PgQuery__Node *node, bool inside)
     return true;
 }
 
-/* ---- rewriting
- * --------------------------------------------------------------------------------------------- */
+/* ---- rewriting ------------------------------------------------------------------------------ */
 
 static void set_words(Arena *arena, PgQuery__ColumnRef *ref, const char *first, const char *last)
 {
@@ -252,8 +250,7 @@ static PgQuery__Node *generated_tree(Scope *scope, size_t column)
     return scope->err == NULL ? tree : NULL;
 }
 
-/* ---- the forms
- * --------------------------------------------------------------------------------------------- */
+/* ---- the forms ------------------------------------------------------------------------------ */
 
 static Err *write_expr(Scope *scope, PgQuery__Node *expr, const char **ret_sql)
 {

@@ -8,7 +8,7 @@
 
 enum { NAME_BYTES = 100, DEFAULT_NAME_BYTES = 60, OWNER_BYTES = 200, TEXT_BYTES_MAX = 16 << 20 };
 
-/* ---- statements ------------------------------------------------------------------------------------- */
+/* ---- statements ----------------------------------------------------------------------------- */
 
 static bool is_transaction_frame(const PgQuery__Node *node)
 {
@@ -119,7 +119,7 @@ static void parse_statements(Parser *parser, const TreeFault *fault)
         parser_problem(parser, ERR_USAGE, fault->offset, NULL, "%s", fault->message);
 }
 
-/* ---- name --------------------------------------------------------------------------------------------- */
+/* ---- name ----------------------------------------------------------------------------------- */
 
 static bool name_is_good(const char *name)
 {
@@ -227,7 +227,7 @@ static void read_name(Parser *parser, const ChangeInput *input, Change *change)
     change->owner = arena_dup(parser->arena, owner == NULL ? "" : owner);
 }
 
-/* ---- digest ------------------------------------------------------------------------------------------- */
+/* ---- digest --------------------------------------------------------------------------------- */
 
 static void digest_part(Str *str, const char *kind, const char *text)
 {

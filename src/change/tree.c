@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* ---- unpacking into an arena -------------------------------------------------------------------- */
+/* ---- unpacking into an arena ---------------------------------------------------------------- */
 
 static void *allocate(void *arena, size_t size) { return arena_alloc(arena, size); }
 static void release(void *arena UNUSED, void *pointer UNUSED) {}
@@ -35,7 +35,7 @@ static void fault_set(Arena *arena, TreeFault *fault, const char *text, const Pg
                                         : arena_printf(arena, "%.*s…\"", (int)len, error->message)};
 }
 
-/* ---- tokens --------------------------------------------------------------------------------------- */
+/* ---- tokens --------------------------------------------------------------------------------- */
 
 static Tokens scan_prefix(Arena *arena, const char *text, TreeFault *fault)
 {
@@ -148,7 +148,7 @@ size_t tree_too_deep(const char *text, const Tokens *tokens)
     return res;
 }
 
-/* ---- parsing -------------------------------------------------------------------------------------- */
+/* ---- parsing -------------------------------------------------------------------------------- */
 
 static bool depth_allowed(Arena *arena, const char *text, TreeFault *ret_fault)
 {
@@ -255,7 +255,7 @@ PgQuery__Node *tree_select(Arena *arena, PgQuery__Node *value)
     return &made->select_node;
 }
 
-/* ---- walking ---------------------------------------------------------------------------------------- */
+/* ---- walking -------------------------------------------------------------------------------- */
 
 typedef struct Pending {
     ProtobufCMessage *message;
@@ -338,7 +338,7 @@ static void clear_positions(PgQuery__Node *root)
     arena_free(arena);
 }
 
-/* ---- writing back ------------------------------------------------------------------------------------- */
+/* ---- writing back --------------------------------------------------------------------------- */
 
 static PgQueryProtobuf pack(Arena *arena, PgQuery__Node *node)
 {

@@ -28,7 +28,7 @@ struct PgServer {
     char *dir;
 };
 
-/* ---- the programs ------------------------------------------------------------------------------------ */
+/* ---- the programs --------------------------------------------------------------------------- */
 
 static bool bin_usable(const char *dir)
 {
@@ -110,7 +110,7 @@ static Err *bin_find(Arena *arena, const char **ret_dir)
     return NULL;
 }
 
-/* ---- who and where ------------------------------------------------------------------------------------ */
+/* ---- who and where -------------------------------------------------------------------------- */
 
 /* PostgreSQL refuses to run as root. */
 static Err *user_find(uid_t *ret_uid, gid_t *ret_gid)

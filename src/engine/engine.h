@@ -13,7 +13,7 @@
 typedef struct Conn Conn;
 typedef struct EngineOps EngineOps;
 
-/* ---- where to connect -------------------------------------------------------------------------- */
+/* ---- where to connect ----------------------------------------------------------------------- */
 
 typedef struct Target {
     const char *url;      /* as given; may hold a secret: never printed, see target_redacted() */
@@ -26,7 +26,7 @@ Err *engine_for_url(const EngineOps *const *engines, size_t count, const char *u
 /* The URL without password and secret parameters, for messages; in `arena`. */
 char *target_redacted(Arena *arena, const char *url);
 
-/* ---- statements ---------------------------------------------------------------------------------- */
+/* ---- statements ----------------------------------------------------------------------------- */
 
 typedef struct Wait {
     const Stop *stop;   /* may be NULL */
@@ -67,7 +67,7 @@ typedef struct TxSettings {
                     statistics say */
 } TxSettings;
 
-/* ---- locks ---------------------------------------------------------------------------------------- */
+/* ---- locks ---------------------------------------------------------------------------------- */
 
 typedef struct Blocker {
     int64_t pid;
@@ -78,7 +78,7 @@ typedef struct Blocker {
     bool waiting;   /* it waits in the queue before us rather than holding */
 } Blocker;
 
-/* ---- ranges of rows --------------------------------------------------------------------------------- */
+/* ---- ranges of rows ------------------------------------------------------------------------- */
 
 typedef enum ScanMethod {
     SCAN_BLOCKS,   /* consecutive heap blocks by TID range scan (PostgreSQL 14+) */
@@ -103,7 +103,7 @@ typedef struct Range {
     const char *low, *high;
 } Range;
 
-/* ---- replication ------------------------------------------------------------------------------------- */
+/* ---- replication ---------------------------------------------------------------------------- */
 
 typedef struct Replica {
     const char *name; /* application name and address, or the URL it was reached by */
@@ -113,7 +113,7 @@ typedef struct Replica {
     const char *why; /* why it could not be sampled; NULL if it was */
 } Replica;
 
-/* ---- features ------------------------------------------------------------------------------------------ */
+/* ---- features ------------------------------------------------------------------------------- */
 
 enum {
     ENGINE_TRANSACTIONAL_DDL = 1u << 0,

@@ -171,9 +171,7 @@ static Err *row_anything(Session *session, int64_t id, bool repeatable_read)
     return select_for_update(session, id);
 }
 
-/* ---- transactions
- * --------------------------------------------------------------------------------------------
- */
+/* ---- transactions --------------------------------------------------------------------------- */
 
 /* Several rows in random order, in a part of the cases with a savepoint, or rolled back as a whole. */
 static Err *several_rows(Session *session)

@@ -86,8 +86,7 @@ static Err *session_look_for_column(Session *session)
     return NULL;
 }
 
-/* ---- one item
- * ---------------------------------------------------------------------------------------------- */
+/* ---- one item ------------------------------------------------------------------------------- */
 
 typedef enum Verdict { VERDICT_DONE, VERDICT_RETRY, VERDICT_STOPPED } Verdict;
 
@@ -201,8 +200,7 @@ static void session_do(Session *session, int64_t index, int64_t due_us)
     pthread_mutex_unlock(&session->tally_lock);
 }
 
-/* ---- the schedule
- * ------------------------------------------------------------------------------------------- */
+/* ---- the schedule --------------------------------------------------------------------------- */
 
 /* Takes the next item and waits until it is due; false when the load ends before. */
 static bool load_take(Load *load, int64_t *ret_index, int64_t *ret_due_us)
@@ -236,8 +234,7 @@ static void *session_main(void *context)
     return NULL;
 }
 
-/* ---- start and stop
- * ------------------------------------------------------------------------------------------ */
+/* ---- start and stop ------------------------------------------------------------------------- */
 
 static Err *config_check(const LoadConfig *config)
 {

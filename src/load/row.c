@@ -46,7 +46,7 @@ static bool expr_reads(const Session *session, const char *column)
     return false;
 }
 
-/* ---- the new column's value, as an application that knows it would compute it ------------------------- */
+/* ---- the new column's value, as an application that knows it would compute it --------------- */
 
 /* Adds " (expr)", for a share of the rows shifted so that a value that was written can be told from one that
  * was computed. */

@@ -110,8 +110,7 @@ bool wish_hard(const Maker *maker, const TableWork *work, const Wish *wish)
     return false;
 }
 
-/* ---- the column is there already
- * --------------------------------------------------------------------------- */
+/* ---- the column is there already ------------------------------------------------------------ */
 
 static Err *column_there(Maker *maker, TableWork *work, const Wish *wish, const Column *there)
 {
@@ -146,8 +145,7 @@ static Err *column_there(Maker *maker, TableWork *work, const Wish *wish, const 
     return NULL;
 }
 
-/* ---- at once
- * -------------------------------------------------------------------------------------------------- */
+/* ---- at once -------------------------------------------------------------------------------- */
 
 /* The inline form of a foreign key of one column: new rows only have NULL, so the server checks nothing. */
 static const char *inline_references(Arena *arena, const ConstraintSpec *spec, const char *name)
@@ -242,8 +240,7 @@ static Err *column_instant(Maker *maker, TableWork *work, const Wish *wish)
     return NULL;
 }
 
-/* ---- the operations
- * ---------------------------------------------------------------------------------------- */
+/* ---- the operations ------------------------------------------------------------------------- */
 
 /* A stored generated column has no way that does not rewrite the table under a lock that nobody gets past. */
 static Err *generated_refuse(const TableWork *work, const Wish *wish)

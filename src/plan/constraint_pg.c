@@ -68,7 +68,7 @@ const char *constraint_name(Maker *maker, TableWork *work, const ConstraintSpec 
     return name_free(maker, work, name_middle(maker, work, spec, of_column), kind_label(spec->kind));
 }
 
-/* ---- what is there already ---------------------------------------------------------------------------- */
+/* ---- what is there already ------------------------------------------------------------------ */
 
 static bool columns_equal(const Index *index, const ConstraintSpec *spec)
 {
@@ -315,8 +315,7 @@ static Err *foreign_key_add(Maker *maker, TableWork *work, const ConstraintSpec 
     return NULL;
 }
 
-/* ---- unique, primary key
- * ----------------------------------------------------------------------------------- */
+/* ---- unique, primary key -------------------------------------------------------------------- */
 
 static Err *primary_not_null(Maker *maker, TableWork *work, const char *column)
 {
@@ -403,8 +402,7 @@ static Err *unique_add(Maker *maker, TableWork *work, const ConstraintSpec *spec
     return NULL;
 }
 
-/* ---- the operations
- * ------------------------------------------------------------------------------------------ */
+/* ---- the operations ------------------------------------------------------------------------- */
 
 Err *constraint_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column)
 {

@@ -301,8 +301,7 @@ Err *column_fill_existing(Maker *maker, const BackfillSpec *backfill, TableWork 
     return add_verify(maker, work, ident, &fill, false);
 }
 
-/* ---- the shared steps of a table
- * --------------------------------------------------------------------------- */
+/* ---- the shared steps of a table ------------------------------------------------------------ */
 
 static const char *fill_names(Arena *arena, const TableWork *work)
 {

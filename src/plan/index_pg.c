@@ -44,8 +44,7 @@ const char *index_duplicates_query(Maker *maker, const TableWork *work, const ch
         list, work->sql, given.buf, list);
 }
 
-/* ---- names
- * -------------------------------------------------------------------------------------------------- */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 /* What stands at place `n` of the first parenthesised list: "(a, lower(b))" -> "lower(b)". */
 static const char *list_item(Arena *arena, const char *definition, size_t n)
@@ -105,8 +104,7 @@ static const char *index_middle(Arena *arena, const IndexSpec *spec)
     return name_columns(arena, names.items, names.len);
 }
 
-/* ---- create
- * -------------------------------------------------------------------------------------------------- */
+/* ---- create --------------------------------------------------------------------------------- */
 
 /* The server's text behind "ON [ONLY] schema.table ". */
 static const char *server_definition(const Index *index)
@@ -201,8 +199,7 @@ Err *index_create(Maker *maker, const Operation *op, TableWork *work)
     return NULL;
 }
 
-/* ---- drop
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- drop ----------------------------------------------------------------------------------- */
 
 /* The server's CREATE INDEX with CONCURRENTLY in it. */
 static const char *rebuild_sql(Arena *arena, const Index *index)

@@ -38,7 +38,7 @@ typedef struct Maker {
     bool *consumed; /* per operation: done as part of another one */
 } Maker;
 
-/* ---- looking up (rewrite_pg.c) -------------------------------------------------------------------- */
+/* ---- looking up (rewrite_pg.c) -------------------------------------------------------------- */
 
 /* The loaded table of a name as written; kind RELATION_MISSING where there is none. */
 const Table *maker_table(const Maker *maker, Name name, bool index);
@@ -52,7 +52,7 @@ Err *maker_expr(const Maker *maker, const Table *table, const char *column, bool
                 const PlanExpr **ret_expr) MUST_USE;
 bool maker_accepts(const Maker *maker, const char *id);
 
-/* ---- steps (step.c) --------------------------------------------------------------------------------- */
+/* ---- steps (step.c) ------------------------------------------------------------------------- */
 
 /* Adds a step; the pointer holds until the next one is added to the same phase. */
 Step *maker_step(Maker *maker, Phase phase, StepKind kind, const TableWork *work, const char *title);
@@ -71,7 +71,7 @@ void maker_risk(Maker *maker, const char *id, const char *accept, const char *me
 void maker_checks(Maker *maker, Phase phase, TableWork *work, const char *title, const Check *checks,
                   size_t count);
 
-/* ---- how long (estimate.c): [low, high] in milliseconds ------------------------------------------------ */
+/* ---- how long (estimate.c): [low, high] in milliseconds ------------------------------------- */
 
 typedef struct Span {
     int64_t low, high;
@@ -102,7 +102,7 @@ const char *name_check_column(Arena *arena, const TableWork *work, const char *e
  * and letter case. May say false for equal ones that the server writes in other words. */
 bool definition_like(Arena *arena, const char *a, const char *b);
 
-/* ---- types (type_pg.c) ------------------------------------------------------------------------------ */
+/* ---- types (type_pg.c) ---------------------------------------------------------------------- */
 
 /* "int8" -> "bigint", "varchar(20)" -> "character varying(20)": as the server writes it. */
 const char *type_canonical(Arena *arena, const char *type);

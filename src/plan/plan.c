@@ -112,7 +112,7 @@ Err *plan_refusal(const Plan *plan)
                     options.buf);
 }
 
-/* ---- what must be loaded first ------------------------------------------------------------------ */
+/* ---- what must be loaded first -------------------------------------------------------------- */
 
 typedef VEC(WantedName) WantedNames;
 

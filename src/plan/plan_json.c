@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- writing ------------------------------------------------------------------------------------- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 static void put(json_t *object, const char *key, json_t *value)
 {
@@ -174,7 +174,7 @@ json_t *plan_to_json(const Plan *plan)
     return json;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static const char *get_text(Arena *arena, const json_t *json, const char *key)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- looking up ------------------------------------------------------------------------------------ */
+/* ---- looking up ----------------------------------------------------------------------------- */
 
 const Table *maker_table(const Maker *maker, Name name, bool index)
 {
@@ -78,7 +78,7 @@ bool maker_accepts(const Maker *maker, const char *id)
     return false;
 }
 
-/* ---- may this be done here at all -------------------------------------------------------------------- */
+/* ---- may this be done here at all ----------------------------------------------------------- */
 
 static Err *server_check(const Maker *maker)
 {
@@ -184,7 +184,7 @@ static Err *operation_table(Maker *maker, const Operation *op, const Table **ret
     return NULL;
 }
 
-/* ---- operations ---------------------------------------------------------------------------------------- */
+/* ---- operations ----------------------------------------------------------------------------- */
 
 static Err *operation_comment(Maker *maker, const Operation *op, TableWork *work)
 {

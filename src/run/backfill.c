@@ -49,8 +49,7 @@ typedef struct Fill {
     VEC(Spot) parked;
 } Fill;
 
-/* ---- predicates
- * --------------------------------------------------------------------------------------------- */
+/* ---- predicates ----------------------------------------------------------------------------- */
 
 /* Rows that lack all columns of the step, and that the expressions can fill. */
 static char *unfilled_sql(Arena *arena, const Step *step)
@@ -91,8 +90,7 @@ static void single_fill(Arena *arena, const FillColumn *fill, const char **ret_s
                      : arena_printf(arena, "%s IS NULL", name);
 }
 
-/* ---- checkpoint
- * ------------------------------------------------------------------------------------------------ */
+/* ---- checkpoint ----------------------------------------------------------------------------- */
 
 static void replace(char **text, const char *by)
 {
@@ -152,8 +150,7 @@ static void restore(Fill *fill, const json_t *body)
     }
 }
 
-/* ---- one transaction
- * --------------------------------------------------------------------------------------------- */
+/* ---- one transaction ------------------------------------------------------------------------ */
 
 typedef struct Wave {
     const char *sql;
@@ -260,8 +257,7 @@ static Err *wave_run(Fill *fill, Wave *wave, void (*advance)(Fill *fill, const v
     return err;
 }
 
-/* ---- a chunk
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- a chunk -------------------------------------------------------------------------------- */
 
 typedef struct Advance {
     const char *low, *high; /* of the chunk */
@@ -494,8 +490,7 @@ static Err *chunk(Fill *fill)
     return whole ? watch_hot(fill, waves) : NULL;
 }
 
-/* ---- parked chunks
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- parked chunks -------------------------------------------------------------------------- */
 
 static void advance_parked(Fill *fill, const void *context)
 {
@@ -582,9 +577,7 @@ static Err *revisit(Fill *fill, int64_t deadline_ms)
     return wave_run(fill, &none, advance_parked, &pop);
 }
 
-/* ---- the step
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- the step ------------------------------------------------------------------------------- */
 
 static Err *fill_all(Fill *fill)
 {

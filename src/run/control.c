@@ -34,8 +34,7 @@ typedef struct Watcher {
     char stored_throttle[200];
 } Watcher;
 
-/* ---- samples
- * ------------------------------------------------------------------------------------------------ */
+/* ---- samples -------------------------------------------------------------------------------- */
 
 static void remember_position(Watcher *watcher, int64_t bytes)
 {
@@ -123,16 +122,15 @@ static Err *sample_replicas(Watcher *watcher, int64_t max_lag_ms)
     size_t count = 0;
     int64_t bytes = 0;
     TRY(runner->ops->log_bytes(watcher->conn, &wait, watcher->arena, &bytes));
-    if (runner->options->plan.replicas_given) {
-        count = runner->standby_count;
-        replicas = arena_alloc(watcher->arena, count * sizeof *replicas);
-        for (size_t i = 0; i < count; i++)
-            ask_replica(watcher, i, bytes, &replicas[i]);
-    } else {
-        TRY(runner->ops->replicas(watcher->conn, &wait, watcher->arena, &replicas, &count));
-    }
+    TRY(runner->ops->replicas(watcher->conn, &wait, watcher->arena, &replicas, &count));
+    Replica *all = arena_alloc(watcher->arena, (count + runner->standby_count) * sizeof *all);
+    if (count > 0)
+        memcpy(all, replicas, count * sizeof *all);
+    for (size_t i = 0; i < runner->standby_count; i++)
+        if (strstr(runner->standbys[i].name, "://") != NULL)
+            ask_replica(watcher, i, bytes, &all[count++]);
     remember_position(watcher, bytes);
-    judge_replicas(watcher, replicas, count, bytes, max_lag_ms);
+    judge_replicas(watcher, all, count, bytes, max_lag_ms);
     return NULL;
 }
 
@@ -203,8 +201,7 @@ static Err *sample(Watcher *watcher)
     return store_throttle(watcher);
 }
 
-/* ---- lease, long statements, progress
- * ----------------------------------------------------------------------------- */
+/* ---- lease, long statements, progress ------------------------------------------------------- */
 
 static Err *renew(Watcher *watcher)
 {
@@ -291,8 +288,7 @@ static void fire_watchdog(Runner *runner)
     pthread_mutex_unlock(&control->lock);
 }
 
-/* ---- the thread
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the thread ----------------------------------------------------------------------------- */
 
 static Err *tick(Watcher *watcher)
 {
@@ -370,8 +366,7 @@ void control_stop(Runner *runner)
     control->texts = NULL;
 }
 
-/* ---- for the working thread
- * --------------------------------------------------------------------------------------------- */
+/* ---- for the working thread ----------------------------------------------------------------- */
 
 Controls control_settings(Runner *runner)
 {

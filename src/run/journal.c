@@ -6,6 +6,23 @@
 
 static const char *num(Arena *arena, int64_t value) { return arena_printf(arena, "%lld", (long long)value); }
 
+const char *journal_text_array(Arena *arena, const char *const *items, size_t count)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    str_add(&out, "{");
+    for (size_t i = 0; i < count; i++) {
+        str_add(&out, i > 0 ? ",\"" : "\"");
+        for (const char *at = items[i]; *at != '\0'; at++) {
+            if (*at == '"' || *at == '\\')
+                str_add(&out, "\\");
+            str_addn(&out, at, 1);
+        }
+        str_add(&out, "\"");
+    }
+    str_add(&out, "}");
+    return arena_dup(arena, out.buf);
+}
+
 /* One journal statement without a result; `ret_affected` may be NULL. */
 static Err *journal_run(Conn *conn, const char *sql, size_t count, const char *const *params,
                         int64_t *ret_affected)
@@ -218,8 +235,7 @@ Err *journal_state(Conn *conn, int64_t change_id, const char *state, const char 
         ARRAY_LEN(params), params, NULL);
 }
 
-/* ---- checkpoints
- * --------------------------------------------------------------------------------------------- */
+/* ---- checkpoints ---------------------------------------------------------------------------- */
 
 Err *journal_checkpoint(Conn *conn, const Lease *lease, int64_t change_id, int ordinal, const char *body)
 {
@@ -256,8 +272,7 @@ Err *journal_load_checkpoint(Conn *conn, Arena *arena, int64_t change_id, int or
     return NULL;
 }
 
-/* ---- controls
- * --------------------------------------------------------------------------------------------------- */
+/* ---- controls ------------------------------------------------------------------------------- */
 
 Err *journal_load_controls(Conn *conn, Arena *arena, int64_t change_id, Controls *ret_controls,
                            bool *ret_abort)
@@ -322,25 +337,7 @@ Err *journal_request_abort(Conn *conn, int64_t change_id, bool requested)
         ARRAY_LEN(params), params, NULL);
 }
 
-/* ---- the sync trigger's columns
- * ------------------------------------------------------------------------------------ */
-
-static const char *text_array(Arena *arena, const char *const *items, size_t count)
-{
-    CLEANUP(str_donep) Str out = STR_INIT;
-    str_add(&out, "{");
-    for (size_t i = 0; i < count; i++) {
-        str_add(&out, i > 0 ? ",\"" : "\"");
-        for (const char *at = items[i]; *at != '\0'; at++) {
-            if (*at == '"' || *at == '\\')
-                str_add(&out, "\\");
-            str_addn(&out, at, 1);
-        }
-        str_add(&out, "\"");
-    }
-    str_add(&out, "}");
-    return arena_dup(arena, out.buf);
-}
+/* ---- the sync trigger's columns ------------------------------------------------------------- */
 
 Err *journal_sync_add(Conn *conn, int64_t change_id, int64_t table_id, const FillColumn *fills, size_t count)
 {
@@ -351,7 +348,7 @@ Err *journal_sync_add(Conn *conn, int64_t change_id, int64_t table_id, const Fil
                                       num(arena, table_id),
                                       fills[i].column,
                                       sync->expr,
-                                      text_array(arena, sync->sources, sync->source_count),
+                                      journal_text_array(arena, sync->sources, sync->source_count),
                                       sync->counter};
         TRY(journal_run(
             conn,
@@ -409,5 +406,34 @@ Err *journal_sync_load(Conn *conn, Arena *arena, int64_t table_id, SyncColumn **
     }
     *ret_columns = columns;
     *ret_count = rows.row_count;
+    return NULL;
+}
+
+Err *journal_store_replicas(Conn *conn, int64_t change_id, const Replica *replicas, size_t count)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char **names = arena_alloc(arena, (count + 1) * sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = target_redacted(arena, replicas[i].name);
+    const char *const params[] = {num(arena, change_id), journal_text_array(arena, names, count)};
+    return journal_run(conn, "UPDATE stoa.changes SET replicas = $2::text[] WHERE id = $1", ARRAY_LEN(params),
+                       params, NULL);
+}
+
+Err *journal_load_replicas(Conn *conn, Arena *arena, int64_t change_id, bool *ret_known,
+                           Replica **ret_replicas, size_t *ret_count)
+{
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(
+        conn, &wait, arena, &rows,
+        "SELECT r, c.replicas IS NOT NULL FROM stoa.changes c LEFT JOIN LATERAL unnest(c.replicas) r ON true "
+        "WHERE c.id = $1",
+        num(arena, change_id)));
+    *ret_known = rows.row_count > 0 && rows_bool(&rows, 0, 1);
+    *ret_count = *ret_known && rows_cell(&rows, 0, 0) != NULL ? rows.row_count : 0;
+    *ret_replicas = arena_alloc(arena, (*ret_count + 1) * sizeof **ret_replicas);
+    for (size_t i = 0; i < *ret_count; i++)
+        (*ret_replicas)[i].name = rows_cell(&rows, i, 0);
     return NULL;
 }

@@ -102,28 +102,11 @@ static Err *seize(Runner *runner, Arena *arena, const char *keys)
     return NULL;
 }
 
-static const char *key_array(Arena *arena, const Plan *plan)
-{
-    CLEANUP(str_donep) Str out = STR_INIT;
-    str_add(&out, "{");
-    for (size_t i = 0; i < plan->table_count; i++) {
-        str_add(&out, i > 0 ? ",\"" : "\"");
-        for (const char *at = plan->tables[i]; *at != '\0'; at++) {
-            if (*at == '"' || *at == '\\')
-                str_add(&out, "\\");
-            str_addn(&out, at, 1);
-        }
-        str_add(&out, "\"");
-    }
-    str_add(&out, "}");
-    return arena_dup(arena, out.buf);
-}
-
 static Err *take_in_tx(Runner *runner, Arena *arena, bool hint_free, Rows *ret_before)
 {
     const EngineOps *ops = runner->ops;
     Wait wait = journal_wait();
-    const char *keys = key_array(arena, &runner->plan);
+    const char *keys = journal_text_array(arena, runner->plan.tables, runner->plan.table_count);
     TRY(ops->begin(runner->conn, &wait, &(TxSettings){.lock_timeout_ms = 5000}));
     Rows ignored = {0};
     Err *err = conn_params(
@@ -187,7 +170,7 @@ static bool is_dead_here(const Rows *rows, size_t row)
 /* *ret_expires is until when a lease runs that stands in the way though its holder seems dead; NULL: none. */
 static Err *take_once(Runner *runner, Arena *arena, const char **ret_expires)
 {
-    const char *keys = key_array(arena, &runner->plan);
+    const char *keys = journal_text_array(arena, runner->plan.tables, runner->plan.table_count);
     bool hint_free = false;
     Rows before = {0};
     *ret_expires = NULL;

@@ -42,7 +42,7 @@ typedef struct Attempt {
     char blocked_by[BLOCKERS_TEXT_BYTES];
 } Attempt;
 
-/* ---- what is locked ------------------------------------------------------------------------------------ */
+/* ---- what is locked ------------------------------------------------------------------------- */
 
 /* One part of a name as sql.h writes it; `at` is moved behind it. */
 static const char *name_part(Arena *arena, const char **at)
@@ -172,8 +172,7 @@ static Err *look_at_blockers(Runner *runner, Attempt *attempt, size_t first, boo
     return NULL;
 }
 
-/* ---- one attempt
- * ------------------------------------------------------------------------------------------- */
+/* ---- one attempt ---------------------------------------------------------------------------- */
 
 static Err *locked(Runner *runner, Attempt *attempt, bool no_wait, int64_t *ret_got_ms)
 {

@@ -41,8 +41,7 @@ static Err *take_when_free(Runner *runner)
     }
 }
 
-/* ---- abort
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- abort ---------------------------------------------------------------------------------- */
 
 static Err *undo_step(Runner *runner, const Step *step)
 {
@@ -127,8 +126,7 @@ Err *run_abort(const RunOptions *options, Arena *arena, const char *change)
     return err;
 }
 
-/* ---- complete
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- complete ------------------------------------------------------------------------------- */
 
 static Err *contract_all(Runner *runner)
 {
@@ -180,8 +178,7 @@ Err *run_complete(const RunOptions *options, Arena *arena, const char *change, R
     return err;
 }
 
-/* ---- uninstall
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- uninstall ------------------------------------------------------------------------------ */
 
 static Err *refuse_under_way(Runner *runner)
 {

@@ -186,8 +186,7 @@ Err *ready_settle(Runner *runner)
     return NULL;
 }
 
-/* ---- quiet
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- quiet ---------------------------------------------------------------------------------- */
 
 static const char quiet_sql[] = "SELECT s.table_id, s.column_name, s.counter, s.seen_count, s.quiet_since, "
                                 "(extract(epoch FROM clock_timestamp() - "

@@ -58,8 +58,7 @@ bool err_is_transient(const Err *err)
            err_is(err, ERR_CANCELLED) || err_is(err, ERR_CONN_LOST);
 }
 
-/* ---- events
- * -------------------------------------------------------------------------------------------------- */
+/* ---- events --------------------------------------------------------------------------------- */
 
 void runner_tell(Runner *runner, const char *kind, int step, json_t *detail, const char *text)
 {
@@ -87,8 +86,7 @@ void runner_event(Runner *runner, const char *kind, int step, json_t *detail, co
     }
 }
 
-/* ---- connection
- * ------------------------------------------------------------------------------------------------- */
+/* ---- connection ----------------------------------------------------------------------------- */
 
 Err *runner_connect(Runner *runner)
 {
@@ -160,8 +158,7 @@ Err *runner_reconnect(Runner *runner, int64_t budget_ms)
     }
 }
 
-/* ---- one step
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- one step ------------------------------------------------------------------------------- */
 
 static Err *drop_step(Runner *runner, const Step *step)
 {
@@ -281,8 +278,7 @@ Err *runner_step(Runner *runner, const Step *step)
     return NULL;
 }
 
-/* ---- the loop
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------------------------- */
 
 static Err *run_steps(Runner *runner, Phase last)
 {
@@ -361,20 +357,27 @@ static Err *finish(Runner *runner, Phase last)
     return journal_state(runner->conn, runner->change_id, "completed", NULL, NULL);
 }
 
-/* The set of replicas that must be heard of is fixed when a run begins. */
+/* The set of replicas that must be heard of is fixed when a change begins, until --replicas says otherwise.
+ */
 static Err *fix_standbys(Runner *runner)
 {
     const PlanOptions *plan = &runner->options->plan;
+    bool known = false;
+    TRY(journal_load_replicas(runner->conn, runner->arena, runner->change_id, &known, &runner->standbys,
+                              &runner->standby_count));
+    if (known && !plan->replicas_given)
+        return NULL;
     size_t count = plan->replicas_given ? plan->replica_count : runner->server.standby_count;
-    if (plan->replicas_given && count > ARRAY_LEN(runner->replica_conns))
-        return err_new(ERR_CONFIG, "more than %zu replicas in --replicas", ARRAY_LEN(runner->replica_conns));
+    if (count > ARRAY_LEN(runner->replica_conns))
+        return err_new(ERR_USAGE, "%zu replicas are more than the %zu that can be watched", count,
+                       ARRAY_LEN(runner->replica_conns));
     runner->standbys = arena_alloc(runner->arena, (count + 1) * sizeof *runner->standbys);
     for (size_t i = 0; i < count; i++)
         runner->standbys[i].name = plan->replicas_given
                                        ? plan->replicas[i]
                                        : arena_dup(runner->arena, runner->server.standbys[i].name);
     runner->standby_count = count;
-    return NULL;
+    return journal_store_replicas(runner->conn, runner->change_id, runner->standbys, count);
 }
 
 Err *runner_execute(Runner *runner, Phase last)
@@ -396,9 +399,7 @@ Err *runner_execute(Runner *runner, Phase last)
     return err;
 }
 
-/* ---- beginning
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- beginning ------------------------------------------------------------------------------ */
 
 Err *runner_adopt(Runner *runner, const char *name, JournalChange *ret_change)
 {

@@ -16,8 +16,7 @@ enum {
     JOURNAL_TIMEOUT_MS = 15000, /* a journal statement that takes longer is a lost server */
 };
 
-/* ---- the lease
- * --------------------------------------------------------------------------------------------- */
+/* ---- the lease ------------------------------------------------------------------------------ */
 
 typedef struct Lease {
     char holder[64];   /* of this process, unguessable */
@@ -26,8 +25,7 @@ typedef struct Lease {
     bool held;
 } Lease;
 
-/* ---- the control thread
- * --------------------------------------------------------------------------------------- */
+/* ---- the control thread --------------------------------------------------------------------- */
 
 /* What the working thread is doing, for the watchdog and the progress line. Guarded by Control.lock. */
 typedef struct Control {
@@ -161,6 +159,13 @@ Err *journal_sync_table(Conn *conn, int64_t change_id, const FillColumn *fill,
                         int64_t *ret_table_id) MUST_USE;
 Err *journal_sync_load(Conn *conn, Arena *arena, int64_t table_id, SyncColumn **ret_columns,
                        size_t *ret_count) MUST_USE;
+
+/* "{\"a\",\"b\"}" */
+const char *journal_text_array(Arena *arena, const char *const *items, size_t count);
+/* The fixed set of replicas of a change, without secrets; ret_known false: none was fixed yet. */
+Err *journal_store_replicas(Conn *conn, int64_t change_id, const Replica *replicas, size_t count) MUST_USE;
+Err *journal_load_replicas(Conn *conn, Arena *arena, int64_t change_id, bool *ret_known,
+                           Replica **ret_replicas, size_t *ret_count) MUST_USE;
 
 /* lease.c */
 /* ERR_HELD names host, pid and since when a live runner has one of the tables. */

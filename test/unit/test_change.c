@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* ---- a change as text ------------------------------------------------------------------------------- */
+/* ---- a change as text ----------------------------------------------------------------------- */
 
 static void show_text(Str *str, const char *label, const char *text)
 {

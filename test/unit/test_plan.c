@@ -243,8 +243,7 @@ static Plan must(Fixture *f)
     return plan;
 }
 
-/* ---- golden plans
- * ------------------------------------------------------------------------------------------ */
+/* ---- golden plans --------------------------------------------------------------------------- */
 
 /* What a reviewer reads of a plan: without estimates and without the text of the generated trigger. */
 static json_t *plan_brief(const Plan *plan)
@@ -982,8 +981,7 @@ static void forced_row_security_is_refused(void **state)
     assert_int_equal(must(f).step_count, 2);
 }
 
-/* ---- digests and JSON
- * --------------------------------------------------------------------------------------- */
+/* ---- digests and JSON ----------------------------------------------------------------------- */
 
 static const char *digest_of(Fixture *f) { return must(f).plan_digest; }
 
@@ -1073,8 +1071,7 @@ static void wanted_tables_and_expressions(void **state)
     assert_true(exprs[1].of_default);
 }
 
-/* ---- the sync trigger
- * ---------------------------------------------------------------------------------------- */
+/* ---- the sync trigger ----------------------------------------------------------------------- */
 
 static void trigger_sorts_last(void **state)
 {

@@ -31,7 +31,7 @@ Err *pg_replicas(Conn *conn, const Wait *wait, Arena *arena, Replica **ret_repli
                  size_t *ret_count) MUST_USE;
 Err *pg_replayed(Conn *conn, const Wait *wait, Arena *arena, const char *position, bool *ret_all) MUST_USE;
 
-/* ---- shared by the files that read the catalog ------------------------------------------------------- */
+/* ---- shared by the files that read the catalog ---------------------------------------------- */
 
 /* A catalog query as the server's version has to see it: lines that end in "--@15+" are kept from 15 on,
  * those that end in "--@15-" before it. */

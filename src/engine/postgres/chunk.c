@@ -14,16 +14,16 @@
 
 enum {
     TID_RANGE_VERSION = 140000,
-    BLOCKS_FIRST = 256,     /* a chunk of more blocks was no faster and held rows longer */
+    BLOCKS_FIRST = 512,     /* smaller ones cost more round trips, larger ones hold rows longer */
     KEYS_FIRST = 20000,     /* rows; more waves than 24 cost time there: each reads the chunk again */
     TUPLES_PER_BLOCK = 291, /* MaxHeapTuplesPerPage at 8 kB; more at larger blocks, see tid_list */
     WAVES_MIN = 2,
-    WAVES_MAX = 16,
+    WAVES_MAX = 12,
     ROWS_A_WAVE = 6, /* of a page: fewer save index entries, but each wave looks at the whole chunk again */
     KEY_WAVES = 12,
 };
 
-/* ---- names of the key's columns --------------------------------------------------------------------- */
+/* ---- names of the key's columns ------------------------------------------------------------- */
 
 static const char *key_type(const Scan *scan, size_t i)
 {
@@ -107,8 +107,7 @@ Err *pg_scan_choose(Conn *conn, const Wait *wait, Arena *arena, const Server *se
     return NULL;
 }
 
-/* ---- walking
- * ------------------------------------------------------------------------------------------------ */
+/* ---- walking -------------------------------------------------------------------------------- */
 
 static Err *next_key(Conn *conn, const Wait *wait, Arena *arena, const Scan *scan, const char *low,
                      int64_t size, Range *ret_range)
@@ -194,8 +193,7 @@ double pg_scan_fraction(const Scan *scan, const char *position)
     return part > 1 ? 1 : part;
 }
 
-/* ---- rows of a range
- * ------------------------------------------------------------------------------------------ */
+/* ---- rows of a range ------------------------------------------------------------------------ */
 
 Err *pg_row_list(Conn *conn, const Wait *wait, Arena *arena, const Scan *scan, const char *predicate,
                  int64_t most, Rows *ret_rows)

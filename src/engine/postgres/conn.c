@@ -33,7 +33,7 @@ static PgConn *pg_of(Conn *conn) { return (PgConn *)conn; }
 int pg_conn_backend_pid(const Conn *conn) { return PQbackendPID(((const PgConn *)conn)->pg); }
 int pg_conn_version(const Conn *conn) { return PQserverVersion(((const PgConn *)conn)->pg); }
 
-/* ---- errors ------------------------------------------------------------------------------------- */
+/* ---- errors --------------------------------------------------------------------------------- */
 
 typedef struct StateKind {
     const char *prefix;
@@ -94,7 +94,7 @@ static Err *result_error(const PgConn *conn, const PGresult *res)
     return hint == NULL ? err : err_hint(err, "%s", hint);
 }
 
-/* ---- waiting --------------------------------------------------------------------------------------- */
+/* ---- waiting -------------------------------------------------------------------------------- */
 
 void pg_cancel(Conn *base)
 {
@@ -294,7 +294,7 @@ Err *pg_copy_in(Conn *base, const Wait *wait, const char *sql, const char *data,
     return statement_error(settle(&patience, read_results(conn, &patience, &end)), sql);
 }
 
-/* ---- transactions ------------------------------------------------------------------------------------ */
+/* ---- transactions --------------------------------------------------------------------------- */
 
 /* Session settings are never touched, so that nothing leaks through a pooler and a lost transaction loses
  * them too. The role is set last: the right to change the others is ours, not the table owner's. */

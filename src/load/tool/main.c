@@ -184,7 +184,7 @@ static Options options_parse(int argc, char **argv)
     return options;
 }
 
-/* ---- what it prints -------------------------------------------------------------------------------- */
+/* ---- what it prints ------------------------------------------------------------------------- */
 
 static void line_print(json_t *json)
 {
@@ -226,7 +226,7 @@ static int error_print(Err *err)
     return code;
 }
 
-/* ---- what it does ---------------------------------------------------------------------------------- */
+/* ---- what it does --------------------------------------------------------------------------- */
 
 static Err *tables_create(const Options *options)
 {
