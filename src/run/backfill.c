@@ -4,258 +4,20 @@
  * the next one, so that most updates stay on their page (HOT) and write no index entries. A row is picked by
  * one wave, and only while it is not filled; whatever the application touches meanwhile is filled by the sync
  * trigger. */
-#include "run/runner.h"
+#include "run/fill.h"
 
 #include "base/clock.h"
-#include "base/failpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    ROW_WAIT_MS = 40, /* for one busy row: then the wave is tried again, and at last leaves busy rows out */
     WAVE_TRIES = 3,
     PARK_PAUSE_MS = 200,
     PARKED_MAX = 500,  /* more are revisited before going on */
     PROBE_EVERY = 16,  /* chunks in one pass before waves are tried again */
     HOT_HOPELESS = 10, /* per cent over a whole chunk: pruning does not happen */
 };
-
-static const char rewritten_text[] =
-    "the table was rewritten meanwhile: the backfill begins again, filled rows are skipped";
-
-typedef struct Spot {
-    const char *low, *high;
-} Spot;
-
-/* Where it stands: the checkpoint's content. */
-typedef struct Fill {
-    Runner *runner;
-    const Step *step;
-    Table table;
-    Scan scan;
-    Arena *arena; /* as long as the step: parked ranges */
-    const char *storage;
-    char *low;    /* owned; NULL at the beginning */
-    int wave;     /* next wave of the chunk at low */
-    char *high;   /* owned; end of the chunk at low while wave > 0 */
-    bool scanned; /* all chunks are through; parked ones may be left */
-    int64_t size;
-    int64_t rows, hot, chunk_rows, chunk_hot;
-    int64_t hot_seen; /* the server's counter runs over several transactions, until it hands it on */
-    int64_t busy_ms;
-    int flat_chunks; /* chunks still to do in one pass because pruning is held back */
-    bool told_horizon;
-    VEC(Spot) parked;
-} Fill;
-
-/* ---- predicates ----------------------------------------------------------------------------- */
-
-/* Rows that lack all columns of the step, and that the expressions can fill. */
-static char *unfilled_sql(Arena *arena, const Step *step)
-{
-    CLEANUP(str_donep) Str out = STR_INIT;
-    CLEANUP(str_donep) Str any = STR_INIT;
-    bool all_null_legal = true;
-    for (size_t i = 0; i < step->fill_count; i++) {
-        const FillColumn *fill = &step->fills[i];
-        str_sep(&out, " AND ");
-        str_addf(&out, "%s IS NULL", sql_ident(arena, fill->column));
-        str_sep(&any, " OR ");
-        str_addf(&any, "(%s) IS NOT NULL", fill->expr);
-        all_null_legal = all_null_legal && fill->null_legal && fill->immutable;
-    }
-    if (all_null_legal)
-        str_addf(&out, " AND (%s)", any.buf);
-    return arena_dup(arena, out.buf);
-}
-
-static char *set_sql(Arena *arena, const Step *step)
-{
-    CLEANUP(str_donep) Str out = STR_INIT;
-    for (size_t i = 0; i < step->fill_count; i++) {
-        str_sep(&out, ", ");
-        str_addf(&out, "%s = %s", sql_ident(arena, step->fills[i].column), step->fills[i].expr);
-    }
-    return arena_dup(arena, out.buf);
-}
-
-/* One column alone: for rows in which another column of the step was filled by somebody else. */
-static void single_fill(Arena *arena, const FillColumn *fill, const char **ret_set, const char **ret_where)
-{
-    const char *name = sql_ident(arena, fill->column);
-    *ret_set = arena_printf(arena, "%s = %s", name, fill->expr);
-    *ret_where = fill->null_legal && fill->immutable
-                     ? arena_printf(arena, "%s IS NULL AND (%s) IS NOT NULL", name, fill->expr)
-                     : arena_printf(arena, "%s IS NULL", name);
-}
-
-/* ---- checkpoint ----------------------------------------------------------------------------- */
-
-static void replace(char **text, const char *by)
-{
-    char *copy = by == NULL ? NULL : mem_dup(by);
-    free(*text);
-    *text = copy;
-}
-
-static Err *save(Fill *fill)
-{
-    json_t *parked = json_array();
-    for (size_t i = 0; i < fill->parked.len; i++)
-        json_array_append_new(parked,
-                              json_pack("[s?s?]", fill->parked.items[i].low, fill->parked.items[i].high));
-    json_t *body = json_pack(
-        "{s:I,s:s?,s:s?,s:i,s:i,s:b,s:I,s:I,s:I,s:I,s:I,s:s,s:o}", "total",
-        (json_int_t)fill->table.row_estimate, "low", fill->low, "high", fill->high, "wave", fill->wave,
-        "waves", fill->scan.wave_count, "scanned", (int)fill->scanned, "size", (json_int_t)fill->size, "rows",
-        (json_int_t)fill->rows, "hot", (json_int_t)fill->hot, "end", (json_int_t)fill->scan.end, "busy_ms",
-        (json_int_t)fill->busy_ms, "storage", fill->storage, "parked", parked);
-    CLEANUP(mem_freep) char *text = json_dumps(body, JSON_COMPACT);
-    json_decref(body);
-    TRY(failpoint_at("checkpoint_before"));
-    return journal_checkpoint(fill->runner->conn, &fill->runner->lease, fill->runner->change_id,
-                              fill->step->ordinal, text);
-}
-
-static void restore(Fill *fill, const json_t *body)
-{
-    if (body == NULL)
-        return;
-    fill->rows = json_integer_value(json_object_get(body, "rows"));
-    fill->hot = json_integer_value(json_object_get(body, "hot"));
-    fill->busy_ms = json_integer_value(json_object_get(body, "busy_ms"));
-    if (!str_eq(json_string_value(json_object_get(body, "storage")), fill->storage)) {
-        runner_event(fill->runner, "restarted", fill->step->ordinal, NULL, "%s", rewritten_text);
-        return;
-    }
-    replace(&fill->low, json_string_value(json_object_get(body, "low")));
-    replace(&fill->high, json_string_value(json_object_get(body, "high")));
-    /* Waves of another number would be other rows: then the chunk is begun again. */
-    bool same = json_integer_value(json_object_get(body, "waves")) == fill->scan.wave_count;
-    fill->wave = same ? (int)json_integer_value(json_object_get(body, "wave")) : 0;
-    fill->scanned = json_is_true(json_object_get(body, "scanned"));
-    fill->scan.end = json_integer_value(json_object_get(body, "end"));
-    int64_t size = json_integer_value(json_object_get(body, "size"));
-    fill->size = size > 0 && size <= fill->scan.size_max ? size : fill->size;
-    size_t at = 0;
-    const json_t *spot = NULL;
-    json_array_foreach(json_object_get(body, "parked"), at, spot)
-    {
-        const char *low = json_string_value(json_array_get(spot, 0)),
-                   *high = json_string_value(json_array_get(spot, 1));
-        *vec_push(fill->arena, &fill->parked) =
-            (Spot){.low = low == NULL ? NULL : arena_dup(fill->arena, low),
-                   .high = high == NULL ? NULL : arena_dup(fill->arena, high)};
-    }
-}
-
-/* ---- one transaction ------------------------------------------------------------------------ */
-
-typedef struct Wave {
-    const char *sql;
-    int64_t rows, hot, ms;
-} Wave;
-
-/* Chunk time + row wait stays under half of the deadlock timeout, so that the application is never the
- * victim. */
-static TxSettings wave_settings(Fill *fill)
-{
-    Controls controls = control_settings(fill->runner);
-    int64_t half = fill->runner->server.deadlock_timeout_ms / 2;
-    int64_t most = half > 0 && half < controls.max_stall_ms ? half : controls.max_stall_ms;
-    return (TxSettings){.lock_timeout_ms = most / 4 < ROW_WAIT_MS ? most / 4 + 1 : ROW_WAIT_MS,
-                        .statement_timeout_ms = most,
-                        .idle_timeout_ms = most,
-                        .async_commit = true,
-                        .narrow = true,
-                        .quiet_triggers = fill->step->quiet_triggers,
-                        .role = fill->step->role};
-}
-
-static Err *wave_once(Fill *fill, Wave *wave, void (*advance)(Fill *fill, const void *context),
-                      const void *context)
-{
-    Runner *runner = fill->runner;
-    const EngineOps *ops = runner->ops;
-    TxSettings settings = wave_settings(fill);
-    /* At STOP_NOW the statement is cancelled; the transaction's own end is not interrupted. */
-    Wait wait = runner_wait(runner), patient = journal_wait();
-    int64_t from = clock_ms();
-    TRY(ops->begin(runner->conn, &wait, &settings));
-    Rows rows = {0};
-    TRY(ops->query(runner->conn, &wait, runner->scratch, wave->sql, 0, NULL, &rows));
-    wave->rows = rows.affected;
-    int64_t hot = 0;
-    TRY(ops->hot_updates(runner->conn, &patient, runner->scratch, &fill->table, &hot));
-    wave->hot = hot >= fill->hot_seen ? hot - fill->hot_seen : hot;
-    fill->hot_seen = hot;
-    if (settings.role != NULL)
-        TRY(ops->act_as(runner->conn, &patient, NULL));
-    fill->rows += wave->rows;
-    fill->hot += wave->hot;
-    advance(fill, context);
-    fill->busy_ms += clock_ms() - from;
-    TRY(save(fill));
-    TRY(failpoint_at("wave_before_commit"));
-    TRY(ops->commit(runner->conn, &patient));
-    TRY(failpoint_at("wave_after_commit"));
-    wave->ms = clock_ms() - from;
-    return NULL;
-}
-
-/* State that a failed transaction must give back. */
-typedef struct Keep {
-    int64_t rows, hot, busy_ms;
-    int wave;
-    bool scanned;
-    char *low, *high;
-    size_t parked;
-} Keep;
-
-static Keep keep_of(const Fill *fill)
-{
-    return (Keep){.rows = fill->rows,
-                  .hot = fill->hot,
-                  .busy_ms = fill->busy_ms,
-                  .wave = fill->wave,
-                  .scanned = fill->scanned,
-                  .low = fill->low == NULL ? NULL : mem_dup(fill->low),
-                  .high = fill->high == NULL ? NULL : mem_dup(fill->high),
-                  .parked = fill->parked.len};
-}
-
-static void keep_give_back(Fill *fill, const Keep *keep)
-{
-    fill->rows = keep->rows;
-    fill->hot = keep->hot;
-    fill->busy_ms = keep->busy_ms;
-    fill->wave = keep->wave;
-    fill->scanned = keep->scanned;
-    fill->parked.len = keep->parked;
-    replace(&fill->low, keep->low);
-    replace(&fill->high, keep->high);
-}
-
-static void keep_done(Keep *keep)
-{
-    free(keep->low);
-    free(keep->high);
-}
-
-static Err *wave_run(Fill *fill, Wave *wave, void (*advance)(Fill *fill, const void *context),
-                     const void *context)
-{
-    CLEANUP(keep_done) Keep keep = keep_of(fill);
-    Err *err = wave_once(fill, wave, advance, context);
-    if (err == NULL) {
-        fill->runner->progress_marks++;
-        return NULL;
-    }
-    fill->runner->ops->rollback(fill->runner->conn);
-    keep_give_back(fill, &keep);
-    return err;
-}
 
 /* ---- a chunk -------------------------------------------------------------------------------- */
 
@@ -278,11 +40,11 @@ static void advance_chunk(Fill *fill, const void *context)
     }
     fill->wave = to->next_wave;
     if (to->next_wave > 0) {
-        replace(&fill->high, to->high);
+        fill_replace(&fill->high, to->high);
         return;
     }
-    replace(&fill->low, to->high);
-    replace(&fill->high, NULL);
+    fill_replace(&fill->low, to->high);
+    fill_replace(&fill->high, NULL);
     fill->scanned = to->high == NULL;
 }
 
@@ -320,7 +82,7 @@ static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *t
     ret_wave->sql = arena_printf(runner->scratch, "UPDATE ONLY %s SET %s WHERE %s", table, set, where);
     int64_t from_ms = clock_ms();
     for (int tries = 1;; tries++) {
-        CLEANUP(err_freep) Err *err = wave_run(fill, ret_wave, advance_chunk, to);
+        CLEANUP(err_freep) Err *err = fill_run(fill, ret_wave, advance_chunk, to);
         if (err == NULL)
             return NULL;
         *ret_slow = err->kind == ERR_CANCELLED && stop_level(runner->options->stop) != STOP_NOW;
@@ -350,7 +112,7 @@ static void begin_smaller(Fill *fill)
 {
     fill->size = fill->size / 2 > 0 ? fill->size / 2 : 1;
     fill->wave = 0;
-    replace(&fill->high, NULL);
+    fill_replace(&fill->high, NULL);
 }
 
 static void servo(Fill *fill, int64_t slowest_ms)
@@ -419,7 +181,7 @@ static Err *sweep_columns(Fill *fill, const char *range_sql, Advance *to, int64_
     Arena *scratch = fill->runner->scratch;
     for (size_t i = 0; i < fill->step->fill_count && !*ret_slow; i++) {
         const char *set = NULL, *where = NULL;
-        single_fill(scratch, &fill->step->fills[i], &set, &where);
+        fill_single_sql(scratch, &fill->step->fills[i], &set, &where);
         Wave wave = {0};
         to->next_wave = i + 1 == fill->step->fill_count ? 0 : to->next_wave;
         TRY(fill_rows(fill, set, arena_printf(scratch, "%s AND %s", range_sql, where), to, &wave, ret_slow));
@@ -445,8 +207,8 @@ static Err *sweep_waves(Fill *fill, const char *range_sql, Advance *to, int wave
 {
     Runner *runner = fill->runner;
     bool more = fill->step->fill_count > 1;
-    const char *unfilled = unfilled_sql(runner->scratch, fill->step),
-               *set = set_sql(runner->scratch, fill->step);
+    const char *unfilled = fill_unfilled_sql(runner->scratch, fill->step),
+               *set = fill_set_sql(runner->scratch, fill->step);
     for (int at = fill->wave; at < waves && !*ret_slow; at++) {
         TRY(control_gate(runner));
         to->next_wave = at + 1 == waves && !more ? 0 : at + 1;
@@ -518,13 +280,13 @@ static Err *revisit_column(Fill *fill, const FillColumn *column, const char *ran
     Runner *runner = fill->runner;
     Arena *scratch = runner->scratch;
     const char *set = NULL, *where = NULL;
-    single_fill(scratch, column, &set, &where);
+    fill_single_sql(scratch, column, &set, &where);
     where = arena_printf(scratch, "%s AND %s", range_sql, where);
     int64_t before = 0, after = 0;
     TRY(count_unfilled(fill, where, &before));
     Wave wave = {.sql = runner->ops->update_free_rows(scratch, &fill->table, set, where)};
     bool pop = false;
-    Err *err = wave_run(fill, &wave, advance_parked, &pop);
+    Err *err = fill_run(fill, &wave, advance_parked, &pop);
     bool busy = err_is_busy(err);
     if (!busy)
         TRY(err);
@@ -545,7 +307,7 @@ static Err *held_row(Fill *fill, const char *range_sql)
     for (size_t i = 0; i < fill->step->fill_count; i++) {
         const char *set = NULL, *where = NULL;
         Rows rows = {0};
-        single_fill(runner->scratch, &fill->step->fills[i], &set, &where);
+        fill_single_sql(runner->scratch, &fill->step->fills[i], &set, &where);
         TRY(rows_list(runner, fill->step, &fill->scan,
                       arena_printf(runner->scratch, "%s AND %s", range_sql, where), 1, &rows));
         if (rows.row_count > 0)
@@ -574,7 +336,7 @@ static Err *revisit(Fill *fill, int64_t deadline_ms)
         return NULL;
     }
     Wave none = {.sql = "SELECT 1"};
-    return wave_run(fill, &none, advance_parked, &pop);
+    return fill_run(fill, &none, advance_parked, &pop);
 }
 
 /* ---- the step ------------------------------------------------------------------------------- */
@@ -606,12 +368,12 @@ static Err *begin_again_if_rewritten(Fill *fill, bool *ret_whole)
     *ret_whole = str_eq(storage, fill->storage);
     if (*ret_whole)
         return NULL;
-    runner_event(runner, "restarted", fill->step->ordinal, NULL, "%s", rewritten_text);
+    runner_event(runner, "restarted", fill->step->ordinal, NULL, "%s", fill_rewritten_text);
     fill->storage = storage;
     TRY(runner->ops->scan_choose(runner->conn, &wait, fill->arena, &runner->server, &fill->table,
                                  &fill->scan));
-    replace(&fill->low, NULL);
-    replace(&fill->high, NULL);
+    fill_replace(&fill->low, NULL);
+    fill_replace(&fill->high, NULL);
     fill->wave = 0;
     fill->scanned = false;
     fill->parked.len = 0;
@@ -642,7 +404,7 @@ Err *backfill_run(Runner *runner, const Step *step)
     fill.size = fill.scan.size;
     json_t *body = NULL;
     TRY(journal_load_checkpoint(runner->conn, arena, runner->change_id, step->ordinal, &body));
-    restore(&fill, body);
+    fill_restore(&fill, body);
     json_decref(body);
     report(&fill, fill.low);
     bool whole = false;

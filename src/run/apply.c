@@ -1,0 +1,213 @@
+/* How a change begins: a new one is planned, confirmed and registered under its lease; a known one is gone on
+ * with. */
+#include "run/runner.h"
+
+#include "base/failpoint.h"
+#include "run/window.h"
+
+Err *runner_adopt(Runner *runner, const char *name, JournalChange *ret_change)
+{
+    if (runner->server.journal_version == 0)
+        return err_hint(err_new(ERR_USAGE, "no change \"%s\" in this database: it has no journal", name),
+                        "stoa apply …");
+    TRY(journal_find(runner->conn, runner->arena, name, ret_change));
+    if (ret_change->id == 0)
+        return err_hint(err_new(ERR_USAGE, "no change \"%s\" in the journal", name), "stoa status --all");
+    runner->change_id = ret_change->id;
+    runner->name = ret_change->name;
+    return plan_from_json(runner->arena, ret_change->plan, &runner->plan);
+}
+
+/* Ready with a position: every replica has replayed it. */
+static bool is_over(const JournalChange *change)
+{
+    return str_eq(change->state, "completed") ||
+           (str_eq(change->state, "ready") && change->ready_position != NULL);
+}
+
+/* What the journal says of a request by that name: nothing, the same under way or done, or something else. */
+static Err *look_up(Runner *runner, const Change *change, JournalChange *ret_known)
+{
+    *ret_known = (JournalChange){0};
+    if (runner->server.journal_version == 0)
+        return NULL;
+    TRY(journal_find(runner->conn, runner->arena, change->name, ret_known));
+    if (ret_known->id == 0 || str_eq(ret_known->change_digest, change->change_digest))
+        return NULL;
+    return err_hint(err_new(ERR_USAGE, "a change named \"%s\" with other content is in the journal (%s)",
+                            change->name, ret_known->state),
+                    is_over(ret_known)
+                        ? "give this one another name: --name NAME"
+                        : "finish it (stoa resume %s), undo it (stoa abort %s), or give this one "
+                          "another name: --name NAME",
+                    change->name, change->name);
+}
+
+Err *run_plan(const RunOptions *options, Arena *arena, const Change *change, Plan *ret_plan,
+              bool *ret_journalled)
+{
+    Runner runner;
+    JournalChange known = {0};
+    Err *err = runner_open(&runner, options, arena);
+    if (err == NULL)
+        err = look_up(&runner, change, &known);
+    *ret_journalled = err == NULL && known.id != 0;
+    if (err == NULL)
+        err = known.id != 0 ? plan_from_json(arena, known.plan, ret_plan)
+                            : runner_plan(&runner, arena, change, ret_plan);
+    journal_change_done(&known);
+    runner_close(&runner);
+    return err;
+}
+
+/* Under the lease: nobody else can have begun the same in between, or it is found now. */
+static Err *register_change(Runner *runner, const Change *change)
+{
+    const EngineOps *ops = runner->ops;
+    Wait wait = journal_wait();
+    JournalChange known = {0};
+    TRY(look_up(runner, change, &known));
+    bool exists = known.id != 0;
+    journal_change_done(&known);
+    if (exists)
+        return err_hint(err_new(ERR_HELD, "change \"%s\" was begun by another runner just now", change->name),
+                        "apply again to continue it");
+    TRY(ops->begin(runner->conn, &wait, &(TxSettings){.lock_timeout_ms = 5000}));
+    Err *err = journal_insert(runner->conn, runner->arena, &runner->plan, &runner->options->controls,
+                              &runner->change_id);
+    if (err == NULL)
+        err = failpoint_at("register_before_commit");
+    if (err == NULL)
+        err = ops->commit(runner->conn, &wait);
+    if (err == NULL)
+        return NULL;
+    ops->rollback(runner->conn);
+    return err;
+}
+
+/* A time zone that the server does not know would mean to wait for ever. */
+static Err *check_window(Runner *runner)
+{
+    const char *text = runner->options->controls.window;
+    if (text == NULL || text[0] == '\0')
+        return NULL;
+    Window window;
+    int minute = 0, weekday = 0;
+    Wait wait = journal_wait();
+    TRY(window_parse(text, &window));
+    Err *err =
+        runner->ops->local_time(runner->conn, &wait, runner->scratch, window.time_zone, &minute, &weekday);
+    if (!err_is(err, ERR_SQL))
+        return err;
+    err->kind = ERR_USAGE;
+    return err_hint(err_wrap(err, "--window: the server knows no time zone \"%s\"", window.time_zone),
+                    "write --window '22:00-06:00 Europe/Berlin'");
+}
+
+static Err *check_expect(const RunOptions *options, const Plan *plan)
+{
+    if (options->expect == NULL || str_eq(options->expect, plan->plan_digest))
+        return NULL;
+    return err_hint(
+        err_new(ERR_UNSAFE, "the plan is %s, not the expected %s", plan->plan_digest, options->expect),
+        "look at it with: stoa plan, and approve it anew");
+}
+
+static Err *begin_new(Runner *runner, const Change *change, bool (*confirm)(void *, const Plan *),
+                      void *confirm_context)
+{
+    TRY(check_window(runner));
+    TRY(runner_plan(runner, runner->arena, change, &runner->plan));
+    runner->name = runner->plan.change;
+    runner->summary.plan_digest = runner->plan.plan_digest;
+    if (runner->plan.nothing_to_do) {
+        runner->summary.already_done = true;
+        runner->summary.state = STATE_COMPLETED;
+        return NULL;
+    }
+    TRY(check_expect(runner->options, &runner->plan));
+    TRY(plan_refusal(&runner->plan));
+    if (confirm != NULL && !confirm(confirm_context, &runner->plan))
+        return err_new(ERR_STOPPED, "not confirmed: nothing was changed");
+    TRY(journal_ensure(runner->conn, runner->ops, &runner->server));
+    Wait wait = journal_wait();
+    TRY(runner->ops->load_server(runner->conn, &wait, runner->arena, &runner->server));
+    TRY(lease_take(runner));
+    TRY(register_change(runner, change));
+    TRY(lease_note_session(runner));
+    runner_event(runner, "planned", 0, NULL, "%zu steps, %s, plan %s", runner->plan.step_count,
+                 runner->plan.strategy, runner->plan.plan_digest);
+    return NULL;
+}
+
+static Err *begin_known(Runner *runner, const JournalChange *known)
+{
+    const RunOptions *options = runner->options;
+    runner->change_id = known->id;
+    runner->name = known->name;
+    TRY(plan_from_json(runner->arena, known->plan, &runner->plan));
+    runner->summary.plan_digest = runner->plan.plan_digest;
+    TRY(check_expect(options, &runner->plan));
+    if (is_over(known)) {
+        runner->summary.already_done = true;
+        runner->summary.state = str_eq(known->state, "ready") ? STATE_READY : STATE_COMPLETED;
+        return NULL;
+    }
+    TRY(check_window(runner));
+    TRY(lease_take(runner));
+    TRY(journal_store_controls(runner->conn, known->id, &options->controls, options->controls_given,
+                               &(bool){false}));
+    TRY(journal_request_abort(runner->conn, known->id, false));
+    runner_event(runner, "resumed", 0, NULL, "going on where it stopped (%s)", known->state);
+    return NULL;
+}
+
+static Phase last_phase(const RunOptions *options)
+{
+    return options->until >= 0 ? (Phase)options->until : PHASE_READY;
+}
+
+Err *run_apply(const RunOptions *options, Arena *arena, const Change *change,
+               bool (*confirm)(void *context, const Plan *plan), void *confirm_context,
+               RunSummary *ret_summary)
+{
+    Runner runner;
+    JournalChange known = {0};
+    Err *err = runner_open(&runner, options, arena);
+    if (err == NULL)
+        err = look_up(&runner, change, &known);
+    if (err == NULL)
+        err = known.id != 0 ? begin_known(&runner, &known)
+                            : begin_new(&runner, change, confirm, confirm_context);
+    if (err == NULL && !runner.summary.already_done)
+        err = runner_execute(&runner, last_phase(options));
+    *ret_summary = runner.summary;
+    journal_change_done(&known);
+    runner_close(&runner);
+    return err;
+}
+
+Err *run_resume(const RunOptions *options, Arena *arena, const char *change, RunSummary *ret_summary)
+{
+    Runner runner;
+    JournalChange known = {0};
+    Err *err = runner_open(&runner, options, arena);
+    if (err == NULL)
+        err = runner_adopt(&runner, change, &known);
+    if (err == NULL)
+        err = journal_store_controls(runner.conn, known.id, &options->controls, options->controls_given,
+                                     &(bool){false});
+    if (err == NULL)
+        err = begin_known(&runner, &known);
+    if (err_is(err, ERR_HELD)) { /* a live runner has it: it reads the controls by itself */
+        err_free(err);
+        err = NULL;
+        runner.summary.state = STATE_RUNNING;
+    } else if (err == NULL && !runner.summary.already_done) {
+        err = runner_execute(&runner, last_phase(options));
+    }
+    *ret_summary = runner.summary;
+    journal_change_done(&known);
+    runner_close(&runner);
+    return err;
+}

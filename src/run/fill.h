@@ -1,0 +1,50 @@
+/* fill.h — where a backfill stands, and one transaction of it with its watermark. Private to run/. */
+#pragma once
+#include "run/runner.h"
+
+typedef struct Spot {
+    const char *low, *high;
+} Spot;
+
+/* Where it stands: the checkpoint's content. */
+typedef struct Fill {
+    Runner *runner;
+    const Step *step;
+    Table table;
+    Scan scan;
+    Arena *arena; /* as long as the step: parked ranges */
+    const char *storage;
+    char *low;    /* owned; NULL at the beginning */
+    int wave;     /* next wave of the chunk at low */
+    char *high;   /* owned; end of the chunk at low while wave > 0 */
+    bool scanned; /* all chunks are through; parked ones may be left */
+    int64_t size;
+    int64_t rows, hot, chunk_rows, chunk_hot;
+    int64_t hot_seen; /* the server's counter runs over several transactions, until it hands it on */
+    int64_t busy_ms;
+    int flat_chunks; /* chunks still to do in one pass because pruning is held back */
+    bool told_horizon;
+    VEC(Spot) parked;
+} Fill;
+
+typedef struct Wave {
+    const char *sql;
+    int64_t rows, hot, ms;
+} Wave;
+
+/* Rows that lack all columns of the step, and that the expressions can fill. */
+char *fill_unfilled_sql(Arena *arena, const Step *step);
+/* "a = …, b = …" */
+char *fill_set_sql(Arena *arena, const Step *step);
+/* One column alone: for rows in which another column of the step was filled by somebody else. */
+void fill_single_sql(Arena *arena, const FillColumn *fill, const char **ret_set, const char **ret_where);
+/* Said when positions lost their meaning. */
+extern const char fill_rewritten_text[];
+/* Takes over what the checkpoint says. */
+void fill_restore(Fill *fill, const json_t *body);
+/* Frees the old text and keeps a copy of the new one, which may be NULL. */
+void fill_replace(char **text, const char *by);
+/* Runs wave->sql, lets `advance` move the watermark, and commits both together; on any error nothing has
+ * moved. */
+Err *fill_run(Fill *fill, Wave *wave, void (*advance)(Fill *fill, const void *context),
+              const void *context) MUST_USE;
