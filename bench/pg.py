@@ -94,6 +94,10 @@ def main():
     try:
         with tempfile.TemporaryDirectory(prefix="stoa-bench-") as folder:
             started = time.monotonic()
+            busy = os.getloadavg()[0]
+            if busy > os.cpu_count() / 4:
+                print(f"note: this machine is busy already (load {busy:.1f} on {os.cpu_count()} processors): seconds and "
+                      "latencies will mislead", file=sys.stderr)
             print(f"loading {options.rows:,} rows", flush=True)
             base = measure.Base(home, options)
             print(f"loaded in {time.monotonic() - started:.1f} s", flush=True)
