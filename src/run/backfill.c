@@ -15,7 +15,7 @@ enum {
     WAVE_TRIES = 3,
     PARK_PAUSE_MS = 200,
     PARKED_MAX = 500,  /* more are revisited before going on */
-    PROBE_EVERY = 16,  /* chunks in one pass before waves are tried again */
+    FLAT_MOST = 16,    /* chunks in one pass before waves are tried again: 1, 2, 4 … up to this */
     HOT_HOPELESS = 10, /* per cent over a whole chunk: pruning does not happen */
 };
 
@@ -133,14 +133,19 @@ static Err *watch_hot(Fill *fill, int waves)
         fill->flat_chunks--;
         return NULL;
     }
-    if (waves < 4 || fill->chunk_rows < 100 || fill->chunk_hot * 100 >= fill->chunk_rows * HOT_HOPELESS)
+    if (waves < 4 || fill->chunk_rows < 100)
         return NULL;
+    if (fill->chunk_hot * 100 >= fill->chunk_rows * HOT_HOPELESS) {
+        fill->flat_next = 1;
+        return NULL;
+    }
     Runner *runner = fill->runner;
     Wait wait = runner_wait(runner);
     int64_t age_ms = 0;
     const char *who = NULL;
     TRY(runner->ops->horizon(runner->conn, &wait, runner->scratch, &age_ms, &who));
-    fill->flat_chunks = PROBE_EVERY;
+    fill->flat_chunks = fill->flat_next * fill->scan.wave_count; /* ranges of the size of a wave */
+    fill->flat_next = fill->flat_next * 2 > FLAT_MOST ? FLAT_MOST : fill->flat_next * 2;
     if (!fill->told_horizon)
         runner_event(
             runner, "horizon_held", fill->step->ordinal, NULL,
@@ -168,8 +173,9 @@ static Err *chunk_range(Fill *fill, Range *ret_range)
     Runner *runner = fill->runner;
     Wait wait = runner_wait(runner);
     bool done = false;
-    TRY(runner->ops->scan_next(runner->conn, &wait, runner->scratch, &fill->scan, fill->low, fill->size,
-                               ret_range, &done));
+    int64_t size = fill->flat_chunks > 0 ? fill->size / fill->scan.wave_count : fill->size;
+    TRY(runner->ops->scan_next(runner->conn, &wait, runner->scratch, &fill->scan, fill->low,
+                               size > 0 ? size : 1, ret_range, &done));
     fill->scanned = done;
     return NULL;
 }
@@ -397,7 +403,7 @@ Err *backfill_run(Runner *runner, const Step *step)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = runner_wait(runner);
-    Fill fill = {.runner = runner, .step = step, .arena = arena};
+    Fill fill = {.runner = runner, .step = step, .arena = arena, .flat_next = 1};
     TRY(runner_load_table(runner, arena, &step->table, &fill.table));
     TRY(runner->ops->storage(runner->conn, &wait, arena, &fill.table, &fill.storage));
     TRY(runner->ops->scan_choose(runner->conn, &wait, arena, &runner->server, &fill.table, &fill.scan));

@@ -22,7 +22,8 @@ typedef struct Fill {
     int64_t rows, hot, chunk_rows, chunk_hot;
     int64_t hot_seen; /* the server's counter runs over several transactions, until it hands it on */
     int64_t busy_ms;
-    int flat_chunks; /* chunks still to do in one pass because pruning is held back */
+    int flat_chunks; /* ranges still to do in one pass because pruning is held back */
+    int flat_next;   /* how many chunks to do so the next time */
     bool told_horizon;
     VEC(Spot) parked;
 } Fill;
