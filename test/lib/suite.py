@@ -121,7 +121,10 @@ def tidy(suites):
                                   " clang-tidy --quiet -p build-clang", "-", *units])
     suites.run("cppcheck", ["cppcheck", "--error-exitcode=1", "--enable=warning,performance,portability",
                             "--inline-suppr", "--std=c11", "--quiet", "-Isrc", "-j2",
-                            "--suppress=missingInclude", "--suppress=*:build/*", "src"])
+                            # an Err returned by a call that was given &local is taken for a pointer to that local
+                            "--suppress=returnDanglingLifetime", "--suppress=missingInclude",
+                            "-Djson_array_foreach(array,index,value)=for (;;)",
+                            "-Djson_object_foreach(object,key,value)=for (;;)", "src"])
 
 
 def fuzz(suites, seconds):
