@@ -47,6 +47,9 @@ def test_a_lagging_standby_holds_the_work(pair):
     with program_for(db) as stoa, Writers(db, "orders", WRITES, 20000):
         stoa.apply(ADD, *FILL, "--until", "expand", "--max-lag", "1s", "--replicas", standby.url())
         replay(standby, "pause")
+        with standby.connect() as conn:
+            until(lambda: conn.execute("SELECT now() - pg_last_xact_replay_timestamp() > interval '2 s'").fetchone()[0],
+                  what="a lag of two seconds")
         resume = stoa.start("resume", NAME, "--max-lag", "1s", "--chunk-time", "1ms")
         why = until(lambda: stoa.status(NAME)["throttled_by"], 60, lambda: f"the work held\n{resume.partial()}")
         assert "standby" in why or "lag" in why or "replica" in why, why
