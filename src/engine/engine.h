@@ -95,7 +95,10 @@ typedef struct Scan {
     int64_t end;         /* SCAN_BLOCKS, SCAN_TID_LIST: blocks when the scan began; it ends there */
     int64_t size;        /* a good first chunk: blocks, or rows for SCAN_KEY */
     int64_t size_max;    /* never more than this */
-    int wave_count;      /* suggested passes over a chunk */
+    int64_t size_min;    /* nor less: round trips would be all there is */
+    const char
+        *end_key;   /* SCAN_KEY: the highest key when the scan began, where it ends; NULL: there was no row */
+    int wave_count; /* suggested passes over a chunk */
 } Scan;
 
 /* [low, high): positions are opaque text; NULL low is the beginning, NULL high is the end of the table. */

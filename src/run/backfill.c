@@ -86,7 +86,7 @@ static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *t
         if (err == NULL)
             return NULL;
         *ret_slow = err->kind == ERR_CANCELLED && stop_level(runner->options->stop) != STOP_NOW;
-        if (*ret_slow && fill->size > 1)
+        if (*ret_slow && fill->size > fill->scan.size_min)
             return NULL;
         if (!err_is_busy(err)) {
             Err *out = err;
@@ -110,19 +110,20 @@ static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *t
 /* From the same place again with half the size; what is filled already is skipped. */
 static void begin_smaller(Fill *fill)
 {
-    fill->size = fill->size / 2 > 0 ? fill->size / 2 : 1;
+    fill->size = fill->size / 2 > fill->scan.size_min ? fill->size / 2 : fill->scan.size_min;
     fill->wave = 0;
     fill_replace(&fill->high, NULL);
 }
 
 static void servo(Fill *fill, int64_t slowest_ms)
 {
-    int64_t target = control_settings(fill->runner).chunk_time_ms;
-    if (slowest_ms > target && fill->size > 1)
-        fill->size = fill->size * target / slowest_ms > 0 ? fill->size * target / slowest_ms : 1;
-    else if (slowest_ms < target / 2 && fill->size < fill->scan.size_max)
-        fill->size =
-            fill->size * 3 / 2 + 1 > fill->scan.size_max ? fill->scan.size_max : fill->size * 3 / 2 + 1;
+    int64_t target = control_settings(fill->runner).chunk_time_ms, size = fill->size;
+    if (slowest_ms > target)
+        size = size * target / slowest_ms;
+    else if (slowest_ms < target / 2)
+        size = size * 3 / 2 + 1;
+    size = size > fill->scan.size_max ? fill->scan.size_max : size;
+    fill->size = size < fill->scan.size_min ? fill->scan.size_min : size;
 }
 
 /* Waves are of no use while something holds back pruning: then one pass is, which is no worse than any other

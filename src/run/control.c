@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-    SAMPLE_MS = 500,
+    TELL_EVERY_MS = 30000,
     SAMPLE_STALE_MS = 5000, /* older than this a sample counts as missing: stop */
     LONG_LOOK_MS = 1000,    /* a statement that runs longer is asked whom it waits for */
     CONTROL_TIMEOUT_MS = 3000,
@@ -32,12 +32,17 @@ typedef struct Watcher {
     size_t position_count;
     char throttle[200];
     char stored_throttle[200];
+    char told_cause[200]; /* the last one told, without its figures */
+    int64_t told_at_ms;
 } Watcher;
 
 /* ---- samples -------------------------------------------------------------------------------- */
 
-static void remember_position(Watcher *watcher, int64_t bytes)
+static void remember_position(Watcher *watcher, int64_t bytes, int64_t max_lag_ms)
 {
+    size_t last = watcher->position_count;
+    if (last > 0 && clock_ms() - watcher->positions[last - 1].at_ms < max_lag_ms * 2 / POSITIONS)
+        return;
     if (watcher->position_count == POSITIONS) {
         watcher->position_count--;
         memmove(watcher->positions, watcher->positions + 1,
@@ -46,13 +51,29 @@ static void remember_position(Watcher *watcher, int64_t bytes)
     watcher->positions[watcher->position_count++] = (Position){.at_ms = clock_ms(), .bytes = bytes};
 }
 
-/* How long ago the log first stood past `replayed` bytes; 0 when it does not yet. */
+/* How long ago the log first stood past `replayed` bytes; 0 when it does not yet, -1 when that was before we
+ * looked. */
 static int64_t lag_by_position(const Watcher *watcher, int64_t replayed)
 {
+    if (watcher->position_count > 0 && replayed < watcher->positions[0].bytes)
+        return -1;
     for (size_t i = 0; i < watcher->position_count; i++)
         if (watcher->positions[i].bytes > replayed)
             return clock_ms() - watcher->positions[i].at_ms;
     return 0;
+}
+
+/* What the server says and what we saw, whichever is more; -1: it lags since before we looked, so nobody
+ * knows. */
+static int64_t lag_of(const Watcher *watcher, const Replica *replica, int64_t bytes, int64_t max_lag_ms)
+{
+    if (replica->lag_bytes <= 0)
+        return 0;
+    int64_t seen = lag_by_position(watcher, bytes - replica->lag_bytes);
+    int64_t watched = watcher->position_count > 0 ? clock_ms() - watcher->positions[0].at_ms : 0;
+    if (seen < 0 && watched > max_lag_ms)
+        seen = watched;
+    return seen < 0 && replica->lag_ms > max_lag_ms ? replica->lag_ms : seen;
 }
 
 static const Replica *replica_of(const Replica *replicas, size_t count, const char *name)
@@ -80,7 +101,12 @@ static void judge_replicas(Watcher *watcher, const Replica *replicas, size_t cou
                                                   : "no sample");
             return;
         }
-        int64_t lag = lag_by_position(watcher, bytes - replica->lag_bytes);
+        int64_t lag = lag_of(watcher, replica, bytes, max_lag_ms);
+        if (lag < 0) {
+            (void)snprintf(watcher->throttle, sizeof watcher->throttle,
+                           "replica %s: its lag is not known yet", shown);
+            return;
+        }
         if (lag > max_lag_ms) {
             (void)snprintf(watcher->throttle, sizeof watcher->throttle,
                            "replica %s lags %.1f s (limit %.1f s)", shown, (double)lag / 1000,
@@ -129,7 +155,7 @@ static Err *sample_replicas(Watcher *watcher, int64_t max_lag_ms)
     for (size_t i = 0; i < runner->standby_count; i++)
         if (strstr(runner->standbys[i].name, "://") != NULL)
             ask_replica(watcher, i, bytes, &all[count++]);
-    remember_position(watcher, bytes);
+    remember_position(watcher, bytes, max_lag_ms);
     judge_replicas(watcher, all, count, bytes, max_lag_ms);
     return NULL;
 }
@@ -149,6 +175,26 @@ static Err *sample_window(Watcher *watcher, const char *text)
     return NULL;
 }
 
+/* Once for each cause, and again every 30 s; figures in the text change all the time. */
+static Err *tell_throttle(Watcher *watcher)
+{
+    char cause[200];
+    size_t len = 0;
+    for (const char *at = watcher->throttle; *at != '\0'; at++)
+        if (strchr("0123456789.", *at) == NULL)
+            cause[len++] = *at;
+    cause[len] = '\0';
+    if (strcmp(cause, watcher->told_cause) == 0 && clock_ms() - watcher->told_at_ms < TELL_EVERY_MS)
+        return NULL;
+    Runner *runner = watcher->runner;
+    bool on = watcher->throttle[0] != '\0';
+    const char *kind = on ? "throttled" : "released", *text = on ? watcher->throttle : "going on";
+    (void)snprintf(watcher->told_cause, sizeof watcher->told_cause, "%s", cause);
+    watcher->told_at_ms = clock_ms();
+    runner_tell(runner, kind, 0, NULL, text);
+    return journal_event(watcher->conn, runner->change_id, kind, 0, NULL, text);
+}
+
 /* Keeps status truthful for other processes. */
 static Err *store_throttle(Watcher *watcher)
 {
@@ -165,11 +211,8 @@ static Err *store_throttle(Watcher *watcher)
                     "'waiting')",
                     arena_printf(watcher->arena, "%lld", (long long)runner->change_id),
                     on ? watcher->throttle : NULL, state));
-    const char *text = on ? watcher->throttle : "going on";
-    runner_tell(runner, on ? "throttled" : "released", 0, NULL, text);
-    TRY(journal_event(watcher->conn, runner->change_id, on ? "throttled" : "released", 0, NULL, text));
     (void)snprintf(watcher->stored_throttle, sizeof watcher->stored_throttle, "%s", watcher->throttle);
-    return NULL;
+    return tell_throttle(watcher);
 }
 
 static Err *sample(Watcher *watcher)

@@ -68,12 +68,13 @@ static Err *save(Fill *fill)
     for (size_t i = 0; i < fill->parked.len; i++)
         json_array_append_new(parked,
                               json_pack("[s?s?]", fill->parked.items[i].low, fill->parked.items[i].high));
-    json_t *body = json_pack(
-        "{s:I,s:s?,s:s?,s:i,s:i,s:b,s:I,s:I,s:I,s:I,s:I,s:s,s:o}", "total",
-        (json_int_t)fill->table.row_estimate, "low", fill->low, "high", fill->high, "wave", fill->wave,
-        "waves", fill->scan.wave_count, "scanned", (int)fill->scanned, "size", (json_int_t)fill->size, "rows",
-        (json_int_t)fill->rows, "hot", (json_int_t)fill->hot, "end", (json_int_t)fill->scan.end, "busy_ms",
-        (json_int_t)fill->busy_ms, "storage", fill->storage, "parked", parked);
+    json_t *body =
+        json_pack("{s:s?,s:I,s:s?,s:s?,s:i,s:i,s:b,s:I,s:I,s:I,s:I,s:I,s:s,s:o}", "end_key",
+                  fill->scan.end_key, "total", (json_int_t)fill->table.row_estimate, "low", fill->low, "high",
+                  fill->high, "wave", fill->wave, "waves", fill->scan.wave_count, "scanned",
+                  (int)fill->scanned, "size", (json_int_t)fill->size, "rows", (json_int_t)fill->rows, "hot",
+                  (json_int_t)fill->hot, "end", (json_int_t)fill->scan.end, "busy_ms",
+                  (json_int_t)fill->busy_ms, "storage", fill->storage, "parked", parked);
     CLEANUP(mem_freep) char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     TRY(failpoint_at("checkpoint_before"));
@@ -98,9 +99,12 @@ void fill_restore(Fill *fill, const json_t *body)
     bool same = json_integer_value(json_object_get(body, "waves")) == fill->scan.wave_count;
     fill->wave = same ? (int)json_integer_value(json_object_get(body, "wave")) : 0;
     fill->scanned = json_is_true(json_object_get(body, "scanned"));
+    const char *end_key = json_string_value(json_object_get(body, "end_key"));
+    if (end_key != NULL)
+        fill->scan.end_key = arena_dup(fill->arena, end_key);
     fill->scan.end = json_integer_value(json_object_get(body, "end"));
     int64_t size = json_integer_value(json_object_get(body, "size"));
-    fill->size = size > 0 && size <= fill->scan.size_max ? size : fill->size;
+    fill->size = size >= fill->scan.size_min && size <= fill->scan.size_max ? size : fill->size;
     size_t at = 0;
     const json_t *spot = NULL;
     json_array_foreach(json_object_get(body, "parked"), at, spot)

@@ -155,8 +155,13 @@ Err *ready_run(Runner *runner, const Step *step)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = runner_wait(runner);
+    const char *position = NULL;
     if (step->table.name != NULL)
         TRY(sync_check(runner, &step->table));
+    /* Most of the waiting is done here, where the change is still said to be running, or held by a replica.
+     */
+    TRY(runner->ops->position(runner->conn, &wait, arena, &position));
+    TRY(wait_for_replicas(runner, position));
     TRY(runner->ops->begin(runner->conn, &wait,
                            &(TxSettings){.durable_commit = true, .lock_timeout_ms = 10000}));
     Err *err = ready_tx(runner, step, arena);

@@ -14,7 +14,8 @@
 
 enum {
     TID_RANGE_VERSION = 140000,
-    BLOCKS_FIRST = 512,     /* smaller ones cost more round trips, larger ones hold rows longer */
+    BLOCKS_FIRST = 512, /* smaller ones cost more round trips, larger ones hold rows longer */
+    KEYS_LEAST = 100,
     KEYS_FIRST = 20000,     /* rows; more waves than 24 cost time there: each reads the chunk again */
     TUPLES_PER_BLOCK = 291, /* MaxHeapTuplesPerPage at 8 kB; more at larger blocks, see tid_list */
     WAVES_MIN = 4,
@@ -62,8 +63,7 @@ static char *table_ref(Arena *arena, const Table *table)
     return sql_name(arena, table->schema, table->name);
 }
 
-/* ---- choosing ---------------------------------------------------------------------------------------------
- */
+/* ---- choosing ------------------------------------------------------------------------------- */
 
 static int waves_for(const Table *table)
 {
@@ -85,6 +85,33 @@ static Err *block_count(Conn *conn, const Wait *wait, const Table *table, int64_
     return NULL;
 }
 
+/* ---- walking -------------------------------------------------------------------------------- */
+
+/* "SELECT json_build_array(a::text, b::text)::text FROM ONLY t" */
+static char *key_select(Arena *arena, const Scan *scan)
+{
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    for (size_t i = 0; i < scan->key->column_count; i++)
+        str_addf(&sql, "%s%s::text", i > 0 ? ", " : "", sql_ident(arena, scan->key->columns[i]));
+    return arena_printf(arena, "SELECT pg_catalog.json_build_array(%s)::text FROM ONLY %s", sql.buf,
+                        table_ref(arena, scan->table));
+}
+
+/* Rows that the application adds behind the highest key are its own, through the trigger: the scan has an
+ * end. */
+static Err *find_end_key(Conn *conn, const Wait *wait, Arena *arena, Scan *scan)
+{
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    str_addf(&sql, "%s ORDER BY ", key_select(arena, scan));
+    for (size_t i = 0; i < scan->key->column_count; i++)
+        str_addf(&sql, "%s%s DESC", i > 0 ? ", " : "", sql_ident(arena, scan->key->columns[i]));
+    str_add(&sql, " LIMIT 1");
+    Rows rows = {0};
+    TRY(conn_query(conn, wait, arena, &rows, sql.buf));
+    scan->end_key = rows.row_count > 0 ? rows_cell(&rows, 0, 0) : NULL;
+    return NULL;
+}
+
 Err *pg_scan_choose(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const Table *table,
                     Scan *ret_scan)
 {
@@ -102,24 +129,23 @@ Err *pg_scan_choose(Conn *conn, const Wait *wait, Arena *arena, const Server *se
                                     sql_ident_list(arena, scan.key->columns, scan.key->column_count));
     TRY(block_count(conn, wait, table, &scan.end));
     bool keys = scan.method == SCAN_KEY;
+    if (keys)
+        TRY(find_end_key(conn, wait, arena, &scan));
+    scan.size_min = keys ? KEYS_LEAST : 1;
     scan.size = scan.size_max = keys ? KEYS_FIRST : BLOCKS_FIRST;
     scan.wave_count = scan.wave_on == NULL ? 1 : keys ? KEY_WAVES : waves_for(table);
     *ret_scan = scan;
     return NULL;
 }
 
-/* ---- walking -------------------------------------------------------------------------------- */
-
 static Err *next_key(Conn *conn, const Wait *wait, Arena *arena, const Scan *scan, const char *low,
                      int64_t size, Range *ret_range)
 {
     CLEANUP(str_donep) Str sql = STR_INIT;
-    str_add(&sql, "SELECT pg_catalog.json_build_array(");
-    for (size_t i = 0; i < scan->key->column_count; i++)
-        str_addf(&sql, "%s%s::text", i > 0 ? ", " : "", sql_ident(arena, scan->key->columns[i]));
-    str_addf(&sql, ")::text FROM ONLY %s", table_ref(arena, scan->table));
+    str_addf(&sql, "%s WHERE %s <= %s", key_select(arena, scan), key_row(arena, scan),
+             key_values(arena, scan, scan->end_key));
     if (low != NULL)
-        str_addf(&sql, " WHERE %s >= %s", key_row(arena, scan), key_values(arena, scan, low));
+        str_addf(&sql, " AND %s >= %s", key_row(arena, scan), key_values(arena, scan, low));
     str_addf(&sql, " ORDER BY %s OFFSET %lld LIMIT 1",
              sql_ident_list(arena, scan->key->columns, scan->key->column_count), (long long)size);
     Rows rows = {0};
@@ -134,8 +160,10 @@ Err *pg_scan_next(Conn *conn, const Wait *wait, Arena *arena, Scan *scan, const 
     *ret_done = false;
     if (size < 1)
         size = 1;
-    if (scan->method == SCAN_KEY)
-        return next_key(conn, wait, arena, scan, low, size, ret_range);
+    if (scan->method == SCAN_KEY) {
+        *ret_done = scan->end_key == NULL;
+        return *ret_done ? NULL : next_key(conn, wait, arena, scan, low, size, ret_range);
+    }
     int64_t from = low == NULL ? 0 : strtoll(low, NULL, 10);
     *ret_done = from >= scan->end;
     int64_t to = from + size;
@@ -171,6 +199,9 @@ char *pg_scan_filter(Arena *arena, const Scan *scan, const Range *range)
         if (range->high != NULL) {
             str_sep(&out, " AND ");
             str_addf(&out, "%s < %s", key_row(arena, scan), key_values(arena, scan, range->high));
+        } else if (scan->end_key != NULL) {
+            str_sep(&out, " AND ");
+            str_addf(&out, "%s <= %s", key_row(arena, scan), key_values(arena, scan, scan->end_key));
         }
         if (out.len == 0)
             str_add(&out, "true");

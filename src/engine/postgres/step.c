@@ -66,7 +66,7 @@ Err *pg_log_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes
     Rows rows = {0};
     TRY(conn_query(
         conn, wait, arena, &rows,
-        "SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint"));
+        "SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), '0/0')::bigint"));
     *ret_bytes = rows_int(&rows, 0, 0);
     return NULL;
 }
