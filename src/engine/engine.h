@@ -213,7 +213,8 @@ struct EngineOps {
                       Range *ret_range, bool *ret_done);
     /* A predicate for WHERE that holds for exactly the rows in the range. */
     char *(*scan_filter)(Arena *arena, const Scan *scan, const Range *range);
-    /* A predicate that splits the rows into `count` disjoint parts, of which this is number `wave`. */
+    /* A predicate for the rows of waves 0 to `wave` of `count`; the last one holds for all rows. Those of
+     * earlier waves are filled by then. */
     char *(*wave_filter)(Arena *arena, const Scan *scan, int wave, int count);
     /* The rows of a range by an opaque id, with text that names each to people ("id=17"); at most `most`.
      * ret_rows has two columns. row_filter gives the predicate for one id. */

@@ -79,7 +79,9 @@ static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *t
 {
     Runner *runner = fill->runner;
     const char *table = sql_name(runner->scratch, fill->table.schema, fill->table.name);
-    ret_wave->sql = arena_printf(runner->scratch, "UPDATE ONLY %s SET %s WHERE %s", table, set, where);
+    ret_wave->sql = to->parked /* the busy rows of an earlier wave would be met again */
+                        ? runner->ops->update_free_rows(runner->scratch, &fill->table, set, where)
+                        : arena_printf(runner->scratch, "UPDATE ONLY %s SET %s WHERE %s", table, set, where);
     int64_t from_ms = clock_ms();
     for (int tries = 1;; tries++) {
         CLEANUP(err_freep) Err *err = fill_run(fill, ret_wave, advance_chunk, to);

@@ -8,15 +8,16 @@
 
 enum { TRUNCATE_OPTION_VERSION = 120000 };
 
-/* Slowed down by the server's own cost accounting: about 2000 units each 2 ms leave room for the application.
- * Truncation would take an ACCESS EXCLUSIVE lock at the end; it can be turned off from 12 on. */
+/* Slowed down by the server's own cost accounting: about 10000 units each 2 ms (a bounded share of one
+ * processor and disk) leave room for the application. Truncation would take an ACCESS EXCLUSIVE lock at the
+ * end; it can be turned off from 12 on. */
 Err *pg_vacuum(Conn *conn, const Wait *wait, const Server *server, const Table *table, const char *role)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     if (role != NULL && !server->pooled) /* a session's settings leak through a pooler */
         TRY(conn_exec(conn, wait, arena_printf(arena, "SET ROLE %s", sql_ident(arena, role))));
     if (!server->pooled)
-        TRY(conn_exec(conn, wait, "SET vacuum_cost_delay = 2; SET vacuum_cost_limit = 2000"));
+        TRY(conn_exec(conn, wait, "SET vacuum_cost_delay = 2; SET vacuum_cost_limit = 10000"));
     const char *options =
         server->version_num >= TRUNCATE_OPTION_VERSION ? "ANALYZE, TRUNCATE off" : "ANALYZE";
     Err *err = conn_exec(
