@@ -158,7 +158,7 @@ def test_watch_follows_a_change_to_its_end(orders, stoa):
     blocker = orders.connect()
     hold(blocker)
     running = stoa.start("apply", ADD, *FILL, "--yes")
-    running.says("waiting for")
+    running.says("waiting for a lock")
     watching = stoa.start("watch", "--json")
     watching.says('"state":')
     terminal = Terminal(orders.url(), "watch", NAME)

@@ -14,7 +14,8 @@
 
 enum {
     TID_RANGE_VERSION = 140000,
-    BLOCKS_FIRST = 1024, /* smaller ones cost more round trips, larger ones hold rows longer */
+    BLOCKS_FIRST = 128, /* how fast this server is, nobody knows yet */
+    BLOCKS_MAX = 1024,  /* smaller ones cost more round trips, larger ones hold rows longer */
     KEYS_LEAST = 100,
     KEYS_FIRST = 20000,     /* rows; more waves than 24 cost time there: each reads the chunk again */
     TUPLES_PER_BLOCK = 291, /* MaxHeapTuplesPerPage at 8 kB; more at larger blocks, see tid_list */
@@ -132,7 +133,8 @@ Err *pg_scan_choose(Conn *conn, const Wait *wait, Arena *arena, const Server *se
     if (keys)
         TRY(find_end_key(conn, wait, arena, &scan));
     scan.size_min = keys ? KEYS_LEAST : 1;
-    scan.size = scan.size_max = keys ? KEYS_FIRST : BLOCKS_FIRST;
+    scan.size = keys ? KEYS_FIRST : BLOCKS_FIRST;
+    scan.size_max = keys ? KEYS_FIRST : BLOCKS_MAX;
     scan.wave_count = scan.wave_on == NULL ? 1 : keys ? KEY_WAVES : waves_for(table);
     *ret_scan = scan;
     return NULL;
