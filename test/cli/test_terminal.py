@@ -145,7 +145,7 @@ def test_a_signal_asks_for_the_status(orders, stoa):
     blocker = orders.connect()
     hold(blocker)
     running = stoa.start("apply", ADD, *FILL, "--yes")
-    running.says("waiting for")
+    running.says("waiting for a lock")
     running.signal(signal.SIGHUP)  # ends nothing
     running.signal(signal.SIGUSR1)
     running.says(f"{NAME} · expand")
