@@ -27,6 +27,8 @@ typedef struct Column {
     bool exact_equality; /* "=" is true for identical bytes only (integers, dates, uuid, text …): IS DISTINCT
                             FROM sees every change. Otherwise compare images (numeric, float, citext, json …)
                           */
+    bool self_set;       /* our UPDATE of other columns also sets this one to itself: see mark_self_set() in
+                            engine/postgres/table.c */
 } Column;
 
 typedef struct Index {
@@ -35,7 +37,7 @@ typedef struct Index {
     const char *constraint;     /* name of the constraint it belongs to; NULL */
     const char *const *columns; /* plain key columns, in order; NULL where one is an expression */
     size_t column_count;
-    bool unique, primary, valid;
+    bool unique, primary, valid, btree;
     bool key; /* unique, valid, immediate, not partial, plain not-null columns: can name and order rows */
     bool integer_key;   /* key with a single integer column */
     double correlation; /* of its first column with the physical order, -1 … 1; 0 unknown */
@@ -56,6 +58,7 @@ typedef struct Trigger {
     bool row, before, on_insert, on_update, on_delete;
     bool fires_on_backfill; /* an UPDATE that sets only a new column would fire it in a normal session */
     bool fires_when_quiet;  /* … and also with the user's triggers quiet (ENABLE ALWAYS or REPLICA) */
+    bool names_columns;     /* UPDATE OF … */
     bool internal;          /* foreign keys and the like */
     bool stoa;              /* ours */
 } Trigger;

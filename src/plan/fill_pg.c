@@ -351,6 +351,22 @@ static void expand_write(Maker *maker, TableWork *work)
     sync_show(maker, work, &step->sync_sql, &step->sync_sql_count, &step->sync_undo, &step->sync_undo_count);
 }
 
+void fills_add_self_set(Str *out, const Table *table, const FillColumn *fills, size_t count)
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        const Column *column = &table->columns[i];
+        bool set = column->self_set;
+        for (size_t k = 0; k < count && set; k++)
+            set = !str_eq(fills[k].column, column->name);
+        if (!set)
+            continue;
+        str_add(out, ", ");
+        sql_add_ident(out, column->name);
+        str_add(out, " = ");
+        sql_add_ident(out, column->name);
+    }
+}
+
 /* One statement as the backfill sends it, with an example of a range. */
 static const char *backfill_sql(Maker *maker, const TableWork *work)
 {
@@ -367,6 +383,7 @@ static const char *backfill_sql(Maker *maker, const TableWork *work)
         str_sep(&where, " OR ");
         str_addf(&where, "%s IS NULL", ident);
     }
+    fills_add_self_set(&set, work->table, work->fills.items, work->fills.len);
     const Index *key = table_key(work->table);
     const char *range = "ctid >= '(0,0)'::tid AND ctid < '(256,0)'::tid";
     if (maker->server->version_num < 140000 && key != NULL) {

@@ -1,6 +1,7 @@
 /* plan.h — the ordered work. Pure: the same request, schema, server facts and options give the same plan and
  * digests. */
 #pragma once
+#include "base/str.h"
 #include "change/change.h"
 #include "engine/schema.h"
 
@@ -203,6 +204,10 @@ void plan_wanted_exprs(Arena *arena, const Change *change, WantedExpr **ret_expr
  * contract. */
 json_t *plan_to_json(const Plan *plan);
 Err *plan_from_json(Arena *arena, const json_t *json, Plan *ret_plan) MUST_USE;
+
+/* Adds ", b = b" for the columns that an UPDATE of these ones also sets to themselves (Column.self_set),
+ * those among `fills` excepted. */
+void fills_add_self_set(Str *out, const Table *table, const FillColumn *fills, size_t count);
 
 /* The sync trigger of a table for the given columns (of one or more changes): statements, in order, that
  * create or replace function, counters and triggers, or, with no columns, that drop all of it. Counters of

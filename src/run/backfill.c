@@ -217,7 +217,7 @@ static Err *sweep_waves(Fill *fill, const char *range_sql, Advance *to, int wave
     Runner *runner = fill->runner;
     bool more = fill->step->fill_count > 1;
     const char *unfilled = fill_unfilled_sql(runner->scratch, fill->step),
-               *set = fill_set_sql(runner->scratch, fill->step);
+               *set = fill_set_sql(runner->scratch, &fill->table, fill->step);
     for (int at = fill->wave; at < waves && !*ret_slow; at++) {
         TRY(control_gate(runner));
         to->next_wave = at + 1 == waves && !more ? 0 : at + 1;

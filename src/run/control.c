@@ -32,6 +32,7 @@ typedef struct Watcher {
     size_t position_count;
     char throttle[200];
     char stored_throttle[200];
+    bool stored_resting;
     char told_cause[200]; /* the last one told, without its figures */
     int64_t told_at_ms;
 } Watcher;
@@ -195,16 +196,22 @@ static Err *tell_throttle(Watcher *watcher)
     return journal_event(watcher->conn, runner->change_id, kind, 0, NULL, text);
 }
 
-/* Keeps status truthful for other processes. */
+/* Keeps status truthful for other processes: what holds the work as soon as it is known, "paused" or
+ * "waiting" once the chunk at hand is through. */
 static Err *store_throttle(Watcher *watcher)
 {
-    if (strcmp(watcher->throttle, watcher->stored_throttle) == 0)
-        return NULL;
     Runner *runner = watcher->runner;
+    pthread_mutex_lock(&runner->control.lock);
+    bool resting = runner->control.resting;
+    pthread_mutex_unlock(&runner->control.lock);
+    if (strcmp(watcher->throttle, watcher->stored_throttle) == 0 && resting == watcher->stored_resting)
+        return NULL;
     Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
     Rows rows = {0};
     bool on = watcher->throttle[0] != '\0';
-    const char *state = !on ? "running" : str_eq(watcher->throttle, "paused") ? "paused" : "waiting";
+    const char *state = !on || !resting                       ? "running"
+                        : str_eq(watcher->throttle, "paused") ? "paused"
+                                                              : "waiting";
     TRY(conn_params(watcher->conn, &wait, watcher->arena, &rows,
                     "UPDATE stoa.changes SET throttled_by = $2, state = $3 WHERE id = $1 AND state IN "
                     "('running', 'paused', "
@@ -212,6 +219,7 @@ static Err *store_throttle(Watcher *watcher)
                     arena_printf(watcher->arena, "%lld", (long long)runner->change_id),
                     on ? watcher->throttle : NULL, state));
     (void)snprintf(watcher->stored_throttle, sizeof watcher->stored_throttle, "%s", watcher->throttle);
+    watcher->stored_resting = resting;
     return tell_throttle(watcher);
 }
 
@@ -434,6 +442,7 @@ Err *control_gate(Runner *runner)
         if (stale && control->sampled_at_ms != 0)
             (void)snprintf(control->throttled_by, sizeof control->throttled_by,
                            "no fresh sample of the throttle signals");
+        control->resting = held && !fenced && !abort_requested;
         pthread_mutex_unlock(&control->lock);
         if (fenced)
             return err_hint(err_new(ERR_FENCED, "another runner has taken over change \"%s\"", runner->name),

@@ -30,13 +30,14 @@ char *fill_unfilled_sql(Arena *arena, const Step *step)
     return arena_dup(arena, out.buf);
 }
 
-char *fill_set_sql(Arena *arena, const Step *step)
+char *fill_set_sql(Arena *arena, const Table *table, const Step *step)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
     for (size_t i = 0; i < step->fill_count; i++) {
         str_sep(&out, ", ");
         str_addf(&out, "%s = %s", sql_ident(arena, step->fills[i].column), step->fills[i].expr);
     }
+    fills_add_self_set(&out, table, step->fills, step->fill_count);
     return arena_dup(arena, out.buf);
 }
 

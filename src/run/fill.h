@@ -36,7 +36,7 @@ typedef struct Wave {
 /* Rows that lack all columns of the step, and that the expressions can fill. */
 char *fill_unfilled_sql(Arena *arena, const Step *step);
 /* "a = …, b = …" */
-char *fill_set_sql(Arena *arena, const Step *step);
+char *fill_set_sql(Arena *arena, const Table *table, const Step *step);
 /* One column alone: for rows in which another column of the step was filled by somebody else. */
 void fill_single_sql(Arena *arena, const FillColumn *fill, const char **ret_set, const char **ret_where);
 /* Said when positions lost their meaning. */

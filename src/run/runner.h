@@ -40,6 +40,7 @@ typedef struct Control {
     bool abort_requested;
     bool fenced;            /* the lease is no longer ours */
     char throttled_by[200]; /* "" : go */
+    bool resting;           /* the working thread has come to its gate and waits there */
     int64_t sampled_at_ms;  /* last complete round of samples; 0 none */
     char waiting_for[400];  /* who blocks the statement that runs; "" nobody */
     int64_t waiting_since_ms;

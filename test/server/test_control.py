@@ -128,12 +128,13 @@ def test_pause_and_resume_of_a_running_change(db, stoa, busy):
     apply = in_the_backfill(stoa, "--json")
     stoa("pause", NAME)
     apply.signal(signal.SIGCONT)
-    until(lambda: stoa.status(NAME)["throttled_by"], 20, "it says that it is paused")
+    until(lambda: stoa.status(NAME)["state"] == "paused", 20, "state paused")
     filled = "SELECT count(*) FROM orders WHERE id <= 20000 AND amount_cents IS NOT NULL"
     busy.stop()
     seen = db.value(filled)
     assert seen < 20000 and apply.is_running()
-    assert until(lambda: stoa.status(NAME)["state"] in ("paused", "waiting"), 20, "state paused")
+    status = stoa.status(NAME)
+    assert status["state"] == "paused" and status["throttled_by"] == "paused"
     assert db.value(filled) == seen
     stoa("resume", NAME)
     apply.wait(0)

@@ -15,14 +15,14 @@
 enum {
     TID_RANGE_VERSION = 140000,
     BLOCKS_FIRST = 128, /* how fast this server is, nobody knows yet */
-    BLOCKS_MAX = 1024,  /* smaller ones cost more round trips, larger ones hold rows longer */
+    BLOCKS_MAX = 512,   /* larger ones are no faster and hold rows longer */
     KEYS_LEAST = 100,
     KEYS_FIRST = 20000,     /* rows; more waves than 24 cost time there: each reads the chunk again */
     TUPLES_PER_BLOCK = 291, /* MaxHeapTuplesPerPage at 8 kB; more at larger blocks, see tid_list */
     WAVES_MIN = 4,
     WAVE_BUCKETS = 64,
-    WAVES_MAX = 12,
-    ROWS_A_WAVE = 6, /* of a page: fewer save index entries, but each wave looks at the whole chunk again */
+    WAVES_MAX = 14,
+    ROWS_A_WAVE = 5, /* of a page: fewer save index entries, but each wave looks at the whole chunk again */
     KEY_WAVES = 12,
 };
 

@@ -14,6 +14,7 @@ enum {
     STATEMENT_READ = 4000, /* characters of a statement that are looked through */
     STATISTICS_TIMEOUT_MS = 5000,
     SAMPLE_BLOCKS = 400,
+    BOTTOM_UP_VERSION = 140000,
     PAGE_HEADER_BYTES = 24,
     ROW_HEADER_BYTES = 28, /* tuple header, aligned, and line pointer */
 };
@@ -78,6 +79,7 @@ static void read_indexes(Arena *arena, const json_t *list, Table *table)
                          .unique = catalog_bool(item, "unique"),
                          .primary = catalog_bool(item, "primary"),
                          .valid = catalog_bool(item, "valid"),
+                         .btree = catalog_bool(item, "btree"),
                          .key = catalog_bool(item, "key"),
                          .correlation = catalog_double(item, "correlation"),
                          .bytes = catalog_int(item, "bytes")};
@@ -116,13 +118,70 @@ static void read_triggers(Arena *arena, const json_t *list, Table *table)
                              .on_insert = (type & TRIGGER_INSERT) != 0,
                              .on_update = (type & TRIGGER_UPDATE) != 0,
                              .on_delete = (type & TRIGGER_DELETE) != 0,
+                             .names_columns = !catalog_bool(item, "any_column"),
                              .internal = catalog_bool(item, "internal"),
                              .stoa = catalog_bool(item, "stoa")};
-        bool touched =
-            trigger->on_update && catalog_bool(item, "any_column") && !trigger->internal && !trigger->stoa;
+        bool touched = trigger->on_update && !trigger->names_columns && !trigger->internal && !trigger->stoa;
         bool always = trigger->enabled == 'A';
         trigger->fires_on_backfill = touched && (always || trigger->enabled == 'O');
         trigger->fires_when_quiet = touched && (always || trigger->enabled == 'R');
+    }
+}
+
+static bool in_unique_index(const Table *table, const char *column)
+{
+    for (size_t i = 0; i < table->index_count; i++)
+        for (size_t k = 0; table->indexes[i].unique && k < table->indexes[i].column_count; k++)
+            if (str_eq(table->indexes[i].columns[k], column))
+                return true;
+    return false;
+}
+
+/* The column, where it may stand in a SET list; NULL otherwise. */
+static Column *self_settable(Table *table, const char *name)
+{
+    for (size_t i = 0; i < table->column_count; i++)
+        if (name != NULL && str_eq(table->columns[i].name, name))
+            return table->columns[i].identity == 'a' || in_unique_index(table, name) ? NULL
+                                                                                     : &table->columns[i];
+    return NULL;
+}
+
+/* Whether setting a column to itself may be noticed by anybody. */
+static bool self_set_is_silent(const Table *table)
+{
+    for (size_t i = 0; i < table->trigger_count; i++) {
+        const Trigger *trigger = &table->triggers[i];
+        if (trigger->on_update && trigger->names_columns && trigger->enabled != 'D')
+            return false; /* UPDATE OF looks at the SET list, not at values */
+    }
+    for (size_t i = 0; i < table->column_count; i++)
+        if (table->columns[i].generated_sql != NULL)
+            return false; /* computed again when a column that it reads is in the SET list */
+    return true;
+}
+
+/* Marks one column of each plain B-tree index that our UPDATEs also set to itself.
+ *
+ * From 14 on, an update that leaves an index's columns out of its SET list tells the index so, and a full
+ * leaf then looks for dead entries in the heap before it deduplicates or splits (bottom-up deletion;
+ * index_unchanged_by_update() in execIndexing.c). During a backfill that look is nearly always in vain, since
+ * the versions it hopes for are our own, not dead yet: of 29,897 looks 26,784 found nothing, and all of them
+ * took a third of the time (15.18, 1 M rows, three indexes). With the column in the SET list nothing is
+ * looked for; deduplication and the index's final size stay as they were. Whether an update is HOT goes by
+ * the values, so it still is. Columns of unique indexes are left out: the row would be locked against foreign
+ * keys that refer to it. */
+static void mark_self_set(const Server *server, Table *table)
+{
+    if (server == NULL || server->version_num < BOTTOM_UP_VERSION || !self_set_is_silent(table))
+        return;
+    for (size_t i = 0; i < table->index_count; i++) {
+        const Index *index = &table->indexes[i];
+        Column *found = NULL;
+        for (size_t k = 0; k < index->column_count && found == NULL && index->btree; k++)
+            found = self_settable(table, index->columns[k]);
+        if (found != NULL)
+            found->self_set = true;
     }
 }
 
@@ -301,6 +360,7 @@ Err *pg_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *ser
     const json_t *row = json_array_get(rows, 0);
     Table table;
     read_relation(arena, row, &table);
+    mark_self_set(server, &table);
     TRY(estimate_rows(conn, wait, server, row, &table));
     if (catalog_bool(row, "has_sync"))
         TRY(load_sync(conn, wait, arena, &table));

@@ -56,6 +56,7 @@ WITH RECURSIVE rel AS (
 ), ind AS (
     SELECT i.indexrelid AS id, c.relname AS name, n.nspname AS schema, i.indisunique, i.indisprimary,
            i.indisvalid AND i.indisready AS valid, i.indimmediate, i.indpred IS NULL AS whole,
+           (SELECT m.amname = 'btree' FROM pg_catalog.pg_am m WHERE m.oid = c.relam) AS btree,
            pg_catalog.pg_get_indexdef(i.indexrelid) AS definition,
            pg_catalog.pg_relation_size(i.indexrelid) AS bytes, keys.*
     FROM pg_catalog.pg_index i
@@ -114,7 +115,7 @@ SELECT rel.nspname AS schema, rel.relname AS name, rel.id::int8 AS id, rel.relki
         ORDER BY c.attnum) FROM col c) AS columns,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', i.schema, 'name', i.name,
             'definition', i.definition, 'columns', i.columns, 'unique', i.indisunique,
-            'primary', i.indisprimary, 'valid', i.valid,
+            'primary', i.indisprimary, 'valid', i.valid, 'btree', i.btree,
             'key', i.indisunique AND i.valid AND i.indimmediate AND i.whole AND i.plain,
             'integer', i.integer, 'bytes', i.bytes,
             'constraint', (SELECT k.conname FROM pg_catalog.pg_constraint k WHERE k.conindid = i.id
