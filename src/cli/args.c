@@ -45,30 +45,19 @@ static size_t distance(const char *a, const char *b)
 
 static size_t near_enough(const char *word) { return strlen(word) < 5 ? 2 : strlen(word) / 3 + 1; }
 
-/* The option nearest to `name`, or NULL when none is near. */
-static const Option *option_near(const char *name)
-{
-    const Option *best = NULL;
-    size_t least = near_enough(name) + 1;
-    for (size_t i = 0; i < OPT_COUNT; i++) {
-        size_t far = distance(name, all_options[i].name);
-        if (far < least) {
-            least = far;
-            best = &all_options[i];
-        }
-    }
-    return best;
-}
+static const char *option_name(size_t id) { return all_options[id].name; }
+static const char *verb_name(size_t id) { return verbs[id].name; }
 
-static const Verb *verb_near(const char *name)
+/* The name nearest to `word`, or NULL when none is near. */
+static const char *name_near(const char *word, const char *(*name_of)(size_t id), size_t count)
 {
-    const Verb *best = NULL;
-    size_t least = near_enough(name) + 1;
-    for (size_t i = 0; i < VERB_COUNT; i++) {
-        size_t far = distance(name, verbs[i].name);
+    const char *best = NULL;
+    size_t least = near_enough(word) + 1;
+    for (size_t i = 0; i < count; i++) {
+        size_t far = distance(word, name_of(i));
         if (far < least) {
             least = far;
-            best = &verbs[i];
+            best = name_of(i);
         }
     }
     return best;
@@ -84,19 +73,19 @@ static int verb_find(const char *name)
 
 static Err *unknown_verb(const char *name)
 {
-    const Verb *near = verb_near(name);
+    const char *near = name_near(name, verb_name, VERB_COUNT);
     Err *err = err_new(ERR_USAGE, "\"%s\" is no verb of stoa", name);
     if (near != NULL)
-        return err_hint(err, "did you mean \"stoa %s\"?", near->name);
+        return err_hint(err, "did you mean \"stoa %s\"?", near);
     return err_hint(err, "\"stoa help\" lists the verbs");
 }
 
 static Err *unknown_option(const char *dashes, const char *name)
 {
-    const Option *near = strlen(dashes) == 2 ? option_near(name) : NULL;
+    const char *near = strlen(dashes) == 2 ? name_near(name, option_name, OPT_COUNT) : NULL;
     Err *err = err_new(ERR_USAGE, "unknown option \"%s%s\"", dashes, name);
     if (near != NULL)
-        return err_hint(err, "did you mean --%s?", near->name);
+        return err_hint(err, "did you mean --%s?", near);
     return err_hint(err, "\"stoa help VERB\" lists the options of a verb");
 }
 

@@ -32,6 +32,8 @@ void show_event(Page *page, const char *time, const char *change, int step, cons
 /* run_doctor()'s object. */
 void show_doctor(Page *page, const json_t *doctor);
 
+/* The text of a member; "" where it is missing or null. */
+const char *text_of(const json_t *object, const char *key);
 /* The colour that a state is shown in. */
 Style style_of_state(const char *state);
 /* "42" or "4–9" seconds as "4.0 s – 9.0 s"; "" when unknown; into `ret_text`. */

@@ -3,12 +3,6 @@
 
 #include <string.h>
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
 /* Events that a person looks for first. */
 static Style style_of_event(const char *kind)
 {

@@ -24,18 +24,17 @@ static json_t *name_json(Name name)
     return json;
 }
 
-static json_t *list_json(const char *const *items, size_t count)
-{
-    json_t *json = json_array();
-    for (size_t i = 0; i < count; i++)
-        (void)json_array_append_new(json, json_string(items[i]));
-    return json;
-}
-
 static void extend(json_t *list, const char *const *items, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         (void)json_array_append_new(list, json_string(items[i]));
+}
+
+static json_t *list_json(const char *const *items, size_t count)
+{
+    json_t *json = json_array();
+    extend(json, items, count);
+    return json;
 }
 
 /* Statements as one text; null where there are none. */

@@ -5,8 +5,10 @@
 #include "base/failpoint.h"
 #include "run/window.h"
 
-Err *runner_adopt(Runner *runner, const char *name, JournalChange *ret_change)
+Err *runner_adopt(Runner *runner, const RunOptions *options, Arena *arena, const char *name,
+                  JournalChange *ret_change)
 {
+    TRY(runner_open(runner, options, arena));
     if (runner->server.journal_version == 0)
         return err_hint(err_new(ERR_USAGE, "no change \"%s\" in this database: it has no journal", name),
                         "stoa apply …");
@@ -28,7 +30,6 @@ static bool is_over(const JournalChange *change)
 /* What the journal says of a request by that name: nothing, the same under way or done, or something else. */
 static Err *look_up(Runner *runner, const Change *change, JournalChange *ret_known)
 {
-    *ret_known = (JournalChange){0};
     if (runner->server.journal_version == 0)
         return NULL;
     TRY(journal_find(runner->conn, runner->arena, change->name, ret_known));
@@ -43,14 +44,19 @@ static Err *look_up(Runner *runner, const Change *change, JournalChange *ret_kno
                     change->name, change->name);
 }
 
+static Err *open_and_look_up(Runner *runner, const RunOptions *options, Arena *arena, const Change *change,
+                             JournalChange *ret_known)
+{
+    TRY(runner_open(runner, options, arena));
+    return look_up(runner, change, ret_known);
+}
+
 Err *run_plan(const RunOptions *options, Arena *arena, const Change *change, Plan *ret_plan,
               bool *ret_journalled)
 {
     Runner runner;
     JournalChange known = {0};
-    Err *err = runner_open(&runner, options, arena);
-    if (err == NULL)
-        err = look_up(&runner, change, &known);
+    Err *err = open_and_look_up(&runner, options, arena, change, &known);
     *ret_journalled = err == NULL && known.id != 0;
     if (err == NULL)
         err = known.id != 0 ? plan_from_json(arena, known.plan, ret_plan)
@@ -66,15 +72,16 @@ static Err *register_change(Runner *runner, const Change *change)
     const EngineOps *ops = runner->ops;
     Wait wait = journal_wait();
     JournalChange known = {0};
-    TRY(look_up(runner, change, &known));
+    Err *err = look_up(runner, change, &known);
     bool exists = known.id != 0;
     journal_change_done(&known);
+    TRY(err);
     if (exists)
         return err_hint(err_new(ERR_HELD, "change \"%s\" was begun by another runner just now", change->name),
                         "apply again to continue it");
     TRY(ops->begin(runner->conn, &wait, &(TxSettings){.lock_timeout_ms = 5000}));
-    Err *err = journal_insert(runner->conn, runner->arena, &runner->plan, &runner->options->controls,
-                              &runner->change_id);
+    err = journal_insert(runner->conn, runner->arena, &runner->plan, &runner->options->controls,
+                         &runner->change_id);
     if (err == NULL)
         err = failpoint_at("register_before_commit");
     if (err == NULL)
@@ -173,9 +180,7 @@ Err *run_apply(const RunOptions *options, Arena *arena, const Change *change,
 {
     Runner runner;
     JournalChange known = {0};
-    Err *err = runner_open(&runner, options, arena);
-    if (err == NULL)
-        err = look_up(&runner, change, &known);
+    Err *err = open_and_look_up(&runner, options, arena, change, &known);
     if (err == NULL)
         err = known.id != 0 ? begin_known(&runner, &known)
                             : begin_new(&runner, change, confirm, confirm_context);
@@ -191,9 +196,7 @@ Err *run_resume(const RunOptions *options, Arena *arena, const char *change, Run
 {
     Runner runner;
     JournalChange known = {0};
-    Err *err = runner_open(&runner, options, arena);
-    if (err == NULL)
-        err = runner_adopt(&runner, change, &known);
+    Err *err = runner_adopt(&runner, options, arena, change, &known);
     if (err == NULL)
         err = journal_store_controls(runner.conn, known.id, &options->controls, options->controls_given,
                                      &(bool){false});

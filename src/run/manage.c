@@ -10,9 +10,7 @@ Err *run_pause(const RunOptions *options, Arena *arena, const char *change)
 {
     Runner runner;
     JournalChange known = {0};
-    Err *err = runner_open(&runner, options, arena);
-    if (err == NULL)
-        err = runner_adopt(&runner, change, &known);
+    Err *err = runner_adopt(&runner, options, arena, change, &known);
     bool over = known.id != 0 && (str_eq(known.state, "ready") || str_eq(known.state, "completed"));
     if (err == NULL && over)
         err =
@@ -99,9 +97,7 @@ Err *run_abort(const RunOptions *options, Arena *arena, const char *change)
 {
     Runner runner;
     JournalChange known = {0};
-    Err *err = runner_open(&runner, options, arena);
-    if (err == NULL)
-        err = runner_adopt(&runner, change, &known);
+    Err *err = runner_adopt(&runner, options, arena, change, &known);
     if (err == NULL && str_eq(known.state, "completed"))
         err = err_new(ERR_UNSAFE, "change \"%s\" is completed: there is nothing left to abort", change);
     if (err == NULL && str_eq(known.state, "ready") && !options->force)
@@ -150,9 +146,7 @@ Err *run_complete(const RunOptions *options, Arena *arena, const char *change, R
 {
     Runner runner;
     JournalChange known = {0};
-    Err *err = runner_open(&runner, options, arena);
-    if (err == NULL)
-        err = runner_adopt(&runner, change, &known);
+    Err *err = runner_adopt(&runner, options, arena, change, &known);
     runner.summary.state = STATE_COMPLETED;
     runner.summary.already_done = err == NULL && str_eq(known.state, "completed");
     bool go = err == NULL && !runner.summary.already_done;

@@ -112,8 +112,10 @@ void runner_close(Runner *runner);
 Err *runner_execute(Runner *runner, Phase last) MUST_USE;
 /* One step with its retries. */
 Err *runner_step(Runner *runner, const Step *step) MUST_USE;
-/* Takes over a journalled change: plan, name, id. ERR_USAGE when there is none of that name. */
-Err *runner_adopt(Runner *runner, const char *name, JournalChange *ret_change) MUST_USE;
+/* Opens the runner and takes over a journalled change: plan, name, id. ERR_USAGE when there is none of that
+ * name. Like runner_open() leaves a runner that must be closed, with or without an error. */
+Err *runner_adopt(Runner *runner, const RunOptions *options, Arena *arena, const char *name,
+                  JournalChange *ret_change) MUST_USE;
 void runner_event(Runner *runner, const char *kind, int step, json_t *detail, const char *fmt, ...)
     PRINTF(5, 6);
 Err *runner_connect(Runner *runner) MUST_USE;
