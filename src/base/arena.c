@@ -57,7 +57,7 @@ void *arena_grow(Arena *arena, void *items, size_t len, size_t *cap, size_t item
         return items;
     size_t more = *cap == 0 ? 8 : *cap * 2;
     void *res = arena_alloc(arena, more * item_size);
-    if (len > 0)
+    if (items != NULL)
         memcpy(res, items, len * item_size);
     *cap = more;
     return res;

@@ -92,8 +92,9 @@ void err_free(Err *err)
 char *err_text(const Err *err)
 {
     Str text = STR_INIT;
-    for (const Err *at = err; at != NULL; at = at->cause)
-        str_addf(&text, "%s%s", at->msg, at->cause != NULL ? ": " : "");
+    str_add(&text, err->msg);
+    for (const Err *at = err->cause; at != NULL; at = at->cause)
+        str_addf(&text, ": %s", at->msg);
     if (err->sqlstate[0] != '\0')
         str_addf(&text, " (SQLSTATE %s)", err->sqlstate);
     return str_take(&text);

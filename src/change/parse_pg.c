@@ -79,7 +79,7 @@ typedef struct Nesting {
 
 static void nesting_step(Nesting *nesting, const Parser *parser, const Token *token)
 {
-    char symbol = token->end - token->start == 1 ? parser->text[token->start] : '\0';
+    char symbol = token_symbol(parser->text, token);
     if (token->kind == PG_QUERY__TOKEN__RULE)
         nesting->rule = true;
     if (token->kind == PG_QUERY__TOKEN__ATOMIC) {
@@ -188,7 +188,9 @@ static const char *make_name(Arena *arena, const Operation *operation)
     Str str = STR_INIT;
     bool gap = false, lost = false;
     for (const char *at = description; *at != '\0'; at++) {
-        char c = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
+        char c = *at;
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c - 'A' + 'a');
         lost = lost || (unsigned char)c >= 0x80;
         if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))) {
             gap = true;
@@ -300,7 +302,7 @@ static const Problem *sort_problems(const Parser *parser)
     Problem *sorted = arena_alloc(parser->arena, (count + 1) * sizeof *sorted);
     for (size_t i = 0; i < count; i++)
         order[i] = &parser->problems.items[i];
-    qsort(order, count, sizeof *order, compare_problems);
+    qsort(order, count, sizeof(const Problem *), compare_problems);
     for (size_t i = 0; i < count; i++)
         sorted[i] = *order[i];
     return sorted;

@@ -140,7 +140,7 @@ size_t tree_too_deep(const char *text, const Tokens *tokens)
         const Token *token = &tokens->items[i];
         if (token_is_leaf(token->kind))
             continue;
-        level_step(arena, &levels, token->end - token->start == 1 ? text[token->start] : '\0', token->kind);
+        level_step(arena, &levels, token_symbol(text, token), token->kind);
         if (levels.total > TREE_DEPTH_MAX)
             res = token->start;
     }
@@ -301,7 +301,7 @@ static void push_children(Arena *arena, PendingStack *stack, Pending item)
                 continue;
         }
         ProtobufCMessage *message;
-        memcpy(&message, member, sizeof message);
+        memcpy(&message, member, sizeof(ProtobufCMessage *));
         push_message(arena, stack, message, inside);
     }
 }

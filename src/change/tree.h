@@ -35,6 +35,14 @@ static inline bool token_is_comment(const Token *token)
     return token->kind == PG_QUERY__TOKEN__SQL_COMMENT || token->kind == PG_QUERY__TOKEN__C_COMMENT;
 }
 
+/* The character of a token of one byte, '\0' for any other. */
+static inline char token_symbol(const char *text, const Token *token)
+{
+    if (token->end - token->start != 1)
+        return '\0';
+    return text[token->start];
+}
+
 /* All tokens, comments included. On a fault returns the tokens before the place where it happened. */
 Tokens tree_scan(Arena *arena, const char *text, TreeFault *ret_fault);
 /* Offset of the first token of `tokens` at which the nesting passes TREE_DEPTH_MAX, or SIZE_MAX. */

@@ -28,7 +28,8 @@ static json_t *text_json(const char *text)
         return string;
     char *plain = mem_dup(text);
     for (char *at = plain; *at != '\0'; at++)
-        *at = (unsigned char)*at < 0x80 ? *at : '?';
+        if ((unsigned char)*at >= 0x80)
+            *at = '?';
     string = json_string(plain);
     free(plain);
     return string;

@@ -187,7 +187,8 @@ static size_t sql_piece(const char *text, SqlState *state)
                 state->quote = 0;
             }
         } else if (state->quote != 0) {
-            state->quote = c == state->quote ? 0 : state->quote;
+            if (c == state->quote)
+                state->quote = 0;
         } else if (c == ' ') {
             break;
         } else if (c == '-' && text[at + 1] == '-') {

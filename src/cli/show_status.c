@@ -2,6 +2,7 @@
 #include "base/unit.h"
 #include "cli/show.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -19,8 +20,9 @@ static int64_t number_of(const json_t *object, const char *key)
 const char *range_text(int64_t low_ms, int64_t high_ms, char *ret_text)
 {
     char low[UNIT_TEXT_BYTES], high[UNIT_TEXT_BYTES];
+    *ret_text = '\0';
     if (high_ms < 0 || low_ms < 0)
-        return strcpy(ret_text, "");
+        return ret_text;
     (void)unit_duration_text(low_ms, low);
     (void)unit_duration_text(high_ms, high);
     const char *unit = strchr(low, ' ');
@@ -202,12 +204,13 @@ static void show_row(Page *page, const json_t *change, int name_width)
 static int64_t time_of(const char *text)
 {
     struct tm time = {0};
-    double seconds = 0;
-    if (sscanf(text, "%d-%d-%dT%d:%d:%lf", &time.tm_year, &time.tm_mon, &time.tm_mday, &time.tm_hour,
-               &time.tm_min, &seconds) != 6)
+    const char *at = strptime(text, "%Y-%m-%dT%H:%M:", &time);
+    if (at == NULL)
         return -1;
-    time.tm_year -= 1900;
-    time.tm_mon -= 1;
+    char *end = NULL;
+    double seconds = strtod(at, &end);
+    if (end == at)
+        return -1;
     return (int64_t)timegm(&time) * 1000 + (int64_t)(seconds * 1000);
 }
 

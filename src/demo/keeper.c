@@ -217,7 +217,9 @@ char keeper_status(const Keeper *keeper, int timeout_ms)
     if (poll(&poll_fd, 1, timeout_ms) <= 0)
         return 0;
     char byte = 0;
-    return read(keeper->status, &byte, 1) == 1 ? byte : (char)KEEPER_EXITED;
+    if (read(keeper->status, &byte, 1) != 1)
+        return (char)KEEPER_EXITED;
+    return byte;
 }
 
 void keeper_stop(Keeper *keeper, bool release)

@@ -53,7 +53,7 @@ static int compare_ids(const void *a, const void *b)
 static Err *keys_lock(Session *session, Keys *ret_keys)
 {
     *ret_keys = (Keys){.count = (int)random_between(&session->random, 1, ROWS_MAX)};
-    int64_t buckets[ROWS_MAX];
+    int64_t buckets[ROWS_MAX] = {0};
     for (int i = 0; i < ret_keys->count; i++) {
         ret_keys->ids[i] = key_any(session);
         session->on_hot_row |= key_is_hot(session, ret_keys->ids[i]);

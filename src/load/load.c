@@ -413,7 +413,7 @@ static void load_join(Load *load)
     load->stopping = true;
     load->stop_us = clock_us();
     pthread_cond_broadcast(&load->changed);
-    int64_t until_us = load->stop_us + DRAIN_MS * 1000;
+    int64_t until_us = load->stop_us + DRAIN_MS * INT64_C(1000);
     struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
     while (load->running > 0 && clock_us() < until_us)
         pthread_cond_timedwait(&load->changed, &load->lock, &until);

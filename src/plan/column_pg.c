@@ -49,32 +49,38 @@ static bool default_plain(const char *sql)
     return *at == '\0' || (strncmp(at, "::", 2) == 0 && strpbrk(at, "'+*/|<>=") == NULL);
 }
 
-static Err *wish_gather(const Maker *maker, const TableWork *work, const Operation *op, Wish *ret_wish)
+static Wish wish_of(const Maker *maker, const TableWork *work, const Operation *op)
 {
-    Wish wish = {.op = op,
-                 .spec = *op->add,
-                 .backfill = backfill_find(maker, work, op->add->name),
-                 .ident = sql_ident(maker->arena, op->add->name),
-                 .type = op->add->type_sql};
+    return (Wish){.op = op,
+                  .spec = *op->add,
+                  .backfill = backfill_find(maker, work, op->add->name),
+                  .ident = sql_ident(maker->arena, op->add->name),
+                  .type = op->add->type_sql};
+}
+
+/* Adds what the change's other operations ask of the column. */
+static Err *wish_gather(const Maker *maker, const TableWork *work, Wish *wish)
+{
+    const char *name = wish->spec.name;
     for (size_t i = 0; i < maker->change->operation_count; i++) {
         const Operation *other = &maker->change->operations[i];
-        if (!maker->consumed[i] || !str_eq(other->column, op->add->name) ||
+        if (!maker->consumed[i] || !str_eq(other->column, name) ||
             maker_work(maker, maker_table(maker, other->table, false)) != work)
             continue;
         if (other->kind == OPERATION_SET_NOT_NULL || other->kind == OPERATION_DROP_NOT_NULL)
-            wish.spec.not_null = other->kind == OPERATION_SET_NOT_NULL;
+            wish->spec.not_null = other->kind == OPERATION_SET_NOT_NULL;
         if (other->kind == OPERATION_DROP_DEFAULT)
-            wish.drop_default_later = wish.spec.default_sql != NULL;
+            wish->drop_default_later = wish->spec.default_sql != NULL;
         if (other->kind != OPERATION_SET_DEFAULT)
             continue;
-        if (wish.spec.default_sql == NULL && wish.backfill == NULL && !default_plain(other->default_sql))
+        if (wish->spec.default_sql == NULL && wish->backfill == NULL && !default_plain(other->default_sql))
             return err_hint(err_new(ERR_UNSAFE,
                                     "SET DEFAULT %s on \"%s\", which the same change adds, is not "
                                     "supported with an expression",
-                                    other->default_sql, op->add->name),
+                                    other->default_sql, name),
                             "write the default at ADD COLUMN, or set it in a change of its own");
-        wish.spec.default_sql = other->default_sql;
-        wish.spec.default_constant = true;
+        wish->spec.default_sql = other->default_sql;
+        wish->spec.default_constant = true;
     }
     /* a primary key of the same change makes its columns NOT NULL */
     for (size_t i = 0; i < maker->change->operation_count; i++) {
@@ -83,11 +89,10 @@ static Err *wish_gather(const Maker *maker, const TableWork *work, const Operati
             maker_work(maker, maker_table(maker, other->table, false)) != work)
             continue;
         for (size_t j = 0; j < other->constraint->column_count; j++)
-            wish.spec.not_null = wish.spec.not_null || str_eq(other->constraint->columns[j], op->add->name);
+            wish->spec.not_null = wish->spec.not_null || str_eq(other->constraint->columns[j], name);
     }
-    if (default_is_null(&wish.spec))
-        wish.spec.default_sql = NULL;
-    *ret_wish = wish;
+    if (default_is_null(&wish->spec))
+        wish->spec.default_sql = NULL;
     return NULL;
 }
 
@@ -284,8 +289,8 @@ static void remember_new(Maker *maker, TableWork *work, const Wish *wish)
 
 Err *column_add(Maker *maker, const Operation *op, TableWork *work)
 {
-    Wish wish = {0};
-    TRY(wish_gather(maker, work, op, &wish));
+    Wish wish = wish_of(maker, work, op);
+    TRY(wish_gather(maker, work, &wish));
     const ColumnSpec *spec = &wish.spec;
     const Column *there = table_column(work->table, spec->name);
     if (there != NULL)

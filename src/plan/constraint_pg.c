@@ -277,9 +277,8 @@ static const char *orphan_query(Maker *maker, const TableWork *work, const Table
         shown.buf, work->sql, given.buf, sql_name(arena, parent->schema, parent->name), on.buf);
 }
 
-static Err *parent_find(Maker *maker, const ConstraintSpec *spec, const Table **ret_parent)
+static Err *parent_check(const Maker *maker, const ConstraintSpec *spec, const Table *parent)
 {
-    const Table *parent = maker_table(maker, spec->references, false);
     const char *name = spec->references.name;
     if (parent->kind == RELATION_MISSING)
         return err_new(ERR_USAGE, "table \"%s\" that the foreign key refers to does not exist", name);
@@ -287,16 +286,15 @@ static Err *parent_find(Maker *maker, const ConstraintSpec *spec, const Table **
         !(parent->kind == RELATION_PARTITIONED && maker->server->version_num >= 120000))
         return err_new(ERR_UNSAFE, "a foreign key cannot refer to \"%s\": it is a %s", name,
                        relation_kind_name(parent->kind));
-    *ret_parent = parent;
     return NULL;
 }
 
 static Err *foreign_key_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column)
 {
     Arena *arena = maker->arena;
-    const Table *parent = NULL;
+    const Table *parent = maker_table(maker, spec->references, false);
     const char *const *ref_columns = NULL;
-    TRY(parent_find(maker, spec, &parent));
+    TRY(parent_check(maker, spec, parent));
     TRY(referenced_columns(parent, spec, &ref_columns));
     const char *name = constraint_name(maker, work, spec, of_column);
     if (!spec->not_valid) {

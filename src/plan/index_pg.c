@@ -53,8 +53,13 @@ static const char *list_item(Arena *arena, const char *definition, size_t n)
     int depth = 0;
     char quote = '\0';
     for (; at != NULL && *at != '\0'; at++) {
-        if (quote != '\0' || *at == '"' || *at == '\'') {
-            quote = quote == '\0' ? *at : *at == quote ? '\0' : quote;
+        if (quote != '\0') {
+            if (*at == quote)
+                quote = '\0';
+            continue;
+        }
+        if (*at == '"' || *at == '\'') {
+            quote = *at;
             continue;
         }
         if (*at == '(')

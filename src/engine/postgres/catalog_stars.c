@@ -22,9 +22,8 @@ enum { TOKENS_MAX = 1200 };
 static const char *skip_quoted(const char *at, char quote, bool backslash)
 {
     for (at++; *at != '\0'; at++) {
-        if (backslash && *at == '\\' && at[1] != '\0')
-            at++;
-        else if (*at == quote && at[1] == quote)
+        bool escaped = backslash && *at == '\\' && at[1] != '\0', doubled = *at == quote && at[1] == quote;
+        if (escaped || doubled)
             at++;
         else if (*at == quote)
             return at + 1;

@@ -105,15 +105,22 @@ void pg_cancel(Conn *base)
 }
 
 typedef struct Patience {
-    const Wait *wait;
+    const Stop *stop;    /* may be NULL */
+    int64_t timeout_ms;  /* 0 none */
     int64_t deadline_ms; /* monotonic; INT64_MAX none */
     Err *cancelled;      /* why we cancelled; NULL if we did not */
 } Patience;
 
 static Patience patience_of(const Wait *wait)
 {
-    bool limited = wait != NULL && wait->timeout_ms > 0;
-    return (Patience){.wait = wait, .deadline_ms = limited ? clock_ms() + wait->timeout_ms : INT64_MAX};
+    Patience patience = {.deadline_ms = INT64_MAX};
+    if (wait != NULL)
+        patience.stop = wait->stop;
+    if (wait != NULL && wait->timeout_ms > 0) {
+        patience.timeout_ms = wait->timeout_ms;
+        patience.deadline_ms = clock_ms() + wait->timeout_ms;
+    }
+    return patience;
 }
 
 static int poll_budget(const Patience *patience)
@@ -128,7 +135,7 @@ static int poll_budget(const Patience *patience)
  * and then waits for the server's answer to that. */
 static Err *wait_socket(PgConn *conn, Patience *patience, short events)
 {
-    const Stop *stop = patience->wait == NULL ? NULL : patience->wait->stop;
+    const Stop *stop = patience->stop;
     bool watch_stop = stop != NULL && patience->cancelled == NULL;
     struct pollfd fds[2] = {{.fd = PQsocket(conn->pg), .events = events},
                             {.fd = watch_stop ? stop->fd : -1, .events = POLLIN}};
@@ -144,7 +151,7 @@ static Err *wait_socket(PgConn *conn, Patience *patience, short events)
                        CANCEL_GRACE_MS);
     patience->cancelled = (fds[1].revents & POLLIN) != 0 ? err_new(ERR_STOPPED, "stopped by request")
                                                          : err_new(ERR_CANCELLED, "cancelled after %lld ms",
-                                                                   (long long)patience->wait->timeout_ms);
+                                                                   (long long)patience->timeout_ms);
     patience->deadline_ms = clock_ms() + CANCEL_GRACE_MS;
     pg_cancel(&conn->base);
     return NULL;
@@ -310,18 +317,20 @@ Err *pg_begin(Conn *base, const Wait *wait, const TxSettings *settings)
         str_addf(&sql, "; SET LOCAL idle_in_transaction_session_timeout = %lld",
                  (long long)settings->idle_timeout_ms);
     str_add(&sql, "; SET LOCAL stoa.bypass = 'on'; SET LOCAL row_security = off");
-    if (settings->async_commit)
-        str_add(&sql, "; SET LOCAL synchronous_commit = off");
-    if (settings->local_commit)
-        str_add(&sql, "; SET LOCAL synchronous_commit = local");
-    if (settings->durable_commit)
-        str_add(&sql, "; SET LOCAL synchronous_commit = on");
-    if (settings->yield_autovacuum)
-        str_add(&sql, "; SET LOCAL deadlock_timeout = '20ms'");
-    if (settings->narrow)
-        str_add(&sql, "; SET LOCAL enable_seqscan = off");
-    if (settings->quiet_triggers)
-        str_add(&sql, "; SET LOCAL session_replication_role = replica");
+    const struct {
+        bool wanted;
+        const char *setting;
+    } more[] = {
+        {settings->async_commit, "synchronous_commit = off"},
+        {settings->local_commit, "synchronous_commit = local"},
+        {settings->durable_commit, "synchronous_commit = on"},
+        {settings->yield_autovacuum, "deadlock_timeout = '20ms'"},
+        {settings->narrow, "enable_seqscan = off"},
+        {settings->quiet_triggers, "session_replication_role = replica"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(more); i++)
+        if (more[i].wanted)
+            str_addf(&sql, "; SET LOCAL %s", more[i].setting);
     if (settings->role != NULL) {
         CLEANUP(arena_freep) Arena *arena = arena_new();
         str_addf(&sql, "; SET LOCAL ROLE %s", sql_ident(arena, settings->role));
@@ -391,7 +400,7 @@ static Err *connect_poll(PgConn *conn, Patience *patience, const Target *target)
     while (state != PGRES_POLLING_OK) {
         if (state == PGRES_POLLING_FAILED)
             return connect_failure(conn, target);
-        const Stop *stop = patience->wait == NULL ? NULL : patience->wait->stop;
+        const Stop *stop = patience->stop;
         struct pollfd fds[2] = {
             {.fd = PQsocket(conn->pg), .events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT},
             {.fd = stop != NULL ? stop->fd : -1, .events = POLLIN}};

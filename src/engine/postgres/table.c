@@ -25,7 +25,9 @@ enum { TRIGGER_ROW = 1, TRIGGER_BEFORE = 2, TRIGGER_INSERT = 4, TRIGGER_DELETE =
 static char first_char(const json_t *row, const char *member)
 {
     const char *text = json_string_value(json_object_get(row, member));
-    return text == NULL ? '\0' : text[0];
+    if (text == NULL)
+        return '\0';
+    return text[0];
 }
 
 static RelationKind kind_of(const json_t *row)
