@@ -78,6 +78,13 @@ typedef struct Blocker {
     bool waiting;   /* it waits in the queue before us rather than holding */
 } Blocker;
 
+typedef enum IndexState {
+    INDEX_MISSING,
+    INDEX_INVALID, /* left by an interrupted build, or one that is still running; a unique one enforces */
+    INDEX_VALID,
+    INDEX_ELSEWHERE, /* the name belongs to another table's index, or to no index at all */
+} IndexState;
+
 /* ---- ranges of rows ------------------------------------------------------------------------- */
 
 typedef enum ScanMethod {
@@ -249,9 +256,9 @@ struct EngineOps {
     /* Statements that a step's SQL is finished with. */
     /* A quiet, slowed-down VACUUM with fresh statistics. Outside a transaction. */
     Err *(*vacuum)(Conn *conn, const Wait *wait, const Server *server, const Table *table, const char *role);
-    /* State of an index by name: exists, and is valid. */
-    Err *(*index_state)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
-                        bool *ret_exists, bool *ret_valid);
+    /* What stands under the name that an index of `table` is to have, or has. */
+    Err *(*index_state)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
+                        const char *index, IndexState *ret_state);
     /* Value of a counter of the sync trigger; -1 when it does not exist. */
     Err *(*counter_value)(Conn *conn, const Wait *wait, Arena *arena, const char *counter,
                           int64_t *ret_value);

@@ -39,39 +39,50 @@ static Err *drop_leftover(Runner *runner, const Step *step)
                                  sql_name(arena, step->table.schema, step->index)));
 }
 
-static Err *index_state(Runner *runner, const Step *step, bool *ret_exists, bool *ret_valid)
+static Err *index_state(Runner *runner, const Step *step, IndexState *ret_state)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = journal_wait();
-    return runner->ops->index_state(runner->conn, &wait, arena, step->table.schema, step->index, ret_exists,
-                                    ret_valid);
+    return runner->ops->index_state(runner->conn, &wait, arena, step->table.schema, step->table.name,
+                                    step->index, ret_state);
+}
+
+/* What a failed build left is dropped at once; else the error says who does it. */
+static Err *clear_failed(Runner *runner, const Step *step, Err *err)
+{
+    IndexState state = INDEX_MISSING;
+    err_free(index_state(runner, step, &state));
+    Err *left = state == INDEX_INVALID ? drop_leftover(runner, step) : NULL;
+    if (left != NULL)
+        err = err_hint(err, "INVALID index %s is left: apply again, or stoa abort %s, drops it",
+                       sql_name(runner->arena, step->table.schema, step->index), runner->name);
+    err_free(left);
+    if (str_starts(err->sqlstate, "23"))
+        err->kind = ERR_VERIFY;
+    return err;
 }
 
 Err *step_build_index(Runner *runner, const Step *step, const char *sql)
 {
-    bool exists = false, valid = false;
-    TRY(index_state(runner, step, &exists, &valid));
-    if (exists && !valid)
+    IndexState state = INDEX_MISSING;
+    TRY(index_state(runner, step, &state));
+    if (state == INDEX_ELSEWHERE)
+        return err_hint(err_new(ERR_SQL,
+                                "\"%s\" is not an index of \"%s\" but exists since the plan was made",
+                                step->index, step->table.name),
+                        "rename it, or abort and give the index another name: stoa abort %s", runner->name);
+    if (state == INDEX_INVALID)
         TRY(drop_leftover(runner, step));
-    if (!exists || !valid) {
+    if (state != INDEX_VALID) {
         TRY(failpoint_at("index_before"));
         Err *err = run_long(runner, step, sql);
         if (err == NULL)
             err = failpoint_at("index_after");
-        if (err != NULL && err->kind != ERR_CONN_LOST) {
-            err_free(index_state(runner, step, &exists, &valid));
-            Err *left = exists && !valid ? drop_leftover(runner, step) : NULL;
-            if (left != NULL)
-                err = err_hint(err, "INVALID index %s is left: apply again, or stoa abort %s, drops it",
-                               sql_name(runner->arena, step->table.schema, step->index), runner->name);
-            err_free(left);
-            if (str_starts(err->sqlstate, "23"))
-                err->kind = ERR_VERIFY;
-        }
-        TRY(err);
+        if (err != NULL)
+            return err->kind == ERR_CONN_LOST ? err : clear_failed(runner, step, err);
     }
-    TRY(index_state(runner, step, &exists, &valid));
-    if (!exists || !valid)
+    TRY(index_state(runner, step, &state));
+    if (state != INDEX_VALID)
         return err_new(ERR_SQL, "index \"%s\" is not valid after its build", step->index);
     return NULL;
 }
@@ -84,9 +95,10 @@ Err *step_create_index(Runner *runner, const Step *step)
 
 Err *step_drop_index(Runner *runner, const Step *step, const char *const *sql, size_t count)
 {
-    bool exists = true, valid = false;
-    TRY(index_state(runner, step, &exists, &valid));
-    for (size_t i = 0; exists && i < count; i++)
+    IndexState state = INDEX_MISSING;
+    TRY(index_state(runner, step, &state));
+    bool ours = state == INDEX_VALID || state == INDEX_INVALID; /* never another table's index */
+    for (size_t i = 0; ours && i < count; i++)
         TRY(run_long(runner, step, sql[i]));
     return NULL;
 }

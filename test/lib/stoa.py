@@ -52,6 +52,14 @@ class Running:
             self.lines[name].append(line)
 
     @property
+    def is_stopped(self):
+        """By SIGSTOP, or by a failpoint's pause; it must not have ended."""
+        with open(f"/proc/{self.pid}/stat") as file:
+            state = file.read().rsplit(")", 1)[1].split()[0]
+        assert state != "Z", f"it ended instead\n{self.partial()}"
+        return state == "T"
+
+    @property
     def out(self):
         return "".join(self.lines["out"])
 

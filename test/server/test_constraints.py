@@ -1,7 +1,10 @@
 """NOT NULL, defaults, constraints, indexes and comments, with the application writing all the time."""
+import signal
+
 import pytest
 
 from test.lib.database import orders
+from test.lib.servers import until
 from test.lib.writers import Writers
 
 WRITES = ["UPDATE {t} SET amount = %(m)s / 100.0 WHERE id = %(n)s",
@@ -129,6 +132,19 @@ def test_invalid_leftover_is_rebuilt(db, stoa, busy):
     result = stoa.apply("CREATE INDEX by_amount ON orders (amount)", code=None)
     valid = db.value("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('by_amount')")
     assert (result.code, valid) == (0, True) or (result.code in (2, 4) and "by_amount" in result.err), str(result)
+
+
+def test_index_of_that_name_on_another_table_is_left_alone(db, stoa, busy):
+    db.run("CREATE TABLE other (id int)")
+    running = stoa.start("apply", "CREATE INDEX by_amount ON orders (amount)", "--name", "mine", "--yes",
+                         env={"STOA_FAILPOINT": "step_intent=pause:1"})
+    until(lambda: running.is_stopped, 20, "the pause before the index is built")
+    db.run("CREATE INDEX by_amount ON other (id)")
+    running.signal(signal.SIGCONT)
+    result = running.wait(1, seconds=20)
+    assert '"by_amount" is not an index of "orders"' in result.err, str(result)
+    stoa("abort", "mine", "--yes")
+    assert db.value("SELECT indrelid::regclass::text FROM pg_index WHERE indexrelid = 'by_amount'::regclass") == "other"
 
 
 def test_comments(db, stoa, busy):

@@ -30,15 +30,8 @@ def in_the_backfill(stoa, *args, chunk=3, **options):
     """Starts apply and returns it stopped (SIGSTOP) after some chunks of the backfill were committed."""
     running = stoa.start("apply", ADD, *FILL, "--yes", "--chunk-time", "1ms", *args,
                          env={"STOA_FAILPOINT": f"wave_after_commit=pause:{chunk}"}, **options)
-    until(lambda: is_stopped(running.pid), 60, lambda: f"the pause in the backfill\n{running.partial()}")
+    until(lambda: running.is_stopped, 60, lambda: f"the pause in the backfill\n{running.partial()}")
     return running
-
-
-def is_stopped(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        state = file.read().rsplit(")", 1)[1].split()[0]
-    assert state != "Z", "it ended instead"
-    return state == "T"
 
 
 def test_ctrl_c_then_resume(db, stoa, busy):

@@ -41,16 +41,9 @@ class Writer:
         return sum(wait for wait in self.waits if wait > 0.025) / self.seconds
 
 
-def is_stopped(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        state = file.read().rsplit(")", 1)[1].split()[0]
-    assert state != "Z", "it ended instead"
-    return state == "T"
-
-
 def stopped_at(stoa, failpoint, *args):
     running = stoa.start("apply", ADD, *FILL, "--yes", *args, env={"STOA_FAILPOINT": f"{failpoint[0]}=pause:{failpoint[1]}"})
-    until(lambda: is_stopped(running.pid), 60, lambda: f"the stop at {failpoint}\n{running.partial()}")
+    until(lambda: running.is_stopped, 60, lambda: f"the stop at {failpoint}\n{running.partial()}")
     return running
 
 

@@ -42,8 +42,8 @@ Err *pg_waits_for(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id
                   const char **ret_who) MUST_USE;
 Err *pg_vacuum(Conn *conn, const Wait *wait, const Server *server, const Table *table,
                const char *role) MUST_USE;
-Err *pg_index_state(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
-                    bool *ret_exists, bool *ret_valid) MUST_USE;
+Err *pg_index_state(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
+                    const char *index, IndexState *ret_state);
 Err *pg_counter_value(Conn *conn, const Wait *wait, Arena *arena, const char *counter,
                       int64_t *ret_value) MUST_USE;
 Err *pg_log_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes) MUST_USE;

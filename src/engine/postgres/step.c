@@ -33,18 +33,22 @@ Err *pg_vacuum(Conn *conn, const Wait *wait, const Server *server, const Table *
     return err;
 }
 
-Err *pg_index_state(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
-                    bool *ret_exists, bool *ret_valid)
+Err *pg_index_state(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
+                    const char *index, IndexState *ret_state)
 {
     Rows rows = {0};
     TRY(conn_params(
         conn, wait, arena, &rows,
-        "SELECT i.indisvalid AND i.indisready FROM pg_catalog.pg_class c "
+        "SELECT t.relname IS NOT DISTINCT FROM $3 AND t.relnamespace = c.relnamespace, "
+        "i.indisvalid AND i.indisready FROM pg_catalog.pg_class c "
         "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-        "JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE n.nspname = $1 AND c.relname = $2",
-        schema, index));
-    *ret_exists = rows.row_count > 0;
-    *ret_valid = rows.row_count > 0 && rows_bool(&rows, 0, 0);
+        "LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_catalog.pg_class t ON t.oid = "
+        "i.indrelid WHERE n.nspname = $1 AND c.relname = $2",
+        schema, index, table));
+    *ret_state = rows.row_count == 0       ? INDEX_MISSING
+                 : !rows_bool(&rows, 0, 0) ? INDEX_ELSEWHERE
+                 : rows_bool(&rows, 0, 1)  ? INDEX_VALID
+                                           : INDEX_INVALID;
     return NULL;
 }
 
