@@ -239,6 +239,10 @@ struct EngineOps {
      * over several transactions, and begins again at 0 now and then (PostgreSQL hands them on about once a
      * second). */
     Err *(*hot_updates)(Conn *conn, const Wait *wait, Arena *arena, const Table *table, int64_t *ret_rows);
+    /* A name for the table's triggers and indexes, another one when there are others; and what hot_updates
+     * says. Inside a transaction that wrote to the table the triggers are those that the write met. */
+    Err *(*shape)(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, const char **ret_shape,
+                  int64_t *ret_hot_rows);
     /* How long the oldest snapshot that holds back pruning has been there, and who holds it (may be NULL). */
     Err *(*horizon)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_age_ms, const char **ret_who);
 

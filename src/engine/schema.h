@@ -27,6 +27,7 @@ typedef struct Column {
     bool exact_equality; /* "=" is true for identical bytes only (integers, dates, uuid, text …): IS DISTINCT
                             FROM sees every change. Otherwise compare images (numeric, float, citext, json …)
                           */
+    bool writable;       /* the table's owner may UPDATE it */
     bool self_set;       /* our UPDATE of other columns also sets this one to itself: see mark_self_set() in
                             engine/postgres/table.c */
 } Column;
@@ -59,6 +60,7 @@ typedef struct Trigger {
     bool fires_on_backfill; /* an UPDATE that sets only a new column would fire it in a normal session */
     bool fires_when_quiet;  /* … and also with the user's triggers quiet (ENABLE ALWAYS or REPLICA) */
     bool names_columns;     /* UPDATE OF … */
+    bool compiled;          /* its function is in C */
     bool internal;          /* foreign keys and the like */
     bool stoa;              /* ours */
 } Trigger;

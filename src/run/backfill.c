@@ -73,7 +73,8 @@ static Err *wait_for_table(Fill *fill, int64_t from_ms, const Err *why)
 }
 
 /* Fills what `set` and `where` say; when rows stay busy it does so without them and parks the chunk. A
- * statement that takes longer than it may sets ret_slow: the chunk is begun again, smaller. */
+ * statement that takes longer than it may sets ret_slow: the chunk is begun again, smaller; and so, in its
+ * size, when the table was altered. */
 static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *to, Wave *ret_wave,
                       bool *ret_slow)
 {
@@ -90,6 +91,12 @@ static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *t
         *ret_slow = err->kind == ERR_CANCELLED && stop_level(runner->options->stop) != STOP_NOW;
         if (*ret_slow && fill->size > fill->scan.size_min)
             return NULL;
+        if (ret_wave->self_set && (err_is(err, ERR_SQL) || err_is(err, ERR_PRIVILEGE))) {
+            TRY(fill_look_again(fill));
+            *ret_slow = fill->altered;
+            if (fill->altered)
+                return NULL;
+        }
         if (!err_is_busy(err)) {
             Err *out = err;
             err = NULL;
@@ -109,10 +116,13 @@ static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *t
     }
 }
 
-/* From the same place again with half the size; what is filled already is skipped. */
-static void begin_smaller(Fill *fill)
+/* From the same place again, with half the size unless the table was altered; what is filled already is
+ * skipped. */
+static void begin_again(Fill *fill)
 {
-    fill->size = fill->size / 2 > fill->scan.size_min ? fill->size / 2 : fill->scan.size_min;
+    if (!fill->altered)
+        fill->size = fill->size / 2 > fill->scan.size_min ? fill->size / 2 : fill->scan.size_min;
+    fill->altered = false;
     fill->wave = 0;
     fill_replace(&fill->high, NULL);
 }
@@ -221,7 +231,7 @@ static Err *sweep_waves(Fill *fill, const char *range_sql, Advance *to, int wave
     for (int at = fill->wave; at < waves && !*ret_slow; at++) {
         TRY(control_gate(runner));
         to->next_wave = at + 1 == waves && !more ? 0 : at + 1;
-        Wave wave = {0};
+        Wave wave = {.self_set = fill_sets_self(&fill->table)};
         const char *where = arena_printf(runner->scratch, "%s AND %s AND %s", range_sql, unfilled,
                                          runner->ops->wave_filter(runner->scratch, &fill->scan, at, waves));
         TRY(fill_rows(fill, set, where, to, &wave, ret_slow));
@@ -253,7 +263,7 @@ static Err *chunk(Fill *fill)
         return name_row(fill, &range, err);
     TRY(err);
     if (slow) {
-        begin_smaller(fill);
+        begin_again(fill);
         return NULL;
     }
     servo(fill, slowest_ms);
@@ -407,7 +417,10 @@ Err *backfill_run(Runner *runner, const Step *step)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = runner_wait(runner);
     Fill fill = {.runner = runner, .step = step, .arena = arena, .flat_next = 1};
-    TRY(runner_load_table(runner, arena, &step->table, &fill.table));
+    int64_t id = 0;
+    TRY(runner->ops->find_table(runner->conn, &wait, arena, step->table.schema, step->table.name, &id));
+    TRY(runner->ops->shape(runner->conn, &wait, arena, id, &fill.shape, &fill.hot_seen));
+    TRY(runner_load_table(runner, arena, &step->table, &fill.table)); /* later than its shape */
     TRY(runner->ops->storage(runner->conn, &wait, arena, &fill.table, &fill.storage));
     TRY(runner->ops->scan_choose(runner->conn, &wait, arena, &runner->server, &fill.table, &fill.scan));
     fill.size = fill.scan.size;

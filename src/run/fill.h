@@ -14,10 +14,12 @@ typedef struct Fill {
     Scan scan;
     Arena *arena; /* as long as the step: parked ranges */
     const char *storage;
-    char *low;    /* owned; NULL at the beginning */
-    int wave;     /* next wave of the chunk at low */
-    char *high;   /* owned; end of the chunk at low while wave > 0 */
-    bool scanned; /* all chunks are through; parked ones may be left */
+    const char *shape; /* of the table when its columns were marked self_set */
+    bool altered;      /* that was found out of date: the chunk is begun again */
+    char *low;         /* owned; NULL at the beginning */
+    int wave;          /* next wave of the chunk at low */
+    char *high;        /* owned; end of the chunk at low while wave > 0 */
+    bool scanned;      /* all chunks are through; parked ones may be left */
     int64_t size;
     int64_t rows, hot, chunk_rows, chunk_hot;
     int64_t hot_seen; /* the server's counter runs over several transactions, until it hands it on */
@@ -31,12 +33,17 @@ typedef struct Fill {
 typedef struct Wave {
     const char *sql;
     int64_t rows, hot, ms;
+    bool self_set; /* it also sets columns to themselves: only as long as the table keeps its shape */
 } Wave;
 
 /* Rows that lack all columns of the step, and that the expressions can fill. */
 char *fill_unfilled_sql(Arena *arena, const Step *step);
 /* "a = …, b = …" */
 char *fill_set_sql(Arena *arena, const Table *table, const Step *step);
+/* Whether any column is also set to itself. */
+bool fill_sets_self(const Table *table);
+/* Chooses these columns anew; fill->altered tells whether the table has been altered since the last time. */
+Err *fill_look_again(Fill *fill) MUST_USE;
 /* One column alone: for rows in which another column of the step was filled by somebody else. */
 void fill_single_sql(Arena *arena, const FillColumn *fill, const char **ret_set, const char **ret_where);
 /* Said when positions lost their meaning. */

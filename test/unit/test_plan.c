@@ -243,6 +243,49 @@ static Plan must(Fixture *f)
     return plan;
 }
 
+/* ---- the backfill's statement --------------------------------------------------------------- */
+
+static const char *backfill_shown(const Plan *plan)
+{
+    for (size_t i = 0; i < plan->step_count; i++)
+        if (plan->steps[i].kind == STEP_BACKFILL)
+            return plan->steps[i].sql[0];
+    fail_msg("no backfill");
+    return "";
+}
+
+/* As the engine marks columns of indexes. */
+static void self_set(Fixture *f)
+{
+    Column *columns = arena_alloc(f->arena, f->orders.column_count * sizeof *columns);
+    memcpy(columns, f->orders.columns, f->orders.column_count * sizeof *columns);
+    columns[1].self_set = columns[3].self_set = true;
+    f->orders.columns = columns;
+}
+
+static void test_backfill_sets_columns_to_themselves(void **state)
+{
+    Fixture *f = *state;
+    self_set(f);
+    cents(f);
+    Plan plan = must(f);
+    assert_true(str_starts(backfill_shown(&plan),
+                           "UPDATE ONLY public.orders SET amount_cents = (amount * 100)::bigint, "
+                           "customer_id = customer_id, status = status WHERE ctid"));
+}
+
+static void test_backfill_sets_no_column_twice(void **state)
+{
+    Fixture *f = *state;
+    self_set(f);
+    op(f, OPERATION_SET_NOT_NULL)->column = "status";
+    backfill(f, "status", "'old'::text");
+    Plan plan = must(f);
+    assert_true(str_starts(
+        backfill_shown(&plan),
+        "UPDATE ONLY public.orders SET status = 'old'::text, customer_id = customer_id WHERE ctid"));
+}
+
 /* ---- golden plans --------------------------------------------------------------------------- */
 
 /* What a reviewer reads of a plan: without estimates and without the text of the generated trigger. */
@@ -1154,6 +1197,8 @@ static void trigger_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_backfill_sets_columns_to_themselves),
+        TEST(test_backfill_sets_no_column_twice),
         TEST(add_nullable),
         TEST(add_constant_default),
         TEST(add_stable_default),

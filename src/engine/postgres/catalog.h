@@ -19,6 +19,8 @@ Err *pg_check_expression(Conn *conn, const Wait *wait, Arena *arena, const Table
 Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, const char *lock,
                  Blocker **ret_blockers, size_t *ret_count) MUST_USE;
 Err *pg_lock_table(Conn *conn, const Wait *wait, const Table *table, const char *lock, bool no_wait) MUST_USE;
+Err *pg_shape(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, const char **ret_shape,
+              int64_t *ret_hot_rows) MUST_USE;
 Err *pg_hot_updates(Conn *conn, const Wait *wait, Arena *arena, const Table *table,
                     int64_t *ret_rows) MUST_USE;
 /* ret_age_ms is 0 when nobody holds the horizon back, and -1 when a replication slot or a standby holds it

@@ -25,6 +25,7 @@ const EngineOps engine_postgres = {
     .row_filter = pg_row_filter,
     .update_free_rows = pg_update_free_rows,
     .storage = pg_storage,
+    .shape = pg_shape,
     .journal_sql = pg_journal_sql,
     .vacuum = pg_vacuum,
     .index_state = pg_index_state,

@@ -21,6 +21,25 @@ Err *pg_hot_updates(Conn *conn, const Wait *wait, Arena *arena, const Table *tab
     return NULL;
 }
 
+/* In the same statement as the counter: both are asked for after each wave, and that costs a tenth of a
+ * millisecond more than the counter alone. A sum of plain numbers would not see one trigger enabled and
+ * another disabled. */
+Err *pg_shape(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, const char **ret_shape,
+              int64_t *ret_hot_rows)
+{
+    Rows rows = {0};
+    TRY(conn_params(conn, wait, arena, &rows,
+                    "SELECT pg_catalog.concat_ws(' ', "
+                    "(SELECT pg_catalog.sum(pg_catalog.hashint8(g.oid::int8 * 256 + "
+                    "pg_catalog.ascii(g.tgenabled::text))) FROM pg_catalog.pg_trigger g WHERE g.tgrelid = "
+                    "$1::oid), (SELECT pg_catalog.sum(i.indexrelid::int8) FROM pg_catalog.pg_index i "
+                    "WHERE i.indrelid = $1::oid)), pg_catalog.pg_stat_get_xact_tuples_hot_updated($1::oid)",
+                    arena_printf(arena, "%lld", (long long)table_id)));
+    *ret_shape = rows_cell(&rows, 0, 0);
+    *ret_hot_rows = rows_int(&rows, 0, 1);
+    return NULL;
+}
+
 Err *pg_horizon(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_age_ms, const char **ret_who)
 {
     CLEANUP(catalog_json_freep) json_t *rows = NULL;

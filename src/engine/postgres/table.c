@@ -63,7 +63,8 @@ static void read_columns(Arena *arena, const json_t *list, Table *table)
                                      .collation = catalog_text(arena, item, "collation"),
                                      .identity = first_char(item, "identity"),
                                      .not_null = catalog_bool(item, "not_null"),
-                                     .exact_equality = catalog_bool(item, "exact")};
+                                     .exact_equality = catalog_bool(item, "exact"),
+                                     .writable = catalog_bool(item, "writable")};
     }
 }
 
@@ -121,6 +122,7 @@ static void read_triggers(Arena *arena, const json_t *list, Table *table)
                              .on_update = (type & TRIGGER_UPDATE) != 0,
                              .on_delete = (type & TRIGGER_DELETE) != 0,
                              .names_columns = !catalog_bool(item, "any_column"),
+                             .compiled = catalog_bool(item, "compiled"),
                              .internal = catalog_bool(item, "internal"),
                              .stoa = catalog_bool(item, "stoa")};
         bool touched = trigger->on_update && !trigger->names_columns && !trigger->internal && !trigger->stoa;
@@ -142,10 +144,12 @@ static bool in_unique_index(const Table *table, const char *column)
 /* The column, where it may stand in a SET list; NULL otherwise. */
 static Column *self_settable(Table *table, const char *name)
 {
-    for (size_t i = 0; i < table->column_count; i++)
-        if (name != NULL && str_eq(table->columns[i].name, name))
-            return table->columns[i].identity == 'a' || in_unique_index(table, name) ? NULL
-                                                                                     : &table->columns[i];
+    for (size_t i = 0; i < table->column_count; i++) {
+        Column *column = &table->columns[i];
+        if (name != NULL && str_eq(column->name, name))
+            return column->identity == 'a' || !column->writable || in_unique_index(table, name) ? NULL
+                                                                                                : column;
+    }
     return NULL;
 }
 
@@ -154,8 +158,10 @@ static bool self_set_is_silent(const Table *table)
 {
     for (size_t i = 0; i < table->trigger_count; i++) {
         const Trigger *trigger = &table->triggers[i];
-        if (trigger->on_update && trigger->names_columns && trigger->enabled != 'D')
-            return false; /* UPDATE OF looks at the SET list, not at values */
+        bool looks = trigger->names_columns || (trigger->compiled && !trigger->internal);
+        if (trigger->on_update && looks && trigger->enabled != 'D')
+            return false; /* UPDATE OF looks at the SET list, not at values; so may a function in C, as
+                             tsvector_update_trigger() and lo_manage() do (tg_updatedcols) */
     }
     for (size_t i = 0; i < table->column_count; i++)
         if (table->columns[i].generated_sql != NULL)
@@ -170,8 +176,9 @@ static bool self_set_is_silent(const Table *table)
  * index_unchanged_by_update() in execIndexing.c). During a backfill that look is nearly always in vain, since
  * the versions it hopes for are our own, not dead yet: of 29,897 looks 26,784 found nothing, and all of them
  * took a third of the time (15.18, 1 M rows, three indexes). With the column in the SET list nothing is
- * looked for; deduplication and the index's final size stay as they were. Whether an update is HOT goes by
- * the values, so it still is. Columns of unique indexes are left out: the row would be locked against foreign
+ * looked for. The index may come out larger by what the look would have saved, which mostly is nothing, and
+ * never is more than one entry a row that any update of all rows adds. Whether an update is HOT goes by the
+ * values, so it still is. Columns of unique indexes are left out: the row would be locked against foreign
  * keys that refer to it. */
 static void mark_self_set(const Server *server, Table *table)
 {

@@ -32,6 +32,7 @@ WITH RECURSIVE rel AS (
            a.attgenerated <> '' AS generated, --@12+
            false AS generated, --@12-
            a.attidentity AS identity,
+           pg_catalog.has_column_privilege((SELECT relowner FROM rel), a.attrelid, a.attnum, 'UPDATE') AS writable,
            a.attnotnull AND a.attnum NOT IN (SELECT u.attnum FROM unproved u) AS not_null,
            CASE WHEN a.attcollation <> own.typcollation
                 THEN (SELECT pg_catalog.format('%I.%I', cn.nspname, co.collname) FROM pg_catalog.pg_collation co
@@ -111,7 +112,8 @@ SELECT rel.nspname AS schema, rel.relname AS name, rel.id::int8 AS id, rel.relki
         AND NOT pg_catalog.row_security_active(rel.id) AS may_look,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', c.attname, 'type', c.type,
             'default', CASE WHEN NOT c.generated THEN c.expr END, 'generated', CASE WHEN c.generated THEN c.expr END,
-            'collation', c.collation, 'identity', c.identity, 'not_null', c.not_null, 'exact', c.exact)
+            'collation', c.collation, 'identity', c.identity, 'not_null', c.not_null, 'exact', c.exact,
+            'writable', c.writable)
         ORDER BY c.attnum) FROM col c) AS columns,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', i.schema, 'name', i.name,
             'definition', i.definition, 'columns', i.columns, 'unique', i.indisunique,
@@ -130,7 +132,9 @@ SELECT rel.nspname AS schema, rel.relname AS name, rel.id::int8 AS id, rel.relki
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', g.tgname,
             'function', pg_catalog.format('%I.%I', fn.nspname, f.proname), 'enabled', g.tgenabled,
             'type', g.tgtype, 'any_column', pg_catalog.cardinality(g.tgattr::int2[]) = 0,
-            'internal', g.tgisinternal, 'stoa', fn.nspname = 'stoa') ORDER BY g.tgname)
+            'internal', g.tgisinternal, 'stoa', fn.nspname = 'stoa',
+            'compiled', (SELECT l.lanname IN ('c', 'internal') FROM pg_catalog.pg_language l
+                         WHERE l.oid = f.prolang)) ORDER BY g.tgname)
      FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc f ON f.oid = g.tgfoid
         JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace
      WHERE g.tgrelid = rel.id) AS triggers,
