@@ -127,7 +127,7 @@ def test_rows_in_an_open_wave_can_be_referred_to(db, stoa):
 
 @pytest.mark.parametrize("level", ["read committed", "repeatable read"])
 def test_writers_of_the_indexed_columns(db, stoa, level):
-    """The backfill waits for their rows, and writes what they have made of them."""
+    """Nothing that they write is lost: a row that the backfill waited for is filled by then, and left alone."""
     orders(db, 20000)
     make_twin(db, "orders", "twin")
     db.admin.execute(f"ALTER ROLE {db.owner} SET default_transaction_isolation = '{level}'")
