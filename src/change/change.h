@@ -115,6 +115,7 @@ typedef struct Problem {
 
 typedef struct Change {
     const char *name;  /* given, or made from the first operation: "orders-amount-cents" */
+    bool name_made;    /* not given */
     const char *owner; /* "" if none */
     const char *sql;   /* as given */
     const Operation *operations;

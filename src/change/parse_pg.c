@@ -220,6 +220,7 @@ static void read_name(Parser *parser, const ChangeInput *input, Change *change)
         parser_problem(parser, ERR_USAGE, NOWHERE,
                        "a name has 1 to 100 letters, digits, dots, hyphens and underscores",
                        "the name \"%s\" is not possible", name);
+    change->name_made = name == NULL;
     if (name == NULL)
         name = parser->operations.len > 0 ? make_name(parser->arena, &parser->operations.items[0]) : "";
     change->name = arena_dup(parser->arena, name);

@@ -10,8 +10,7 @@ Err *cmd_abort(Cli *cli)
                                        : "|planned|running|paused|waiting|failed|ambiguous|";
     TRY(session_pick(cli, &options, states, &change));
     const char *question = arena_printf(cli->arena, "Undo \"%s\"?", change);
-    if (!session_confirmed(cli, question))
-        return err_new(ERR_STOPPED, "not confirmed; nothing was changed");
+    TRY(session_confirm(cli, question));
     Err *err = run_abort(&options, cli->arena, change);
     if (err_is(err, ERR_STOPPED) && err_first_hint(err) == NULL)
         return err_hint(err, "go on undoing with: stoa abort %s", change);

@@ -32,10 +32,10 @@ static bool confirm(void *context, const Plan *plan)
         asked->refusal = plan_refusal(plan);
     if (asked->refusal != NULL)
         return false;
-    if (plan->nothing_to_do || cli_given(cli, OPT_EXPECT) || session_confirmed(cli, "Carry it out?"))
+    if (plan->nothing_to_do || cli_given(cli, OPT_EXPECT))
         return true;
-    asked->refusal = err_new(ERR_STOPPED, "not confirmed; nothing was changed");
-    return false;
+    asked->refusal = session_confirm(cli, "Carry it out?");
+    return asked->refusal == NULL;
 }
 
 static void tell_next(Cli *cli, const char *change, const RunSummary *summary)

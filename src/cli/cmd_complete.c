@@ -10,8 +10,7 @@ Err *cmd_complete(Cli *cli)
     TRY(session_pick(cli, &options, "|ready|", &change));
     const char *question =
         arena_printf(cli->arena, "Remove what only the old application needs of \"%s\"?", change);
-    if (!session_confirmed(cli, question))
-        return err_new(ERR_STOPPED, "not confirmed; nothing was changed");
+    TRY(session_confirm(cli, question));
     Err *err = run_complete(&options, cli->arena, change, &summary);
     if (err_is(err, ERR_STOPPED) && err_first_hint(err) == NULL)
         return err_hint(err, "go on with: stoa complete %s", change);

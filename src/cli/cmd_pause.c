@@ -6,7 +6,7 @@ Err *cmd_pause(Cli *cli)
     RunOptions options;
     const char *change = NULL;
     TRY(session_options(cli, &options));
-    TRY(session_pick(cli, &options, "|planned|running|waiting|", &change));
+    TRY(session_pick(cli, &options, "|planned|running|waiting|paused|", &change));
     TRY(run_pause(&options, cli->arena, change));
     session_done(cli, "paused", change, "rests at the end of its chunk; \"stoa resume\" lets it go on");
     return NULL;

@@ -15,6 +15,7 @@ typedef struct Watch {
     char state[32];
     char *said;       /* the last JSON line */
     int64_t heard_ms; /* when the server last answered; 0 never */
+    bool lone;        /* said that nobody carries it out */
 } Watch;
 
 /* The exit code once it is over, else -1. */
@@ -44,6 +45,21 @@ static void say_json(Watch *watch, json_t *change)
     json_decref(line);
 }
 
+/* A change that no process holds does not go on by itself. */
+static void say_whether_held(Watch *watch, const json_t *change)
+{
+    bool lone = over(watch->state) < 0 && !json_is_string(json_object_get(change, "runner"));
+    if (lone && !watch->lone) {
+        term_progress_end(&watch->cli->term);
+        Page page = term_page_out(&watch->cli->term);
+        page_put(&page, STYLE_YELLOW, "nobody carries it out right now");
+        page_putf(&page, STYLE_PLAIN, "; go on with: stoa resume %s", watch->change);
+        page_newline(&page);
+        term_show_out(&watch->cli->term, &page);
+    }
+    watch->lone = lone;
+}
+
 static void say_state(Watch *watch, json_t *change)
 {
     Term *term = &watch->cli->term;
@@ -64,8 +80,9 @@ static void say_state(Watch *watch, json_t *change)
         page_newline(&page);
         term_show_out(term, &page);
     }
+    say_whether_held(watch, change);
     Progress progress = progress_of_status(change);
-    if (over(state) < 0)
+    if (over(state) < 0 && !watch->lone)
         term_progress(term, &progress);
     if (signals_take_status())
         term_progress_now(term);
@@ -112,7 +129,7 @@ Err *cmd_watch(Cli *cli)
     }
     mem_freep(&watch.said);
     if (err_is(err, ERR_STOPPED))
-        return err_hint(err_wrap(err, "watching ended; the change goes on"), "stoa watch %s", change);
+        return err_hint(err_wrap(err, "watching ended, the change is as it was"), "stoa watch %s", change);
     cli->exit_code = err == NULL ? over(watch.state) : 0;
     return err;
 }

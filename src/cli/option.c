@@ -236,7 +236,7 @@ const Option all_options[OPT_COUNT] = {
                      .kind = VALUE_FLAG,
                      .group = OPTIONS_OUTPUT,
                      .verbs = IN_ALL,
-                     .help = "say more; in a plan also the statements that make the sync trigger"},
+                     .help = "say more: in plans also the statements that make the sync trigger"},
     [OPT_SILENT] = {.name = "silent",
                     .letter = 'q',
                     .kind = VALUE_FLAG,
@@ -301,7 +301,10 @@ const Verb verbs[VERB_COUNT] = {
          .summary = "carry a change out up to ready",
          .details =
              "Shows the plan, asks, and carries it out. The same apply again continues what is not done and "
-             "exits 0 when nothing is left. Off a terminal --yes or --expect is needed.\n\n"
+             "exits 0 when nothing is left. Off a terminal --yes or --expect is needed. --max-stall, "
+             "--lock-wait, "
+             "--max-lag, --chunk-time, --quiet and --window belong to the change: they hold until they are "
+             "given anew, here or with \"stoa resume\".\n\n"
              "The first Ctrl-C finishes the chunk, writes a checkpoint and exits 3; the second cancels the "
              "running statement too. Either way \"stoa resume\" goes on from there. SIGUSR1 prints the "
              "status.",
@@ -338,16 +341,18 @@ const Verb verbs[VERB_COUNT] = {
                     .details =
                         "Whoever carries the change out finishes the chunk and waits for \"stoa resume\".",
                     .run = cmd_pause},
-    [VERB_RESUME] = {.name = "resume",
-                     .group = GROUP_STEER,
-                     .positional = POSITIONAL_CHANGE,
-                     .acts = true,
-                     .synopsis = "[CHANGE]",
-                     .summary = "go on with a change",
-                     .details =
-                         "Goes on where the journal says the work stopped. When another process still holds "
-                         "the change, that process goes on, with the settings given here.",
-                     .run = cmd_resume},
+    [VERB_RESUME] =
+        {.name = "resume",
+         .group = GROUP_STEER,
+         .positional = POSITIONAL_CHANGE,
+         .acts = true,
+         .synopsis = "[CHANGE]",
+         .summary = "go on with a change",
+         .details =
+             "Goes on where the journal says the work stopped. When another process still holds "
+             "the change, that process goes on, with the settings given here. Settings that are not given "
+             "stay as they were.",
+         .run = cmd_resume},
     [VERB_WATCH] =
         {.name = "watch",
          .group = GROUP_STEER,

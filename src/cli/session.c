@@ -179,9 +179,10 @@ Err *session_pick(Cli *cli, const RunOptions *options, const char *states, const
     TRY(run_status(options, cli->arena, NULL, false, &status));
     CLEANUP(str_donep) Str list = STR_INIT;
     size_t count = matches(json_object_get(status, "changes"), states, &name, &list);
-    if (count == 1)
-        *ret_name = arena_dup(cli->arena, name);
+    if (count > 0) /* before the answer that it points into goes */
+        name = arena_dup(cli->arena, name);
     json_decref(status);
+    *ret_name = name;
     if (count == 1)
         return NULL;
     if (count == 0)
@@ -190,9 +191,16 @@ Err *session_pick(Cli *cli, const RunOptions *options, const char *states, const
     return err_hint(err_new(ERR_USAGE, "which change? there are %s", list.buf), "stoa %s %s", verb, name);
 }
 
-bool session_confirmed(Cli *cli, const char *question)
+Err *session_confirm(Cli *cli, const char *question)
 {
-    return cli_given(cli, OPT_YES) || !term_can_ask() || term_ask(&cli->term, question);
+    if (cli_given(cli, OPT_YES))
+        return NULL;
+    if (!term_can_ask())
+        return err_hint(err_new(ERR_USAGE, "nobody can be asked here: \"%s\"", question),
+                        "give --yes, if that is what you want");
+    return term_ask(&cli->term, &cli->stop, question)
+               ? NULL
+               : err_new(ERR_STOPPED, "not confirmed; nothing was changed");
 }
 
 void session_summary(Cli *cli, const char *change, const RunSummary *summary)

@@ -19,8 +19,9 @@ Err *session_pick(Cli *cli, const RunOptions *options, const char *states, const
 /* Refuses a plan of another strategy than --strategy asks for: ERR_UNSAFE. */
 Err *session_strategy(const Cli *cli, const Plan *plan) MUST_USE;
 
-/* Asks "question [y/N]" on a terminal unless --yes; off a terminal true. False: the answer was no. */
-bool session_confirmed(Cli *cli, const char *question);
+/* Asks "question [y/N]" on a terminal unless --yes. ERR_STOPPED: the answer was no; ERR_USAGE: nobody can be
+ * asked. */
+Err *session_confirm(Cli *cli, const char *question) MUST_USE;
 
 /* Prints what a verb did: the final figures, or their JSON object. */
 void session_summary(Cli *cli, const char *change, const RunSummary *summary);

@@ -207,15 +207,27 @@ void term_progress_end(Term *term)
 
 bool term_can_ask(void) { return isatty(STDIN_FILENO) && isatty(STDERR_FILENO); }
 
-bool term_ask(Term *term, const char *question)
+/* A signal may come just before poll(): so it looks at the stop token now and then. */
+static bool wait_for_input(const Stop *stop)
+{
+    enum { LOOK_MS = 50 };
+    struct pollfd wait = {.fd = STDIN_FILENO, .events = POLLIN};
+    for (;;) {
+        if (stop_level(stop) != STOP_NONE)
+            return false;
+        int count = poll(&wait, 1, LOOK_MS);
+        if (count > 0 || (count < 0 && errno != EINTR))
+            return count > 0;
+    }
+}
+
+bool term_ask(Term *term, const Stop *stop, const char *question)
 {
     term_progress_end(term);
     char answer[16] = "";
     (void)fprintf(stderr, "%s [y/N] ", question);
     (void)fflush(stderr);
-    struct pollfd wait = {.fd = STDIN_FILENO, .events = POLLIN};
-    ssize_t len =
-        poll(&wait, 1, -1) == 1 ? read(STDIN_FILENO, answer, sizeof answer - 1) : -1; /* Ctrl-C: no */
+    ssize_t len = wait_for_input(stop) ? read(STDIN_FILENO, answer, sizeof answer - 1) : -1;
     if (len <= 0) {
         (void)fputs("\n", stderr);
         return false;

@@ -47,7 +47,7 @@ void term_progress_end(Term *term);
 
 /* True when a person can be asked: stdin and stderr are terminals. */
 bool term_can_ask(void);
-/* Asks; true for "y" or "yes". */
-bool term_ask(Term *term, const char *question);
+/* Asks; true for "y" or "yes". A stop means no. */
+bool term_ask(Term *term, const Stop *stop, const char *question);
 /* NULL, or ERR_IO when what was written to stdout did not get there. */
 Err *term_flush(Term *term) MUST_USE;

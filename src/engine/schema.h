@@ -100,7 +100,8 @@ typedef struct SyncColumn {
 
 typedef struct Table {
     const char *schema, *name;
-    int64_t id; /* the server's own number of it; 0 if missing */
+    int64_t id;          /* the server's own number of it; 0 if missing */
+    const char *similar; /* where it is missing: one that differs in upper and lower case, quoted; NULL */
     RelationKind kind;
     const char *owner;
     bool may_own; /* we are the owner, a member of it, or superuser */
@@ -140,6 +141,12 @@ const TableConstraint *table_constraint(const Table *table, const char *name); /
 /* The best key to walk and name rows by: the primary key, else a unique index over not-null columns; NULL. */
 const Index *table_key(const Table *table);
 
+/* A role whose tables we may not alter. */
+typedef struct TableOwner {
+    const char *name;
+    int64_t table_count;
+} TableOwner;
+
 typedef struct Standby {
     const char *name; /* application name, or address */
     bool visible;     /* its columns could be read */
@@ -178,6 +185,8 @@ typedef struct Server {
     size_t standby_count;
     Slot *slots; /* logical ones of this database */
     size_t slot_count;
+    TableOwner *other_owners; /* of tables in this database that this role may not alter */
+    size_t other_owner_count;
     Publication *publications; /* that would carry a new table: FOR ALL TABLES, or the schema stoa */
     size_t publication_count;
 } Server;

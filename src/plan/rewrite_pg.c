@@ -155,6 +155,12 @@ static const char *name_text(Arena *arena, Name name)
     return name.schema != NULL ? arena_printf(arena, "%s.%s", name.schema, name.name) : name.name;
 }
 
+static Err *missing_hint(Err *err, const Table *table)
+{
+    return table->similar != NULL ? err_hint(err, "did you mean %s?", table->similar)
+                                  : err_hint(err, "check the name and the search_path");
+}
+
 /* ERR_USAGE for what is not there, and the refusals of what is. `ret_table` is NULL where IF EXISTS covers
  * it. */
 static Err *operation_table(Maker *maker, const Operation *op, const Table **ret_table)
@@ -170,14 +176,14 @@ static Err *operation_table(Maker *maker, const Operation *op, const Table **ret
         return NULL;
     }
     if (table->kind == RELATION_MISSING)
-        return err_hint(err_new(ERR_USAGE, "%s \"%s\" does not exist in database \"%s\"",
-                                index ? "index" : "table", name_text(maker->arena, op->table),
-                                maker->server->database),
-                        "check the name and the search_path");
+        return missing_hint(err_new(ERR_USAGE, "%s \"%s\" does not exist in database \"%s\"",
+                                    index ? "index" : "table", name_text(maker->arena, op->table),
+                                    maker->server->database),
+                            table);
     TRY(kind_check(table));
     if (!table->may_own)
-        return err_hint(err_new(ERR_PRIVILEGE, "role \"%s\" is not an owner of \"%s.%s\"",
-                                maker->server->role, table->schema, table->name),
+        return err_hint(err_new(ERR_PRIVILEGE, "role \"%s\" is not an owner of %s", maker->server->role,
+                                sql_name(maker->arena, table->schema, table->name)),
                         "GRANT %s TO %s", sql_ident(maker->arena, table->owner),
                         sql_ident(maker->arena, maker->server->role));
     *ret_table = table;
@@ -240,8 +246,9 @@ static Err *backfills_check(const Maker *maker)
         const BackfillSpec *fill = &change->backfills[i];
         const Table *table = maker_table(maker, fill->table, false);
         if (table->kind == RELATION_MISSING)
-            return err_new(ERR_USAGE, "backfill names table \"%s\", which does not exist",
-                           name_text(maker->arena, fill->table));
+            return missing_hint(err_new(ERR_USAGE, "backfill names table \"%s\", which does not exist",
+                                        name_text(maker->arena, fill->table)),
+                                table);
         if (table_column(table, fill->column) == NULL && maker_adds(maker, table, fill->column) == NULL)
             return err_hint(err_new(ERR_USAGE, "backfill of \"%s.%s\": nobody adds this column",
                                     fill->table.name, fill->column),

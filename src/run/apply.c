@@ -14,7 +14,8 @@ Err *runner_adopt(Runner *runner, const RunOptions *options, Arena *arena, const
                         "stoa apply …");
     TRY(journal_find(runner->conn, runner->arena, name, ret_change));
     if (ret_change->id == 0)
-        return err_hint(err_new(ERR_USAGE, "no change \"%s\" in the journal", name), "stoa status --all");
+        return err_hint(err_new(ERR_USAGE, "no change \"%s\" is under way or ready", name),
+                        "\"stoa status --all\" lists the ended ones as well");
     runner->change_id = ret_change->id;
     runner->name = ret_change->name;
     return plan_from_json(runner->arena, ret_change->plan, &runner->plan);
@@ -27,14 +28,22 @@ static bool is_over(const JournalChange *change)
            (str_eq(change->state, "ready") && change->ready_position != NULL);
 }
 
-/* What the journal says of a request by that name: nothing, the same under way or done, or something else. */
-static Err *look_up(Runner *runner, const Change *change, JournalChange *ret_known)
+/* What the journal says of a request by that name: nothing, the same under way or done, or something else.
+ * Where the name was made, and is that of another change which is over, the next free one is taken. */
+static Err *look_up(Runner *runner, Change *change, JournalChange *ret_known)
 {
     if (runner->server.journal_version == 0)
         return NULL;
-    TRY(journal_find(runner->conn, runner->arena, change->name, ret_known));
-    if (ret_known->id == 0 || str_eq(ret_known->change_digest, change->change_digest))
-        return NULL;
+    const char *made = change->name;
+    for (int number = 2;; number++) {
+        TRY(journal_find(runner->conn, runner->arena, change->name, ret_known));
+        if (ret_known->id == 0 || str_eq(ret_known->change_digest, change->change_digest))
+            return NULL;
+        if (!change->name_made || !is_over(ret_known))
+            break;
+        journal_change_done(ret_known);
+        change->name = arena_printf(runner->arena, "%s-%d", made, number);
+    }
     return err_hint(err_new(ERR_USAGE, "a change named \"%s\" with other content is in the journal (%s)",
                             change->name, ret_known->state),
                     is_over(ret_known)
@@ -44,15 +53,14 @@ static Err *look_up(Runner *runner, const Change *change, JournalChange *ret_kno
                     change->name, change->name);
 }
 
-static Err *open_and_look_up(Runner *runner, const RunOptions *options, Arena *arena, const Change *change,
+static Err *open_and_look_up(Runner *runner, const RunOptions *options, Arena *arena, Change *change,
                              JournalChange *ret_known)
 {
     TRY(runner_open(runner, options, arena));
     return look_up(runner, change, ret_known);
 }
 
-Err *run_plan(const RunOptions *options, Arena *arena, const Change *change, Plan *ret_plan,
-              bool *ret_journalled)
+Err *run_plan(const RunOptions *options, Arena *arena, Change *change, Plan *ret_plan, bool *ret_journalled)
 {
     Runner runner;
     JournalChange known = {0};
@@ -72,7 +80,9 @@ static Err *register_change(Runner *runner, const Change *change)
     const EngineOps *ops = runner->ops;
     Wait wait = journal_wait();
     JournalChange known = {0};
-    Err *err = look_up(runner, change, &known);
+    Change planned = *change;
+    planned.name_made = false; /* it is the plan's by now */
+    Err *err = look_up(runner, &planned, &known);
     bool exists = known.id != 0;
     journal_change_done(&known);
     TRY(err);
@@ -174,7 +184,7 @@ static Phase last_phase(const RunOptions *options)
     return options->until >= 0 ? (Phase)options->until : PHASE_READY;
 }
 
-Err *run_apply(const RunOptions *options, Arena *arena, const Change *change,
+Err *run_apply(const RunOptions *options, Arena *arena, Change *change,
                bool (*confirm)(void *context, const Plan *plan), void *confirm_context,
                RunSummary *ret_summary)
 {

@@ -448,7 +448,9 @@ Err *control_gate(Runner *runner)
             return err_hint(err_new(ERR_FENCED, "another runner has taken over change \"%s\"", runner->name),
                             "see who has it: stoa status %s", runner->name);
         if (abort_requested)
-            return err_new(ERR_STOPPED, "change \"%s\" is being aborted", runner->name);
+            return err_hint(
+                err_new(ERR_STOPPED, "change \"%s\" is being aborted by another process", runner->name),
+                "see how it ended: stoa status %s", runner->name);
         if (!held)
             return NULL;
         stop_sleep(runner->options->stop, 20);

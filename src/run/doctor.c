@@ -28,17 +28,34 @@ static void check_server(const Server *server, Arena *arena, json_t *checks)
                            server->pooled ? "connect to the server directly" : NULL});
 }
 
+/* Whoever alters a table must own it. */
+static void check_owners(const Server *server, Arena *arena, json_t *checks)
+{
+    for (size_t i = 0; i < server->other_owner_count; i++) {
+        const TableOwner *owner = &server->other_owners[i];
+        const char *name = sql_ident(arena, owner->name);
+        add(checks,
+            &(Finding){"tables", "warn",
+                       arena_printf(arena, "may not alter %lld table%s of %s", (long long)owner->table_count,
+                                    owner->table_count == 1 ? "" : "s", name),
+                       arena_printf(arena, "GRANT %s TO %s", name, sql_ident(arena, server->role))});
+    }
+    if (server->other_owner_count == 0)
+        add(checks, &(Finding){"tables", "", "may alter every table of this database", NULL});
+}
+
 static void check_role(const Server *server, Arena *arena, json_t *checks)
 {
-    bool journal = server->journal_version > 0;
+    bool journal = server->journal_version != 0;
     bool usable = journal ? server->may_use_journal : server->may_create_schema;
     add(checks,
         &(Finding){
             "journal", usable ? "" : "block",
-            journal ? arena_printf(arena, "journal of version %d in schema stoa", server->journal_version)
-                    : "no journal yet: made on first use",
+            !journal  ? "no journal yet: made on first use"
+            : !usable ? "may not use the journal in schema stoa"
+                      : arena_printf(arena, "journal of version %d in schema stoa", server->journal_version),
             usable    ? NULL
-            : journal ? "connect as the role that made the journal"
+            : journal ? journal_grants(arena, server)
                       : arena_printf(arena, "GRANT CREATE ON DATABASE %s TO %s",
                                      sql_ident(arena, server->database), sql_ident(arena, server->role))});
     add(checks, &(Finding){"temporary tables", server->may_temp ? "" : "block",
@@ -60,11 +77,12 @@ static void check_role(const Server *server, Arena *arena, json_t *checks)
         server->version_num >= 150000
             ? arena_printf(arena, "GRANT SET ON PARAMETER session_replication_role TO %s", role)
             : "needs a superuser before PostgreSQL 15";
-    add(checks,
-        &(Finding){"quiet triggers", server->may_quiet_triggers ? "" : "note",
-                   server->may_quiet_triggers ? "user triggers stay quiet during a backfill"
-                                              : "user triggers will fire for the backfill: --accept-triggers",
-                   server->may_quiet_triggers ? NULL : quiet_fix});
+    add(checks, &(Finding){"quiet triggers", server->may_quiet_triggers ? "" : "note",
+                           server->may_quiet_triggers
+                               ? "user triggers stay quiet during a backfill"
+                               : "user triggers will fire for the backfill (--accept-triggers), "
+                                 "unless a superuser says:",
+                           server->may_quiet_triggers ? NULL : quiet_fix});
 }
 
 static void check_replication(const Server *server, Arena *arena, json_t *checks)
@@ -97,9 +115,14 @@ Err *run_doctor(const RunOptions *options, Arena *arena, json_t **ret_json)
     Runner runner;
     Err *err = runner_open(&runner, options, arena);
     json_t *checks = json_array();
+    if (err_is(err, ERR_PRIVILEGE) && runner.server.version_num > 0) { /* one finding among the others */
+        err_free(err);
+        err = NULL;
+    }
     if (err == NULL) {
         check_server(&runner.server, arena, checks);
         check_role(&runner.server, arena, checks);
+        check_owners(&runner.server, arena, checks);
         check_replication(&runner.server, arena, checks);
         *ret_json = json_pack("{s:i,s:s,s:s,s:s,s:o}", "v", 1, "server", runner.server.version, "database",
                               runner.server.database, "role", runner.server.role, "checks", checks);

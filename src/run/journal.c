@@ -38,6 +38,13 @@ static Err *journal_run(Conn *conn, const char *sql, size_t count, const char *c
     return NULL;
 }
 
+char *journal_grants(Arena *arena, const Server *server)
+{
+    const char *role = sql_ident(arena, server->role);
+    return arena_printf(arena, "GRANT ALL ON SCHEMA stoa TO %s; GRANT ALL ON ALL TABLES IN SCHEMA stoa TO %s",
+                        role, role);
+}
+
 Err *journal_check_version(const Server *server)
 {
     if (server->journal_version > JOURNAL_VERSION)
@@ -46,14 +53,12 @@ Err *journal_check_version(const Server *server)
                     "the journal in schema \"stoa\" is of version %d, this program knows version %d",
                     server->journal_version, JOURNAL_VERSION),
             "use the newer stoa that made it");
-    if (server->journal_version != 0 && !server->may_use_journal)
-        return err_hint(
-            err_new(ERR_PRIVILEGE, "role \"%s\" may not use the journal in schema \"stoa\"", server->role),
-            "connect as the role that made it, or: GRANT ALL ON SCHEMA stoa TO %s; GRANT ALL ON ALL TABLES "
-            "IN "
-            "SCHEMA stoa TO %s",
-            server->role, server->role);
-    return NULL;
+    if (server->journal_version == 0 || server->may_use_journal)
+        return NULL;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    return err_hint(
+        err_new(ERR_PRIVILEGE, "role \"%s\" may not use the journal in schema \"stoa\"", server->role),
+        "connect as the role that made it, or: %s", journal_grants(arena, server));
 }
 
 Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server)

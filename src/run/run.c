@@ -319,12 +319,12 @@ static bool is_ready(Runner *runner)
 }
 
 /* Writes how the run ended where the connection allows it; a lost one leaves "running" with a lease that runs
- * out. */
-static void record_end(Runner *runner, const Err *err)
+ * out. Gives the error back, with a hint where it has none. */
+static Err *record_end(Runner *runner, Err *err)
 {
     if (runner->conn == NULL || runner->change_id == 0 || err->kind == ERR_FENCED ||
         err->kind == ERR_CONN_LOST)
-        return;
+        return err;
     CLEANUP(mem_freep) char *text = err_text(err);
     bool resumable = err->kind == ERR_STOPPED || err->kind == ERR_HELD;
     const char *state = resumable ? "paused" : err->kind == ERR_LOCK_BUDGET ? "waiting" : "failed";
@@ -338,6 +338,10 @@ static void record_end(Runner *runner, const Err *err)
     runner_event(runner, resumable ? "stopped" : "failed", 0, NULL, "%s", text);
     if (!ready)
         err_free(journal_state(runner->conn, runner->change_id, state, NULL, resumable ? NULL : text));
+    bool failed = !ready && str_eq(state, "failed") && err_first_hint(err) == NULL;
+    return failed ? err_hint(err, "mend the cause and go on: stoa resume %s; or undo it: stoa abort %s",
+                             runner->name, runner->name)
+                  : err;
 }
 
 static Err *finish(Runner *runner, Phase last)
@@ -391,7 +395,7 @@ Err *runner_execute(Runner *runner, Phase last)
         err = finish(runner, last);
     control_stop(runner);
     if (err != NULL)
-        record_end(runner, err);
+        err = record_end(runner, err);
     runner->summary.total_ms = clock_ms() - from;
     if (err == NULL && runner->ops->log_bytes(runner->conn, &wait, runner->arena, &log_to) == NULL)
         runner->summary.wal_bytes = log_to - log_from;

@@ -95,16 +95,17 @@ typedef struct RunSummary {
 } RunSummary;
 
 /* Loads what the plan needs from the server and makes it. Nothing is changed. For a change that is in the
- * journal under way, the journalled plan is returned and *ret_journalled is true. Errors as plan_make_pg,
- * plus connection. */
-Err *run_plan(const RunOptions *options, Arena *arena, const Change *change, Plan *ret_plan,
+ * journal under way, the journalled plan is returned and *ret_journalled is true. A name that was made rather
+ * than given, and belongs to another change that is over, gets a number: change->name says which. Errors as
+ * plan_make_pg, plus connection. */
+Err *run_plan(const RunOptions *options, Arena *arena, Change *change, Plan *ret_plan,
               bool *ret_journalled) MUST_USE;
 
 /* Carries the change out up to ready (or options->until), or continues it. `confirm` is asked once, before
  * anything is changed, with the plan: false ends with ERR_STOPPED. May be NULL. Errors: ERR_HELD somebody
  * else runs it (host, pid, since in the message), ERR_LOCK_BUDGET, ERR_VERIFY, ERR_UNSAFE, ERR_STOPPED after
  * a signal with the work checkpointed, and whatever the server refused. */
-Err *run_apply(const RunOptions *options, Arena *arena, const Change *change,
+Err *run_apply(const RunOptions *options, Arena *arena, Change *change,
                bool (*confirm)(void *context, const Plan *plan), void *confirm_context,
                RunSummary *ret_summary) MUST_USE;
 

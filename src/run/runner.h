@@ -126,6 +126,8 @@ bool err_is_transient(const Err *err); /* deadlock, serialization, lock timeout,
 /* journal.c */
 Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server) MUST_USE;
 Err *journal_check_version(const Server *server) MUST_USE;
+/* The GRANTs that let this role use the journal. */
+char *journal_grants(Arena *arena, const Server *server);
 void journal_change_done(JournalChange *change);
 /* The change that is not aborted or reverted, by name; id 0 if none. */
 Err *journal_find(Conn *conn, Arena *arena, const char *name, JournalChange *ret_change) MUST_USE;

@@ -5,7 +5,7 @@
 
 /* Rows as objects: one query gives a JSON document, which the server builds. */
 static const char status_sql[] =
-    "SELECT coalesce(json_agg(c ORDER BY c.id), '[]') FROM (\n"
+    "SELECT coalesce(json_agg(c ORDER BY CASE WHEN $1::text IS NULL THEN c.id ELSE -c.id END), '[]') FROM (\n"
     "  SELECT c.id, c.name, c.owner, c.change_digest, c.plan_digest, c.state, c.phase, c.throttled_by, "
     "c.error,\n"
     "    c.ready_at IS NOT NULL AS ready, c.created_at, c.ready_at, c.ended_at, c.ready_position,\n"

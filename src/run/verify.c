@@ -62,7 +62,7 @@ static Err *bad_rows(Verify *verify, const char *range_sql, size_t at, int64_t c
     const Check *check = &verify->step->checks[at];
     CLEANUP(str_donep) Str names = STR_INIT;
     TRY(name_rows(verify, range_sql, check->predicate, &names));
-    Err *err = err_new(ERR_VERIFY, "%lld row%s of \"%s\" in the first chunk that differs: %s (%s)",
+    Err *err = err_new(ERR_VERIFY, "in %lld row%s of \"%s\", and perhaps in later ones: %s (%s)",
                        (long long)count, count == 1 ? "" : "s", verify->table.name, check->label, names.buf);
     return check->hint != NULL ? err_hint(err, "%s", check->hint) : err;
 }
@@ -167,10 +167,13 @@ static Err *verify_done(Verify *verify)
         runner->summary.rows_apart += apart;
     }
     TRY(failpoint_at("verify_before_journal"));
-    if (verify->rows > 0)
+    if (verify->rows > 0 && apart > 0)
         runner_event(runner, "verified", verify->step->ordinal, NULL,
                      "%lld rows checked, 0 wrong, %lld written by the application itself",
                      (long long)verify->rows, (long long)apart);
+    else if (verify->rows > 0)
+        runner_event(runner, "verified", verify->step->ordinal, NULL, "%lld rows checked, 0 wrong",
+                     (long long)verify->rows);
     return journal_step_done(runner->conn, &runner->lease, runner->change_id, verify->step->ordinal);
 }
 

@@ -251,7 +251,8 @@ def test_problems_stand_in_the_error_object():
 
 
 @pytest.mark.parametrize("args", [["plan", SQL], ["apply", "--yes", SQL], ["status"], ["history"], ["doctor"],
-                                  ["watch", "c"], ["pause", "c"], ["resume", "c"], ["abort", "c"], ["complete", "c"],
+                                  ["watch", "c"], ["pause", "c"], ["resume", "c"], ["abort", "c", "--yes"],
+                                  ["complete", "c", "--yes"],
                                   ["uninstall", "--yes"]], ids=lambda args: args[0])
 def test_an_unreachable_server_exits_7_with_a_hint_and_no_secret(args):
     port = closed_port()

@@ -94,6 +94,17 @@ def test_view_foreign_table_and_partitioned_table(db, stoa, untouched):
         assert word in result.err.lower(), str(result)
 
 
+@pytest.mark.parametrize("text, args", [
+    ("ALTER TABLE Orders ADD COLUMN a int", []),
+    ('ALTER TABLE "Orders" ADD COLUMN a int', ["--backfill", "Orders.a = 1"]),
+])
+def test_name_that_differs_in_case_is_guessed(db, stoa, untouched, text, args):
+    db.run('ALTER TABLE orders RENAME TO "Orders"')
+    untouched()
+    result = stoa.apply(text, *args, code=2)
+    assert 'did you mean "Orders"?' in result.err, str(result)
+
+
 def test_temporary_and_unlogged_tables(db, stoa):
     db.run("CREATE UNLOGGED TABLE fast AS SELECT i AS id, i AS v FROM generate_series(1, 500) i")
     stoa.apply("ALTER TABLE fast ADD COLUMN w int NOT NULL", "--backfill", "fast.w = v + 1")

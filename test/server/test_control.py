@@ -371,6 +371,9 @@ def test_doctor(db, stoa, admin_stoa):
     guest = Stoa(db.url(role))
     result = guest("doctor", "--json", code=4)
     assert any("GRANT" in (check.get("fix") or "") for check in result.json["checks"]), str(result)
+    stoa.apply(ADD, *FILL)  # now there is a journal, and it is another's
+    (check,) = [c for c in guest("doctor", "--json", code=4).json["checks"] if c["name"] == "journal"]
+    assert check["severity"] == "block" and f"GRANT ALL ON SCHEMA stoa TO {role}" in check["fix"], check
     guest.close()
 
 
@@ -388,3 +391,49 @@ def test_events_are_json_lines(db, stoa, busy):
     assert all(event["v"] == 1 for event in result.events)
     journalled = stoa("history", NAME, "--json").json["events"]
     assert len(journalled) >= 5
+
+
+def test_doctor_names_tables_of_others(db, stoa):
+    orders(db, 10)
+    checks = stoa("doctor", "--json").json["checks"]
+    assert [c["message"] for c in checks if c["name"] == "tables"] == ["may alter every table of this database"]
+    db.admin.execute("CREATE TABLE theirs (id int)")
+    (check,) = [c for c in stoa("doctor", "--json").json["checks"] if c["name"] == "tables"]
+    assert check["severity"] == "warn" and check["fix"] == f"GRANT postgres TO {db.owner}", check
+
+
+def test_two_changes_of_the_same_making_get_two_names(db, stoa):
+    """Neither was given a name: the second is another change, not another content of the first."""
+    orders(db, 10)
+    first, second = [f"ALTER TABLE orders ADD CHECK (amount > {n})" for n in (-1, -2)]
+    stoa.apply(first)
+    stoa.apply(second)
+    names = [change["name"] for change in stoa("status", "--all", "--json").json["changes"]]
+    assert len(set(names)) == 2 and names[1] == f"{names[0]}-2", names
+    again = stoa.apply(second)
+    assert "nothing" in (again.out + again.err) and len(stoa("status", "--all", "--json").json["changes"]) == 2
+
+
+def test_which_change_is_named_whole(db, stoa, busy):
+    names = ["first-of-them", "second-of-them"]
+    for name, column in zip(names, "ab"):
+        stoa.apply(f"ALTER TABLE orders ADD COLUMN {column} int", "--backfill", f"orders.{column} = 1", "--name", name,
+                   "--until", "expand")
+    result = stoa("abort", "--yes", code=2)
+    assert all(name in result.err for name in names) and "hint: stoa abort second-of-them" in result.err, str(result)
+    for verb in ("abort", "complete"):
+        assert "nobody can be asked" in stoa(verb, "first-of-them", code=2).err
+    assert "a" in db.columns("orders")
+    for name in names:
+        stoa("abort", name, "--yes")
+
+
+def test_watch_says_that_nobody_works(db, stoa, busy):
+    apply = in_the_backfill(stoa)
+    apply.signal(signal.SIGINT)
+    apply.signal(signal.SIGCONT)
+    apply.wait(3, seconds=20)
+    watch = stoa.start("watch", NAME)
+    watch.says(f"stoa resume {NAME}")
+    stoa("resume", NAME)
+    watch.wait(0, seconds=20)

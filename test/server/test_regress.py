@@ -104,7 +104,7 @@ def test_ready_stays_ready(db, stoa):
     assert stoa.status(NAME)["state"] == "ready"
     stoa.apply(ADD, *FILL)
     assert stoa.status(NAME)["ready_position"]
-    stoa("complete", NAME, "--force")
+    stoa("complete", NAME, "--force", "--yes")
 
 
 def test_abort_of_a_change_whose_table_is_gone(db, stoa):
@@ -113,7 +113,7 @@ def test_abort_of_a_change_whose_table_is_gone(db, stoa):
     before = db.value("SELECT count(*) FROM pg_class")
     stoa.apply(ADD, *FILL, "--until", "backfill")
     db.run("DROP TABLE orders")
-    stoa("abort", NAME)
+    stoa("abort", NAME, "--yes")
     assert db.value("SELECT count(*) FROM pg_proc WHERE proname LIKE 'sync%' AND pronamespace = 'stoa'::regnamespace") == 0
     assert db.value("SELECT count(*) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'stoa'::regnamespace "
                     "AND relname ~ '^(fills|minute)_'") == 0
@@ -126,7 +126,7 @@ def test_abort_that_was_cut_off_then_apply(db, stoa):
     text = "ALTER TABLE orders ADD COLUMN seen_at timestamptz"
     fill = ["--backfill", "orders.seen_at = now() + customer_id * interval '1 s'", "--name", "seen"]
     stoa.apply(text, *fill, "--until", "verify")
-    stoa("abort", "seen", env={"STOA_FAILPOINT": "abort_before_state=kill:1"}, code=None)
+    stoa("abort", "seen", "--yes", env={"STOA_FAILPOINT": "abort_before_state=kill:1"}, code=None)
     assert "seen_at" not in db.columns("orders")
     stoa.apply(text, *fill)
     assert db.value("SELECT count(*) FROM orders WHERE seen_at IS NULL") == 0
@@ -140,7 +140,7 @@ def test_another_table_of_the_same_name(db, stoa):
            "DROP TABLE orders; ALTER TABLE other RENAME TO orders")
     result = stoa("resume", NAME, code=4)
     assert "replaced" in result.err, str(result)
-    stoa("abort", NAME)
+    stoa("abort", NAME, "--yes")
     assert db.value("SELECT count(amount_cents) FROM orders") == 100
 
 

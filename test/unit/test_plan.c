@@ -711,7 +711,7 @@ static void refuses_missing_privileges(void **state)
     add(f, "x", "bigint");
     f->orders.may_own = false;
     f->orders.owner = "Owner";
-    refused(f, ERR_PRIVILEGE, "role \"app\" is not an owner of \"public.orders\"", "GRANT \"Owner\" TO app");
+    refused(f, ERR_PRIVILEGE, "role \"app\" is not an owner of public.orders", "GRANT \"Owner\" TO app");
     f->orders.may_own = true;
     f->server.may_create_schema = false;
     refused(f, ERR_PRIVILEGE, "role \"app\" may not create the journal's schema \"stoa\"",

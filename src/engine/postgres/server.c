@@ -18,6 +18,17 @@ static void read_standbys(Arena *arena, const json_t *list, Server *server)
     }
 }
 
+static void read_owners(Arena *arena, const json_t *list, Server *server)
+{
+    server->other_owner_count = json_array_size(list);
+    server->other_owners = arena_alloc(arena, (server->other_owner_count + 1) * sizeof *server->other_owners);
+    for (size_t i = 0; i < server->other_owner_count; i++) {
+        const json_t *item = json_array_get(list, i);
+        server->other_owners[i] = (TableOwner){.name = catalog_text(arena, item, "name"),
+                                               .table_count = catalog_int(item, "tables")};
+    }
+}
+
 static void read_slots(Arena *arena, const json_t *list, Server *server)
 {
     server->slot_count = json_array_size(list);
@@ -67,6 +78,7 @@ static void read_server(Arena *arena, const json_t *row, Server *server)
     server->wants_synchronous = catalog_bool(row, "wants_synchronous");
     server->search_path = catalog_texts(arena, row, "search_path", &server->search_path_count);
     read_standbys(arena, json_object_get(row, "standbys"), server);
+    read_owners(arena, json_object_get(row, "other_owners"), server);
     read_slots(arena, json_object_get(row, "slots"), server);
     read_publications(arena, json_object_get(row, "publications"), server);
 }

@@ -354,6 +354,25 @@ static void read_relation(Arena *arena, const json_t *row, Table *table)
     table->views = catalog_texts(arena, row, "views", &table->view_count);
 }
 
+/* "Orders" when orders was asked for: the first stumble of whoever has mixed case. */
+static Err *find_similar(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
+                         const char **ret_name)
+{
+    const char *params[] = {schema, name};
+    Rows rows = {0};
+    TRY(conn->ops->query(
+        conn, wait, arena,
+        "SELECT CASE WHEN $1::text IS NULL AND pg_catalog.pg_table_is_visible(c.oid) THEN "
+        "pg_catalog.quote_ident(c.relname) ELSE pg_catalog.format('%I.%I', n.nspname, c.relname) END "
+        "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE "
+        "pg_catalog.lower(c.relname) = pg_catalog.lower($2::text) AND c.relkind IN ('r', 'p') AND ($1::text "
+        "IS NULL OR pg_catalog.lower(n.nspname) = pg_catalog.lower($1::text)) ORDER BY "
+        "pg_catalog.pg_table_is_visible(c.oid) DESC, 1 LIMIT 1",
+        2, params, &rows));
+    *ret_name = rows.row_count > 0 ? rows_cell(&rows, 0, 0) : NULL;
+    return NULL;
+}
+
 Err *pg_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
                    const char *name, Table *ret_table)
 {
@@ -364,7 +383,7 @@ Err *pg_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *ser
         *ret_table = (Table){.schema = schema == NULL ? NULL : arena_dup(arena, schema),
                              .name = arena_dup(arena, name),
                              .kind = RELATION_MISSING};
-        return NULL;
+        return find_similar(conn, wait, arena, schema, name, &ret_table->similar);
     }
     const json_t *row = json_array_get(rows, 0);
     Table table;

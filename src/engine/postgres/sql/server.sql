@@ -59,6 +59,14 @@ SELECT pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 
      WHERE r.state IS DISTINCT FROM 'backup' AND r.pid NOT IN (
         SELECT s.active_pid FROM pg_catalog.pg_replication_slots s
         WHERE s.slot_type = 'logical' AND s.active_pid IS NOT NULL)) AS standbys,
+    (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', o.owner, 'tables', o.tables) ORDER BY o.owner)
+     FROM (SELECT pg_catalog.pg_get_userbyid(c.relowner) AS owner, count(*) AS tables
+           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+           WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'
+              AND n.nspname NOT IN ('information_schema', 'stoa') AND NOT (
+              pg_catalog.pg_has_role(current_user, c.relowner, 'USAGE')
+              AND pg_catalog.pg_has_role(current_user, c.relowner, 'SET') --@16+
+              ) GROUP BY 1) o) AS other_owners,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', s.slot_name, 'plugin', s.plugin,
             'active', s.active, 'retained',
             coalesce(pg_catalog.pg_wal_lsn_diff(wal.lsn, s.restart_lsn), 0)::int8) ORDER BY s.slot_name)
