@@ -8,6 +8,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/stop.h"
+#include "engine/probe.h"
 #include "engine/schema.h"
 
 typedef struct Conn Conn;
@@ -18,6 +19,7 @@ typedef struct EngineOps EngineOps;
 typedef struct Target {
     const char *url;      /* as given; may hold a secret: never printed, see target_redacted() */
     const char *password; /* from a password command; NULL if none */
+    const char *database; /* another one than the URL says; NULL */
 } Target;
 
 /* The engine for a URL's scheme; "" and NULL mean the first engine's own conventions (PG*). */
@@ -254,6 +256,23 @@ struct EngineOps {
     /* Asked of a standby itself: bytes of the log it has replayed; comparable with log_bytes of its primary.
      */
     Err *(*replay_bytes)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes);
+
+    /* Makes a scratch database beside the one of `conn` with empty copies of `tables` and of all that they
+     * depend on or that depends on them, under their own names: schemas, types, functions, sequences,
+     * defaults, constraints with their NOT VALID, indexes, foreign keys both ways with the tables at their
+     * other end, triggers, policies, views, partitions and parents. Committed. ERR_PRIVILEGE with the GRANT
+     * where the role may not make a database or cannot connect to it; ERR_SQL where something cannot be
+     * copied, naming it. Scratch databases that a dead process left are dropped on the way. */
+    Err *(*clone_open)(const Target *target, Conn *conn, const Wait *wait, const Server *server,
+                       const Table *tables, size_t count, Clone **ret_clone);
+    /* A connection to it, which belongs to the clone. */
+    Conn *(*clone_conn)(Clone *clone);
+    /* Drops it; NULL is fine. */
+    void (*clone_close)(Clone *clone);
+    /* What these statements would do in one transaction, which is rolled back. `conn` leads to a clone. What
+     * the server refuses about them is ret_probe->error, not Err. */
+    Err *(*probe)(Conn *conn, const Wait *wait, Arena *arena, const char *const *sql, size_t count,
+                  Probe *ret_probe);
 
     const char *(*journal_sql)(JournalSql statement);
 
