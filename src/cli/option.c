@@ -98,6 +98,17 @@ const Option all_options[OPT_COUNT] = {
          .help = "what must hold for every row before ready: it equals the backfill expression, or it is "
                  "filled (for applications that already write the column). Without it: expression where "
                  "the expression depends on the row alone"},
+    [OPT_PROBE] =
+        {.name = "probe",
+         .kind = VALUE_CHOICE,
+         .group = OPTIONS_HOW,
+         .verbs = IN_REQUEST,
+         .metavar = "WHEN",
+         .fallback = "auto",
+         .choices = "auto|off",
+         .help =
+             "run the plan's DDL on empty copies of the tables first, in a scratch database that is dropped "
+             "again, and take locks and refusals from there; off: plan by rule and catalog alone"},
     [OPT_MAX_STALL] = {.name = "max-stall",
                        .kind = VALUE_DURATION,
                        .group = OPTIONS_HOW,

@@ -61,6 +61,7 @@ typedef enum OptionId {
     OPT_UNTIL,
     OPT_STRATEGY,
     OPT_VERIFY,
+    OPT_PROBE,
     OPT_MAX_STALL,
     OPT_LOCK_WAIT,
     OPT_MAX_LAG,

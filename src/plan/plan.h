@@ -3,6 +3,7 @@
 #pragma once
 #include "base/str.h"
 #include "change/change.h"
+#include "engine/probe.h"
 #include "engine/schema.h"
 
 #include <jansson.h>
@@ -147,6 +148,7 @@ typedef struct PlanOptions {
     size_t replica_count;
     bool replicas_given;
     bool max_lag_given;
+    bool unmeasured; /* --probe off */
 } PlanOptions;
 
 /* One expression looked at by the server, found by table, column and use. */
@@ -175,6 +177,13 @@ typedef struct PlanInput {
  * grant. A risk that was not accepted is no error here: the plan is shown, apply refuses it (plan_refusal).
  * Everything lives in `arena`. */
 Err *plan_make_pg(Arena *arena, const PlanInput *input, Plan *ret_plan) MUST_USE;
+
+/* Takes over what the server did with the step on an empty clone: its locks, as far as writers can meet them,
+ * and the evidence. ERR_UNSAFE where a table with rows would be rewritten or read to its end under a lock that
+ * stops writers, and the step does not say so. */
+Err *step_measured(Arena *arena, Step *step, const Probe *probe, const Table *tables, size_t count) MUST_USE;
+/* Over SQL, locks and strategy. To be made anew when a step was measured. */
+const char *plan_digest_make(Arena *arena, const Plan *plan);
 
 /* NULL, or ERR_UNSAFE naming every risk that was not accepted, with the options in the hint. */
 Err *plan_refusal(const Plan *plan) MUST_USE;

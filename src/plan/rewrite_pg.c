@@ -352,7 +352,7 @@ static void digest_list(Str *str, const char *key, const char *const *items, siz
 
 /* Over ordered SQL, phases, locks and strategy. The generated trigger stands in it by what is computed from
  * what, not by its text, which carries the table's number and the parts of other changes. */
-static const char *plan_digest_make(Arena *arena, const Plan *plan)
+const char *plan_digest_make(Arena *arena, const Plan *plan)
 {
     Str str CLEANUP(str_donep) = STR_INIT;
     str_addf(&str, "stoa plan 1\nengine %s\nstrategy %s\n", plan->engine, plan->strategy);

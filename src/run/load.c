@@ -164,5 +164,6 @@ Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_p
                        .expr_count = expr_count,
                        .journal_sql = runner->ops->journal_sql(JOURNAL_CREATE),
                        .options = runner->options->plan};
-    return plan_make_pg(arena, &input, ret_plan);
+    TRY(plan_make_pg(arena, &input, ret_plan));
+    return measure_plan(runner, arena, tables, count, ret_plan);
 }

@@ -1116,6 +1116,64 @@ static void wanted_tables_and_expressions(void **state)
 
 /* ---- the sync trigger ----------------------------------------------------------------------- */
 
+/* ---- measured on an empty clone -------------------------------------------------------------------------
+ */
+
+static void the_server_is_right_about_locks(void **state)
+{
+    Fixture *f = *state;
+    Step step = {.ordinal = 2, .title = "t", .lock = "SHARE", .evidence = EVIDENCE_RULE};
+    ProbeLock locks[] = {{"public.orders", "ACCESS EXCLUSIVE"},
+                         {"public.customers", "SHARE ROW EXCLUSIVE"},
+                         {"public.others", "ROW EXCLUSIVE"},
+                         {"stoa.changes", "ACCESS EXCLUSIVE"}};
+    Probe probe = {.locks = locks, .lock_count = ARRAY_LEN(locks)};
+    assert_null(step_measured(f->arena, &step, &probe, &f->orders, 1));
+    assert_string_equal(step.lock, "ACCESS EXCLUSIVE");
+    assert_int_equal(step.lock_count, 2);
+    assert_string_equal(step.lock_on[0], "public.orders");
+    assert_string_equal(step.lock_on[1], "public.customers");
+    assert_int_equal(step.evidence, EVIDENCE_MEASURED);
+    assert_null(step_measured(f->arena, &step, &(Probe){.locks = &locks[3], .lock_count = 1}, &f->orders, 1));
+    assert_string_equal(step.lock, "");
+}
+
+/* Reading or rewriting rows under a lock that stops writers is refused unless the plan says so, or there are
+ * no rows. */
+static void unforeseen_work_under_a_strong_lock_is_refused(void **state)
+{
+    Fixture *f = *state;
+    static const char *const orders[] = {"public.orders"};
+    ProbeLock lock = {"public.orders", "ACCESS EXCLUSIVE"};
+    Probe scan = {.locks = &lock, .lock_count = 1, .scanned = orders, .scanned_count = 1};
+    Probe rewrite = {.locks = &lock, .lock_count = 1, .rewritten = orders, .rewritten_count = 1};
+    const struct {
+        const char *mode;
+        const Probe *probe;
+        bool empty, foreseen, refused;
+    } cases[] = {
+        {"ACCESS EXCLUSIVE", &scan, false, false, true},
+        {"ACCESS EXCLUSIVE", &rewrite, false, false, true},
+        {"SHARE ROW EXCLUSIVE", &scan, false, false, true},
+        {"SHARE", &scan, false, false, true},
+        {"SHARE UPDATE EXCLUSIVE", &scan, false, false, false},
+        {"ACCESS EXCLUSIVE", &scan, true, false, false},
+        {"ACCESS EXCLUSIVE", &rewrite, true, false, false},
+        {"ACCESS EXCLUSIVE", &scan, false, true, false},
+        {"ACCESS EXCLUSIVE", &rewrite, false, true, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Step step = {.ordinal = 1, .title = "t", .scans = cases[i].foreseen, .rewrites = cases[i].foreseen};
+        lock.mode = cases[i].mode;
+        f->orders.empty = cases[i].empty;
+        Err *err = step_measured(f->arena, &step, cases[i].probe, &f->orders, 1);
+        assert_int_equal(err_is(err, ERR_UNSAFE), cases[i].refused);
+        if (err != NULL)
+            assert_non_null(strstr(err->msg, "public.orders while it holds"));
+        err_free(err);
+    }
+}
+
 static void trigger_sorts_last(void **state)
 {
     Fixture *f = *state;
@@ -1249,6 +1307,8 @@ int main(void)
         TEST(json_has_the_contract),
         TEST(names_of_the_parts),
         TEST(wanted_tables_and_expressions),
+        TEST(the_server_is_right_about_locks),
+        TEST(unforeseen_work_under_a_strong_lock_is_refused),
         TEST(trigger_sorts_last),
         TEST(trigger_can_be_taken_out),
         TEST(counters_fit_the_limit),

@@ -1,0 +1,183 @@
+/* The plan before it is shown: its DDL runs on an empty clone, step by step, and what the server did there is
+ * what the plan says. */
+#include "run/runner.h"
+
+#include <string.h>
+
+enum { CLONE_MS = 20000, STATEMENT_MS = 10000 };
+
+typedef struct Measure {
+    Runner *runner;
+    Arena *arena;
+    const Table *tables;
+    size_t table_count;
+    Plan *plan;
+    Step *steps; /* the plan's, to be written */
+    Conn *conn;  /* to the clone */
+} Measure;
+
+static void note(const Measure *measure, const char *why, const char *sql)
+{
+    Plan *plan = measure->plan;
+    Risk *risks = arena_alloc(measure->arena, (plan->risk_count + 1) * sizeof *risks);
+    if (plan->risk_count > 0)
+        memcpy(risks, plan->risks, plan->risk_count * sizeof *risks);
+    risks[plan->risk_count++] =
+        (Risk){.id = "unmeasured",
+               .message = arena_printf(
+                   measure->arena, "locks are by rule, not measured on an empty copy of the tables: %s", why),
+               .sql = sql};
+    plan->risks = risks;
+}
+
+/* Why it could not be measured, for people; the error is freed. */
+static void note_error(const Measure *measure, Err *err)
+{
+    const char *hint = err_first_hint(err);
+    const Err *last = err;
+    while (last->cause != NULL)
+        last = last->cause;
+    note(measure, arena_dup(measure->arena, last->msg),
+         hint == NULL ? NULL : arena_dup(measure->arena, hint));
+    err_free(err);
+}
+
+static bool is_ddl(const Step *step)
+{
+    bool kind = step->kind == STEP_DDL || step->kind == STEP_VALIDATE || step->kind == STEP_CREATE_INDEX ||
+                step->kind == STEP_DROP_INDEX;
+    return kind && step->sql_count + step->sync_sql_count > 0;
+}
+
+static const char *const *statements_of(const Measure *measure, const Step *step, size_t *ret_count)
+{
+    const char **sql = arena_alloc(measure->arena, (step->sql_count + step->sync_sql_count) * sizeof *sql);
+    size_t count = 0;
+    for (size_t i = 0; i < step->sql_count; i++)
+        sql[count++] = step->sql[i];
+    for (size_t i = 0; i < step->sync_sql_count; i++)
+        sql[count++] = step->sync_sql[i];
+    *ret_count = count;
+    return sql;
+}
+
+/* For the next step, which stands on this one. */
+static Err *carry_out(const Measure *measure, const char *const *sql, size_t count, bool outside)
+{
+    const EngineOps *ops = measure->runner->ops;
+    Wait wait = {.stop = measure->runner->options->stop, .timeout_ms = STATEMENT_MS};
+    if (!outside)
+        TRY(ops->begin(measure->conn, &wait, &(TxSettings){.async_commit = true}));
+    Err *err = NULL;
+    for (size_t i = 0; i < count && err == NULL; i++)
+        err = conn_exec(measure->conn, &wait, sql[i]);
+    if (outside)
+        return err;
+    if (err == NULL)
+        return ops->commit(measure->conn, &wait);
+    ops->rollback(measure->conn);
+    return err;
+}
+
+/* What the statement itself is wrong about, whatever else there is in the database. What the server cannot
+ * find may only be missing in the clone. */
+static bool is_plain_mistake(const char *state)
+{
+    static const char *const states[] = {"42601", "42703", "42804", "42P16", "42P10", "42830", "42611",
+                                         "42P17", "22P02", "22003", "22007", "22008", "42809", "0A000"};
+    for (size_t i = 0; i < ARRAY_LEN(states); i++)
+        if (str_eq(states[i], state))
+            return true;
+    return false;
+}
+
+static Err *refused(const Step *step, const char *state, const char *message, bool *ret_known)
+{
+    *ret_known = is_plain_mistake(state);
+    if (!*ret_known)
+        return NULL;
+    return err_hint(
+        err_new(ERR_USAGE, "the server refuses step %d (%s): %s", step->ordinal, step->title, message),
+        "tried on an empty copy of the table; nothing was changed");
+}
+
+/* *ret_on: the next step can be measured, too. */
+static Err *measure_step(const Measure *measure, Step *step, bool *ret_on)
+{
+    const EngineOps *ops = measure->runner->ops;
+    Wait wait = {.stop = measure->runner->options->stop, .timeout_ms = STATEMENT_MS};
+    Probe probe = {0};
+    size_t count = 0;
+    const char *const *sql = statements_of(measure, step, &count);
+    *ret_on = false;
+    TRY(ops->probe(measure->conn, &wait, measure->arena, sql, count, &probe));
+    if (probe.error != NULL && !probe.outside) {
+        bool known = false;
+        TRY(refused(step, probe.error_state, probe.error, &known));
+        note(measure, arena_printf(measure->arena, "step %d: %s", step->ordinal, probe.error), NULL);
+        return NULL;
+    }
+    if (!probe.outside)
+        TRY(step_measured(measure->arena, step, &probe, measure->tables, measure->table_count));
+    Err *err = carry_out(measure, sql, count, probe.outside);
+    *ret_on = err == NULL;
+    if (!err_is(err, ERR_SQL))
+        return err;
+    bool known = false;
+    Err *mistake = refused(step, err->sqlstate, err->msg, &known);
+    if (!known) {
+        note_error(measure, err);
+        return NULL;
+    }
+    err_free(err);
+    return mistake;
+}
+
+static Err *measure_steps(Measure *measure)
+{
+    const EngineOps *ops = measure->runner->ops;
+    Wait wait = {.stop = measure->runner->options->stop, .timeout_ms = STATEMENT_MS};
+    Plan *plan = measure->plan;
+    measure->steps = arena_alloc(measure->arena, (plan->step_count + 1) * sizeof *measure->steps);
+    memcpy(measure->steps, plan->steps, plan->step_count * sizeof *measure->steps);
+    plan->steps = measure->steps;
+    TRY(ops->begin(measure->conn, &wait, &(TxSettings){0}));
+    Err *err = conn_exec(measure->conn, &wait, ops->journal_sql(JOURNAL_CREATE));
+    if (err == NULL)
+        err = ops->commit(measure->conn, &wait);
+    else
+        ops->rollback(measure->conn);
+    TRY(err);
+    bool on = true;
+    for (size_t i = 0; i < plan->step_count && on; i++)
+        if (is_ddl(&measure->steps[i]))
+            TRY(measure_step(measure, &measure->steps[i], &on));
+    plan->plan_digest = plan_digest_make(measure->arena, plan);
+    return NULL;
+}
+
+Err *measure_plan(Runner *runner, Arena *arena, const Table *tables, size_t count, Plan *plan)
+{
+    Measure measure = {
+        .runner = runner, .arena = arena, .tables = tables, .table_count = count, .plan = plan};
+    bool any = false;
+    for (size_t i = 0; i < plan->step_count; i++)
+        any = any || is_ddl(&plan->steps[i]);
+    if (!any || runner->options->plan.unmeasured || runner->ops->clone_open == NULL)
+        return NULL;
+    Wait wait = {.stop = runner->options->stop, .timeout_ms = CLONE_MS};
+    Clone *clone = NULL;
+    Err *err = runner->ops->clone_open(&runner->options->target, runner->conn, &wait, &runner->server, tables,
+                                       count, &clone);
+    if (err == NULL) {
+        measure.conn = runner->ops->clone_conn(clone);
+        err = measure_steps(&measure);
+    }
+    runner->ops->clone_close(clone);
+    bool fatal =
+        err_is(err, ERR_USAGE) || err_is(err, ERR_UNSAFE) || err_is(err, ERR_STOPPED) || err_is(err, ERR_BUG);
+    if (err == NULL || fatal)
+        return err;
+    note_error(&measure, err);
+    return NULL;
+}
