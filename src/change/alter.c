@@ -114,6 +114,17 @@ static void validate_constraint(const Alter *alter)
         alter_add(alter, OPERATION_VALIDATE_CONSTRAINT, sql)->constraint_name = alter->command->name;
 }
 
+static void alter_setting(const Alter *alter)
+{
+    const PgQuery__AlterTableStmt *node = alter->stmt->node->alter_table_stmt;
+    Operation *operation = parse_setting(alter->stmt, alter->alone, alter->command);
+    if (operation == NULL)
+        return;
+    operation->table = alter->table;
+    operation->if_exists = node->missing_ok;
+    operation->only = !node->relation->inh;
+}
+
 static void alter_command(const Alter *alter)
 {
     PgQuery__AlterTableType type = alter->command->subtype;
@@ -130,7 +141,7 @@ static void alter_command(const Alter *alter)
     else if (type == PG_QUERY__ALTER_TABLE_TYPE__AT_ValidateConstraint)
         validate_constraint(alter);
     else
-        refuse_alter(alter->stmt, type);
+        alter_setting(alter);
 }
 
 void parse_alter_table(const Statement *stmt)

@@ -18,6 +18,8 @@ typedef enum OperationKind {
     OPERATION_CREATE_INDEX,
     OPERATION_DROP_INDEX,
     OPERATION_COMMENT,
+    OPERATION_SETTING, /* ALTER TABLE that changes the catalog alone and the meaning of no row */
+    OPERATION_RENAME,  /* of a constraint or an index */
 } OperationKind;
 
 typedef enum ConstraintKind {
@@ -76,15 +78,19 @@ typedef struct IndexSpec {
 
 typedef struct Operation {
     OperationKind kind;
-    Name table;         /* the table; for DROP INDEX the index (table unknown) */
-    bool on_index;      /* COMMENT ON INDEX: `table` is the index's name; always true of DROP INDEX */
-    bool if_exists;     /* ALTER TABLE IF EXISTS, DROP INDEX IF EXISTS */
-    bool if_not_exists; /* ADD COLUMN IF NOT EXISTS */
-    bool only;          /* ALTER TABLE ONLY */
-    bool cascade;       /* DROP INDEX … CASCADE */
-    bool concurrently;  /* DROP INDEX CONCURRENTLY as written */
-    const char *column; /* SET/DROP NOT NULL, DEFAULT; COMMENT ON COLUMN */
-    const char *constraint_name; /* VALIDATE, COMMENT ON CONSTRAINT */
+    Name table;    /* the table; for DROP INDEX the index (table unknown) */
+    bool on_index; /* COMMENT ON INDEX, ALTER INDEX: `table` is the index's name; always true of DROP INDEX */
+    bool if_exists;              /* ALTER TABLE IF EXISTS, DROP INDEX IF EXISTS */
+    bool if_not_exists;          /* ADD COLUMN IF NOT EXISTS */
+    bool only;                   /* ALTER TABLE ONLY */
+    bool cascade;                /* DROP INDEX … CASCADE */
+    bool concurrently;           /* DROP INDEX CONCURRENTLY as written */
+    const char *column;          /* SET/DROP NOT NULL, DEFAULT; COMMENT ON COLUMN */
+    const char *constraint_name; /* VALIDATE, COMMENT ON CONSTRAINT, RENAME CONSTRAINT */
+    const char *trigger;         /* SETTING: ENABLE and DISABLE TRIGGER */
+    const char *new_name;        /* RENAME */
+    const char *words;           /* SETTING: "SET STATISTICS" … */
+    const char *lock;            /* SETTING: what the server takes, by rule */
     const char *default_sql;     /* SET DEFAULT */
     const ColumnSpec *add;       /* ADD COLUMN */
     const ConstraintSpec *constraint;

@@ -34,6 +34,8 @@ static void parse_statement(const Statement *stmt)
         parse_drop_index(stmt);
     else if (node->node_case == PG_QUERY__NODE__NODE_COMMENT_STMT)
         parse_comment(stmt);
+    else if (node->node_case == PG_QUERY__NODE__NODE_RENAME_STMT)
+        parse_rename(stmt);
     else
         refuse_statement(stmt);
 }
@@ -176,6 +178,15 @@ static const char *describe(Arena *arena, const Operation *operation)
         return operation->constraint_name != NULL
                    ? arena_printf(arena, "%s-%s-comment", table, operation->constraint_name)
                    : arena_printf(arena, "%s-comment", table);
+    case OPERATION_SETTING:
+        return arena_printf(arena, "%s-%s-%s", table,
+                            operation->column != NULL    ? operation->column
+                            : operation->trigger != NULL ? operation->trigger
+                                                         : "table",
+                            operation->words);
+    case OPERATION_RENAME:
+        return arena_printf(arena, "%s-%s-rename-to-%s", table,
+                            operation->on_index ? "index" : operation->constraint_name, operation->new_name);
     }
     return "change";
 }

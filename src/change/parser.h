@@ -51,6 +51,10 @@ const char *word_nearest(const char *word, const char *const *words, size_t coun
 
 /* alter.c: ALTER TABLE. */
 void parse_alter_table(const Statement *stmt);
+/* setting.c: one command of an ALTER TABLE (`alone`: the statement with it only) that changes the catalog
+ * alone; NULL with a problem for any other. */
+Operation *parse_setting(const Statement *stmt, PgQuery__Node *alone, const PgQuery__AlterTableCmd *command);
+void parse_rename(const Statement *stmt);
 /* index.c */
 void parse_create_index(const Statement *stmt);
 void parse_drop_index(const Statement *stmt);

@@ -480,7 +480,7 @@ static bool visit_parenthesise(void *context, PgQuery__Node *node, bool inside U
     return true;
 }
 
-/* The deparser's text, or NULL where it gives up. */
+/* The deparser's text without the blank that it leaves behind some statements; NULL where it gives up. */
 static const char *deparse(Arena *arena, PgQuery__Node *stmt)
 {
     PgQuery__RawStmt raw = PG_QUERY__RAW_STMT__INIT, *raws[1] = {&raw};
@@ -495,6 +495,8 @@ static const char *deparse(Arena *arena, PgQuery__Node *stmt)
     PgQueryDeparseResult deparsed = pg_query_deparse_protobuf((PgQueryProtobuf){.len = len, .data = data});
     char *sql = deparsed.error == NULL ? arena_dup(arena, deparsed.query) : NULL;
     pg_query_free_deparse_result(deparsed);
+    for (size_t end = sql == NULL ? 0 : strlen(sql); end > 0 && sql[end - 1] == ' '; end--)
+        sql[end - 1] = '\0';
     return sql;
 }
 

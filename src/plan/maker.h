@@ -167,5 +167,9 @@ void index_build(Maker *maker, TableWork *work, const char *name, bool unique, c
 const char *index_duplicates_query(Maker *maker, const TableWork *work, const char *const *columns,
                                    size_t count, bool nulls_equal);
 
+/* Settings of tables, columns and triggers; names of constraints and indexes. */
+Err *setting_write(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+Err *rename_write(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+
 /* What a person should know before saying yes. */
 Err *risk_gather(Maker *maker) MUST_USE;

@@ -222,6 +222,10 @@ static Err *operation_write(Maker *maker, const Operation *op, TableWork *work)
         return index_drop(maker, op, work);
     case OPERATION_COMMENT:
         return operation_comment(maker, op, work);
+    case OPERATION_SETTING:
+        return setting_write(maker, op, work);
+    case OPERATION_RENAME:
+        return rename_write(maker, op, work);
     }
     return err_new(ERR_BUG, "operation of an unknown kind");
 }

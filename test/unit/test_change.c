@@ -72,7 +72,7 @@ static void show_operation(Str *str, const Operation *operation)
 {
     static const char *const kinds[] = {"add-column",   "set-not-null",   "drop-not-null", "set-default",
                                         "drop-default", "add-constraint", "validate",      "create-index",
-                                        "drop-index",   "comment"};
+                                        "drop-index",   "comment",        "setting",       "rename"};
     str_addf(str, "%d %s %s%s%s", operation->line, kinds[operation->kind],
              operation->table.schema == NULL ? "" : operation->table.schema,
              operation->table.schema == NULL ? "" : "|", operation->table.name);
@@ -85,6 +85,10 @@ static void show_operation(Str *str, const Operation *operation)
     show_text(str, "column", operation->column);
     show_text(str, "constraint", operation->constraint_name);
     show_text(str, "default", operation->default_sql);
+    show_text(str, "trigger", operation->trigger);
+    show_text(str, "words", operation->words);
+    show_text(str, "lock", operation->lock);
+    show_text(str, "to", operation->new_name);
     str_addf(str, "\n  %s\n", operation->sql);
     if (operation->add != NULL)
         show_column(str, operation->add);
@@ -467,6 +471,54 @@ static void test_index_and_comment(void **state UNUSED)
     expect_all(cases, ARRAY_LEN(cases));
 }
 
+static void test_settings_and_names(void **state UNUSED)
+{
+    static const Case cases[] = {
+        {"ALTER TABLE s.t ALTER \"C\" SET STATISTICS 500, ALTER c SET (n_distinct = -0.5), ALTER c RESET "
+         "(n_distinct), ALTER c SET STORAGE external, ALTER c SET COMPRESSION lz4",
+         "1 setting s|t column<C> words<SET STATISTICS> lock<SHARE UPDATE EXCLUSIVE>\n"
+         "  ALTER TABLE s.t ALTER COLUMN \"C\" SET STATISTICS 500\n"
+         "1 setting s|t column<c> words<SET (options)> lock<SHARE UPDATE EXCLUSIVE>\n"
+         "  ALTER TABLE s.t ALTER COLUMN c SET (n_distinct=-0.5)\n"
+         "1 setting s|t column<c> words<RESET (options)> lock<SHARE UPDATE EXCLUSIVE>\n"
+         "  ALTER TABLE s.t ALTER COLUMN c RESET (n_distinct)\n"
+         "1 setting s|t column<c> words<SET STORAGE> lock<ACCESS EXCLUSIVE>\n"
+         "  ALTER TABLE s.t ALTER COLUMN c SET STORAGE external\n"
+         "1 setting s|t column<c> words<SET COMPRESSION> lock<ACCESS EXCLUSIVE>\n"
+         "  ALTER TABLE s.t ALTER COLUMN c SET COMPRESSION lz4\n"},
+        {"ALTER TABLE IF EXISTS ONLY t CLUSTER ON i; ALTER TABLE t SET WITHOUT CLUSTER; ALTER TABLE t RESET "
+         "(fillfactor); ALTER TABLE t REPLICA IDENTITY USING INDEX i; ALTER TABLE t REPLICA IDENTITY FULL",
+         "1 setting t if-exists only words<CLUSTER ON> lock<SHARE UPDATE EXCLUSIVE>\n"
+         "  ALTER TABLE IF EXISTS ONLY t CLUSTER ON i\n"
+         "1 setting t words<SET WITHOUT CLUSTER> lock<SHARE UPDATE EXCLUSIVE>\n"
+         "  ALTER TABLE t SET WITHOUT CLUSTER\n"
+         "1 setting t words<RESET (storage parameters)> lock<SHARE UPDATE EXCLUSIVE>\n"
+         "  ALTER TABLE t RESET (fillfactor)\n"
+         "1 setting t words<REPLICA IDENTITY> lock<ACCESS EXCLUSIVE>\n"
+         "  ALTER TABLE t REPLICA IDENTITY USING INDEX i\n"
+         "1 setting t words<REPLICA IDENTITY> lock<ACCESS EXCLUSIVE>\n"
+         "  ALTER TABLE t REPLICA IDENTITY FULL\n"},
+        {"ALTER TABLE t ENABLE TRIGGER a, ENABLE ALWAYS TRIGGER a, ENABLE REPLICA TRIGGER a, DISABLE TRIGGER "
+         "a, "
+         "DISABLE TRIGGER ALL",
+         "1 setting t trigger<a> words<ENABLE TRIGGER> lock<SHARE ROW EXCLUSIVE>\n"
+         "  ALTER TABLE t ENABLE TRIGGER a\n"
+         "1 setting t trigger<a> words<ENABLE ALWAYS TRIGGER> lock<SHARE ROW EXCLUSIVE>\n"
+         "  ALTER TABLE t ENABLE ALWAYS TRIGGER a\n"
+         "1 setting t trigger<a> words<ENABLE REPLICA TRIGGER> lock<SHARE ROW EXCLUSIVE>\n"
+         "  ALTER TABLE t ENABLE REPLICA TRIGGER a\n"
+         "1 setting t trigger<a> words<DISABLE TRIGGER> lock<SHARE ROW EXCLUSIVE>\n"
+         "  ALTER TABLE t DISABLE TRIGGER a\n"
+         "unsafe 1:1 DISABLE TRIGGER ALL is not supported yet\n"},
+        {"ALTER TABLE ONLY s.t RENAME CONSTRAINT \"My c\" TO b; ALTER INDEX IF EXISTS s.i RENAME TO \"J\"",
+         "1 rename s|t only constraint<My c> to<b>\n"
+         "  ALTER TABLE ONLY s.t RENAME CONSTRAINT \"My c\" TO b\n"
+         "1 rename s|i if-exists on-index to<J>\n"
+         "  ALTER INDEX IF EXISTS s.i RENAME TO \"J\"\n"},
+    };
+    expect_all(cases, ARRAY_LEN(cases));
+}
+
 static void test_refused(void **state UNUSED)
 {
     static const Case cases[] = {
@@ -497,6 +549,8 @@ static void test_refused(void **state UNUSED)
          "that only newer servers know is not read yet>\n"},
         {"ALTER TABLE t DROP COLUMN c, ALTER c TYPE bigint, DROP CONSTRAINT x, OWNER TO bob, SET "
          "(fillfactor=70), ENABLE ROW LEVEL SECURITY, ADD x int",
+         "1 setting t words<SET (storage parameters)> lock<SHARE UPDATE EXCLUSIVE>\n"
+         "  ALTER TABLE t SET (fillfactor=70)\n"
          "1 add-column t column<x>\n"
          "  ALTER TABLE t ADD COLUMN x int\n"
          "    column<x> type<integer>\n"
@@ -504,15 +558,13 @@ static void test_refused(void **state UNUSED)
          "unsafe 1:1 ALTER COLUMN TYPE is not supported yet\n"
          "unsafe 1:1 DROP CONSTRAINT is not supported yet\n"
          "unsafe 1:1 OWNER TO is not supported yet\n"
-         "unsafe 1:1 SET (storage parameters) is not supported yet\n"
          "unsafe 1:1 ENABLE ROW LEVEL SECURITY is not supported yet\n"},
-        {"ALTER TABLE t RENAME a TO b; ALTER TABLE t RENAME TO u; ALTER TABLE t RENAME CONSTRAINT a TO b; "
-         "ALTER TABLE t SET SCHEMA s; ALTER TYPE c OWNER TO x",
+        {"ALTER TABLE t RENAME a TO b; ALTER TABLE t RENAME TO u; ALTER TABLE t SET SCHEMA s; ALTER TYPE c "
+         "OWNER TO x",
          "unsafe 1:1 RENAME COLUMN is not supported yet\n"
          "unsafe 1:30 ALTER TABLE RENAME TO is not supported yet\n"
-         "unsafe 1:57 RENAME CONSTRAINT is not supported yet\n"
-         "unsafe 1:97 ALTER TABLE SET SCHEMA is not supported yet\n"
-         "unsafe 1:125 ALTER TYPE OWNER TO is not supported yet\n"},
+         "unsafe 1:57 ALTER TABLE SET SCHEMA is not supported yet\n"
+         "unsafe 1:85 ALTER TYPE OWNER TO is not supported yet\n"},
         {"ALTER INDEX i SET (fillfactor=70); ALTER VIEW v ALTER c SET DEFAULT 5; ALTER FOREIGN TABLE t ADD c "
          "int; COMMENT ON VIEW v IS 'x'; DROP VIEW v",
          "unsafe 1:1 ALTER INDEX is not supported yet\n"
@@ -975,6 +1027,7 @@ int main(void)
         cmocka_unit_test(test_type),
         cmocka_unit_test(test_alter),
         cmocka_unit_test(test_index_and_comment),
+        cmocka_unit_test(test_settings_and_names),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_wrong_text),
         cmocka_unit_test(test_annotations),
