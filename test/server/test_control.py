@@ -1,6 +1,7 @@
 """Steering a change: interrupt and resume, two at once, pause, window, lease, abort, complete, uninstall."""
 import json
 import signal
+import time
 
 import pytest
 
@@ -120,6 +121,7 @@ def test_a_process_that_slept_past_its_lease_touches_nothing(db, stoa, busy):
 def test_pause_and_resume_of_a_running_change(db, stoa, busy):
     apply = in_the_backfill(stoa, "--json")
     stoa("pause", NAME)
+    time.sleep(6)  # samples are good for 5 s, the lease for 10: it looks again before it fills another row
     apply.signal(signal.SIGCONT)
     until(lambda: stoa.status(NAME)["state"] == "paused", 20, "state paused")
     filled = "SELECT count(*) FROM orders WHERE id <= 20000 AND amount_cents IS NOT NULL"
