@@ -12,16 +12,23 @@ typedef struct ProbeLock {
     const char *relation, *mode;
 } ProbeLock;
 
+/* Relations that the statements make themselves, and their indexes, appear nowhere; one that they drop or
+ * rename goes by its old name. Names are quoted as SQL needs it: "public.orders". */
 typedef struct Probe {
     const char *error, *error_state; /* the server's refusal; NULL if it went through */
     bool outside;                    /* cannot run inside a transaction: nothing was measured */
     ProbeLock *locks; /* tables, views, sequences; not indexes; strongest first, then by name */
     size_t lock_count;
+    ProbeLock
+        *index_locks; /* the same of indexes, from SHARE UPDATE EXCLUSIVE on. ACCESS EXCLUSIVE on an index
+                         stops whoever plans a query of its table: REINDEX, and before 12 RENAME */
+    size_t index_lock_count;
     const char *const *rewritten; /* tables whose heap got new storage */
     size_t rewritten_count;
     const char *const *built; /* indexes made or built anew, those of rewritten tables excepted */
     size_t built_count;
-    const char *const *scanned; /* tables read from end to end, to build, verify or validate */
+    const char *const *scanned; /* tables read from end to end, to build, verify or validate; TRUNCATE of a
+                                   table with indexes counts too (it builds them over nothing) */
     size_t scanned_count;
     const char *const *words; /* what the server said: "rewriting table \"orders\"" … */
     size_t word_count;

@@ -24,7 +24,9 @@ struct PgConn {
     Conn base;
     PGconn *pg;
     PGcancel *cancel;
-    char *begin; /* BEGIN and settings that go with the next statement, to save a round trip; NULL */
+    char *begin;  /* BEGIN and settings that go with the next statement, to save a round trip; NULL */
+    PgHear *hear; /* who listens to the server's notices; NULL: nobody */
+    void *hear_context;
 };
 
 static inline void pq_clearp(PGresult **res) { PQclear(*res); }
@@ -428,7 +430,21 @@ void pg_close(Conn *base)
 }
 
 /* Notices are for logs, not for the terminal of whoever runs a schema change. */
-static void notice_drop(void *context UNUSED, const PGresult *res UNUSED) {}
+static void notice_receive(void *context, const PGresult *res)
+{
+    const PgConn *conn = context;
+    const char *function = PQresultErrorField(res, PG_DIAG_SOURCE_FUNCTION);
+    const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    if (conn->hear != NULL)
+        conn->hear(conn->hear_context, function == NULL ? "" : function, text == NULL ? "" : text);
+}
+
+void pg_conn_hear(Conn *base, PgHear *hear, void *context)
+{
+    PgConn *conn = pg_of(base);
+    conn->hear = hear;
+    conn->hear_context = context;
+}
 
 static Err *session_prepare(Conn *conn)
 {
@@ -464,7 +480,7 @@ Err *pg_connect(const Target *target, const char *purpose, const Wait *wait, Con
         err = connect_poll(conn, &patience, target);
     if (err == NULL) {
         (void)PQsetnonblocking(conn->pg, 1);
-        (void)PQsetNoticeReceiver(conn->pg, notice_drop, NULL);
+        (void)PQsetNoticeReceiver(conn->pg, notice_receive, conn);
         conn->cancel = PQgetCancel(conn->pg);
         err = session_prepare(&conn->base);
     }

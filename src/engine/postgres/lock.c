@@ -34,6 +34,19 @@ static Err *lock_mode(const char *lock, const LockMode **ret_mode)
     return err_new(ERR_BUG, "no such lock mode: \"%s\"", lock);
 }
 
+int lock_strength(const char *catalog_mode)
+{
+    for (size_t i = 0; i < ARRAY_LEN(lock_modes); i++)
+        if (str_eq(lock_modes[i].catalog, catalog_mode))
+            return (int)i + 1;
+    return 0;
+}
+
+const char *lock_name(int strength)
+{
+    return strength > 0 && strength <= (int)ARRAY_LEN(lock_modes) ? lock_modes[strength - 1].sql : NULL;
+}
+
 Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, const char *lock,
                  Blocker **ret_blockers, size_t *ret_count)
 {

@@ -9,6 +9,11 @@ typedef struct PgConn PgConn;
 int pg_conn_backend_pid(const Conn *conn);
 /* 150020. */
 int pg_conn_version(const Conn *conn);
+/* From here on `hear` is called for each notice of the server that client_min_messages lets through, with the
+ * server's C function that made it (never translated) and its text; NULL: they are dropped, as at first. Both
+ * texts live as long as the call. */
+typedef void PgHear(void *context, const char *function, const char *text);
+void pg_conn_hear(Conn *conn, PgHear *hear, void *context);
 
 /* conn.c: members of EngineOps. */
 Err *pg_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn) MUST_USE;
@@ -55,3 +60,7 @@ Err *pg_replay_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_by
 Err *pg_find_table(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
                    int64_t *ret_id) MUST_USE;
 const char *pg_journal_sql(JournalSql statement);
+
+/* probe.c: a member of EngineOps. */
+Err *pg_probe(Conn *conn, const Wait *wait, Arena *arena, const char *const *sql, size_t count,
+              Probe *ret_probe) MUST_USE;

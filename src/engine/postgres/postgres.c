@@ -42,6 +42,7 @@ const EngineOps engine_postgres = {
     .lock_table = pg_lock_table,
     .horizon = pg_horizon,
     .position = pg_position,
+    .probe = pg_probe,
     .replicas = pg_replicas,
     .replayed = pg_replayed,
     .hot_updates = pg_hot_updates,
