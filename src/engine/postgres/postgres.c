@@ -2,6 +2,7 @@
 #include "engine/postgres/postgres.h"
 
 #include "engine/postgres/catalog.h"
+#include "engine/postgres/clone.h"
 #include "engine/postgres/pg.h"
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
@@ -46,6 +47,9 @@ const EngineOps engine_postgres = {
     .replicas = pg_replicas,
     .replayed = pg_replayed,
     .hot_updates = pg_hot_updates,
+    .clone_open = pg_clone_open,
+    .clone_conn = pg_clone_conn,
+    .clone_close = pg_clone_close,
     .connect = pg_connect,
     .close = pg_close,
     .query = pg_query,

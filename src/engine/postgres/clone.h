@@ -1,0 +1,29 @@
+/* clone.h — the scratch database in which statements are tried out, and how it is filled from the catalog.
+ *
+ * Making a database is cheap from 15 on (STRATEGY wal_log); before that it forces two checkpoints, and
+ * dropping one forces one on every version. */
+#pragma once
+#include "engine/engine.h"
+
+/* One statement that makes a part of the clone. */
+typedef struct CloneStatement {
+    const char *what; /* "view shop.totals" */
+    const char *sql;  /* NULL: there is no statement that copies it */
+    bool optional;    /* the clone is good without it */
+} CloneStatement;
+
+/* What the tables need and what depends on them, as statements in an order that works unless things depend on
+ * each other in circles the catalog does not tell; `schemas` are made as well. Reads in one transaction of
+ * its own. Indexes that an interrupted build left INVALID, grants, comments, publications, tablespaces and
+ * event triggers are not part of it. */
+Err *clone_statements(Conn *conn, const Wait *wait, Arena *arena, const Table *tables, size_t count,
+                      const char *const *schemas, size_t schema_count, CloneStatement **ret_statements,
+                      size_t *ret_count) MUST_USE;
+/* Carries them out in the scratch database, in rounds until nothing more succeeds. */
+Err *clone_build(Conn *scratch, const Wait *wait, const CloneStatement *statements, size_t count) MUST_USE;
+
+/* Members of EngineOps. */
+Err *pg_clone_open(const Target *target, Conn *conn, const Wait *wait, const Server *server,
+                   const Table *tables, size_t count, Clone **ret_clone) MUST_USE;
+Conn *pg_clone_conn(Clone *clone);
+void pg_clone_close(Clone *clone);

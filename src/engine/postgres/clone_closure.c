@@ -1,0 +1,227 @@
+/* What has to be in an empty clone, told by the catalog, and how it gets there. */
+#include "engine/postgres/clone.h"
+
+#include "base/str.h"
+#include "engine/postgres/catalog.h"
+#include "engine/postgres/catalog_sql.h"
+#include "engine/postgres/pg.h"
+#include "engine/sql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    READ_LOCK_MS = 2000, /* view definitions need a weak lock on what they read */
+    READ_TIMEOUT_MS = 30000,
+    BUILD_TIMEOUT_MS = 30000,
+    BATCH_LEN = 50, /* statements a transaction: its locks fit in a small server's lock table */
+};
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+typedef struct Piece {
+    int64_t stage, place;
+    size_t seq; /* the order it was read in */
+    CloneStatement statement;
+} Piece;
+typedef VEC(Piece) Pieces;
+
+/* Columns of a result as PostgreSQL arrays of numbers. */
+static char *number_array(Arena *arena, const Rows *rows, size_t col)
+{
+    CLEANUP(str_donep) Str text = STR_INIT;
+    for (size_t row = 0; row < rows->row_count; row++) {
+        str_sep(&text, ",");
+        str_add(&text, rows_cell(rows, row, col));
+    }
+    return arena_printf(arena, "{%s}", text.buf);
+}
+
+static char *table_array(Arena *arena, const Table *tables, size_t count)
+{
+    CLEANUP(str_donep) Str text = STR_INIT;
+    for (size_t i = 0; i < count; i++)
+        if (tables[i].id != 0) {
+            str_sep(&text, ",");
+            str_addf(&text, "%lld", (long long)tables[i].id);
+        }
+    return arena_printf(arena, "{%s}", text.buf);
+}
+
+static char *name_array(Arena *arena, const char *const *names, size_t count)
+{
+    CLEANUP(str_donep) Str text = STR_INIT;
+    for (size_t i = 0; i < count; i++) {
+        str_sep(&text, ",");
+        str_add(&text, "\"");
+        for (const char *at = names[i]; *at != '\0'; at++) {
+            if (*at == '"' || *at == '\\')
+                str_add(&text, "\\");
+            str_addn(&text, at, 1);
+        }
+        str_add(&text, "\"");
+    }
+    return arena_printf(arena, "{%s}", text.buf);
+}
+
+static Err *read_pieces(Conn *conn, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
+                        const char *const *params, Pieces *pieces)
+{
+    Rows rows = {0};
+    const char *text = catalog_sql_text(arena, sql, pg_conn_version(conn));
+    TRY(conn->ops->query(conn, wait, arena, text, param_count, params, &rows));
+    for (size_t row = 0; row < rows.row_count; row++)
+        *vec_push(arena, pieces) = (Piece){.stage = rows_int(&rows, row, 0),
+                                           .place = rows_int(&rows, row, 1),
+                                           .seq = pieces->len,
+                                           .statement = {.optional = rows_int(&rows, row, 2) == 0,
+                                                         .what = rows_cell(&rows, row, 3),
+                                                         .sql = rows_cell(&rows, row, 4)}};
+    return NULL;
+}
+
+static Err *read_closure(Conn *conn, const Wait *wait, Arena *arena, const char *tables, const char *schemas,
+                         Pieces *pieces)
+{
+    CLEANUP(str_donep) Str begin = STR_INIT;
+    str_addf(&begin,
+             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp; "
+             "SET LOCAL standard_conforming_strings = on; SET LOCAL quote_all_identifiers = off; "
+             "SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %d",
+             READ_LOCK_MS, READ_TIMEOUT_MS);
+    TRY(conn_exec(conn, wait, begin.buf));
+    Rows nodes = {0};
+    TRY(conn_params(conn, wait, arena, &nodes,
+                    catalog_sql_text(arena, catalog_clone_closure_sql, pg_conn_version(conn)), tables));
+    const char *params[] = {number_array(arena, &nodes, 0), number_array(arena, &nodes, 1),
+                            number_array(arena, &nodes, 2), schemas};
+    TRY(read_pieces(conn, wait, arena, catalog_clone_types_sql, 4, params, pieces));
+    TRY(read_pieces(conn, wait, arena, catalog_clone_tables_sql, 3, params, pieces));
+    return read_pieces(conn, wait, arena, catalog_clone_views_sql, 3, params, pieces);
+}
+
+static int piece_compare(const void *left, const void *right)
+{
+    const Piece *a = left, *b = right;
+    if (a->stage != b->stage)
+        return a->stage < b->stage ? -1 : 1;
+    if (a->place != b->place)
+        return a->place < b->place ? -1 : 1;
+    return a->seq < b->seq ? -1 : 1;
+}
+
+Err *clone_statements(Conn *conn, const Wait *wait, Arena *arena, const Table *tables, size_t count,
+                      const char *const *schemas, size_t schema_count, CloneStatement **ret_statements,
+                      size_t *ret_count)
+{
+    Pieces pieces = {0};
+    Err *err = read_closure(conn, wait, arena, table_array(arena, tables, count),
+                            name_array(arena, schemas, schema_count), &pieces);
+    pg_rollback(conn);
+    if (err != NULL)
+        return err_wrap(err, "cannot read what the tables depend on");
+    if (pieces.len > 0)
+        qsort(pieces.items, pieces.len, sizeof *pieces.items, piece_compare);
+    CloneStatement *statements = arena_alloc(arena, (pieces.len + 1) * sizeof *statements);
+    for (size_t i = 0; i < pieces.len; i++)
+        statements[i] = pieces.items[i].statement;
+    *ret_statements = statements;
+    *ret_count = pieces.len;
+    return NULL;
+}
+
+/* ---- building ------------------------------------------------------------------------------- */
+
+/* Names in definitions are qualified but for the server's own, and function bodies are text that may speak of
+ * things that are not copied. */
+static const char build_settings[] =
+    "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL check_function_bodies = off; "
+    "SET LOCAL default_tablespace = ''; SET LOCAL standard_conforming_strings = on; "
+    "SET LOCAL escape_string_warning = off; SET LOCAL quote_all_identifiers = off";
+
+static Err *run_batch(Conn *scratch, const Wait *wait, const CloneStatement *const *batch, size_t count)
+{
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    for (size_t i = 0; i < count; i++)
+        str_addf(&sql, "%s;\n", batch[i]->sql);
+    TRY(pg_begin(scratch, wait,
+                 &(TxSettings){.statement_timeout_ms = BUILD_TIMEOUT_MS, .async_commit = true}));
+    Err *err = conn_exec(scratch, wait, build_settings);
+    if (err == NULL)
+        err = conn_exec(scratch, wait, sql.buf);
+    if (err == NULL)
+        err = pg_commit(scratch, wait);
+    if (err != NULL)
+        pg_rollback(scratch);
+    return err;
+}
+
+/* Errors that another round cannot mend. */
+static bool is_final(const Err *err)
+{
+    return err_is(err, ERR_STOPPED) || err_is(err, ERR_CONN_LOST) || err_is(err, ERR_CANCELLED) ||
+           err_is(err, ERR_DISK_FULL) || err_is(err, ERR_BUG) || err_is(err, ERR_IO);
+}
+
+static Err *copy_error(const CloneStatement *statement, Err *err)
+{
+    bool privilege = err_is(err, ERR_PRIVILEGE);
+    err = err_wrap(err, "cannot copy %s into a scratch database", statement->what);
+    return privilege && str_starts(statement->what, "extension ")
+               ? err_hint(err, "only a role that may create this extension can try statements out: plan as a "
+                               "superuser, or ask for one that marks it trusted")
+               : err;
+}
+
+/* One round: batches, and one by one where a batch fails. What failed moves to the front of `pending`;
+ * ret_first is the first failure that counts. */
+static Err *run_round(Conn *scratch, const Wait *wait, const CloneStatement **pending, size_t count,
+                      size_t *ret_left, Err **ret_first)
+{
+    size_t left = 0;
+    for (size_t at = 0; at < count; at += BATCH_LEN) {
+        size_t len = count - at < BATCH_LEN ? count - at : BATCH_LEN;
+        CLEANUP(err_freep) Err *whole = run_batch(scratch, wait, pending + at, len);
+        for (size_t i = at; whole != NULL && i < at + len; i++) {
+            Err *err = is_final(whole) ? whole : run_batch(scratch, wait, pending + i, 1);
+            if (is_final(err)) {
+                if (err == whole)
+                    whole = NULL;
+                return copy_error(pending[i], err);
+            }
+            if (err == NULL)
+                continue;
+            if (*ret_first == NULL && !pending[i]->optional)
+                *ret_first = copy_error(pending[i], err);
+            else
+                err_free(err);
+            pending[left++] = pending[i];
+        }
+    }
+    *ret_left = left;
+    return NULL;
+}
+
+Err *clone_build(Conn *scratch, const Wait *wait, const CloneStatement *statements, size_t count)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const CloneStatement **pending = arena_alloc(arena, (count + 1) * sizeof *pending);
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (statements[i].sql != NULL)
+            pending[left++] = &statements[i];
+        else if (!statements[i].optional)
+            return err_hint(err_new(ERR_SQL, "cannot copy %s into a scratch database", statements[i].what),
+                            "move it into an extension, which can be copied");
+    while (left > 0) {
+        size_t before = left;
+        CLEANUP(err_freep) Err *first = NULL;
+        TRY(run_round(scratch, wait, pending, before, &left, &first));
+        if (left == before || first == NULL) {
+            Err *err = first;
+            first = NULL;
+            return err;
+        }
+    }
+    return NULL;
+}

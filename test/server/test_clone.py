@@ -1,0 +1,411 @@
+"""The empty clone in which statements are tried out: it is the same schema, and nothing stays behind."""
+import re
+import subprocess
+import time
+
+import pytest
+from psycopg import sql
+
+from test.lib.database import FINGERPRINT
+from test.lib.stoa import BUILD
+
+TOOL = BUILD / "test" / "tool" / "stoa-clone-tool"
+
+RICH = '''
+CREATE SCHEMA shop;
+CREATE SCHEMA "Odd ""Names""";
+CREATE TYPE shop.state AS ENUM ('new', 'it''s paid', 'sent');
+ALTER TYPE shop.state ADD VALUE 'packed' BEFORE 'sent';
+CREATE FUNCTION shop.is_short(text) RETURNS boolean IMMUTABLE LANGUAGE sql AS $$SELECT length($1) < 20$$;
+CREATE DOMAIN shop.short AS text COLLATE "C" DEFAULT 'x;y' NOT NULL
+    CONSTRAINT short_enough CHECK (shop.is_short(VALUE));
+ALTER DOMAIN shop.short ADD CONSTRAINT later CHECK (VALUE <> 'bad') NOT VALID;
+CREATE TYPE shop.address AS (street text COLLATE "C", zip shop.short, since date);
+CREATE TYPE shop.floats AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = float8mi);
+CREATE COLLATION shop.plain (LOCALE = 'C');
+CREATE SEQUENCE shop.numbers AS integer INCREMENT BY 5 MINVALUE 5 START WITH 10 CACHE 3 CYCLE;
+CREATE FUNCTION shop.next_number() RETURNS integer LANGUAGE plpgsql AS $$BEGIN RETURN nextval('shop.numbers'); END$$;
+
+CREATE TABLE shop.customers (id int GENERATED ALWAYS AS IDENTITY (START WITH 7 INCREMENT BY 2) PRIMARY KEY,
+    region int NOT NULL, name text, UNIQUE (region, id));
+CREATE TABLE shop.orders (
+    gone int,
+    id bigserial CONSTRAINT orders_pk PRIMARY KEY,
+    region int NOT NULL DEFAULT 1,
+    customer_id int,
+    state shop.state NOT NULL DEFAULT 'new',
+    short shop.short,
+    ship_to shop.address,
+    number int DEFAULT shop.next_number(),
+    other int DEFAULT nextval('shop.numbers'),
+    during shop.floats, span int4range,
+    tags text[] DEFAULT '{}',
+    states shop.state[],
+    amount numeric(12,2) CHECK (amount >= 0),
+    "Note" text COLLATE shop.plain,
+    parent_id bigint REFERENCES shop.orders ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED,
+    code varchar(10) UNIQUE DEFERRABLE,
+    FOREIGN KEY (region, customer_id) REFERENCES shop.customers (region, id) MATCH FULL ON UPDATE CASCADE,
+    EXCLUDE USING gist (span WITH &&) WHERE (amount > 5)
+) WITH (fillfactor = 80, autovacuum_enabled = off, toast.autovacuum_enabled = off);
+ALTER TABLE shop.orders DROP COLUMN gone;
+ALTER TABLE shop.orders ALTER "Note" SET STORAGE EXTERNAL, ALTER amount SET STATISTICS 500,
+    ALTER region SET (n_distinct = -0.5);
+ALTER TABLE shop.orders ADD CONSTRAINT not_yet CHECK (region > 0) NOT VALID;
+CREATE INDEX orders_partial ON shop.orders (region DESC NULLS LAST, "Note" COLLATE "C" text_pattern_ops)
+    WHERE state = 'new';
+CREATE UNIQUE INDEX orders_expr ON shop.orders (lower("Note"), (amount * 2)) WITH (fillfactor = 70);
+CREATE INDEX orders_tags ON shop.orders USING gin (tags);
+CREATE UNIQUE INDEX orders_identity ON shop.orders (id, region);
+ALTER TABLE shop.orders REPLICA IDENTITY USING INDEX orders_identity;
+CREATE INDEX orders_cluster ON shop.orders (customer_id);
+ALTER TABLE shop.orders CLUSTER ON orders_cluster;
+CREATE STATISTICS shop.orders_stats (dependencies) ON region, customer_id FROM shop.orders;
+
+CREATE TABLE "Odd ""Names"""."Order Lines" (order_id bigint, "Line No" smallint, text text,
+    CONSTRAINT "Line ""Pk""" PRIMARY KEY (order_id, "Line No"));
+ALTER TABLE "Odd ""Names"""."Order Lines" ADD CONSTRAINT "to order" FOREIGN KEY (order_id)
+    REFERENCES shop.orders NOT VALID;
+
+CREATE FUNCTION shop.touch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = shop, pg_temp AS
+    $f$BEGIN RETURN NEW; END$f$;
+CREATE TRIGGER touch BEFORE UPDATE OF amount, "Note" ON shop.orders FOR EACH ROW
+    WHEN (OLD.amount IS DISTINCT FROM NEW.amount) EXECUTE PROCEDURE shop.touch('a''b', '2');
+CREATE TRIGGER off AFTER INSERT ON shop.orders EXECUTE PROCEDURE shop.touch();
+ALTER TABLE shop.orders DISABLE TRIGGER off;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON shop.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    EXECUTE PROCEDURE shop.touch();
+CREATE RULE keep AS ON DELETE TO shop.orders WHERE old.amount > 100 DO INSTEAD NOTHING;
+CREATE POLICY mine ON shop.orders AS RESTRICTIVE FOR UPDATE TO {owner}, PUBLIC USING (region > 0)
+    WITH CHECK (EXISTS (SELECT FROM shop.customers c WHERE c.id = customer_id));
+ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+CREATE VIEW shop.big WITH (security_barrier) AS SELECT o.*, c.name FROM shop.orders o
+    LEFT JOIN shop.customers c ON c.id = o.customer_id WHERE amount > 10;
+CREATE VIEW "Odd ""Names"""."V 2" AS SELECT id, count(*) AS "How Many" FROM shop.big GROUP BY id;
+ALTER VIEW shop.big ALTER region SET DEFAULT 4;
+CREATE TRIGGER instead INSTEAD OF INSERT ON shop.big FOR EACH ROW EXECUTE PROCEDURE shop.touch();
+CREATE VIEW shop.grouped AS SELECT id, "Note" FROM shop.orders GROUP BY id;
+CREATE MATERIALIZED VIEW shop.daily WITH (fillfactor = 60) AS
+    SELECT region, sum(amount) AS total FROM shop.orders GROUP BY 1;
+CREATE UNIQUE INDEX daily_key ON shop.daily (region);
+CREATE FUNCTION shop.one(shop.orders) RETURNS SETOF shop.orders LANGUAGE sql AS $$SELECT $1.*$$;
+CREATE FUNCTION shop.of_view(shop.big) RETURNS int LANGUAGE sql AS $$SELECT 1$$;
+CREATE TABLE shop.pointing (order_id bigint REFERENCES shop.orders) WITH (fillfactor = 50);
+'''
+RICH_12 = """
+ALTER TABLE shop.orders ADD COLUMN doubled numeric GENERATED ALWAYS AS (amount * 2) STORED NOT NULL;
+CREATE INDEX orders_include ON shop.orders (region) INCLUDE (amount, "Note");
+CREATE COLLATION shop.folded (PROVIDER = icu, LOCALE = 'und-u-ks-level2', DETERMINISTIC = false);
+ALTER TABLE shop.orders ADD COLUMN folded text COLLATE shop.folded;
+ALTER INDEX shop.orders_expr ALTER COLUMN 2 SET STATISTICS 77;
+CREATE PROCEDURE shop.refresh(shop.orders) LANGUAGE sql AS $$SELECT 1$$;
+"""
+RICH_14 = """
+ALTER TABLE shop.orders ALTER tags SET COMPRESSION pglz;
+CREATE FUNCTION shop.atomic(n int) RETURNS bigint LANGUAGE sql BEGIN ATOMIC
+    SELECT count(*) FROM shop.big WHERE region > n; SELECT 1::bigint; END;
+CREATE STATISTICS shop.orders_expr_stats ON (amount * 3), region FROM shop.orders;
+ALTER STATISTICS shop.orders_expr_stats SET STATISTICS 42;
+"""
+RICH_15 = """
+CREATE UNIQUE INDEX orders_nulls ON shop.orders (parent_id, customer_id) NULLS NOT DISTINCT;
+CREATE VIEW shop.invoker WITH (security_invoker) AS SELECT id FROM shop.orders;
+ALTER TABLE shop.customers ADD UNIQUE NULLS NOT DISTINCT (name);
+"""
+RICH_18 = """
+ALTER TABLE shop.orders ADD CONSTRAINT has_other NOT NULL other NOT VALID;
+ALTER TABLE shop.orders ADD CONSTRAINT has_tags NOT NULL tags NO INHERIT;
+ALTER TABLE shop.orders ADD COLUMN seen text GENERATED ALWAYS AS ("Note" || '!') VIRTUAL;
+ALTER TABLE shop.customers ADD CONSTRAINT soft CHECK (region < 100) NOT ENFORCED;
+CREATE TABLE shop.stays (id int4range, valid daterange, order_id bigint REFERENCES shop.orders,
+    PRIMARY KEY (id, valid WITHOUT OVERLAPS));
+"""
+
+FAMILY = """
+CREATE SCHEMA fam;
+CREATE FUNCTION fam.note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END$$;
+CREATE TABLE fam.ref (id int PRIMARY KEY);
+CREATE TABLE fam.events (id int NOT NULL, at date NOT NULL, kind text DEFAULT 'k', amount int) PARTITION BY RANGE (at);
+CREATE TABLE fam.events_1 PARTITION OF fam.events FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+CREATE TABLE fam.odd (amount int, junk int, kind text DEFAULT 'other', at date NOT NULL, id int NOT NULL,
+    CONSTRAINT own CHECK (amount > 1));
+ALTER TABLE fam.odd DROP COLUMN junk;
+ALTER TABLE fam.events ATTACH PARTITION fam.odd FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');
+CREATE TABLE fam.events_sub PARTITION OF fam.events FOR VALUES FROM ('2022-01-01') TO ('2023-01-01')
+    PARTITION BY LIST (kind);
+CREATE TABLE fam.events_sub_a PARTITION OF fam.events_sub FOR VALUES IN ('a', 'b''c', NULL);
+ALTER TABLE fam.events ADD CONSTRAINT positive CHECK (amount > 0) NOT VALID;
+ALTER TABLE fam.events_1 VALIDATE CONSTRAINT positive;
+CREATE INDEX events_1_own ON fam.events_1 (amount);
+
+CREATE TABLE fam.base (id int NOT NULL, name text, CONSTRAINT named CHECK (name <> ''),
+    CONSTRAINT only_here CHECK (id > 0) NO INHERIT);
+CREATE TABLE fam.child (extra int, CONSTRAINT more CHECK (extra > 0)) INHERITS (fam.base);
+CREATE TABLE fam.grandchild () INHERITS (fam.child);
+ALTER TABLE fam.child ALTER name SET DEFAULT 'c', ALTER name SET NOT NULL;
+CREATE TABLE fam.joined (other int, name text, id int NOT NULL, CONSTRAINT named CHECK (name <> ''));
+ALTER TABLE fam.joined INHERIT fam.base;
+"""
+FAMILY_11 = """
+CREATE TABLE fam.events_rest PARTITION OF fam.events DEFAULT;
+ALTER TABLE fam.events ADD CONSTRAINT events_pk PRIMARY KEY (id, at, kind);
+CREATE INDEX events_amount ON fam.events (amount);
+CREATE INDEX events_1_kind ON fam.events_1 (kind);
+CREATE INDEX events_kind ON fam.events (kind);
+CREATE INDEX events_half ON ONLY fam.events (kind, amount);
+ALTER TABLE fam.events ADD CONSTRAINT to_ref FOREIGN KEY (amount) REFERENCES fam.ref;
+CREATE TRIGGER note AFTER INSERT ON fam.events FOR EACH ROW EXECUTE PROCEDURE fam.note();
+ALTER TABLE fam.events_1 DISABLE TRIGGER note;
+"""
+FAMILY_12 = """
+CREATE TABLE fam.pointing (id int, at date, kind text, FOREIGN KEY (id, at, kind) REFERENCES fam.events);
+"""
+FAMILY_17 = """
+CREATE TABLE fam.counted (n bigint GENERATED BY DEFAULT AS IDENTITY, k int) PARTITION BY LIST (k);
+CREATE TABLE fam.counted_1 PARTITION OF fam.counted FOR VALUES IN (1);
+ALTER TABLE fam.counted ADD COLUMN event_id int, ADD COLUMN event_at date, ADD COLUMN event_kind text,
+    ADD FOREIGN KEY (event_id, event_at, event_kind) REFERENCES fam.events;
+"""
+
+ROW_TYPE = "CREATE TABLE shop.holder (id int, whole shop.orders, many shop.orders[])"
+
+# A closure does not copy these.
+LEFT_OUT = ("comment", "publication", "published")
+
+
+class Clone:
+    def __init__(self, url, *tables):
+        self.process = subprocess.Popen([TOOL, "--url", url, *tables], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline().strip()
+        if not line:
+            self.error = self.process.communicate(timeout=60)[1]
+            self.name = None
+            return
+        self.error = ""
+        self.name, ms, self.search_path = line.split(" ", 2)
+        self.ms = int(ms)
+
+    def __enter__(self):
+        assert self.name, self.error
+        return self
+
+    def __exit__(self, *_):
+        out, err = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, err
+        self.close_ms = int(out.split()[-1])
+
+
+# Debian's 15.20 stamps each column with a mark of its own (pg_attver) that nobody can set or reset; 18 does not.
+SERVER_MARK = re.compile(r" ?\{pg_attver=\d+\}|pg_attver=\d+,|,pg_attver=\d+")
+
+
+def fingerprint(conn):
+    return [tuple(SERVER_MARK.sub("", str(cell)) for cell in row) for row in conn.execute(FINGERPRINT).fetchall()
+            if row[0] not in LEFT_OUT]
+
+
+def scratch_databases(db):
+    return [row[0] for row in db.rows("SELECT datname FROM pg_database WHERE datname LIKE 'stoa_scratch%'")]
+
+
+def local_flags(conn):
+    return conn.execute(
+        "SELECT attrelid::regclass::text, attname, attislocal, attinhcount FROM pg_attribute "
+        "JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace "
+        "WHERE attnum > 0 AND NOT attisdropped AND nspname IN ('shop', 'fam') AND relkind IN ('r', 'p') "
+        "UNION ALL SELECT conrelid::regclass::text, conname, conislocal, coninhcount FROM pg_constraint "
+        "JOIN pg_class c ON c.oid = conrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE nspname IN ('shop', 'fam') ORDER BY 1, 2, 3, 4").fetchall()
+
+
+def parents(conn):
+    return conn.execute(
+        "SELECT inhrelid::regclass::text, inhparent::regclass::text, pg_get_expr(relpartbound, c.oid) FROM pg_inherits "
+        "JOIN pg_class c ON c.oid = inhrelid ORDER BY 1, 2").fetchall()
+
+
+@pytest.fixture
+def maker(db):
+    """The owner may make databases."""
+    db.admin.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(db.owner)))
+    return db
+
+
+def make(db, *parts):
+    for since, text in parts:
+        if db.version >= since:
+            db.run(text.replace("{owner}", db.owner))
+
+
+def assert_same(db, name, skip=()):
+    before = [row for row in fingerprint(db.admin) if row[1] not in skip]
+    with db.server.connect(name) as conn:
+        after = [row for row in fingerprint(conn) if row[1] not in skip]
+        flags, tree = local_flags(conn), parents(conn)
+    assert [row for row in after if row not in before] == [], "only in the clone"
+    assert [row for row in before if row not in after] == [], "missing in the clone"
+    assert len(before) == len(after)
+    return flags, tree
+
+
+def test_a_rich_schema_is_the_same(maker):
+    db = maker
+    make(db, (10, RICH), (12, RICH_12), (14, RICH_14), (15, RICH_15), (18, RICH_18), (10, ROW_TYPE))
+    before = db.fingerprint()
+    with Clone(db.url(), "shop.orders") as clone:
+        flags, _ = assert_same(db, clone.name)
+        assert flags == local_flags(db.admin)
+        assert db.value("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s",
+                        [clone.name])
+        assert db.value("SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n "
+                        "ON n.oid = relnamespace WHERE l.database = (SELECT oid FROM pg_database WHERE datname = "
+                        "current_database()) AND nspname = 'shop'") == 0, "no lock stays on the original"
+        print(f"\npg{db.version}: a rich schema cloned in {clone.ms} ms", end="")
+    print(f", dropped in {clone.close_ms} ms")
+    assert scratch_databases(db) == []
+    assert db.fingerprint() == before
+
+
+@pytest.mark.parametrize("table", ["fam.events", "fam.odd", "fam.events_sub_a"])
+def test_partitions_from_any_of_them(maker, table):
+    db = maker
+    make(db, (10, FAMILY), (11, FAMILY_11), (12, FAMILY_12), (17, FAMILY_17))
+    db.run("DROP TABLE fam.base CASCADE")
+    if db.version < 11:
+        db.run("DROP TABLE fam.ref")
+        db.run("DROP FUNCTION fam.note()")
+    with Clone(db.url(), table) as clone:
+        flags, tree = assert_same(db, clone.name)
+        assert flags == local_flags(db.admin)
+        assert tree == parents(db.admin)
+
+
+@pytest.mark.parametrize("table", ["fam.base", "fam.grandchild"])
+def test_inheritance(maker, table):
+    db = maker
+    make(db, (10, FAMILY))
+    db.run("DROP TABLE fam.events, fam.ref CASCADE; DROP FUNCTION fam.note()")
+    with Clone(db.url(), table) as clone:
+        flags, tree = assert_same(db, clone.name)
+        assert tree == parents(db.admin)
+        own = [flag for flag in local_flags(db.admin) if flag[0] != "fam.joined"]
+        assert [flag for flag in flags if flag[0] != "fam.joined"] == own
+
+
+def test_unlogged_and_hostile_settings(maker):
+    db = maker
+    db.run('CREATE SCHEMA app; CREATE UNLOGGED TABLE app."T" (id int PRIMARY KEY, note text DEFAULT \'a\\b\')')
+    name, owner = sql.Identifier(db.name), sql.Identifier(db.owner)
+    for setting in ("default_transaction_read_only = on", "search_path = app, public", "quote_all_identifiers = on",
+                    "standard_conforming_strings = off", "default_transaction_isolation = serializable"):
+        db.admin.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} SET " + setting).format(owner, name))
+        db.admin.execute(sql.SQL("ALTER DATABASE {} SET " + setting).format(name))
+    with Clone(db.url(), "app.T") as clone:
+        assert clone.search_path == "app, public"
+        with db.server.connect(clone.name) as conn:
+            assert conn.execute("SELECT relpersistence FROM pg_class WHERE oid = 'app.\"T\"'::regclass").fetchone()[0] == "u"
+            assert conn.execute("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef").fetchone()[0] == r"'a\b'::text"
+
+
+def test_event_triggers_do_not_matter(maker):
+    db = maker
+    db.run("CREATE TABLE t (id int)")
+    db.admin.execute("CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no DDL'; END$$")
+    db.admin.execute("CREATE EVENT TRIGGER no ON ddl_command_start EXECUTE PROCEDURE no()")
+    with Clone(db.url(), "public.t") as clone:
+        with db.server.connect(clone.name) as conn:
+            assert conn.execute("SELECT to_regclass('public.t')").fetchone()[0] == "t"
+
+
+def test_owners_we_may_act_as(maker):
+    db = maker
+    other = db.role("other", "NOLOGIN")
+    stranger = db.role("stranger", "NOLOGIN")
+    db.admin.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(other), sql.Identifier(db.owner)))
+    db.admin.execute("CREATE TABLE a (id serial PRIMARY KEY); CREATE TABLE b (id int REFERENCES a)")
+    db.admin.execute(sql.SQL("ALTER TABLE a OWNER TO {}; ALTER TABLE b OWNER TO {}").format(
+        sql.Identifier(other), sql.Identifier(stranger)))
+    with Clone(db.url(), "public.a") as clone:
+        with db.server.connect(clone.name) as conn:
+            owners = dict(conn.execute("SELECT relname::text, relowner::regrole::text FROM pg_class "
+                                       "WHERE relname IN ('a', 'b', 'a_id_seq')").fetchall())
+    assert owners == {"a": other, "a_id_seq": other, "b": db.owner}
+    db.admin.execute("DROP TABLE a, b")
+
+
+def test_an_inlined_function_finds_what_it_names(maker):
+    db = maker
+    db.run("CREATE FUNCTION inner_one(text) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT lower($1)$$;"
+           "CREATE FUNCTION outer_one(text) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT public.inner_one($1)$$;"
+           "CREATE TABLE t (name text); CREATE INDEX ON t (outer_one(name))")
+    with Clone(db.url(), "public.t") as clone:
+        assert_same(db, clone.name)
+
+
+def test_only_what_belongs_to_it(maker):
+    """Foreign keys are followed one step, not through the whole database."""
+    db = maker
+    db.run("CREATE TABLE far (id int PRIMARY KEY); CREATE TABLE near (id int PRIMARY KEY REFERENCES far);"
+           "CREATE TABLE t (id int PRIMARY KEY REFERENCES near); CREATE TABLE child (id int REFERENCES t REFERENCES far);"
+           "CREATE VIEW of_near AS SELECT * FROM near; CREATE TABLE alone (id int)")
+    with Clone(db.url(), "public.t") as clone:
+        with db.server.connect(clone.name) as conn:
+            there = [row[0] for row in conn.execute(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') "
+                "ORDER BY 1").fetchall()]
+    assert there == ["child", "near", "t"]
+
+
+def test_without_createdb(db):
+    db.run("CREATE TABLE t (id int)")
+    clone = Clone(db.url(), "public.t")
+    assert clone.name is None and clone.error.startswith("privilege"), clone.error
+    assert f"hint: ALTER ROLE {db.owner} CREATEDB" in clone.error
+    assert scratch_databases(db) == []
+
+
+def test_what_cannot_be_copied_is_named(maker):
+    db = maker
+    db.run("CREATE FUNCTION same(int, int) RETURNS boolean IMMUTABLE LANGUAGE sql AS $$SELECT $1 = $2$$;"
+           "CREATE OPERATOR public.=== (LEFTARG = int, RIGHTARG = int, PROCEDURE = same);"
+           "CREATE TABLE t (id int CHECK (id OPERATOR(public.===) 1))")
+    clone = Clone(db.url(), "public.t")
+    assert clone.name is None and "cannot copy operator" in clone.error and "===" in clone.error, clone.error
+    assert scratch_databases(db) == []
+
+
+def test_leftovers_are_dropped(maker):
+    db = maker
+    db.run("CREATE TABLE t (id int)")
+    now = int(time.time())
+    old, busy, young, strange, foreign = (f"stoa_scratch_{now - 3600}_1_ab", f"stoa_scratch_{now - 3600}_2_ab",
+                                          f"stoa_scratch_{now - 60}_3_ab", "stoa_scratch_mine",
+                                          f"stoa_scratch_{now - 3600}_4_ab")
+    for name in (old, busy, young, strange, foreign):
+        owner = "postgres" if name == foreign else db.owner
+        db.admin.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(
+            sql.Identifier(name), sql.Identifier(owner)))
+    session = db.server.connect(busy)
+    try:
+        with Clone(db.url(), "public.t") as clone:
+            assert sorted(scratch_databases(db)) == sorted([busy, young, strange, foreign, clone.name])
+    finally:
+        session.close()
+        for name in scratch_databases(db):
+            db.admin.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+def test_time_for_a_table_with_two_foreign_keys(maker):
+    db = maker
+    db.run("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY);"
+           "CREATE TABLE t (id bigserial PRIMARY KEY, a int REFERENCES a, b int REFERENCES b, note text DEFAULT 'x');"
+           "CREATE INDEX ON t (a); CREATE INDEX ON t (b)")
+    times = []
+    for _ in range(3):
+        with Clone(db.url(), "public.t") as clone:
+            assert_same(db, clone.name)
+        times.append((clone.ms, clone.close_ms))
+    print(f"\npg{db.version}: opened and closed in {times} ms")
+    assert min(times)[0] < 5000

@@ -1,0 +1,69 @@
+/* stoa-clone-tool: opens an empty clone of tables, says where it is, and keeps it until its input ends. */
+#include "base/clock.h"
+#include "engine/postgres/postgres.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int fail(Err *err)
+{
+    char *text = err_text(err);
+    fprintf(stderr, "%s: %s\n", err_kind_name(err->kind), text);
+    if (err_first_hint(err) != NULL)
+        fprintf(stderr, "hint: %s\n", err_first_hint(err));
+    free(text);
+    err_free(err);
+    return 1;
+}
+
+/* Prints "database milliseconds", waits for the end of stdin, and drops it; then "closed milliseconds". */
+static Err *keep_clone(const Target *target, char **names, size_t count)
+{
+    const EngineOps *ops = &engine_postgres;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    CLEANUP(conn_closep) Conn *conn = NULL;
+    TRY(ops->connect(target, "clone", NULL, &conn));
+    Server server = {0};
+    TRY(ops->load_server(conn, NULL, arena, &server));
+    Table *tables = arena_alloc(arena, (count + 1) * sizeof *tables);
+    for (size_t i = 0; i < count; i++) {
+        char *dot = strchr(names[i], '.');
+        if (dot == NULL)
+            return err_new(ERR_USAGE, "not a schema.table: \"%s\"", names[i]);
+        TRY(ops->load_table(conn, NULL, arena, &server, arena_dupn(arena, names[i], (size_t)(dot - names[i])),
+                            dot + 1, &tables[i]));
+        if (tables[i].kind == RELATION_MISSING)
+            return err_new(ERR_USAGE, "no such table: \"%s\"", names[i]);
+    }
+    int64_t start_ms = clock_ms();
+    Clone *clone = NULL;
+    TRY(ops->clone_open(target, conn, NULL, &server, tables, count, &clone));
+    int64_t opened_ms = clock_ms();
+    Rows rows = {0};
+    Err *err = conn_query(ops->clone_conn(clone), NULL, arena, &rows,
+                          "SELECT pg_catalog.current_database(), pg_catalog.current_setting('search_path')");
+    if (err == NULL) {
+        printf("%s %lld %s\n", rows_cell(&rows, 0, 0), (long long)(opened_ms - start_ms),
+               rows_cell(&rows, 0, 1));
+        (void)fflush(stdout);
+        char byte;
+        while (read(STDIN_FILENO, &byte, 1) > 0)
+            ;
+    }
+    int64_t closing_ms = clock_ms();
+    ops->clone_close(clone);
+    printf("closed %lld\n", (long long)(clock_ms() - closing_ms));
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 4 || strcmp(argv[1], "--url") != 0) {
+        fprintf(stderr, "usage: stoa-clone-tool --url URL schema.table …\n");
+        return 2;
+    }
+    Target target = {.url = argv[2]};
+    Err *err = keep_clone(&target, argv + 3, (size_t)argc - 3);
+    return err == NULL ? 0 : fail(err);
+}
