@@ -16,7 +16,8 @@ typedef struct ProbeLock {
  * rename goes by its old name. Names are quoted as SQL needs it: "public.orders". */
 typedef struct Probe {
     const char *error, *error_state; /* the server's refusal; NULL if it went through */
-    bool outside;                    /* cannot run inside a transaction: nothing was measured */
+    bool outside;                    /* cannot run inside a transaction, but may alone: nothing was measured,
+                                        and `error` is NULL */
     ProbeLock *locks; /* tables, views, sequences; not indexes; strongest first, then by name */
     size_t lock_count;
     ProbeLock

@@ -27,6 +27,7 @@ struct PgConn {
     char *begin;  /* BEGIN and settings that go with the next statement, to save a round trip; NULL */
     PgHear *hear; /* who listens to the server's notices; NULL: nobody */
     void *hear_context;
+    PgOrigin origin;
 };
 
 static inline void pq_clearp(PGresult **res) { PQclear(*res); }
@@ -73,7 +74,21 @@ static char *message_of(const char *text)
     return message;
 }
 
-static Err *result_error(const PgConn *conn, const PGresult *res)
+/* Context of a function's statement is a line for the statement and one for the function; a statement of our
+ * own may have a single line: "while reindexing partitioned table …". */
+static void note_origin(PgConn *conn, const PGresult *res)
+{
+    const char *function = PQresultErrorField(res, PG_DIAG_SOURCE_FUNCTION);
+    const char *context = PQresultErrorField(res, PG_DIAG_CONTEXT);
+    (void)snprintf(conn->origin.function, sizeof conn->origin.function, "%s",
+                   function == NULL ? "" : function);
+    conn->origin.is_within =
+        context != NULL && (strchr(context, '\n') != NULL || str_starts(context, "SQL function "));
+}
+
+const PgOrigin *pg_conn_error_origin(const Conn *conn) { return &((const PgConn *)conn)->origin; }
+
+static Err *result_error(PgConn *conn, const PGresult *res)
 {
     const char *state = res == NULL ? NULL : PQresultErrorField(res, PG_DIAG_SQLSTATE);
     if (state == NULL || PQstatus(conn->pg) == CONNECTION_BAD) {
@@ -84,6 +99,7 @@ static Err *result_error(const PgConn *conn, const PGresult *res)
             (void)snprintf(err->sqlstate, sizeof err->sqlstate, "%s", state);
         return err;
     }
+    note_origin(conn, res);
     const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
     const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
     const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);

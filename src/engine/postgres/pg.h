@@ -14,6 +14,13 @@ int pg_conn_version(const Conn *conn);
  * texts live as long as the call. */
 typedef void PgHear(void *context, const char *function, const char *text);
 void pg_conn_hear(Conn *conn, PgHear *hear, void *context);
+/* Where the server's last error came from: its C function, and whether a statement within a DO block or a
+ * function was refused rather than the one sent. */
+typedef struct PgOrigin {
+    char function[64];
+    bool is_within;
+} PgOrigin;
+const PgOrigin *pg_conn_error_origin(const Conn *conn);
 
 /* conn.c: members of EngineOps. */
 Err *pg_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn) MUST_USE;

@@ -321,15 +321,26 @@ static void answer_words(Arena *arena, const Hearing *hearing, Probe *probe)
 
 /* ---- the probe ------------------------------------------------------------------------------ */
 
+/* The refusal of a statement that needs no more than to stand alone; within a function, or of a SET
+ * TRANSACTION that comes late, the same state means something else. The server's function has another name
+ * before 11. */
+static bool wants_outside(const Conn *conn, const Err *err)
+{
+    const PgOrigin *origin = pg_conn_error_origin(conn);
+    return str_eq(err->sqlstate, "25001") && !origin->is_within &&
+           (str_eq(origin->function, "PreventInTransactionBlock") ||
+            str_eq(origin->function, "PreventTransactionChain"));
+}
+
 /* What the server refuses about the statements goes into `probe`; what has another cause stays an error. */
-static Err *judge(Arena *arena, Err *err, Probe *probe)
+static Err *judge(const Conn *conn, Arena *arena, Err *err, Probe *probe)
 {
     if (!err_is(err, ERR_SQL) && !err_is(err, ERR_PRIVILEGE))
         return err;
     const Err *innermost = err;
     while (innermost->cause != NULL)
         innermost = innermost->cause;
-    probe->outside = str_eq(err->sqlstate, "25001");
+    probe->outside = wants_outside(conn, err);
     if (!probe->outside) {
         probe->error = arena_dup(arena, innermost->msg);
         probe->error_state = arena_dup(arena, err->sqlstate);
@@ -382,7 +393,7 @@ static Err *probe_run(Conn *conn, const Wait *wait, Arena *arena, const char *co
     Err *err = statements_run(conn, wait, scratch, sql, count, &hearing);
     answer_words(arena, &hearing, probe);
     if (err != NULL)
-        return judge(arena, err, probe);
+        return judge(conn, arena, err, probe);
     TRY(same_transaction(conn, wait));
     TRY(effects_load(conn, wait, &before));
     TRY(relations_load(conn, wait, scratch, &after));
