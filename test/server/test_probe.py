@@ -216,10 +216,30 @@ def test_work_within_a_sub_transaction(clone):
 
 
 def test_key_of_the_same_name_on_another_table_is_not_taken_for_validated(clone):
-    """Both are named "f", and only one is read: the other comes with its column, empty."""
-    told = one(clone, "ALTER TABLE items ADD CONSTRAINT f FOREIGN KEY (order_id) REFERENCES orders; "
-                      "ALTER TABLE prices ADD COLUMN x varchar(20) CONSTRAINT validating REFERENCES skus")
+    """Only the first is read: the others come with their columns, empty, and one's name is part of the words."""
+    told = one(clone, "ALTER TABLE items ADD CONSTRAINT of_f FOREIGN KEY (order_id) REFERENCES orders; "
+                      "ALTER TABLE prices ADD COLUMN x varchar(20) CONSTRAINT f REFERENCES skus; "
+                      "ALTER TABLE alone ADD COLUMN x bigint CONSTRAINT validating REFERENCES customers")
     assert told["scanned"] == ["public.items", "public.orders"]
+
+
+def test_key_that_was_valid_is_not_taken_for_validated(clone):
+    """The new one has the name of another table's."""
+    told = one(clone, "ALTER TABLE alone ADD CONSTRAINT items_sku FOREIGN KEY (note) REFERENCES skus; "
+                      "ALTER TABLE items ALTER sku SET STATISTICS 10")
+    assert told["scanned"] == ["public.alone", "public.skus"]
+
+
+def test_key_to_a_partitioned_table_reads_all_its_partitions(clone):
+    if clone.version < 12:
+        assert one(clone, "CREATE TABLE t (id int REFERENCES events)")["error_state"] in ("42809", "42830", "42704")
+        return
+    clone.run("""CREATE TABLE whole (id int PRIMARY KEY) PARTITION BY RANGE (id);
+        CREATE TABLE low PARTITION OF whole FOR VALUES FROM (0) TO (10);
+        CREATE TABLE high PARTITION OF whole FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (id);
+        CREATE TABLE higher PARTITION OF high FOR VALUES FROM (10) TO (15)""")
+    told = one(clone, "ALTER TABLE prices ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES whole")
+    assert told["scanned"] == ["public.higher", "public.low", "public.prices"]
 
 
 def test_several_statements_are_one_transaction(clone):
