@@ -42,14 +42,14 @@ static double now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-static Err *probe_print(Conn *conn, const char *sql)
+static Err *probe_print(Conn *conn, const char *const *sql)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Probe probe;
     double start = now_ms();
-    TRY(conn->ops->probe(conn, NULL, arena, &sql, 1, &probe));
+    TRY(conn->ops->probe(conn, NULL, arena, sql, 1, &probe));
     json_t *json = probe_json(&probe);
-    json_object_set_new(json, "sql", json_string(sql));
+    json_object_set_new(json, "sql", json_string(*sql));
     json_object_set_new(json, "ms", json_real(now_ms() - start));
     char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(4));
     puts(text);
@@ -63,7 +63,7 @@ static Err *probe_all(const char *url, int count, char **statements)
     CLEANUP(conn_closep) Conn *conn = NULL;
     TRY(engine_postgres.connect(&(Target){.url = url}, "probe", NULL, &conn));
     for (int i = 0; i < count; i++)
-        TRY(probe_print(conn, statements[i]));
+        TRY(probe_print(conn, (const char *const *)&statements[i]));
     return NULL;
 }
 

@@ -61,7 +61,7 @@ static Err *relations_load(Conn *conn, const Wait *wait, Arena *arena, Relations
         items[i] = (Relation){.id = catalog_int(row, "id"),
                               .schema = catalog_text(arena, row, "schema"),
                               .name = catalog_text(arena, row, "name"),
-                              .kind = kind == NULL ? '\0' : kind[0],
+                              .kind = *(kind == NULL ? "" : kind),
                               .node = catalog_int(row, "node"),
                               .toast_node = catalog_int(row, "toast_node"),
                               .table_id = catalog_int(row, "table_id"),
