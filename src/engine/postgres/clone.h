@@ -1,5 +1,10 @@
 /* clone.h — the scratch database in which statements are tried out, and how it is filled from the catalog.
  *
+ * Empty and without rows to compute on, it may be simpler where no DDL can tell: text search configurations
+ * have no dictionaries, aggregates no variants for moving windows, operators no planner hints. What is not
+ * copied at all: operator classes and casts outside of extensions, base types, foreign tables (ERR_SQL names
+ * them); indexes left INVALID, grants, comments, publications, tablespaces, event triggers (left out).
+ *
  * Making a database is cheap from 15 on (STRATEGY wal_log); before that it forces two checkpoints, and
  * dropping one forces one on every version. */
 #pragma once
@@ -14,8 +19,7 @@ typedef struct CloneStatement {
 
 /* What the tables need and what depends on them, as statements in an order that works unless things depend on
  * each other in circles the catalog does not tell; `schemas` are made as well. Reads in one transaction of
- * its own. Indexes that an interrupted build left INVALID, grants, comments, publications, tablespaces and
- * event triggers are not part of it. */
+ * its own. */
 Err *clone_statements(Conn *conn, const Wait *wait, Arena *arena, const Table *tables, size_t count,
                       const char *const *schemas, size_t schema_count, CloneStatement **ret_statements,
                       size_t *ret_count) MUST_USE;

@@ -13,6 +13,10 @@ WITH node AS (
             JOIN pg_collation l ON node.class = 'pg_collation'::regclass AND l.oid = node.id
         UNION ALL SELECT s.stxnamespace FROM node
             JOIN pg_statistic_ext s ON node.class = 'pg_statistic_ext'::regclass AND s.oid = node.id
+        UNION ALL SELECT o.oprnamespace FROM node
+            JOIN pg_operator o ON node.class = 'pg_operator'::regclass AND o.oid = node.id
+        UNION ALL SELECT c.cfgnamespace FROM node
+            JOIN pg_ts_config c ON node.class = 'pg_ts_config'::regclass AND c.oid = node.id
         UNION ALL SELECT e.extnamespace FROM node
             JOIN pg_extension e ON node.class = 'pg_extension'::regclass AND e.oid = node.id)
         OR n.nspname = ANY ($4::text[]))
@@ -25,7 +29,8 @@ WITH node AS (
     SELECT p.oid, p.proname, p.proowner, node.level,
         p.prokind = 'a' AS aggregate, --@11+
         p.proisagg AS aggregate, --@11-
-        format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS name
+        format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS name,
+        format('%I.%I', n.nspname, p.proname) AS path, pg_get_function_identity_arguments(p.oid) AS arguments
     FROM node JOIN pg_proc p ON node.class = 'pg_proc'::regclass AND p.oid = node.id
         JOIN pg_namespace n ON n.oid = p.pronamespace
 ), seq AS (
@@ -111,7 +116,29 @@ UNION ALL SELECT CASE WHEN EXISTS (
               AND (d.refclassid = 'pg_class'::regclass OR c.relkind IN ('r', 'p', 'v', 'm'))) THEN 64 ELSE 40 END,
     f.oid::int8, f.level, 'function ' || f.name,
     CASE WHEN NOT f.aggregate THEN pg_get_functiondef(f.oid) END
-FROM fun f
+FROM fun f WHERE NOT f.aggregate
+-- As a view or a default sees them: the variants for moving windows and parallel workers change no DDL.
+UNION ALL SELECT 46, f.oid::int8, f.level, 'aggregate ' || f.name,
+    CASE WHEN a.aggkind = 'n' THEN format('CREATE AGGREGATE %s (SFUNC = %s, STYPE = %s%s%s)', CASE f.arguments
+            WHEN '' THEN f.path || '(*)' ELSE f.name END, a.aggtransfn, format_type(a.aggtranstype, NULL),
+        CASE WHEN a.aggfinalfn <> 0 THEN format(', FINALFUNC = %s%s', a.aggfinalfn,
+            CASE WHEN a.aggfinalextra THEN ', FINALFUNC_EXTRA' END) END, ', INITCOND = ' || quote_literal(a.agginitval))
+    END
+FROM fun f JOIN pg_aggregate a ON a.aggfnoid = f.oid
+UNION ALL SELECT 44, o.oid::int8, node.level, pg_describe_object(node.class, node.id, 0),
+    format('CREATE OPERATOR %I.%s (PROCEDURE = %s%s%s%s%s)', n.nspname, o.oprname, o.oprcode::regproc,
+        CASE WHEN o.oprleft <> 0 THEN ', LEFTARG = ' || format_type(o.oprleft, NULL) END,
+        CASE WHEN o.oprright <> 0 THEN ', RIGHTARG = ' || format_type(o.oprright, NULL) END,
+        CASE WHEN o.oprcanhash THEN ', HASHES' END, CASE WHEN o.oprcanmerge THEN ', MERGES' END)
+FROM node JOIN pg_operator o ON node.class = 'pg_operator'::regclass AND o.oid = node.id
+    JOIN pg_namespace n ON n.oid = o.oprnamespace
+WHERE o.oprcode <> 0
+-- Without its dictionaries: there is no row to read with it.
+UNION ALL SELECT 20, c.oid::int8, node.level, format('text search configuration %I.%I', n.nspname, c.cfgname),
+    format('CREATE TEXT SEARCH CONFIGURATION %I.%I (PARSER = %I.%I)', n.nspname, c.cfgname, pn.nspname, p.prsname)
+FROM node JOIN pg_ts_config c ON node.class = 'pg_ts_config'::regclass AND c.oid = node.id
+    JOIN pg_namespace n ON n.oid = c.cfgnamespace JOIN pg_ts_parser p ON p.oid = c.cfgparser
+    JOIN pg_namespace pn ON pn.oid = p.prsnamespace
 UNION ALL SELECT 50, s.oid::int8, s.level, 'sequence ' || s.name,
     format('CREATE %sSEQUENCE %s AS %s INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s',
         CASE WHEN s.relpersistence = 'u' THEN 'UNLOGGED ' END, s.name, format_type(s.seqtypid, NULL), s.seqincrement,
@@ -124,9 +151,10 @@ FROM seq s WHERE NOT s.identity AND s.owned_by IS NOT NULL
 UNION ALL SELECT 110, o.place, 0, o.what, format('ALTER %s OWNER TO %I', o.what, pg_get_userbyid(o.owner))
 FROM (SELECT s.oid::int8 AS place, s.nspowner AS owner, format('SCHEMA %I', s.nspname) AS what FROM space s
       UNION ALL SELECT t.oid::int8, t.typowner, format('TYPE %s', t.name) FROM typ t WHERE t.typtype IN ('e', 'd', 'r')
-      UNION ALL SELECT f.oid::int8, f.proowner, format('FUNCTION %s', f.name) FROM fun f
-      WHERE NOT f.aggregate
-        AND (SELECT p.prokind FROM pg_proc p WHERE p.oid = f.oid) <> 'p' --@11+
+      UNION ALL SELECT f.oid::int8, f.proowner,
+          format('ROUTINE %s', f.name) --@11+
+          format('FUNCTION %s', f.name) --@11-
+      FROM fun f WHERE NOT f.aggregate
       UNION ALL SELECT s.oid::int8, s.relowner, format('SEQUENCE %s', s.name) FROM seq s WHERE s.owned_by IS NULL
       UNION ALL SELECT c.oid::int8, c.relowner,
           format('%s %I.%I', CASE WHEN c.relkind = 'c' THEN 'TYPE' ELSE 'TABLE' END, n.nspname, c.relname)
@@ -137,9 +165,8 @@ WHERE pg_get_userbyid(o.owner) <> current_user AND pg_has_role(o.owner, 'USAGE')
 -- What there is no statement for.
 UNION ALL SELECT 1, node.id::int8, node.level, pg_describe_object(node.class, node.id, 0), NULL
 FROM node
-WHERE node.class IN ('pg_operator'::regclass, 'pg_opclass'::regclass, 'pg_opfamily'::regclass, 'pg_cast'::regclass,
-        'pg_language'::regclass, 'pg_am'::regclass, 'pg_ts_config'::regclass, 'pg_ts_dict'::regclass,
-        'pg_conversion'::regclass)
+WHERE node.class IN ('pg_opclass'::regclass, 'pg_opfamily'::regclass, 'pg_cast'::regclass, 'pg_language'::regclass,
+        'pg_am'::regclass, 'pg_conversion'::regclass)
     OR node.class = 'pg_class'::regclass AND EXISTS (
         SELECT FROM pg_class c WHERE c.oid = node.id AND (c.relkind = 'f' OR c.relpersistence = 't'))
     OR node.class = 'pg_type'::regclass AND EXISTS (

@@ -29,12 +29,12 @@ UNION ALL SELECT 97, t.oid::int8, node.level, format('trigger %I of %s', t.tgnam
 FROM node JOIN pg_trigger t ON node.class = 'pg_trigger'::regclass AND t.oid = node.id JOIN rel r ON r.oid = t.tgrelid
 WHERE NOT t.tgisinternal
     AND t.tgparentid = 0 --@13+
--- Also those that a partition has from its parent, and may have set otherwise.
-UNION ALL SELECT 98, t.oid::int8, r.level, format('trigger %I of %s', t.tgname, r.name),
+-- Also those that a partition has from its parent, and may have set otherwise; before 13 that is a superuser's.
+UNION ALL SELECT 98, t.oid::int8, CASE WHEN t.tgisinternal THEN 0 ELSE r.level END, format('trigger %I of %s', t.tgname, r.name),
     format('ALTER TABLE ONLY %s %s TRIGGER %I', r.name, CASE t.tgenabled WHEN 'D' THEN 'DISABLE'
-        WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END, t.tgname)
+        WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, t.tgname)
 FROM rel r JOIN pg_trigger t ON t.tgrelid = r.oid
-WHERE r.relkind IN ('r', 'p') AND t.tgconstrrelid = 0 AND (t.tgenabled <> 'O' OR r.relispartition)
+WHERE r.relkind IN ('r', 'p') AND t.tgenabled <> 'O'
     AND (NOT t.tgisinternal OR r.relispartition AND t.tgconstraint = 0) AND r.level = 2
 UNION ALL SELECT 97, w.oid::int8, node.level, format('rule %I of %s', w.rulename, r.name), pg_get_ruledef(w.oid)
 FROM node JOIN pg_rewrite w ON node.class = 'pg_rewrite'::regclass AND w.oid = node.id JOIN rel r ON r.oid = w.ev_class
