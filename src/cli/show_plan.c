@@ -67,6 +67,21 @@ static const char *timeout_text(Timeout timeout)
     return "";
 }
 
+static const char *evidence_text(Evidence evidence)
+{
+    switch (evidence) {
+    case EVIDENCE_MEASURED:
+        return "measured on an empty copy";
+    case EVIDENCE_CATALOG:
+        return "from the catalog";
+    case EVIDENCE_RULE:
+        return "by rule";
+    case EVIDENCE_UNKNOWN:
+        return "unknown";
+    }
+    return "";
+}
+
 static void locks(Page *page, const Step *step)
 {
     if (step->lock == NULL || step->lock[0] == '\0') {
@@ -78,24 +93,9 @@ static void locks(Page *page, const Step *step)
     str_add(&text, step->lock);
     for (size_t i = 0; i < step->lock_count; i++)
         str_addf(&text, "%s%s", i == 0 ? " on " : ", ", step->lock_on[i]);
-    str_add(&text, timeout_text(step->timeout));
+    str_addf(&text, " (%s)%s", evidence_text(step->evidence), timeout_text(step->timeout));
     line(page, "lock", text.buf);
     str_done(&text);
-}
-
-static const char *evidence_text(Evidence evidence)
-{
-    switch (evidence) {
-    case EVIDENCE_MEASURED:
-        return "measured on this server";
-    case EVIDENCE_CATALOG:
-        return "from the catalog";
-    case EVIDENCE_RULE:
-        return "by rule";
-    case EVIDENCE_UNKNOWN:
-        return "unknown";
-    }
-    return "";
 }
 
 /* An estimate pretends no more than two digits. */
@@ -111,9 +111,8 @@ static void costs(Page *page, const Step *step)
 {
     char range[RANGE_TEXT_BYTES];
     label(page, "time");
-    page_putf(page, STYLE_PLAIN, "%s (%s)",
-              range_text(two_digits(step->estimate_low_ms), two_digits(step->estimate_high_ms), range),
-              evidence_text(step->evidence));
+    page_put(page, STYLE_PLAIN,
+             range_text(two_digits(step->estimate_low_ms), two_digits(step->estimate_high_ms), range));
     if (step->scans)
         page_put(page, STYLE_YELLOW, ", reads the whole table");
     if (step->rewrites)

@@ -12,7 +12,7 @@ static const char *const modes[] = {
     "ACCESS SHARE", "ROW SHARE",           "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE",
     "SHARE",        "SHARE ROW EXCLUSIVE", "EXCLUSIVE",     "ACCESS EXCLUSIVE",
 };
-enum { MODE_ROW_EXCLUSIVE = 2, MODE_SHARE = 4 };
+enum { MODE_ROW_EXCLUSIVE = 2, MODE_SHARE = 4, MODE_ACCESS_EXCLUSIVE = 7 };
 
 static int strength(const char *mode)
 {
@@ -41,20 +41,27 @@ static bool has(const char *const *items, size_t count, const char *text)
     return false;
 }
 
-/* Locks that application statements can meet: writers of a row hold ROW EXCLUSIVE themselves. */
-static void take_locks(Arena *arena, Step *step, const Probe *probe)
+/* The step's own table stays the first of the list. Of others those count that were loaded for the plan, and
+ * only locks that application statements meet. */
+static void take_locks(Arena *arena, Step *step, const Probe *probe, const Table *tables, size_t count)
 {
-    int strongest = -1;
+    const char *own = step->table.name == NULL ? NULL : sql_name(arena, step->table.schema, step->table.name);
     VEC(const char *) on = {0};
+    for (size_t i = 0; i < step->lock_count; i++)
+        *vec_push(arena, &on) = step->lock_on[i];
     for (size_t i = 0; i < probe->lock_count; i++) {
         const ProbeLock *lock = &probe->locks[i];
         int mode = strength(lock->mode);
-        if (is_ours(lock->relation) || mode <= MODE_ROW_EXCLUSIVE)
-            continue;
-        strongest = mode > strongest ? mode : strongest;
-        *vec_push(arena, &on) = lock->relation;
+        if (str_eq(lock->relation, own) && mode > MODE_ROW_EXCLUSIVE)
+            step->lock = modes[mode];
+        else if (mode >= MODE_SHARE && table_of(arena, lock->relation, tables, count) != NULL &&
+                 !has(on.items, on.len, lock->relation))
+            *vec_push(arena, &on) = lock->relation;
     }
-    step->lock = strongest < 0 ? "" : modes[strongest];
+    for (size_t i = 0; i < probe->index_lock_count; i++)
+        if (strength(probe->index_locks[i].mode) ==
+            MODE_ACCESS_EXCLUSIVE) /* stops queries of the table, too */
+            step->lock = modes[MODE_ACCESS_EXCLUSIVE];
     step->lock_on = on.items;
     step->lock_count = on.len;
 }
@@ -73,7 +80,7 @@ static Err *judge(Arena *arena, const Step *step, const char *relation, const ch
 
 Err *step_measured(Arena *arena, Step *step, const Probe *probe, const Table *tables, size_t count)
 {
-    take_locks(arena, step, probe);
+    take_locks(arena, step, probe, tables, count);
     for (size_t i = 0; i < probe->rewritten_count && !step->rewrites; i++)
         TRY(judge(arena, step, probe->rewritten[i], "rewrite", tables, count));
     for (size_t i = 0; i < probe->scanned_count && !step->scans; i++)

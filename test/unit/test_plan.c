@@ -1122,20 +1122,33 @@ static void wanted_tables_and_expressions(void **state)
 static void the_server_is_right_about_locks(void **state)
 {
     Fixture *f = *state;
-    Step step = {.ordinal = 2, .title = "t", .lock = "SHARE", .evidence = EVIDENCE_RULE};
-    ProbeLock locks[] = {{"public.orders", "ACCESS EXCLUSIVE"},
-                         {"public.customers", "SHARE ROW EXCLUSIVE"},
-                         {"public.others", "ROW EXCLUSIVE"},
-                         {"stoa.changes", "ACCESS EXCLUSIVE"}};
+    const Table tables[] = {f->orders, f->customers};
+    static const char *const orders[] = {"public.orders"};
+    const Step before = {.ordinal = 2,
+                         .title = "t",
+                         .table = {.schema = "public", .name = "orders"},
+                         .lock = "SHARE",
+                         .lock_on = orders,
+                         .lock_count = 1,
+                         .evidence = EVIDENCE_RULE};
+    ProbeLock locks[] = {{"public.customers", "ACCESS EXCLUSIVE"}, {"public.others", "ACCESS EXCLUSIVE"},
+                         {"stoa.changes", "ACCESS EXCLUSIVE"},     {"public.orders", "SHARE ROW EXCLUSIVE"},
+                         {"public.customers", "ROW SHARE"},        {"public.orders", "ACCESS SHARE"}};
     Probe probe = {.locks = locks, .lock_count = ARRAY_LEN(locks)};
-    assert_null(step_measured(f->arena, &step, &probe, &f->orders, 1));
-    assert_string_equal(step.lock, "ACCESS EXCLUSIVE");
+    Step step = before;
+    assert_null(step_measured(f->arena, &step, &probe, tables, ARRAY_LEN(tables)));
+    assert_string_equal(step.lock, "SHARE ROW EXCLUSIVE");
     assert_int_equal(step.lock_count, 2);
     assert_string_equal(step.lock_on[0], "public.orders");
     assert_string_equal(step.lock_on[1], "public.customers");
     assert_int_equal(step.evidence, EVIDENCE_MEASURED);
-    assert_null(step_measured(f->arena, &step, &(Probe){.locks = &locks[3], .lock_count = 1}, &f->orders, 1));
-    assert_string_equal(step.lock, "");
+    /* an index under the strongest lock stops its table's queries */
+    ProbeLock index = {"public.orders_pkey", "ACCESS EXCLUSIVE"};
+    step = before;
+    assert_null(step_measured(f->arena, &step, &(Probe){.index_locks = &index, .index_lock_count = 1}, tables,
+                              ARRAY_LEN(tables)));
+    assert_string_equal(step.lock, "ACCESS EXCLUSIVE");
+    assert_int_equal(step.lock_count, 1);
 }
 
 /* Reading or rewriting rows under a lock that stops writers is refused unless the plan says so, or there are
@@ -1163,7 +1176,11 @@ static void unforeseen_work_under_a_strong_lock_is_refused(void **state)
         {"ACCESS EXCLUSIVE", &rewrite, false, true, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        Step step = {.ordinal = 1, .title = "t", .scans = cases[i].foreseen, .rewrites = cases[i].foreseen};
+        Step step = {.ordinal = 1,
+                     .title = "t",
+                     .table = {.schema = "public", .name = "orders"},
+                     .scans = cases[i].foreseen,
+                     .rewrites = cases[i].foreseen};
         lock.mode = cases[i].mode;
         f->orders.empty = cases[i].empty;
         Err *err = step_measured(f->arena, &step, cases[i].probe, &f->orders, 1);
