@@ -104,11 +104,12 @@ const Option all_options[OPT_COUNT] = {
          .group = OPTIONS_HOW,
          .verbs = IN_REQUEST,
          .metavar = "WHEN",
-         .fallback = "auto",
-         .choices = "auto|off",
+         .fallback = "off",
+         .choices = "on|off",
          .help =
-             "run the plan's DDL on empty copies of the tables first, in a scratch database that is dropped "
-             "again, and take locks and refusals from there; off: plan by rule and catalog alone"},
+             "on: run the plan's DDL on empty copies of the tables first, in a scratch database, and take "
+             "locks and refusals from there. Making and dropping that database makes the server write a "
+             "checkpoint. off: plan by rule and catalog"},
     [OPT_MAX_STALL] = {.name = "max-stall",
                        .kind = VALUE_DURATION,
                        .group = OPTIONS_HOW,

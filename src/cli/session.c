@@ -69,7 +69,7 @@ static void read_plan_options(Cli *cli, PlanOptions *plan)
     plan->verify = !verify->given                            ? VERIFY_AUTO
                    : strcmp(verify->text, "expression") == 0 ? VERIFY_EXPRESSION
                                                              : VERIFY_FILLED;
-    plan->unmeasured = str_eq(cli_setting(cli, OPT_PROBE)->text, "off");
+    plan->measured = str_eq(cli_setting(cli, OPT_PROBE)->text, "on");
     plan->replicas_given = replicas->given;
     plan->max_lag_given = cli_given(cli, OPT_MAX_LAG);
     if (!replicas->given || strcmp(replicas->list[0], "0") == 0)

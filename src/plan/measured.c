@@ -46,13 +46,16 @@ static bool has(const char *const *items, size_t count, const char *text)
 static void take_locks(Arena *arena, Step *step, const Probe *probe, const Table *tables, size_t count)
 {
     const char *own = step->table.name == NULL ? NULL : sql_name(arena, step->table.schema, step->table.name);
+    /* another change may have a part in the sync trigger when the step runs: then it is dropped and made anew
+     */
+    int least = step->sync ? strength(step->lock) : 0;
     VEC(const char *) on = {0};
     for (size_t i = 0; i < step->lock_count; i++)
         *vec_push(arena, &on) = step->lock_on[i];
     for (size_t i = 0; i < probe->lock_count; i++) {
         const ProbeLock *lock = &probe->locks[i];
         int mode = strength(lock->mode);
-        if (str_eq(lock->relation, own) && mode > MODE_ROW_EXCLUSIVE)
+        if (str_eq(lock->relation, own) && mode > MODE_ROW_EXCLUSIVE && mode >= least)
             step->lock = modes[mode];
         else if (mode >= MODE_SHARE && table_of(arena, lock->relation, tables, count) != NULL &&
                  !has(on.items, on.len, lock->relation))

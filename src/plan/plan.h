@@ -148,7 +148,7 @@ typedef struct PlanOptions {
     size_t replica_count;
     bool replicas_given;
     bool max_lag_given;
-    bool unmeasured; /* --probe off */
+    bool measured; /* --probe on */
 } PlanOptions;
 
 /* One expression looked at by the server, found by table, column and use. */

@@ -49,16 +49,32 @@ static bool is_ddl(const Step *step)
     return kind && step->sql_count + step->sync_sql_count > 0;
 }
 
-static const char *const *statements_of(const Measure *measure, const Step *step, size_t *ret_count)
+typedef VEC(const char *) Statements;
+
+static void add_all(Arena *arena, Statements *out, const char *const *sql, size_t count)
 {
-    const char **sql = arena_alloc(measure->arena, (step->sql_count + step->sync_sql_count) * sizeof *sql);
-    size_t count = 0;
-    for (size_t i = 0; i < step->sql_count; i++)
-        sql[count++] = step->sql[i];
-    for (size_t i = 0; i < step->sync_sql_count; i++)
-        sql[count++] = step->sync_sql[i];
-    *ret_count = count;
-    return sql;
+    for (size_t i = 0; i < count; i++)
+        *vec_push(arena, out) = sql[i];
+}
+
+/* In the order of ddl.c: what goes out of the trigger goes before its column. In a transaction the step's own
+ * statements run as its role. */
+static Statements statements_of(const Measure *measure, const Step *step)
+{
+    Arena *arena = measure->arena;
+    Statements out = {0};
+    bool removes = step->sync && step->fill_count == 0;
+    bool act = step->role != NULL && step_kinds[step->kind].transactional && step->sql_count > 0;
+    if (removes)
+        add_all(arena, &out, step->sync_sql, step->sync_sql_count);
+    if (act)
+        *vec_push(arena, &out) = arena_printf(arena, "SET LOCAL ROLE %s", sql_ident(arena, step->role));
+    add_all(arena, &out, step->sql, step->sql_count);
+    if (act)
+        *vec_push(arena, &out) = "RESET ROLE";
+    if (!removes)
+        add_all(arena, &out, step->sync_sql, step->sync_sql_count);
+    return out;
 }
 
 /* For the next step, which stands on this one. */
@@ -83,8 +99,9 @@ static Err *carry_out(const Measure *measure, const char *const *sql, size_t cou
  * find may only be missing in the clone. */
 static bool is_plain_mistake(const char *state)
 {
-    static const char *const states[] = {"42601", "42703", "42804", "42P16", "42P10", "42830", "42611",
-                                         "42P17", "22P02", "22003", "22007", "22008", "42809", "0A000"};
+    static const char *const states[] = {"42601", "42703", "42804", "42P16", "42P10",
+                                         "42830", "42611", "42P17", "22P02", "22023",
+                                         "22003", "22007", "22008", "42809", "0A000"};
     for (size_t i = 0; i < ARRAY_LEN(states); i++)
         if (str_eq(states[i], state))
             return true;
@@ -107,10 +124,9 @@ static Err *measure_step(const Measure *measure, Step *step, bool *ret_on)
     const EngineOps *ops = measure->runner->ops;
     Wait wait = {.stop = measure->runner->options->stop, .timeout_ms = STATEMENT_MS};
     Probe probe = {0};
-    size_t count = 0;
-    const char *const *sql = statements_of(measure, step, &count);
+    Statements sql = statements_of(measure, step);
     *ret_on = false;
-    TRY(ops->probe(measure->conn, &wait, measure->arena, sql, count, &probe));
+    TRY(ops->probe(measure->conn, &wait, measure->arena, sql.items, sql.len, &probe));
     if (probe.error != NULL && !probe.outside) {
         bool known = false;
         TRY(refused(step, probe.error_state, probe.error, &known));
@@ -119,7 +135,7 @@ static Err *measure_step(const Measure *measure, Step *step, bool *ret_on)
     }
     if (!probe.outside)
         TRY(step_measured(measure->arena, step, &probe, measure->tables, measure->table_count));
-    Err *err = carry_out(measure, sql, count, probe.outside);
+    Err *err = carry_out(measure, sql.items, sql.len, probe.outside);
     *ret_on = err == NULL;
     if (!err_is(err, ERR_SQL))
         return err;
@@ -163,7 +179,7 @@ Err *measure_plan(Runner *runner, Arena *arena, const Table *tables, size_t coun
     bool any = false;
     for (size_t i = 0; i < plan->step_count; i++)
         any = any || is_ddl(&plan->steps[i]);
-    if (!any || runner->options->plan.unmeasured || runner->ops->clone_open == NULL)
+    if (!any || !runner->options->plan.measured || runner->ops->clone_open == NULL)
         return NULL;
     Wait wait = {.stop = runner->options->stop, .timeout_ms = CLONE_MS};
     Clone *clone = NULL;

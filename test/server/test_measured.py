@@ -1,0 +1,107 @@
+"""Plans are measured on an empty copy: what the plan says by rule is what the server does, and what the server
+refuses is refused before anything is changed."""
+import pytest
+
+from test.lib.database import orders
+
+SCRATCH = "SELECT count(*) FROM pg_database WHERE datname LIKE 'stoa_scratch%'"
+BACKFILL = ["--backfill", "orders.c = (amount * 100)::bigint"]
+PROBE = ["--probe", "on"]
+SHAPES = [
+    ("ALTER TABLE orders ADD COLUMN c bigint", []),
+    ("ALTER TABLE orders ADD COLUMN c bigint NOT NULL DEFAULT 5", []),
+    ("ALTER TABLE orders ADD COLUMN c bigint NOT NULL", BACKFILL),
+    ("ALTER TABLE orders ADD COLUMN c bigint", BACKFILL),
+    ("ALTER TABLE orders ADD COLUMN c bigint CHECK (c > 0)", BACKFILL),
+    ("ALTER TABLE orders ADD COLUMN c bigint UNIQUE", ["--backfill", "orders.c = id"]),
+    ("ALTER TABLE orders ADD COLUMN c int REFERENCES customers", ["--backfill", "orders.c = customer_id"]),
+    ("ALTER TABLE orders ADD COLUMN c timestamptz NOT NULL DEFAULT clock_timestamp()", []),
+    ("ALTER TABLE orders ADD COLUMN c timestamptz NOT NULL DEFAULT now()", []),
+    ("ALTER TABLE orders ADD COLUMN c bigserial", []),
+    ("ALTER TABLE orders ADD COLUMN c bigint GENERATED ALWAYS AS IDENTITY", []),
+    ("ALTER TABLE orders ALTER note SET NOT NULL", ["--backfill", "orders.note = status"]),
+    ("ALTER TABLE orders ALTER status DROP NOT NULL", []),
+    ("ALTER TABLE orders ALTER note SET DEFAULT 'n'", []),
+    ("ALTER TABLE orders ALTER status DROP DEFAULT", []),
+    ("ALTER TABLE orders ADD CONSTRAINT k CHECK (amount >= 0)", []),
+    ("ALTER TABLE orders ADD CONSTRAINT k CHECK (amount >= 0) NOT VALID", []),
+    ("ALTER TABLE orders ADD CONSTRAINT k FOREIGN KEY (customer_id) REFERENCES customers", []),
+    ("ALTER TABLE orders ADD CONSTRAINT k UNIQUE (customer_id, id)", []),
+    ("ALTER TABLE orders ADD CONSTRAINT k UNIQUE USING INDEX made", []),
+    ("ALTER TABLE orders VALIDATE CONSTRAINT later", []),
+    ("CREATE INDEX k ON orders (lower(status)) WHERE amount > 10", []),
+    ("DROP INDEX orders_customer_id_idx", []),
+    ("COMMENT ON COLUMN orders.note IS 'x'", []),
+    ("ALTER TABLE orders ALTER note SET STATISTICS 500", []),
+    ("ALTER TABLE orders ALTER note SET STORAGE EXTERNAL", []),
+    ("ALTER TABLE orders SET (fillfactor = 80)", []),
+    ("ALTER TABLE orders REPLICA IDENTITY FULL", []),
+    ("ALTER TABLE orders CLUSTER ON orders_pkey", []),
+    ("ALTER TABLE orders DISABLE TRIGGER own", []),
+    ("ALTER TABLE orders RENAME CONSTRAINT later TO sooner", []),
+    ("ALTER INDEX orders_customer_id_idx RENAME TO k", []),
+]
+
+
+@pytest.fixture
+def shop(db):
+    orders(db, 3000)
+    db.run("CREATE TABLE customers (id int PRIMARY KEY); INSERT INTO customers SELECT generate_series(0, 99);"
+           "CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END$$;"
+           "CREATE TRIGGER own AFTER INSERT ON orders FOR EACH ROW EXECUTE PROCEDURE own();"
+           "ALTER TABLE orders ADD CONSTRAINT later CHECK (amount >= 0) NOT VALID;"
+           "CREATE UNIQUE INDEX made ON orders (id, status)")
+    return db
+
+
+def test_rules_are_what_the_server_does(shop, admin_stoa):
+    """Every shape of change: the same steps, locks, scans and digest by rule and by measurement."""
+    measured = 0
+    for text, args in SHAPES:
+        told = admin_stoa("plan", text, *args, *PROBE, "--json").json
+        ruled = admin_stoa("plan", text, *args, "--json").json
+        assert "unmeasured" not in [risk["id"] for risk in told["risks"]], (text, told["risks"])
+        for step, rule in zip(told["steps"], ruled["steps"]):
+            if step["kind"] in ("ddl", "validate"):
+                assert step["evidence"] == "measured", (text, step)
+                measured += 1
+            for key in ("lock", "lock_on", "scans", "rewrites", "sql"):
+                assert step[key] == rule[key], (text, key, step, rule)
+        assert told["plan_digest"] == ruled["plan_digest"], text
+    assert measured > len(SHAPES)
+    assert shop.value(SCRATCH) == 0
+
+
+@pytest.mark.parametrize("text, args, words", [
+    ("CREATE INDEX k ON orders (lower(statsu))", [], "statsu"),
+    ("ALTER TABLE orders ADD COLUMN m int NOT NULL DEFAULT 'fvie'", [], "fvie"),
+    ("ALTER TABLE orders ADD CONSTRAINT k CHECK (amuont > 0)", [], "amuont"),
+    ("ALTER TABLE orders SET (filfactor = 80)", [], "filfactor"),
+    ("ALTER TABLE orders ADD CONSTRAINT k FOREIGN KEY (status) REFERENCES customers", [], "status"),
+])
+def test_what_the_server_refuses_is_refused_by_plan(shop, admin_stoa, text, args, words):
+    before = shop.fingerprint()
+    for verb in (["plan"], ["apply", "--yes"]):
+        result = admin_stoa(*verb, text, *args, *PROBE, code=None)
+        assert result.code in (2, 4) and words in result.err, str(result)
+    assert shop.fingerprint() == before and shop.value(SCRATCH) == 0
+    assert admin_stoa("status", "--all", "--json").json["changes"] == []
+
+
+def test_role_that_may_not_make_a_database(shop, stoa):
+    plan = stoa("plan", "ALTER TABLE orders ADD COLUMN c int", *PROBE, "--json").json
+    (note,) = [risk for risk in plan["risks"] if risk["id"] == "unmeasured"]
+    assert note["accept"] is None and "CREATEDB" in note["sql"], note
+    assert plan["steps"][0]["evidence"] != "measured"
+    quiet = stoa("plan", "ALTER TABLE orders ADD COLUMN c int", "--json").json
+    assert "unmeasured" not in [risk["id"] for risk in quiet["risks"]]
+    assert quiet["plan_digest"] == plan["plan_digest"]
+
+
+def test_role_with_createdb_measures(shop, stoa):
+    shop.admin.execute(f"ALTER ROLE {shop.owner} CREATEDB")
+    plan = stoa("plan", "ALTER TABLE orders ADD COLUMN c bigint NOT NULL", *BACKFILL, *PROBE, "--json").json
+    assert "measured" in [step["evidence"] for step in plan["steps"]], plan["risks"]
+    stoa.apply("ALTER TABLE orders ADD COLUMN c bigint NOT NULL", *BACKFILL, *PROBE)
+    assert shop.value(SCRATCH) == 0
+    assert shop.value("SELECT count(*) FROM orders WHERE c IS DISTINCT FROM (amount * 100)::bigint") == 0
