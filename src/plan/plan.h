@@ -179,8 +179,8 @@ typedef struct PlanInput {
 Err *plan_make_pg(Arena *arena, const PlanInput *input, Plan *ret_plan) MUST_USE;
 
 /* Takes over what the server did with the step on an empty clone: its locks, as far as writers can meet them,
- * and the evidence. ERR_UNSAFE where a table with rows would be rewritten or read to its end under a lock that
- * stops writers, and the step does not say so. */
+ * and the evidence. ERR_UNSAFE where a table with rows would be rewritten or read to its end under a lock
+ * that stops writers, and the step does not say so. */
 Err *step_measured(Arena *arena, Step *step, const Probe *probe, const Table *tables, size_t count) MUST_USE;
 /* Over SQL, locks and strategy. To be made anew when a step was measured. */
 const char *plan_digest_make(Arena *arena, const Plan *plan);

@@ -126,9 +126,9 @@ bool err_is_transient(const Err *err); /* deadlock, serialization, lock timeout,
 /* journal.c */
 Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server) MUST_USE;
 Err *journal_check_version(const Server *server) MUST_USE;
-/* Runs the plan's DDL on an empty clone, step by step, and takes over what the server did there. Where no clone
- * can be made the plan stays as it is, with a note. ERR_USAGE: the server refuses a statement of the plan;
- * ERR_UNSAFE as step_measured. */
+/* Runs the plan's DDL on an empty clone, step by step, and takes over what the server did there. Where no
+ * clone can be made the plan stays as it is, with a note. ERR_USAGE: the server refuses a statement of the
+ * plan; ERR_UNSAFE as step_measured. */
 Err *measure_plan(Runner *runner, Arena *arena, const Table *tables, size_t count, Plan *plan) MUST_USE;
 
 /* The GRANTs that let this role use the journal. */
