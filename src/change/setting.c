@@ -9,24 +9,24 @@ typedef enum Subject { OF_TABLE, OF_COLUMN, OF_TRIGGER } Subject;
 
 /* Locks as the manual of ALTER TABLE gives them; SET STORAGE and SET COMPRESSION were looked at on 15. */
 static const struct Form {
-    PgQuery__AlterTableType type;
     const char *words, *lock;
+    PgQuery__AlterTableType type;
     Subject subject;
 } forms[] = {
-    {COMMAND(SetStatistics), "SET STATISTICS", "SHARE UPDATE EXCLUSIVE", OF_COLUMN},
-    {COMMAND(SetOptions), "SET (options)", "SHARE UPDATE EXCLUSIVE", OF_COLUMN},
-    {COMMAND(ResetOptions), "RESET (options)", "SHARE UPDATE EXCLUSIVE", OF_COLUMN},
-    {COMMAND(SetStorage), "SET STORAGE", "ACCESS EXCLUSIVE", OF_COLUMN},
-    {COMMAND(SetCompression), "SET COMPRESSION", "ACCESS EXCLUSIVE", OF_COLUMN},
-    {COMMAND(ClusterOn), "CLUSTER ON", "SHARE UPDATE EXCLUSIVE", OF_TABLE},
-    {COMMAND(DropCluster), "SET WITHOUT CLUSTER", "SHARE UPDATE EXCLUSIVE", OF_TABLE},
-    {COMMAND(SetRelOptions), "SET (storage parameters)", "SHARE UPDATE EXCLUSIVE", OF_TABLE},
-    {COMMAND(ResetRelOptions), "RESET (storage parameters)", "SHARE UPDATE EXCLUSIVE", OF_TABLE},
-    {COMMAND(ReplicaIdentity), "REPLICA IDENTITY", "ACCESS EXCLUSIVE", OF_TABLE},
-    {COMMAND(EnableTrig), "ENABLE TRIGGER", "SHARE ROW EXCLUSIVE", OF_TRIGGER},
-    {COMMAND(EnableAlwaysTrig), "ENABLE ALWAYS TRIGGER", "SHARE ROW EXCLUSIVE", OF_TRIGGER},
-    {COMMAND(EnableReplicaTrig), "ENABLE REPLICA TRIGGER", "SHARE ROW EXCLUSIVE", OF_TRIGGER},
-    {COMMAND(DisableTrig), "DISABLE TRIGGER", "SHARE ROW EXCLUSIVE", OF_TRIGGER},
+    {"SET STATISTICS", "SHARE UPDATE EXCLUSIVE", COMMAND(SetStatistics), OF_COLUMN},
+    {"SET (options)", "SHARE UPDATE EXCLUSIVE", COMMAND(SetOptions), OF_COLUMN},
+    {"RESET (options)", "SHARE UPDATE EXCLUSIVE", COMMAND(ResetOptions), OF_COLUMN},
+    {"SET STORAGE", "ACCESS EXCLUSIVE", COMMAND(SetStorage), OF_COLUMN},
+    {"SET COMPRESSION", "ACCESS EXCLUSIVE", COMMAND(SetCompression), OF_COLUMN},
+    {"CLUSTER ON", "SHARE UPDATE EXCLUSIVE", COMMAND(ClusterOn), OF_TABLE},
+    {"SET WITHOUT CLUSTER", "SHARE UPDATE EXCLUSIVE", COMMAND(DropCluster), OF_TABLE},
+    {"SET (storage parameters)", "SHARE UPDATE EXCLUSIVE", COMMAND(SetRelOptions), OF_TABLE},
+    {"RESET (storage parameters)", "SHARE UPDATE EXCLUSIVE", COMMAND(ResetRelOptions), OF_TABLE},
+    {"REPLICA IDENTITY", "ACCESS EXCLUSIVE", COMMAND(ReplicaIdentity), OF_TABLE},
+    {"ENABLE TRIGGER", "SHARE ROW EXCLUSIVE", COMMAND(EnableTrig), OF_TRIGGER},
+    {"ENABLE ALWAYS TRIGGER", "SHARE ROW EXCLUSIVE", COMMAND(EnableAlwaysTrig), OF_TRIGGER},
+    {"ENABLE REPLICA TRIGGER", "SHARE ROW EXCLUSIVE", COMMAND(EnableReplicaTrig), OF_TRIGGER},
+    {"DISABLE TRIGGER", "SHARE ROW EXCLUSIVE", COMMAND(DisableTrig), OF_TRIGGER},
 };
 
 Operation *parse_setting(const Statement *stmt, PgQuery__Node *alone, const PgQuery__AlterTableCmd *command)

@@ -205,18 +205,19 @@ static Err *run_round(Conn *scratch, const Wait *wait, const CloneStatement **pe
 Err *clone_build(Conn *scratch, const Wait *wait, const CloneStatement *statements, size_t count)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    const CloneStatement **pending = arena_alloc(arena, (count + 1) * sizeof *pending);
-    size_t left = 0;
+    VEC(const CloneStatement *) pending = {0};
     for (size_t i = 0; i < count; i++)
         if (statements[i].sql != NULL)
-            pending[left++] = &statements[i];
+            /* a list of pointers: NOLINTNEXTLINE(bugprone-sizeof-expression) */
+            *vec_push(arena, &pending) = &statements[i];
         else if (!statements[i].optional)
             return err_hint(err_new(ERR_SQL, "cannot copy %s into a scratch database", statements[i].what),
                             "move it into an extension, which can be copied");
+    size_t left = pending.len;
     while (left > 0) {
         size_t before = left;
         CLEANUP(err_freep) Err *first = NULL;
-        TRY(run_round(scratch, wait, pending, before, &left, &first));
+        TRY(run_round(scratch, wait, pending.items, before, &left, &first));
         if (left == before || first == NULL) {
             Err *err = first;
             first = NULL;
