@@ -114,10 +114,13 @@ static void validate_constraint(const Alter *alter)
         alter_add(alter, OPERATION_VALIDATE_CONSTRAINT, sql)->constraint_name = alter->command->name;
 }
 
-static void alter_setting(const Alter *alter)
+/* Commands that are kept as they are written. */
+static void alter_whole(const Alter *alter)
 {
     const PgQuery__AlterTableStmt *node = alter->stmt->node->alter_table_stmt;
-    Operation *operation = parse_setting(alter->stmt, alter->alone, alter->command);
+    Operation *operation = NULL;
+    if (!parse_shape(alter->stmt, alter->alone, alter->command, &operation))
+        operation = parse_setting(alter->stmt, alter->alone, alter->command);
     if (operation == NULL)
         return;
     operation->table = alter->table;
@@ -141,7 +144,7 @@ static void alter_command(const Alter *alter)
     else if (type == PG_QUERY__ALTER_TABLE_TYPE__AT_ValidateConstraint)
         validate_constraint(alter);
     else
-        alter_setting(alter);
+        alter_whole(alter);
 }
 
 void parse_alter_table(const Statement *stmt)

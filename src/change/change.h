@@ -20,7 +20,23 @@ typedef enum OperationKind {
     OPERATION_COMMENT,
     OPERATION_SETTING, /* ALTER TABLE that changes the catalog alone and the meaning of no row */
     OPERATION_RENAME,  /* of a constraint or an index */
+    OPERATION_CHANGE_TYPE,
+    OPERATION_RENAME_COLUMN,
+    OPERATION_RENAME_TABLE,
+    OPERATION_SET_SCHEMA, /* of a table */
+    OPERATION_DROP_COLUMN,
+    OPERATION_DROP_CONSTRAINT,
+    OPERATION_DROP_TABLE, /* one for each table of the statement */
+    OPERATION_NATIVE,     /* anything else that is carried out as written; `names` says what it touches */
+    OPERATION_COUNT
 } OperationKind;
+
+/* Where in a change a statement that is carried out as written has its place. */
+typedef enum NativeWhen {
+    NATIVE_FIRST,   /* before tables change: what they may need (types, functions, schemas, tables) */
+    NATIVE_LAST,    /* after them: what may need them (views, policies, triggers, comments) */
+    NATIVE_CONTRACT /* with `complete`: it takes away what the old application may use */
+} NativeWhen;
 
 typedef enum ConstraintKind {
     CONSTRAINT_CHECK,
@@ -83,16 +99,23 @@ typedef struct Operation {
     bool if_exists;              /* ALTER TABLE IF EXISTS, DROP INDEX IF EXISTS */
     bool if_not_exists;          /* ADD COLUMN IF NOT EXISTS */
     bool only;                   /* ALTER TABLE ONLY */
-    bool cascade;                /* DROP INDEX … CASCADE */
+    bool cascade;                /* DROP … CASCADE */
     bool concurrently;           /* DROP INDEX CONCURRENTLY as written */
-    const char *column;          /* SET/DROP NOT NULL, DEFAULT; COMMENT ON COLUMN */
-    const char *constraint_name; /* VALIDATE, COMMENT ON CONSTRAINT, RENAME CONSTRAINT */
+    const char *column;          /* of whatever concerns one */
+    const char *constraint_name; /* VALIDATE, COMMENT ON, RENAME and DROP CONSTRAINT */
     const char *trigger;         /* SETTING: ENABLE and DISABLE TRIGGER */
-    const char *new_name;        /* RENAME */
-    const char *words;           /* SETTING: "SET STATISTICS" … */
-    const char *lock;            /* SETTING: what the server takes, by rule */
-    const char *default_sql;     /* SET DEFAULT */
-    const ColumnSpec *add;       /* ADD COLUMN */
+    const char *new_name;        /* RENAME, RENAME_COLUMN, RENAME_TABLE; SET_SCHEMA: the schema */
+    bool part_if_exists;         /* DROP COLUMN IF EXISTS, DROP CONSTRAINT IF EXISTS */
+    const char *type_sql;        /* CHANGE_TYPE: as ColumnSpec.type_sql */
+    const char *collation_sql;   /* CHANGE_TYPE: or NULL */
+    const char *using_sql;       /* CHANGE_TYPE: USING, canonical; NULL */
+    NativeWhen when;             /* NATIVE */
+    const Name *names;           /* NATIVE: relations it names, that may be there or be made by this change */
+    size_t name_count;
+    const char *words;       /* SETTING, NATIVE: "SET STATISTICS", "CREATE VIEW" … */
+    const char *lock;        /* SETTING: what the server takes, by rule */
+    const char *default_sql; /* SET DEFAULT */
+    const ColumnSpec *add;   /* ADD COLUMN */
     const ConstraintSpec *constraint;
     const IndexSpec *index;
     const char *sql; /* canonical SQL of this operation alone, without a final semicolon */

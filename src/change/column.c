@@ -44,6 +44,12 @@ static const char *column_sql(Arena *arena, PgQuery__TypeName *type, PgQuery__No
     return sql == NULL || !str_starts(sql, head) ? NULL : sql + sizeof head - 1;
 }
 
+const char *parse_type(Arena *arena, PgQuery__TypeName *type)
+{
+    const char *written = column_sql(arena, type, NULL), *known = type_server_name(arena, type);
+    return written != NULL && known != NULL ? known : written;
+}
+
 static bool read_type(ColumnReader *reader, PgQuery__TypeName *type)
 {
     static const char *const serials[][2] = {{"serial", "integer"},       {"serial4", "integer"},

@@ -67,11 +67,9 @@ void parse_create_index(const Statement *stmt)
     operation->only = !node->relation->inh;
 }
 
-void parse_drop_index(const Statement *stmt)
+void parse_drops(const Statement *stmt, DropOne *one)
 {
     const PgQuery__DropStmt *node = stmt->node->drop_stmt;
-    Arena *arena = stmt->parser->arena;
-    bool cascade = node->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
     for (size_t i = 0; i < node->n_objects; i++) {
         const PgQuery__Node *object = node->objects[i];
         Name name;
@@ -81,26 +79,36 @@ void parse_drop_index(const Statement *stmt)
         }
         if (!parser_dotted(stmt, object->list->items, object->list->n_items, &name))
             continue;
-        const char *sql = arena_printf(arena, "DROP INDEX %s%s%s%s", node->concurrent ? "CONCURRENTLY " : "",
-                                       node->missing_ok ? "IF EXISTS " : "",
-                                       sql_name(arena, name.schema, name.name), cascade ? " CASCADE" : "");
-        PgQuery__DropStmt one = *node;
+        PgQuery__DropStmt single = *node;
         PgQuery__Node alone = *stmt->node;
-        one.n_objects = 1;
-        one.objects = &node->objects[i];
-        alone.drop_stmt = &one;
-        if (!tree_is_sql(arena, &alone, sql)) {
-            parser_inexact(stmt);
-            continue;
-        }
-        Operation *operation = parser_add(stmt, OPERATION_DROP_INDEX, sql);
-        operation->table = name;
-        operation->on_index = true;
-        operation->if_exists = node->missing_ok;
-        operation->concurrently = node->concurrent;
-        operation->cascade = cascade;
+        single.n_objects = 1;
+        single.objects = &node->objects[i];
+        alone.drop_stmt = &single;
+        one(stmt, &alone, &name);
     }
 }
+
+static void drop_index(const Statement *stmt, PgQuery__Node *alone, const Name *name)
+{
+    const PgQuery__DropStmt *node = alone->drop_stmt;
+    Arena *arena = stmt->parser->arena;
+    bool cascade = node->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
+    const char *sql = arena_printf(arena, "DROP INDEX %s%s%s%s", node->concurrent ? "CONCURRENTLY " : "",
+                                   node->missing_ok ? "IF EXISTS " : "",
+                                   sql_name(arena, name->schema, name->name), cascade ? " CASCADE" : "");
+    if (!tree_is_sql(arena, alone, sql)) {
+        parser_inexact(stmt);
+        return;
+    }
+    Operation *operation = parser_add(stmt, OPERATION_DROP_INDEX, sql);
+    operation->table = *name;
+    operation->on_index = true;
+    operation->if_exists = node->missing_ok;
+    operation->concurrently = node->concurrent;
+    operation->cascade = cascade;
+}
+
+void parse_drop_index(const Statement *stmt) { parse_drops(stmt, drop_index); }
 
 void parse_comment(const Statement *stmt)
 {

@@ -34,8 +34,13 @@ static void parse_statement(const Statement *stmt)
         parse_drop_index(stmt);
     else if (node->node_case == PG_QUERY__NODE__NODE_COMMENT_STMT)
         parse_comment(stmt);
+    else if (node->node_case == PG_QUERY__NODE__NODE_DROP_STMT &&
+             node->drop_stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_TABLE)
+        parse_drop_table(stmt);
     else if (node->node_case == PG_QUERY__NODE__NODE_RENAME_STMT)
         parse_rename(stmt);
+    else if (node->node_case == PG_QUERY__NODE__NODE_ALTER_OBJECT_SCHEMA_STMT)
+        parse_set_schema(stmt);
     else
         refuse_statement(stmt);
 }
@@ -187,6 +192,24 @@ static const char *describe(Arena *arena, const Operation *operation)
     case OPERATION_RENAME:
         return arena_printf(arena, "%s-%s-rename-to-%s", table,
                             operation->on_index ? "index" : operation->constraint_name, operation->new_name);
+    case OPERATION_CHANGE_TYPE:
+        return arena_printf(arena, "%s-%s-type-%s", table, operation->column, operation->type_sql);
+    case OPERATION_RENAME_COLUMN:
+        return arena_printf(arena, "%s-%s-rename-to-%s", table, operation->column, operation->new_name);
+    case OPERATION_RENAME_TABLE:
+        return arena_printf(arena, "%s-rename-to-%s", table, operation->new_name);
+    case OPERATION_SET_SCHEMA:
+        return arena_printf(arena, "%s-to-schema-%s", table, operation->new_name);
+    case OPERATION_DROP_COLUMN:
+        return arena_printf(arena, "%s-drop-%s", table, operation->column);
+    case OPERATION_DROP_CONSTRAINT:
+        return arena_printf(arena, "%s-drop-constraint-%s", table, operation->constraint_name);
+    case OPERATION_DROP_TABLE:
+        return arena_printf(arena, "drop-table-%s", table);
+    case OPERATION_NATIVE:
+        return table != NULL ? arena_printf(arena, "%s-%s", operation->words, table) : operation->words;
+    case OPERATION_COUNT:
+        break;
     }
     return "change";
 }

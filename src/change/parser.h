@@ -54,13 +54,24 @@ void parse_alter_table(const Statement *stmt);
 /* setting.c: one command of an ALTER TABLE (`alone`: the statement with it only) that changes the catalog
  * alone; NULL with a problem for any other. */
 Operation *parse_setting(const Statement *stmt, PgQuery__Node *alone, const PgQuery__AlterTableCmd *command);
+/* shape.c: what changes or takes away something that applications name. */
+/* ALTER COLUMN TYPE, DROP COLUMN, DROP CONSTRAINT; false: the command is none of these. */
+bool parse_shape(const Statement *stmt, PgQuery__Node *alone, const PgQuery__AlterTableCmd *command,
+                 Operation **ret_operation);
 void parse_rename(const Statement *stmt);
+void parse_set_schema(const Statement *stmt);
+void parse_drop_table(const Statement *stmt);
+/* Calls `one` for each object of a DROP, with a statement that drops this one only. */
+typedef void DropOne(const Statement *stmt, PgQuery__Node *alone, const Name *name);
+void parse_drops(const Statement *stmt, DropOne *one);
 /* index.c */
 void parse_create_index(const Statement *stmt);
 void parse_drop_index(const Statement *stmt);
 void parse_comment(const Statement *stmt);
 /* column.c: a column definition; ret_sql is its canonical text behind ADD COLUMN. False with a problem. */
 bool parse_column(const Statement *stmt, PgQuery__ColumnDef *def, ColumnSpec *ret_spec, const char **ret_sql);
+/* A type as ColumnSpec.type_sql has it; NULL where it cannot be written back. */
+const char *parse_type(Arena *arena, PgQuery__TypeName *type);
 /* type.c: a built-in type as the server's format_type() writes it: "integer", "numeric(10,2)",
  * "timestamp(3) with time zone", "character varying[]"; NULL for any other. */
 const char *type_server_name(Arena *arena, const PgQuery__TypeName *type);

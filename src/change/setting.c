@@ -1,5 +1,4 @@
-/* Forms of ALTER TABLE and ALTER INDEX that change the catalog alone: settings and names that no row and no
- * application depends on. */
+/* Forms of ALTER TABLE that change the catalog alone: settings that no row and no application depends on. */
 #include "change/parser.h"
 #include "engine/sql.h"
 
@@ -49,36 +48,4 @@ Operation *parse_setting(const Statement *stmt, PgQuery__Node *alone, const PgQu
     operation->column = form->subject == OF_COLUMN ? command->name : NULL;
     operation->trigger = form->subject == OF_TRIGGER ? command->name : NULL;
     return operation;
-}
-
-void parse_rename(const Statement *stmt)
-{
-    const PgQuery__RenameStmt *node = stmt->node->rename_stmt;
-    bool index = node->rename_type == PG_QUERY__OBJECT_TYPE__OBJECT_INDEX;
-    bool constraint = node->rename_type == PG_QUERY__OBJECT_TYPE__OBJECT_TABCONSTRAINT;
-    Name name;
-    if (!index && !constraint) {
-        refuse_statement(stmt);
-        return;
-    }
-    if (!parser_relation(stmt, node->relation, &name))
-        return;
-    Arena *arena = stmt->parser->arena;
-    const char *on = sql_name(arena, name.schema, name.name), *to = sql_ident(arena, node->newname);
-    const char *quiet = node->missing_ok ? "IF EXISTS " : "";
-    const char *sql =
-        index ? arena_printf(arena, "ALTER INDEX %s%s RENAME TO %s", quiet, on, to)
-              : arena_printf(arena, "ALTER TABLE %s%s%s RENAME CONSTRAINT %s TO %s", quiet,
-                             node->relation->inh ? "" : "ONLY ", on, sql_ident(arena, node->subname), to);
-    if (!tree_is_sql(arena, stmt->node, sql)) {
-        parser_inexact(stmt);
-        return;
-    }
-    Operation *operation = parser_add(stmt, OPERATION_RENAME, sql);
-    operation->table = name;
-    operation->on_index = index;
-    operation->if_exists = node->missing_ok;
-    operation->only = !node->relation->inh;
-    operation->constraint_name = constraint ? node->subname : NULL;
-    operation->new_name = node->newname;
 }

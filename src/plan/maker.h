@@ -63,7 +63,10 @@ Step *maker_ddl(Maker *maker, Phase phase, TableWork *work, const char *lock, co
 void maker_validate(Maker *maker, TableWork *work, const char *constraint, const Table *also);
 void step_add_sql(Maker *maker, Step *step, const char *sql);
 void step_add_undo(Maker *maker, Step *step, const char *undo);
+/* The step's own lock for its own table, SHARE ROW EXCLUSIVE for any other (the far end of a foreign key). */
 void step_add_lock(Maker *maker, Step *step, const Table *table);
+/* `relation` as sql_name() writes it; `mode` "ACCESS EXCLUSIVE" … */
+void step_add_lock_mode(Maker *maker, Step *step, const char *relation, const char *mode);
 void step_estimate(Step *step, int64_t low_ms, int64_t high_ms);
 /* A note or, with `accept`, something to be accepted. */
 void maker_risk(Maker *maker, const char *id, const char *accept, const char *message, const char *sql);

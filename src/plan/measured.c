@@ -41,6 +41,20 @@ static bool has(const char *const *items, size_t count, const char *text)
     return false;
 }
 
+typedef VEC(const char *) Words;
+
+/* A relation that is there already keeps its place, under what the server took. */
+static void raise_lock(Arena *arena, Words *on, Words *as, const char *relation, const char *mode)
+{
+    for (size_t i = 0; i < on->len; i++)
+        if (str_eq(on->items[i], relation)) {
+            as->items[i] = mode;
+            return;
+        }
+    *vec_push(arena, on) = relation;
+    *vec_push(arena, as) = mode;
+}
+
 /* The step's own table stays the first of the list. Of others those count that were loaded for the plan, and
  * only locks that application statements meet. */
 static void take_locks(Arena *arena, Step *step, const Probe *probe, const Table *tables, size_t count)
@@ -49,24 +63,28 @@ static void take_locks(Arena *arena, Step *step, const Probe *probe, const Table
     /* another change may have a part in the sync trigger when the step runs: then it is dropped and made anew
      */
     int least = step->sync ? strength(step->lock) : 0;
-    VEC(const char *) on = {0};
-    for (size_t i = 0; i < step->lock_count; i++)
+    Words on = {0}, as = {0};
+    for (size_t i = 0; i < step->lock_count; i++) {
         *vec_push(arena, &on) = step->lock_on[i];
+        *vec_push(arena, &as) = step->lock_modes[i];
+    }
     for (size_t i = 0; i < probe->lock_count; i++) {
         const ProbeLock *lock = &probe->locks[i];
         int mode = strength(lock->mode);
         if (str_eq(lock->relation, own) && mode > MODE_ROW_EXCLUSIVE && mode >= least)
             step->lock = modes[mode];
-        else if (mode >= MODE_SHARE && table_of(arena, lock->relation, tables, count) != NULL &&
-                 !has(on.items, on.len, lock->relation))
-            *vec_push(arena, &on) = lock->relation;
+        else if (mode >= MODE_SHARE && table_of(arena, lock->relation, tables, count) != NULL)
+            raise_lock(arena, &on, &as, lock->relation, modes[mode]);
     }
     for (size_t i = 0; i < probe->index_lock_count; i++)
         if (strength(probe->index_locks[i].mode) ==
             MODE_ACCESS_EXCLUSIVE) /* stops queries of the table, too */
             step->lock = modes[MODE_ACCESS_EXCLUSIVE];
     step->lock_on = on.items;
+    step->lock_modes = as.items;
     step->lock_count = on.len;
+    if (own != NULL && as.len > 0)
+        as.items[0] = step->lock;
 }
 
 /* A table with rows, read or rewritten under a lock that stops writers, which the plan did not foresee. */

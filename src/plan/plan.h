@@ -84,7 +84,9 @@ typedef struct Step {
     const char *const *undo; /* in order; none: nothing to undo */
     size_t undo_count;
     const char *lock; /* strongest lock: "ACCESS EXCLUSIVE" …; "" where none is held on a user's table */
-    const char *const *lock_on; /* "public.orders", strongest first */
+    const char *const *lock_on;    /* "public.orders", strongest first */
+    const char *const *lock_modes; /* what is taken on each of lock_on; the first is `lock` where the step has
+                                      a table */
     size_t lock_count;
     bool rewrites, scans;
     Evidence evidence;

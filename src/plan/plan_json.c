@@ -120,6 +120,7 @@ static json_t *step_json(const Step *step)
     put_statements(json, step);
     put(json, "lock", text_json(step->lock));
     put(json, "lock_on", list_json(step->lock_on, step->lock_count));
+    put(json, "lock_modes", list_json(step->lock_modes, step->lock_count));
     put(json, "rewrites", json_boolean(step->rewrites));
     put(json, "scans", json_boolean(step->scans));
     put(json, "evidence", json_string(evidence_name(step->evidence)));
@@ -309,6 +310,19 @@ static size_t part_count(const json_t *json, const char *key, size_t size)
     return count < 0 ? 0 : (size_t)count < size ? (size_t)count : size;
 }
 
+/* Plans that were journalled before the modes stood in them: what the executor took then. */
+static const char *const *get_modes(Arena *arena, const json_t *list, const Step *step)
+{
+    size_t count = 0;
+    const char *const *modes = get_list(arena, list, 0, SIZE_MAX, &count);
+    if (count == step->lock_count)
+        return modes;
+    const char **made = arena_alloc(arena, (step->lock_count + 1) * sizeof *made);
+    for (size_t i = 0; i < step->lock_count; i++)
+        made[i] = i == 0 ? step->lock : "SHARE ROW EXCLUSIVE";
+    return made;
+}
+
 static Err *get_step(Arena *arena, const json_t *json, Step *ret_step)
 {
     Step step = {.ordinal = (int)get_int(json, "ordinal"),
@@ -334,6 +348,7 @@ static Err *get_step(Arena *arena, const json_t *json, Step *ret_step)
     step.sync_undo = get_list(arena, undo, 0, generated, &step.sync_undo_count);
     step.undo = get_list(arena, undo, generated, SIZE_MAX, &step.undo_count);
     step.lock_on = get_list(arena, json_object_get(json, "lock_on"), 0, SIZE_MAX, &step.lock_count);
+    step.lock_modes = get_modes(arena, json_object_get(json, "lock_modes"), &step);
     get_fills(arena, json_object_get(json, "fills"), &step);
     get_checks(arena, json_object_get(json, "checks"), &step);
     *ret_step = step;

@@ -200,34 +200,43 @@ static Err *operation_comment(Maker *maker, const Operation *op, TableWork *work
     return NULL;
 }
 
+static Err *operation_constraint(Maker *maker, const Operation *op, TableWork *work)
+{
+    return constraint_add(maker, work, op->constraint, NULL);
+}
+
+/* Who writes the steps of an operation; `words` for what nobody writes. */
+static const struct {
+    Err *(*write)(Maker *maker, const Operation *op, TableWork *work);
+    const char *words;
+} operations[OPERATION_COUNT] = {
+    [OPERATION_ADD_COLUMN] = {.write = column_add},
+    [OPERATION_SET_NOT_NULL] = {.write = not_null_set},
+    [OPERATION_DROP_NOT_NULL] = {.write = not_null_drop},
+    [OPERATION_SET_DEFAULT] = {.write = column_default},
+    [OPERATION_DROP_DEFAULT] = {.write = column_default},
+    [OPERATION_ADD_CONSTRAINT] = {.write = operation_constraint},
+    [OPERATION_VALIDATE_CONSTRAINT] = {.write = constraint_validate},
+    [OPERATION_CREATE_INDEX] = {.write = index_create},
+    [OPERATION_DROP_INDEX] = {.write = index_drop},
+    [OPERATION_COMMENT] = {.write = operation_comment},
+    [OPERATION_SETTING] = {.write = setting_write},
+    [OPERATION_RENAME] = {.write = rename_write},
+    [OPERATION_CHANGE_TYPE] = {.words = "ALTER COLUMN TYPE"},
+    [OPERATION_RENAME_COLUMN] = {.words = "RENAME COLUMN"},
+    [OPERATION_RENAME_TABLE] = {.words = "ALTER TABLE RENAME TO"},
+    [OPERATION_SET_SCHEMA] = {.words = "ALTER TABLE SET SCHEMA"},
+    [OPERATION_DROP_COLUMN] = {.words = "DROP COLUMN"},
+    [OPERATION_DROP_CONSTRAINT] = {.words = "DROP CONSTRAINT"},
+    [OPERATION_DROP_TABLE] = {.words = "DROP TABLE"},
+    [OPERATION_NATIVE] = {.words = "this statement"},
+};
+
 static Err *operation_write(Maker *maker, const Operation *op, TableWork *work)
 {
-    switch (op->kind) {
-    case OPERATION_ADD_COLUMN:
-        return column_add(maker, op, work);
-    case OPERATION_SET_NOT_NULL:
-        return not_null_set(maker, op, work);
-    case OPERATION_DROP_NOT_NULL:
-        return not_null_drop(maker, op, work);
-    case OPERATION_SET_DEFAULT:
-    case OPERATION_DROP_DEFAULT:
-        return column_default(maker, op, work);
-    case OPERATION_ADD_CONSTRAINT:
-        return constraint_add(maker, work, op->constraint, NULL);
-    case OPERATION_VALIDATE_CONSTRAINT:
-        return constraint_validate(maker, op, work);
-    case OPERATION_CREATE_INDEX:
-        return index_create(maker, op, work);
-    case OPERATION_DROP_INDEX:
-        return index_drop(maker, op, work);
-    case OPERATION_COMMENT:
-        return operation_comment(maker, op, work);
-    case OPERATION_SETTING:
-        return setting_write(maker, op, work);
-    case OPERATION_RENAME:
-        return rename_write(maker, op, work);
-    }
-    return err_new(ERR_BUG, "operation of an unknown kind");
+    if (operations[op->kind].write != NULL)
+        return operations[op->kind].write(maker, op, work);
+    return err_new(ERR_UNSAFE, "line %d: %s is not supported yet", op->line, operations[op->kind].words);
 }
 
 /* SET or DROP NOT NULL and DEFAULT of a column that the same change adds are part of its ADD COLUMN. */

@@ -24,9 +24,18 @@ void step_add_undo(Maker *maker, Step *step, const char *undo)
     append(maker, &step->undo, &step->undo_count, undo);
 }
 
+void step_add_lock_mode(Maker *maker, Step *step, const char *relation, const char *mode)
+{
+    size_t count = step->lock_count;
+    append(maker, &step->lock_on, &step->lock_count, relation);
+    append(maker, &step->lock_modes, &count, mode);
+}
+
 void step_add_lock(Maker *maker, Step *step, const Table *table)
 {
-    append(maker, &step->lock_on, &step->lock_count, sql_name(maker->arena, table->schema, table->name));
+    bool own = str_eq(step->table.name, table->name) && str_eq(step->table.schema, table->schema);
+    step_add_lock_mode(maker, step, sql_name(maker->arena, table->schema, table->name),
+                       own ? step->lock : "SHARE ROW EXCLUSIVE");
 }
 
 void step_estimate(Step *step, int64_t low_ms, int64_t high_ms)
@@ -81,7 +90,7 @@ void maker_validate(Maker *maker, TableWork *work, const char *constraint, const
     step->lock = "SHARE UPDATE EXCLUSIVE";
     step_add_lock(maker, step, work->table);
     if (also != NULL)
-        step_add_lock(maker, step, also);
+        step_add_lock_mode(maker, step, sql_name(maker->arena, also->schema, also->name), "ROW SHARE");
     step->scans = true;
     step->timeout = TIMEOUT_WATCHDOG;
     Span span = estimate_scan(work->table);

@@ -23,15 +23,13 @@ enum {
     STALL_SHARE = 100, /* waits may take one hundredth of the time */
     HELD_TOO_LONG_MAX = 3,
     BLOCKER_SAID_EVERY_MS = 10000,
-    TABLES_MAX = 8,
 };
 
 typedef struct Attempt {
     const Step *step;
-    const char *lock; /* on the step's own table, the first of `tables` */
-    const char *others_lock;
     LockedBody *body;
-    Table tables[TABLES_MAX];
+    Table *tables; /* the step's own table is the first, where it has one */
+    const char **modes;
     size_t table_count;
     void *context;
     bool unbounded;         /* a scan under the lock that was accepted */
@@ -61,30 +59,36 @@ static const char *name_part(Arena *arena, const char **at)
     return arena_dup(arena, out.buf);
 }
 
-static Err *load_tables(Runner *runner, Arena *arena, Attempt *attempt)
+/* Undoing drops triggers and foreign keys, which takes the strongest lock on both ends. */
+static const char *mode_of(const Step *step, size_t index, bool undo)
+{
+    bool own = step->table.name != NULL && index == 0;
+    const char *mode = own ? step->lock : step->lock_modes[index];
+    bool raises = undo && (!own || str_eq(mode, "SHARE ROW EXCLUSIVE"));
+    return raises ? "ACCESS EXCLUSIVE" : mode;
+}
+
+static Err *load_tables(Runner *runner, Arena *arena, bool undo, Attempt *attempt)
 {
     const Step *step = attempt->step;
-    if (step->table.name == NULL)
-        return NULL;
-    TRY(runner_load_table(runner, arena, &step->table, &attempt->tables[0]));
-    attempt->table_count = 1;
-    for (size_t i = 1; i < step->lock_count && attempt->table_count < TABLES_MAX; i++) {
+    bool own = step->table.name != NULL;
+    attempt->tables = arena_alloc(arena, (step->lock_count + 1) * sizeof(Table));
+    attempt->modes = arena_alloc(arena, (step->lock_count + 1) * sizeof(char *));
+    if (own) {
+        attempt->modes[0] = mode_of(step, 0, undo);
+        TRY(runner_load_table(runner, arena, &step->table, &attempt->tables[0]));
+        attempt->table_count = 1;
+    }
+    for (size_t i = own ? 1 : 0; i < step->lock_count; i++) {
         const char *at = step->lock_on[i];
         Name name = {0};
         name.schema = name_part(arena, &at);
         name.name = name_part(arena, &at);
+        attempt->modes[attempt->table_count] = mode_of(step, i, undo);
         TRY(runner_load_table(runner, arena, &name, &attempt->tables[attempt->table_count]));
         attempt->table_count++;
     }
     return NULL;
-}
-
-/* Undoing drops triggers and foreign keys, which takes the strongest lock on both ends. */
-static void choose_locks(Attempt *attempt, bool undo)
-{
-    bool raises = undo && str_eq(attempt->step->lock, "SHARE ROW EXCLUSIVE");
-    attempt->lock = raises ? "ACCESS EXCLUSIVE" : attempt->step->lock;
-    attempt->others_lock = undo ? "ACCESS EXCLUSIVE" : "SHARE ROW EXCLUSIVE";
 }
 
 static bool scan_accepted(const Plan *plan, const Step *step)
@@ -152,8 +156,8 @@ static Err *look_at_blockers(Runner *runner, Attempt *attempt, size_t first, boo
         size_t count = 0;
         if (attempt->tables[i].id == 0)
             continue;
-        TRY(runner->ops->blockers(runner->conn, &wait, arena, attempt->tables[i].id,
-                                  i == 0 ? attempt->lock : attempt->others_lock, &blockers, &count));
+        TRY(runner->ops->blockers(runner->conn, &wait, arena, attempt->tables[i].id, attempt->modes[i],
+                                  &blockers, &count));
         count = leave_out_yielding(runner, blockers, count);
         *ret_long = blockers_text(blockers, count, patience_ms, who);
         at = i;
@@ -177,7 +181,9 @@ static Err *look_at_blockers(Runner *runner, Attempt *attempt, size_t first, boo
 static Err *locked(Runner *runner, Attempt *attempt, bool no_wait, int64_t *ret_got_ms)
 {
     const Step *step = attempt->step;
-    const Table *table = &attempt->tables[0];
+    static const Table none = {0};
+    bool own = step->table.name != NULL;
+    const Table *table = own ? &attempt->tables[0] : &none;
     Controls controls = control_settings(runner);
     int64_t share_ms = share_of(attempt, &controls);
     Wait wait = runner_wait(runner);
@@ -191,10 +197,10 @@ static Err *locked(Runner *runner, Attempt *attempt, bool no_wait, int64_t *ret_
                       .yield_autovacuum = runner->server.may_yield_autovacuum}));
     TRY(lease_prove(runner));
     Err *err = NULL;
-    if (step->lock_count > 0 && table->id != 0) {
+    if (own && step->lock_count > 0 && table->id != 0) {
         err = runner->ops->act_as(runner->conn, &wait, step->role);
         if (err == NULL)
-            err = runner->ops->lock_table(runner->conn, &wait, table, attempt->lock, no_wait);
+            err = runner->ops->lock_table(runner->conn, &wait, table, attempt->modes[0], no_wait);
         if (err == NULL)
             *ret_got_ms = clock_ms();
         if (err == NULL)
@@ -244,7 +250,8 @@ static Err *try_once(Runner *runner, Attempt *attempt, bool no_wait, bool *ret_d
         err_free(err);
         return err_hint(err_new(ERR_LOCK_BUDGET,
                                 "the lock on \"%s\" would be held for longer than --max-stall: seen %d times",
-                                attempt->step->table.name, HELD_TOO_LONG_MAX),
+                                attempt->step->lock_count > 0 ? attempt->step->lock_on[0] : "the catalog",
+                                HELD_TOO_LONG_MAX),
                         "apply again at a quieter time, or with a longer --max-stall");
     }
     err_free(err);
@@ -254,8 +261,13 @@ static Err *try_once(Runner *runner, Attempt *attempt, bool no_wait, bool *ret_d
 static Err *budget_used(const Attempt *attempt, int64_t lock_wait_ms)
 {
     char text[UNIT_TEXT_BYTES];
-    Err *err = err_new(ERR_LOCK_BUDGET, "no %s lock on \"%s\" within %s%s%s", attempt->lock,
-                       attempt->step->table.name, unit_duration_text(lock_wait_ms, text),
+    const Step *step = attempt->step;
+    const char *on = step->table.name != NULL ? step->table.name
+                     : step->lock_count > 0   ? step->lock_on[0]
+                                              : "the catalog";
+    Err *err = err_new(ERR_LOCK_BUDGET, "no %s lock on \"%s\" within %s%s%s",
+                       attempt->table_count > 0 ? attempt->modes[0] : "catalog", on,
+                       unit_duration_text(lock_wait_ms, text),
                        attempt->blocked_by[0] != '\0' ? ": blocked by " : "", attempt->blocked_by);
     return err_hint(
         err, "end or wait for the blocking session, then apply again; or raise --lock-wait or --max-stall");
@@ -267,8 +279,9 @@ static Err *budget_used(const Attempt *attempt, int64_t lock_wait_ms)
 static Err *next_attempt(Runner *runner, Attempt *attempt, bool *ret_done)
 {
     bool blocked = false, paid = clock_ms() >= attempt->not_before_ms;
-    if (attempt->table_count > 1)
-        TRY(look_at_blockers(runner, attempt, 1, &blocked));
+    size_t first = attempt->step->table.name != NULL ? 1 : 0;
+    if (attempt->table_count > first)
+        TRY(look_at_blockers(runner, attempt, first, &blocked));
     if (blocked || !paid) {
         stop_sleep(runner->options->stop, BLOCKED_PAUSE_MS);
         return NULL;
@@ -290,8 +303,7 @@ Err *lockwait_run(Runner *runner, const Step *step, bool undo, LockedBody *body,
                        .body = body,
                        .context = context,
                        .unbounded = !undo && scan_accepted(&runner->plan, step)};
-    choose_locks(&attempt, undo);
-    TRY(load_tables(runner, arena, &attempt));
+    TRY(load_tables(runner, arena, undo, &attempt));
     for (bool done = false; !done;) {
         TRY(control_gate(runner));
         TRY(next_attempt(runner, &attempt, &done));

@@ -70,9 +70,11 @@ static void show_column(Str *str, const ColumnSpec *spec)
 
 static void show_operation(Str *str, const Operation *operation)
 {
-    static const char *const kinds[] = {"add-column",   "set-not-null",   "drop-not-null", "set-default",
-                                        "drop-default", "add-constraint", "validate",      "create-index",
-                                        "drop-index",   "comment",        "setting",       "rename"};
+    static const char *const kinds[] = {"add-column",   "set-not-null",    "drop-not-null", "set-default",
+                                        "drop-default", "add-constraint",  "validate",      "create-index",
+                                        "drop-index",   "comment",         "setting",       "rename",
+                                        "change-type",  "rename-column",   "rename-table",  "set-schema",
+                                        "drop-column",  "drop-constraint", "drop-table",    "native"};
     str_addf(str, "%d %s %s%s%s", operation->line, kinds[operation->kind],
              operation->table.schema == NULL ? "" : operation->table.schema,
              operation->table.schema == NULL ? "" : "|", operation->table.name);
@@ -89,6 +91,10 @@ static void show_operation(Str *str, const Operation *operation)
     show_text(str, "words", operation->words);
     show_text(str, "lock", operation->lock);
     show_text(str, "to", operation->new_name);
+    show_text(str, "type", operation->type_sql);
+    show_text(str, "collation", operation->collation_sql);
+    show_text(str, "using", operation->using_sql);
+    show_flag(str, "part-if-exists", operation->part_if_exists);
     str_addf(str, "\n  %s\n", operation->sql);
     if (operation->add != NULL)
         show_column(str, operation->add);
@@ -519,16 +525,43 @@ static void test_settings_and_names(void **state UNUSED)
     expect_all(cases, ARRAY_LEN(cases));
 }
 
+static void test_shapes(void **state UNUSED)
+{
+    static const Case cases[] = {
+        {"ALTER TABLE t DROP COLUMN IF EXISTS c CASCADE, ALTER c TYPE int8 USING c::bigint, ALTER d SET DATA "
+         "TYPE varchar(9) COLLATE \"C\", DROP CONSTRAINT x",
+         "1 drop-column t cascade column<c> part-if-exists\n"
+         "  ALTER TABLE t DROP IF EXISTS c CASCADE\n"
+         "1 change-type t column<c> type<bigint> using<c::bigint>\n"
+         "  ALTER TABLE t ALTER COLUMN c TYPE int8 USING c::bigint\n"
+         "1 change-type t column<d> type<character varying(9)> collation<\"C\">\n"
+         "  ALTER TABLE t ALTER COLUMN d TYPE varchar(9) COLLATE \"C\"\n"
+         "1 drop-constraint t constraint<x>\n"
+         "  ALTER TABLE t DROP CONSTRAINT x\n"},
+        {"ALTER TABLE t RENAME a TO b; ALTER TABLE IF EXISTS t RENAME TO u; ALTER TABLE t SET SCHEMA s",
+         "1 rename-column t column<a> to<b>\n"
+         "  ALTER TABLE t RENAME COLUMN a TO b\n"
+         "1 rename-table t if-exists to<u>\n"
+         "  ALTER TABLE IF EXISTS t RENAME TO u\n"
+         "1 set-schema t to<s>\n"
+         "  ALTER TABLE t SET SCHEMA s\n"},
+        {"DROP TABLE IF EXISTS a, s.\"B\" CASCADE", "1 drop-table a if-exists cascade\n"
+                                                    "  DROP TABLE IF EXISTS a CASCADE\n"
+                                                    "1 drop-table s|B if-exists cascade\n"
+                                                    "  DROP TABLE IF EXISTS s.\"B\" CASCADE\n"},
+    };
+    expect_all(cases, ARRAY_LEN(cases));
+}
+
 static void test_refused(void **state UNUSED)
 {
     static const Case cases[] = {
-        {"DROP TABLE x; CREATE TABLE y (a int); CREATE TABLE z AS SELECT 1; CREATE MATERIALIZED VIEW m AS "
+        {"CREATE TABLE y (a int); CREATE TABLE z AS SELECT 1; CREATE MATERIALIZED VIEW m AS "
          "SELECT 1; TRUNCATE x",
-         "unsafe 1:1 DROP TABLE is not supported yet\n"
-         "unsafe 1:15 CREATE TABLE is not supported yet\n"
-         "unsafe 1:39 CREATE TABLE AS is not supported yet\n"
-         "unsafe 1:67 CREATE MATERIALIZED VIEW is not supported yet\n"
-         "unsafe 1:107 TRUNCATE is not supported yet\n"},
+         "unsafe 1:1 CREATE TABLE is not supported yet\n"
+         "unsafe 1:25 CREATE TABLE AS is not supported yet\n"
+         "unsafe 1:53 CREATE MATERIALIZED VIEW is not supported yet\n"
+         "unsafe 1:93 TRUNCATE is not supported yet\n"},
         {"INSERT INTO x VALUES (1); UPDATE x SET a = 1; DELETE FROM x; SELECT 1; COPY x FROM STDIN; MERGE "
          "INTO a USING b ON true WHEN MATCHED THEN DELETE",
          "unsafe 1:1 INSERT is not supported yet hint<rows are filled by a backfill: -- stoa: backfill "
@@ -547,24 +580,15 @@ static void test_refused(void **state UNUSED)
          "(fillfactor=70), ENABLE ROW LEVEL SECURITY, ADD x int, ATTACH PARTITION p DEFAULT",
          "usage 1:143 syntax error at or near \"ATTACH\" hint<the parser at hand is PostgreSQL 15's: syntax "
          "that only newer servers know is not read yet>\n"},
-        {"ALTER TABLE t DROP COLUMN c, ALTER c TYPE bigint, DROP CONSTRAINT x, OWNER TO bob, SET "
-         "(fillfactor=70), ENABLE ROW LEVEL SECURITY, ADD x int",
+        {"ALTER TABLE t OWNER TO bob, SET (fillfactor=70), ENABLE ROW LEVEL SECURITY, ADD x int",
          "1 setting t words<SET (storage parameters)> lock<SHARE UPDATE EXCLUSIVE>\n"
          "  ALTER TABLE t SET (fillfactor=70)\n"
          "1 add-column t column<x>\n"
          "  ALTER TABLE t ADD COLUMN x int\n"
          "    column<x> type<integer>\n"
-         "unsafe 1:1 DROP COLUMN is not supported yet\n"
-         "unsafe 1:1 ALTER COLUMN TYPE is not supported yet\n"
-         "unsafe 1:1 DROP CONSTRAINT is not supported yet\n"
          "unsafe 1:1 OWNER TO is not supported yet\n"
          "unsafe 1:1 ENABLE ROW LEVEL SECURITY is not supported yet\n"},
-        {"ALTER TABLE t RENAME a TO b; ALTER TABLE t RENAME TO u; ALTER TABLE t SET SCHEMA s; ALTER TYPE c "
-         "OWNER TO x",
-         "unsafe 1:1 RENAME COLUMN is not supported yet\n"
-         "unsafe 1:30 ALTER TABLE RENAME TO is not supported yet\n"
-         "unsafe 1:57 ALTER TABLE SET SCHEMA is not supported yet\n"
-         "unsafe 1:85 ALTER TYPE OWNER TO is not supported yet\n"},
+        {"ALTER TYPE c OWNER TO x", "unsafe 1:1 ALTER TYPE OWNER TO is not supported yet\n"},
         {"ALTER INDEX i SET (fillfactor=70); ALTER VIEW v ALTER c SET DEFAULT 5; ALTER FOREIGN TABLE t ADD c "
          "int; COMMENT ON VIEW v IS 'x'; DROP VIEW v",
          "unsafe 1:1 ALTER INDEX is not supported yet\n"
@@ -877,7 +901,8 @@ static void test_names(void **state UNUSED)
         {"COMMENT ON COLUMN t.c IS 'x'", "t-c-comment"},
         {"-- stoa: name my.Change_1\nALTER TABLE t ADD c int", "my.Change_1"},
         {"", ""},
-        {"DROP TABLE x", ""},
+        {"DROP TABLE x", "drop-table-x"},
+        {"TRUNCATE x", ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         expect_name(&(ChangeInput){.sql = cases[i].sql}, cases[i].name, "");
@@ -1028,6 +1053,7 @@ int main(void)
         cmocka_unit_test(test_alter),
         cmocka_unit_test(test_index_and_comment),
         cmocka_unit_test(test_settings_and_names),
+        cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_wrong_text),
         cmocka_unit_test(test_annotations),

@@ -1124,11 +1124,13 @@ static void the_server_is_right_about_locks(void **state)
     Fixture *f = *state;
     const Table tables[] = {f->orders, f->customers};
     static const char *const orders[] = {"public.orders"};
+    static const char *const modes[] = {"SHARE"};
     const Step before = {.ordinal = 2,
                          .title = "t",
                          .table = {.schema = "public", .name = "orders"},
                          .lock = "SHARE",
                          .lock_on = orders,
+                         .lock_modes = modes,
                          .lock_count = 1,
                          .evidence = EVIDENCE_RULE};
     ProbeLock locks[] = {{"public.customers", "ACCESS EXCLUSIVE"}, {"public.others", "ACCESS EXCLUSIVE"},
@@ -1140,7 +1142,9 @@ static void the_server_is_right_about_locks(void **state)
     assert_string_equal(step.lock, "SHARE ROW EXCLUSIVE");
     assert_int_equal(step.lock_count, 2);
     assert_string_equal(step.lock_on[0], "public.orders");
+    assert_string_equal(step.lock_modes[0], "SHARE ROW EXCLUSIVE");
     assert_string_equal(step.lock_on[1], "public.customers");
+    assert_string_equal(step.lock_modes[1], "ACCESS EXCLUSIVE");
     assert_int_equal(step.evidence, EVIDENCE_MEASURED);
     /* an index under the strongest lock stops its table's queries */
     ProbeLock index = {"public.orders_pkey", "ACCESS EXCLUSIVE"};
