@@ -198,6 +198,12 @@ static void show_row(Page *page, const json_t *change, int name_width)
         page_putf(page, STYLE_YELLOW, "waiting: %s", progress.throttled_by);
         page_newline(page);
     }
+    const char *error = json_string_value(json_object_get(change, "error"));
+    if (error != NULL && strcmp(state, "failed") == 0) {
+        page_to(page, name_width + 2);
+        page_wrap(page, STYLE_RED, name_width + 2, error);
+        page_newline(page);
+    }
 }
 
 /* Milliseconds since 1970 of "2026-11-20T21:04:31.5+00:00"; -1 when it is none. */
