@@ -134,9 +134,10 @@ enum {
 /* Statements of the journal; the text of each is the engine's (engine/<name>/journal.c). Parameters in order.
  */
 typedef enum JournalSql {
-    JOURNAL_EXISTS, /* () -> version, or no row */
-    JOURNAL_CREATE, /* () creates schema and tables, whole, in the transaction at hand */
-    JOURNAL_DROP,   /* () removes all of it, sync triggers and functions included */
+    JOURNAL_EXISTS,  /* () -> version, or no row */
+    JOURNAL_CREATE,  /* () creates schema and tables, whole, in the transaction at hand */
+    JOURNAL_UPGRADE, /* () from the version before to the present one, in the transaction at hand */
+    JOURNAL_DROP,    /* () removes all of it, sync triggers and functions included */
     JOURNAL_SQL_COUNT
 } JournalSql;
 

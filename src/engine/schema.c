@@ -63,3 +63,52 @@ const Index *table_key(const Table *table)
     }
     return best;
 }
+
+/* ---- ways back as JSON ---------------------------------------------------------------------- */
+
+static json_t *text_json(const char *text) { return text == NULL ? json_null() : json_string(text); }
+
+json_t *sync_backs_to_json(const SyncBack *backs, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const SyncBack *back = &backs[i];
+        json_t *json = json_object(), *sources = json_array();
+        for (size_t j = 0; j < back->source_count; j++)
+            (void)json_array_append_new(sources, json_string(back->sources[j]));
+        (void)json_object_set_new(json, "column", text_json(back->column));
+        (void)json_object_set_new(json, "expr", text_json(back->expr));
+        (void)json_object_set_new(json, "sources", sources);
+        (void)json_object_set_new(json, "default", text_json(back->default_sql));
+        (void)json_object_set_new(json, "null_ok", json_boolean(back->null_ok));
+        (void)json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static const char *text_of(Arena *arena, const json_t *json)
+{
+    const char *text = json_string_value(json);
+    return text == NULL ? NULL : arena_dup(arena, text);
+}
+
+void sync_backs_from_json(Arena *arena, const json_t *list, const SyncBack **ret_backs, size_t *ret_count)
+{
+    size_t count = json_array_size(list);
+    SyncBack *backs = arena_alloc(arena, (count + 1) * sizeof *backs);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *json = json_array_get(list, i), *names = json_object_get(json, "sources");
+        size_t source_count = json_array_size(names);
+        const char **sources = arena_alloc(arena, (source_count + 1) * sizeof *sources);
+        for (size_t j = 0; j < source_count; j++)
+            sources[j] = text_of(arena, json_array_get(names, j));
+        backs[i] = (SyncBack){.column = text_of(arena, json_object_get(json, "column")),
+                              .expr = text_of(arena, json_object_get(json, "expr")),
+                              .sources = sources,
+                              .source_count = source_count,
+                              .default_sql = text_of(arena, json_object_get(json, "default")),
+                              .null_ok = json_is_true(json_object_get(json, "null_ok"))};
+    }
+    *ret_backs = count == 0 ? NULL : backs;
+    *ret_count = count;
+}

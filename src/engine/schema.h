@@ -1,7 +1,10 @@
 /* schema.h — what Stoa knows about a server and a table: plain data, filled by an engine, read by pure code.
  */
 #pragma once
+#include "base/arena.h"
 #include "base/err.h"
+
+#include <jansson.h>
 
 typedef enum RelationKind {
     RELATION_MISSING,
@@ -88,6 +91,20 @@ typedef struct StarStatement {
     int64_t calls;
 } StarStatement;
 
+/* The way back: an old column that follows the new one(s). It is recomputed when one of `sources` was written
+ * and the column itself was not. It never fails a write: what cannot be computed, does not fit the column, or
+ * is NULL where that may not be, is noted in stoa.sync_broken. */
+typedef struct SyncBack {
+    const char *column;         /* the old one */
+    const char *expr;           /* as it stands in the trigger function: over NEW */
+    const char *const *sources; /* new columns whose change recomputes it; each is kept in step by the same
+                                   change */
+    size_t source_count;
+    const char *default_sql; /* the old column's default: an INSERT that leaves this value in it counts as one
+                                that did not name it; NULL: none, or one that gives another value each time */
+    bool null_ok;            /* NULL is taken as the result; else the column keeps its value */
+} SyncBack;
+
 /* A column kept in step by our trigger, of this or another change (stoa.sync_columns). */
 typedef struct SyncColumn {
     int64_t change_id;
@@ -95,8 +112,20 @@ typedef struct SyncColumn {
     const char *expr;           /* as it stands in the trigger function: over NEW */
     const char *const *sources; /* columns whose change recomputes it */
     size_t source_count;
-    const char *counter; /* qualified name of the sequence that counts fills */
+    const char *counter;  /* qualified name of the sequence that counts fills */
+    const SyncBack *back; /* the way back, under one of the columns that it reads; each old column once a
+                             change */
+    size_t back_count;
+    bool null_ok; /* the application may write NULL into it and mean it: NULL is filled only while all such
+                     columns of the change are NULL. Only where a way back reads the column */
+    bool after;   /* the old shape, kept alive behind a cutover: what it cannot hold never fails the write and
+                     is noted in stoa.sync_broken; it becomes NULL (`null_ok`) or keeps its value. An INSERT
+                     that gives it a value is one by position and wins over the new column's default */
 } SyncColumn;
+
+/* Ways back as the journal and plans keep them: a JSON list. The list is the caller's. */
+json_t *sync_backs_to_json(const SyncBack *backs, size_t count);
+void sync_backs_from_json(Arena *arena, const json_t *list, const SyncBack **ret_backs, size_t *ret_count);
 
 typedef struct Table {
     const char *schema, *name;

@@ -35,7 +35,8 @@ typedef struct Maker {
     size_t work_count;
     VEC(Step) steps[PHASE_COUNT];
     VEC(Risk) risks;
-    bool *consumed; /* per operation: done as part of another one */
+    bool *consumed;        /* per operation: done as part of another one */
+    const char *no_revert; /* why the change as a whole cannot be reverted once it is ready; NULL */
 } Maker;
 
 /* ---- looking up (rewrite_pg.c) -------------------------------------------------------------- */
@@ -68,6 +69,10 @@ void step_add_lock(Maker *maker, Step *step, const Table *table);
 /* `relation` as sql_name() writes it; `mode` "ACCESS EXCLUSIVE" … */
 void step_add_lock_mode(Maker *maker, Step *step, const char *relation, const char *mode);
 void step_estimate(Step *step, int64_t low_ms, int64_t high_ms);
+/* A part of the change that has no way back once it is ready: then the whole has none, and `why` says so. The
+ * first reason stays. Steps of phase PHASE_REVERT are written with maker_step() and maker_ddl() like all
+ * others, in the order they are to be run. */
+void maker_no_revert(Maker *maker, const char *why);
 /* A note or, with `accept`, something to be accepted. */
 void maker_risk(Maker *maker, const char *id, const char *accept, const char *message, const char *sql);
 /* A step that counts rows, with its own copy of the checks. */

@@ -46,7 +46,7 @@ const StepKindInfo step_kinds[STEP_KIND_COUNT] = {
 static const char *const phase_names[PHASE_COUNT] = {
     [PHASE_PREPARE] = "prepare", [PHASE_EXPAND] = "expand",       [PHASE_BACKFILL] = "backfill",
     [PHASE_VERIFY] = "verify",   [PHASE_CONSTRAIN] = "constrain", [PHASE_READY] = "ready",
-    [PHASE_CUTOVER] = "cutover", [PHASE_CONTRACT] = "contract",
+    [PHASE_CUTOVER] = "cutover", [PHASE_CONTRACT] = "contract",   [PHASE_REVERT] = "revert",
 };
 
 const char *phase_name(Phase phase) { return phase_names[phase]; }

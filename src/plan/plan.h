@@ -17,6 +17,7 @@ typedef enum Phase {
     PHASE_READY,
     PHASE_CUTOVER,  /* shadow tables only */
     PHASE_CONTRACT, /* what only `complete` does */
+    PHASE_REVERT,   /* what only `revert` does: Plan.reverts */
     PHASE_COUNT
 } Phase;
 const char *phase_name(Phase phase);
@@ -95,7 +96,8 @@ typedef struct Step {
     Name table; /* what it works on, always with schema; name NULL: none */
     /* DDL: regenerates the table's sync trigger after `sql`, with `fills` added to what stands there; without
      * fills it takes this change's part out. Undo takes this change's part out before `undo` (the trigger's
-     * conditions name the columns that undo drops). */
+     * conditions name the columns that undo drops). `fills` take the place of all that this change had
+     * registered for the table, so that a swap of names gives the new set. */
     bool sync;
     const char *const *sync_sql; /* the generated statements as they would be now, for display: made anew when
                                     the step runs */
@@ -110,6 +112,8 @@ typedef struct Step {
     const char *index; /* create/drop index: its name, in the table's schema */
     bool index_unique;
     const char *role; /* act as (the table's owner); NULL: as ourselves */
+    bool needs_back;  /* ddl of a revert: under its locks no direction of the change may be broken, else
+                         ERR_UNSAFE; to be set on the first step after which there is no way forward again */
 } Step;
 
 /* Something a person should know before saying yes. `accept` names the option that must be given, NULL for a
@@ -136,7 +140,11 @@ typedef struct Plan {
     size_t step_count;
     const Risk *risks;
     size_t risk_count;
-    bool nothing_to_do; /* everything asked for is there already */
+    const Step *reverts; /* phase revert, in the order they are run by `stoa revert`, with ordinals that go on
+                            behind those of `steps`; none: there is no way back once it is ready */
+    size_t revert_count;
+    const char *no_revert; /* why there is none, for people; NULL */
+    bool nothing_to_do;    /* everything asked for is there already */
 } Plan;
 
 /* What the command line decides about the plan. */

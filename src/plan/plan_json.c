@@ -58,6 +58,9 @@ static json_t *sync_json(const SyncColumn *sync)
     put(json, "expr", text_json(sync->expr));
     put(json, "sources", list_json(sync->sources, sync->source_count));
     put(json, "counter", text_json(sync->counter));
+    put(json, "back", sync_backs_to_json(sync->back, sync->back_count));
+    put(json, "null_ok", json_boolean(sync->null_ok));
+    put(json, "after", json_boolean(sync->after));
     return json;
 }
 
@@ -130,6 +133,7 @@ static json_t *step_json(const Step *step)
     put(json, "estimate_ms", estimate);
     put(json, "table", name_json(step->table));
     put(json, "sync", json_boolean(step->sync));
+    put(json, "needs_back", json_boolean(step->needs_back));
     put(json, "fills", fills_json(step->fills, step->fill_count));
     put(json, "quiet_triggers", json_boolean(step->quiet_triggers));
     put(json, "checks", checks_json(step->checks, step->check_count));
@@ -167,6 +171,11 @@ json_t *plan_to_json(const Plan *plan)
     for (size_t i = 0; i < plan->step_count; i++)
         (void)json_array_append_new(steps, step_json(&plan->steps[i]));
     put(json, "steps", steps);
+    json_t *reverts = json_array();
+    for (size_t i = 0; i < plan->revert_count; i++)
+        (void)json_array_append_new(reverts, step_json(&plan->reverts[i]));
+    put(json, "revert_steps", reverts);
+    put(json, "no_revert", text_json(plan->no_revert));
     for (size_t i = 0; i < plan->risk_count; i++)
         (void)json_array_append_new(risks, risk_json(&plan->risks[i]));
     put(json, "risks", risks);
@@ -217,8 +226,11 @@ static SyncColumn get_sync(Arena *arena, const json_t *json)
     SyncColumn sync = {.change_id = get_int(json, "change_id"),
                        .column = get_text(arena, json, "column"),
                        .expr = get_text(arena, json, "expr"),
-                       .counter = get_text(arena, json, "counter")};
+                       .counter = get_text(arena, json, "counter"),
+                       .null_ok = get_bool(json, "null_ok"),
+                       .after = get_bool(json, "after")};
     sync.sources = get_list(arena, json_object_get(json, "sources"), 0, SIZE_MAX, &sync.source_count);
+    sync_backs_from_json(arena, json_object_get(json, "back"), &sync.back, &sync.back_count);
     return sync;
 }
 
@@ -332,6 +344,7 @@ static Err *get_step(Arena *arena, const json_t *json, Step *ret_step)
                  .scans = get_bool(json, "scans"),
                  .table = get_name(arena, json_object_get(json, "table")),
                  .sync = get_bool(json, "sync"),
+                 .needs_back = get_bool(json, "needs_back"),
                  .quiet_triggers = get_bool(json, "quiet_triggers"),
                  .index = get_text(arena, json, "index"),
                  .index_unique = get_bool(json, "index_unique"),
@@ -352,6 +365,17 @@ static Err *get_step(Arena *arena, const json_t *json, Step *ret_step)
     get_fills(arena, json_object_get(json, "fills"), &step);
     get_checks(arena, json_object_get(json, "checks"), &step);
     *ret_step = step;
+    return NULL;
+}
+
+static Err *get_steps(Arena *arena, const json_t *list, const Step **ret_steps, size_t *ret_count)
+{
+    size_t count = json_array_size(list);
+    Step *items = arena_alloc(arena, (count + 1) * sizeof *items);
+    for (size_t i = 0; i < count; i++)
+        TRY(get_step(arena, json_array_get(list, i), &items[i]));
+    *ret_steps = items;
+    *ret_count = count;
     return NULL;
 }
 
@@ -386,15 +410,13 @@ Err *plan_from_json(Arena *arena, const json_t *json, Plan *ret_plan)
                  .engine = get_text(arena, json, "engine"),
                  .server = get_text(arena, json, "server"),
                  .strategy = get_text(arena, json, "strategy"),
+                 .no_revert = get_text(arena, json, "no_revert"),
                  .nothing_to_do = get_bool(json, "nothing_to_do")};
     plan.search_path =
         get_list(arena, json_object_get(json, "search_path"), 0, SIZE_MAX, &plan.search_path_count);
     plan.tables = get_list(arena, json_object_get(json, "tables"), 0, SIZE_MAX, &plan.table_count);
-    plan.step_count = json_array_size(steps);
-    Step *items = arena_alloc(arena, (plan.step_count + 1) * sizeof *items);
-    for (size_t i = 0; i < plan.step_count; i++)
-        TRY(get_step(arena, json_array_get(steps, i), &items[i]));
-    plan.steps = items;
+    TRY(get_steps(arena, steps, &plan.steps, &plan.step_count));
+    TRY(get_steps(arena, json_object_get(json, "revert_steps"), &plan.reverts, &plan.revert_count));
     get_risks(arena, json_object_get(json, "risks"), &plan);
     *ret_plan = plan;
     return NULL;

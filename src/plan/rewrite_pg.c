@@ -339,7 +339,7 @@ static void plan_steps(Maker *maker, Plan *plan)
 {
     VEC(Step) all = {0};
     bool visits = false;
-    for (int phase = 0; phase < PHASE_COUNT; phase++)
+    for (int phase = 0; phase < PHASE_REVERT; phase++)
         for (int pass = 0; pass < 2; pass++)
             for (size_t i = 0; i < maker->steps[phase].len; i++) {
                 const Step *from = &maker->steps[phase].items[i];
@@ -357,10 +357,53 @@ static void plan_steps(Maker *maker, Plan *plan)
     plan->strategy = visits ? "in-place" : "instant";
 }
 
+/* The way back, whole or not at all. */
+static void plan_reverts(Maker *maker, Plan *plan)
+{
+    Step *steps = maker->steps[PHASE_REVERT].items;
+    size_t count = maker->steps[PHASE_REVERT].len;
+    if (count == 0 || maker->no_revert != NULL) {
+        plan->no_revert = maker->no_revert;
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        steps[i].ordinal = (int)(plan->step_count + i + 1);
+    plan->reverts = steps;
+    plan->revert_count = count;
+}
+
 static void digest_list(Str *str, const char *key, const char *const *items, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         str_addf(str, "%s %zu:%s\n", key, strlen(items[i]), items[i]);
+}
+
+static void digest_fill(Str *str, const FillColumn *fill)
+{
+    const SyncColumn *sync = &fill->sync;
+    digest_list(str, "fill", (const char *const[]){fill->column, fill->expr, sync->expr}, 3);
+    digest_list(str, "source", sync->sources, sync->source_count);
+    if (sync->back_count > 0 || sync->after)
+        str_addf(str, "null %d after %d\n", sync->null_ok, sync->after);
+    for (size_t i = 0; i < sync->back_count; i++) {
+        const SyncBack *back = &sync->back[i];
+        const char *const words[] = {back->column, back->expr,
+                                     back->default_sql != NULL ? back->default_sql : ""};
+        digest_list(str, back->null_ok ? "back or null" : "back", words, ARRAY_LEN(words));
+        digest_list(str, "reads", back->sources, back->source_count);
+    }
+}
+
+static void digest_step(Str *str, const Step *step)
+{
+    str_addf(str, "step %s %s lock %s role %s sync %d quiet %d\n", phase_name(step->phase),
+             step_kinds[step->kind].name, step->lock, step->role != NULL ? step->role : "-", step->sync,
+             step->quiet_triggers);
+    digest_list(str, "on", step->lock_on, step->lock_count);
+    digest_list(str, "sql", step->sql, step->sql_count);
+    digest_list(str, "undo", step->undo, step->undo_count);
+    for (size_t i = 0; i < step->fill_count; i++)
+        digest_fill(str, &step->fills[i]);
 }
 
 /* Over ordered SQL, phases, locks and strategy. The generated trigger stands in it by what is computed from
@@ -370,20 +413,10 @@ const char *plan_digest_make(Arena *arena, const Plan *plan)
     Str str CLEANUP(str_donep) = STR_INIT;
     str_addf(&str, "stoa plan 1\nengine %s\nstrategy %s\n", plan->engine, plan->strategy);
     digest_list(&str, "path", plan->search_path, plan->search_path_count);
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const Step *step = &plan->steps[i];
-        str_addf(&str, "step %s %s lock %s role %s sync %d quiet %d\n", phase_name(step->phase),
-                 step_kinds[step->kind].name, step->lock, step->role != NULL ? step->role : "-", step->sync,
-                 step->quiet_triggers);
-        digest_list(&str, "on", step->lock_on, step->lock_count);
-        digest_list(&str, "sql", step->sql, step->sql_count);
-        digest_list(&str, "undo", step->undo, step->undo_count);
-        for (size_t j = 0; j < step->fill_count; j++) {
-            const FillColumn *fill = &step->fills[j];
-            digest_list(&str, "fill", (const char *const[]){fill->column, fill->expr, fill->sync.expr}, 3);
-            digest_list(&str, "source", fill->sync.sources, fill->sync.source_count);
-        }
-    }
+    for (size_t i = 0; i < plan->step_count; i++)
+        digest_step(&str, &plan->steps[i]);
+    for (size_t i = 0; i < plan->revert_count; i++)
+        digest_step(&str, &plan->reverts[i]);
     return digest_text(arena, str.buf, str.len);
 }
 
@@ -429,6 +462,7 @@ Err *plan_make_pg(Arena *arena, const PlanInput *input, Plan *ret_plan)
     TRY(risk_gather(&maker));
     plan_tables(&maker, &plan);
     plan_steps(&maker, &plan);
+    plan_reverts(&maker, &plan);
     plan.risks = maker.risks.items;
     plan.risk_count = maker.risks.len;
     plan.plan_digest = plan_digest_make(arena, &plan);

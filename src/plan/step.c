@@ -97,6 +97,12 @@ void maker_validate(Maker *maker, TableWork *work, const char *constraint, const
     step_estimate(step, span.low, span.high);
 }
 
+void maker_no_revert(Maker *maker, const char *why)
+{
+    if (maker->no_revert == NULL)
+        maker->no_revert = why;
+}
+
 void maker_risk(Maker *maker, const char *id, const char *accept, const char *message, const char *sql)
 {
     *vec_push(maker->arena, &maker->risks) = (Risk){.id = id,

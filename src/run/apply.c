@@ -12,6 +12,7 @@ Err *runner_adopt(Runner *runner, const RunOptions *options, Arena *arena, const
     if (runner->server.journal_version == 0)
         return err_hint(err_new(ERR_USAGE, "no change \"%s\" in this database: it has no journal", name),
                         "stoa apply …");
+    TRY(journal_upgrade(runner->conn, runner->ops, &runner->server));
     TRY(journal_find(runner->conn, runner->arena, name, ret_change));
     if (ret_change->id == 0)
         return err_hint(err_new(ERR_USAGE, "no change \"%s\" is under way or ready", name),
@@ -191,6 +192,8 @@ Err *run_apply(const RunOptions *options, Arena *arena, Change *change,
     Runner runner;
     JournalChange known = {0};
     Err *err = open_and_look_up(&runner, options, arena, change, &known);
+    if (err == NULL)
+        err = journal_upgrade(runner.conn, runner.ops, &runner.server);
     if (err == NULL)
         err = known.id != 0 ? begin_known(&runner, &known)
                             : begin_new(&runner, change, confirm, confirm_context);

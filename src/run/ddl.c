@@ -24,8 +24,8 @@ static Err *grant_journal(Runner *runner, const Table *table)
     return conn_exec(runner->conn, &wait,
                      arena_printf(arena,
                                   "GRANT USAGE, CREATE ON SCHEMA stoa TO %s; GRANT INSERT ON stoa.writers, "
-                                  "stoa.sync_failures TO %s",
-                                  owner, owner));
+                                  "stoa.sync_failures TO %s; GRANT SELECT, INSERT ON stoa.sync_broken TO %s",
+                                  owner, owner, owner));
 }
 
 /* Makes function and triggers anew from the columns that are registered now, of this and other changes. */
@@ -84,7 +84,7 @@ static Err *ddl_body(Runner *runner, const Step *step, const Table *table, void 
     TRY(run_all(runner, step->sql, step->sql_count));
     TRY(runner->ops->act_as(runner->conn, &wait, NULL));
     if (step->sync && !removes) {
-        TRY(journal_sync_add(runner->conn, runner->change_id, table->id, step->fills, step->fill_count));
+        TRY(journal_sync_put(runner->conn, runner->change_id, table->id, step->fills, step->fill_count));
         TRY(regenerate(runner, step, table));
     }
     TRY(failpoint_at("ddl_before_journal"));

@@ -61,11 +61,37 @@ Err *journal_check_version(const Server *server)
         "connect as the role that made it, or: %s", journal_grants(arena, server));
 }
 
+Err *journal_upgrade(Conn *conn, const EngineOps *ops, Server *server)
+{
+    if (server->journal_version <= 0 || server->journal_version >= JOURNAL_VERSION)
+        return NULL;
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    TRY(ops->begin(conn, &wait, &(TxSettings){.lock_timeout_ms = 5000}));
+    /* one of two that begin at once waits for the other here, and finds it done */
+    Err *err = conn_query(conn, &wait, arena, &rows, "SELECT version FROM stoa.meta FOR UPDATE");
+    if (err == NULL && rows.row_count > 0 && rows_int(&rows, 0, 0) < JOURNAL_VERSION)
+        err = conn_exec(conn, &wait, ops->journal_sql(JOURNAL_UPGRADE));
+    if (err == NULL)
+        err = ops->commit(conn, &wait);
+    if (err == NULL) {
+        server->journal_version = JOURNAL_VERSION;
+        return NULL;
+    }
+    ops->rollback(conn);
+    err = err_wrap(err, "the journal in schema \"stoa\" is of version %d and cannot be brought to version %d",
+                   server->journal_version, JOURNAL_VERSION);
+    return err_is(err, ERR_PRIVILEGE)
+               ? err_hint(err, "run \"stoa resume\" or \"stoa apply\" once as the role that owns schema stoa")
+               : err;
+}
+
 Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server)
 {
     TRY(journal_check_version(server));
     if (server->journal_version > 0)
-        return NULL;
+        return NULL; /* of the present version: journal_upgrade() was there before */
     Wait wait = journal_wait();
     TRY(ops->begin(conn, &wait, &(TxSettings){.lock_timeout_ms = 5000}));
     Err *err = conn_exec(conn, &wait, ops->journal_sql(JOURNAL_CREATE));
@@ -344,32 +370,39 @@ Err *journal_request_abort(Conn *conn, int64_t change_id, bool requested)
 
 /* ---- the sync trigger's columns ------------------------------------------------------------- */
 
-Err *journal_sync_add(Conn *conn, int64_t change_id, int64_t table_id, const FillColumn *fills, size_t count)
-{
-    CLEANUP(arena_freep) Arena *arena = arena_new();
-    for (size_t i = 0; i < count; i++) {
-        const SyncColumn *sync = &fills[i].sync;
-        const char *const params[] = {num(arena, change_id),
-                                      num(arena, table_id),
-                                      fills[i].column,
-                                      sync->expr,
-                                      journal_text_array(arena, sync->sources, sync->source_count),
-                                      sync->counter};
-        TRY(journal_run(
-            conn,
-            "INSERT INTO stoa.sync_columns (change_id, table_id, column_name, expr, sources, counter) VALUES "
-            "($1, $2, $3, $4, $5::text[], $6)",
-            ARRAY_LEN(params), params, NULL));
-    }
-    return NULL;
-}
-
 Err *journal_sync_remove(Conn *conn, int64_t change_id, int64_t table_id)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const char *const params[] = {num(arena, change_id), num(arena, table_id)};
     return journal_run(conn, "DELETE FROM stoa.sync_columns WHERE change_id = $1 AND table_id = $2",
                        ARRAY_LEN(params), params, NULL);
+}
+
+Err *journal_sync_put(Conn *conn, int64_t change_id, int64_t table_id, const FillColumn *fills, size_t count)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    TRY(journal_sync_remove(conn, change_id, table_id));
+    for (size_t i = 0; i < count; i++) {
+        const SyncColumn *sync = &fills[i].sync;
+        json_t *list = sync_backs_to_json(sync->back, sync->back_count);
+        CLEANUP(mem_freep) char *backs = json_dumps(list, JSON_COMPACT);
+        json_decref(list);
+        const char *const params[] = {num(arena, change_id),
+                                      num(arena, table_id),
+                                      fills[i].column,
+                                      sync->expr,
+                                      journal_text_array(arena, sync->sources, sync->source_count),
+                                      sync->counter,
+                                      backs,
+                                      sync->null_ok ? "true" : "false",
+                                      sync->after ? "true" : "false"};
+        TRY(journal_run(
+            conn,
+            "INSERT INTO stoa.sync_columns (change_id, table_id, column_name, expr, sources, counter, back, "
+            "null_ok, after) VALUES ($1, $2, $3, $4, $5::text[], $6, $7::json, $8::boolean, $9::boolean)",
+            ARRAY_LEN(params), params, NULL));
+    }
+    return NULL;
 }
 
 Err *journal_sync_table(Conn *conn, int64_t change_id, const FillColumn *fill, int64_t *ret_table_id)
@@ -389,11 +422,11 @@ Err *journal_sync_load(Conn *conn, Arena *arena, int64_t table_id, SyncColumn **
 {
     Wait wait = journal_wait();
     Rows rows = {0};
-    TRY(conn_params(conn, &wait, arena, &rows,
-                    "SELECT change_id, column_name, expr, counter, to_json(sources) FROM stoa.sync_columns "
-                    "WHERE table_id = "
-                    "$1 ORDER BY change_id, column_name",
-                    num(arena, table_id)));
+    TRY(conn_params(
+        conn, &wait, arena, &rows,
+        "SELECT change_id, column_name, expr, counter, to_json(sources), back, null_ok, after FROM "
+        "stoa.sync_columns WHERE table_id = $1 ORDER BY change_id, column_name",
+        num(arena, table_id)));
     SyncColumn *columns = arena_alloc(arena, (rows.row_count + 1) * sizeof *columns);
     for (size_t i = 0; i < rows.row_count; i++) {
         json_t *list = json_loads(rows_cell(&rows, i, 4), 0, NULL);
@@ -407,7 +440,12 @@ Err *journal_sync_load(Conn *conn, Arena *arena, int64_t table_id, SyncColumn **
                                   .expr = rows_cell(&rows, i, 2),
                                   .counter = rows_cell(&rows, i, 3),
                                   .sources = sources,
-                                  .source_count = count};
+                                  .source_count = count,
+                                  .null_ok = rows_bool(&rows, i, 6),
+                                  .after = rows_bool(&rows, i, 7)};
+        list = json_loads(rows_cell(&rows, i, 5), 0, NULL);
+        sync_backs_from_json(arena, list, &columns[i].back, &columns[i].back_count);
+        json_decref(list);
     }
     *ret_columns = columns;
     *ret_count = rows.row_count;

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 enum {
-    JOURNAL_VERSION = 1,
+    JOURNAL_VERSION = 2,
     LEASE_TTL_MS = 10000,
     LEASE_RENEW_MS = 2000,
     CONTROL_TICK_MS = 200,
@@ -126,6 +126,9 @@ bool err_is_transient(const Err *err); /* deadlock, serialization, lock timeout,
 /* journal.c */
 Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server) MUST_USE;
 Err *journal_check_version(const Server *server) MUST_USE;
+/* A journal of the version before gets what is new, in one short transaction, whoever else works with it.
+ * ERR_PRIVILEGE where its owner must do that. */
+Err *journal_upgrade(Conn *conn, const EngineOps *ops, Server *server) MUST_USE;
 /* Runs the plan's DDL on an empty clone, step by step, and takes over what the server did there. Where no
  * clone can be made the plan stays as it is, with a note. ERR_USAGE: the server refuses a statement of the
  * plan; ERR_UNSAFE as step_measured. */
@@ -160,8 +163,8 @@ Err *journal_load_controls(Conn *conn, Arena *arena, int64_t change_id, Controls
 Err *journal_store_controls(Conn *conn, int64_t change_id, const Controls *controls, unsigned given,
                             const bool *paused) MUST_USE;
 Err *journal_request_abort(Conn *conn, int64_t change_id, bool requested) MUST_USE;
-/* Registers the step's columns in stoa.sync_columns. */
-Err *journal_sync_add(Conn *conn, int64_t change_id, int64_t table_id, const FillColumn *fills,
+/* Registers the step's columns in stoa.sync_columns, in place of what the change had there for the table. */
+Err *journal_sync_put(Conn *conn, int64_t change_id, int64_t table_id, const FillColumn *fills,
                       size_t count) MUST_USE;
 Err *journal_sync_remove(Conn *conn, int64_t change_id, int64_t table_id) MUST_USE;
 /* The table for which the change has registered this column; 0 if none. */

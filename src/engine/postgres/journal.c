@@ -3,6 +3,14 @@
 
 /* Every table that is updated has a primary key: a publication FOR ALL TABLES refuses updates of one without.
  * Times are the server's. Events are append-only, which a trigger enforces for everybody. */
+
+/* Directions in which a value was lost: see "The way back" in ARCHITECTURE.md. */
+#define BROKEN_TABLE                                                                                         \
+    "CREATE TABLE stoa.sync_broken (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, change_id bigint "   \
+    "NOT NULL, table_id bigint NOT NULL, column_name text NOT NULL, at timestamptz NOT NULL DEFAULT "        \
+    "clock_timestamp(), key text, sqlstate text NOT NULL, message text NOT NULL);\n"                         \
+    "CREATE INDEX sync_broken_change ON stoa.sync_broken (change_id, column_name);\n"
+
 static const char create_sql[] =
     "CREATE SCHEMA IF NOT EXISTS stoa;\n"
     "COMMENT ON SCHEMA stoa IS 'Journal of Stoa: schema changes, their steps and checkpoints. Remove it "
@@ -11,7 +19,7 @@ static const char create_sql[] =
     "CREATE TABLE stoa.meta (version int PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now(), "
     "created_by text NOT "
     "NULL DEFAULT current_user);\n"
-    "INSERT INTO stoa.meta (version) VALUES (1);\n"
+    "INSERT INTO stoa.meta (version) VALUES (2);\n"
     "CREATE TABLE stoa.changes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, "
     "owner text NOT "
     "NULL DEFAULT '', change_digest text NOT NULL, plan_digest text NOT NULL, sql text NOT NULL, plan json "
@@ -58,15 +66,32 @@ static const char create_sql[] =
     "NOT NULL, expr "
     "text NOT NULL, sources text[] NOT NULL, counter text NOT NULL, seen_count bigint NOT NULL DEFAULT 0, "
     "quiet_since "
-    "timestamptz, PRIMARY KEY (table_id, column_name));\n"
+    "timestamptz, back json NOT NULL DEFAULT '[]', null_ok boolean NOT NULL DEFAULT false, after boolean NOT "
+    "NULL DEFAULT false, PRIMARY KEY (table_id, column_name));\n"
     "CREATE TABLE stoa.sync_failures (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, table_id bigint "
     "NOT NULL, "
     "column_name text NOT NULL, key text, sqlstate text, message text, at timestamptz NOT NULL DEFAULT "
-    "now());\n"
-    "CREATE TABLE stoa.writers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, table_id bigint NOT "
-    "NULL, column_name "
-    "text NOT NULL, application_name text, role_name text, at timestamptz NOT NULL DEFAULT "
-    "clock_timestamp())";
+    "now());\n" BROKEN_TABLE
+    "CREATE TABLE stoa.writers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, table_id "
+    "bigint NOT NULL, column_name text NOT NULL, application_name text, role_name text, at timestamptz NOT "
+    "NULL DEFAULT clock_timestamp())";
+
+/* Version 1 had no ways back. What it wrote stays as it is; the roles that could use it can use what is new:
+ * those that may write what the trigger writes, too. */
+static const char upgrade_sql[] =
+    "ALTER TABLE stoa.sync_columns ADD COLUMN back json NOT NULL DEFAULT '[]', ADD COLUMN null_ok boolean "
+    "NOT "
+    "NULL DEFAULT false, ADD COLUMN after boolean NOT NULL DEFAULT false;\n" BROKEN_TABLE
+    "DO $$DECLARE grants record; BEGIN\n"
+    "FOR grants IN SELECT DISTINCT acl.grantee::regrole AS role FROM pg_catalog.pg_class c, "
+    "pg_catalog.aclexplode(c.relacl) acl WHERE c.oid = 'stoa.sync_failures'::regclass AND acl.privilege_type "
+    "= 'INSERT' AND acl.grantee <> 0 LOOP\n"
+    "EXECUTE pg_catalog.format('GRANT SELECT, INSERT ON stoa.sync_broken TO %s', grants.role); END LOOP;\n"
+    "FOR grants IN SELECT DISTINCT acl.grantee::regrole AS role FROM pg_catalog.pg_class c, "
+    "pg_catalog.aclexplode(c.relacl) acl WHERE c.oid = 'stoa.meta'::regclass AND acl.privilege_type = "
+    "'UPDATE' AND acl.grantee <> 0 LOOP\n"
+    "EXECUTE pg_catalog.format('GRANT ALL ON stoa.sync_broken TO %s', grants.role); END LOOP; END$$;\n"
+    "UPDATE stoa.meta SET version = 2";
 
 /* Sync functions stand in the schema; their triggers stand on the users' tables and go with CASCADE. */
 static const char drop_sql[] = "DROP SCHEMA IF EXISTS stoa CASCADE";
@@ -80,6 +105,8 @@ const char *pg_journal_sql(JournalSql statement)
         return exists_sql;
     case JOURNAL_CREATE:
         return create_sql;
+    case JOURNAL_UPGRADE:
+        return upgrade_sql;
     case JOURNAL_DROP:
         return drop_sql;
     case JOURNAL_SQL_COUNT:

@@ -252,7 +252,7 @@ static Err *load_sync(Conn *conn, const Wait *wait, Arena *arena, Table *table)
     CLEANUP(catalog_json_freep) json_t *rows = NULL;
     const char *id = arena_printf(arena, "%lld", (long long)table->id);
     TRY(catalog_query(conn, wait,
-                      "SELECT change_id, column_name, expr, sources, counter FROM stoa.sync_columns "
+                      "SELECT * FROM stoa.sync_columns " /* an older journal has fewer columns */
                       "WHERE table_id = $1::int8 ORDER BY change_id, column_name",
                       1, &id, &rows));
     table->sync_count = json_array_size(rows);
@@ -263,8 +263,11 @@ static Err *load_sync(Conn *conn, const Wait *wait, Arena *arena, Table *table)
         *sync = (SyncColumn){.change_id = catalog_int(row, "change_id"),
                              .column = catalog_text(arena, row, "column_name"),
                              .expr = catalog_text(arena, row, "expr"),
-                             .counter = catalog_text(arena, row, "counter")};
+                             .counter = catalog_text(arena, row, "counter"),
+                             .null_ok = catalog_bool(row, "null_ok"),
+                             .after = catalog_bool(row, "after")};
         sync->sources = catalog_texts(arena, row, "sources", &sync->source_count);
+        sync_backs_from_json(arena, json_object_get(row, "back"), &sync->back, &sync->back_count);
     }
     return NULL;
 }

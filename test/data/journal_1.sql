@@ -1,0 +1,17 @@
+CREATE SCHEMA IF NOT EXISTS stoa;
+COMMENT ON SCHEMA stoa IS 'Journal of Stoa: schema changes, their steps and checkpoints. Remove it with: stoa uninstall';
+CREATE TABLE stoa.meta (version int PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now(), created_by text NOT NULL DEFAULT current_user);
+INSERT INTO stoa.meta (version) VALUES (1);
+CREATE TABLE stoa.changes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, owner text NOT NULL DEFAULT '', change_digest text NOT NULL, plan_digest text NOT NULL, sql text NOT NULL, plan json NOT NULL, state text NOT NULL, phase text NOT NULL, throttled_by text, error text, ready_position text, replicas text[], created_by text NOT NULL DEFAULT session_user, created_at timestamptz NOT NULL DEFAULT now(), ready_at timestamptz, ended_at timestamptz);
+CREATE UNIQUE INDEX changes_name ON stoa.changes (name) WHERE state NOT IN ('aborted', 'reverted');
+CREATE TABLE stoa.steps (change_id bigint NOT NULL REFERENCES stoa.changes, ordinal int NOT NULL, phase text NOT NULL, kind text NOT NULL, title text NOT NULL, state text NOT NULL DEFAULT 'pending', attempts int NOT NULL DEFAULT 0, started_at timestamptz, ended_at timestamptz, error text, PRIMARY KEY (change_id, ordinal));
+CREATE TABLE stoa.checkpoints (change_id bigint NOT NULL, ordinal int NOT NULL, body json NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (change_id, ordinal)) WITH (fillfactor = 40);
+CREATE TABLE stoa.controls (change_id bigint PRIMARY KEY REFERENCES stoa.changes, paused boolean NOT NULL DEFAULT false, abort_requested boolean NOT NULL DEFAULT false, max_stall_ms bigint NOT NULL, lock_wait_ms bigint NOT NULL, max_lag_ms bigint NOT NULL, chunk_time_ms bigint NOT NULL, quiet_ms bigint NOT NULL, time_window text, updated_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE stoa.events (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, change_id bigint, at timestamptz NOT NULL DEFAULT clock_timestamp(), kind text NOT NULL, step int NOT NULL DEFAULT 0, detail json, text text NOT NULL, by text NOT NULL DEFAULT session_user);
+CREATE INDEX events_change ON stoa.events (change_id, id);
+CREATE FUNCTION stoa.events_append_only() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'stoa.events is append-only'; END$$;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON stoa.events FOR EACH STATEMENT EXECUTE PROCEDURE stoa.events_append_only();
+CREATE TABLE stoa.leases (table_key text PRIMARY KEY, epoch bigint NOT NULL, change_id bigint, holder text, host text, pid int, session_id bigint, session_started text, since timestamptz, expires_at timestamptz NOT NULL DEFAULT '-infinity', UNIQUE (table_key, epoch)) WITH (fillfactor = 40);
+CREATE TABLE stoa.sync_columns (change_id bigint NOT NULL, table_id bigint NOT NULL, column_name text NOT NULL, expr text NOT NULL, sources text[] NOT NULL, counter text NOT NULL, seen_count bigint NOT NULL DEFAULT 0, quiet_since timestamptz, PRIMARY KEY (table_id, column_name));
+CREATE TABLE stoa.sync_failures (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, table_id bigint NOT NULL, column_name text NOT NULL, key text, sqlstate text, message text, at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE stoa.writers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, table_id bigint NOT NULL, column_name text NOT NULL, application_name text, role_name text, at timestamptz NOT NULL DEFAULT clock_timestamp());
