@@ -9,6 +9,6 @@ Err *cmd_uninstall(Cli *cli)
                                         options.database_label);
     TRY(session_confirm(cli, question));
     TRY(run_uninstall(&options, cli->arena));
-    session_done(cli, "uninstalled", NULL, "journal, functions and triggers are gone");
+    session_done(cli, "uninstalled", NULL, "journal, functions, triggers and scratch databases are gone");
     return NULL;
 }

@@ -386,15 +386,16 @@ const Verb verbs[VERB_COUNT] = {
                     "a table of what the application noticed. Everything is removed at the end.",
          .example = "stoa demo --rows 200000",
          .run = cmd_demo},
-    [VERB_UNINSTALL] = {.name = "uninstall",
-                        .group = GROUP_REMOVE,
-                        .acts = true,
-                        .synopsis = "",
-                        .summary = "remove journal, functions and triggers from the database",
-                        .details =
-                            "Drops the schema stoa with all history, and every sync trigger. Refused while a "
-                            "change is under way, unless --force is given.",
-                        .run = cmd_uninstall},
+    [VERB_UNINSTALL] =
+        {.name = "uninstall",
+         .group = GROUP_REMOVE,
+         .acts = true,
+         .synopsis = "",
+         .summary = "remove journal, functions and triggers from the database",
+         .details = "Drops the schema stoa with all history, every sync trigger, and the scratch "
+                    "databases that --probe keeps for this database, as far as this role may. Refused "
+                    "while a change is under way, unless --force is given.",
+         .run = cmd_uninstall},
     [VERB_HELP] = {.name = "help",
                    .group = GROUP_SELF,
                    .positional = POSITIONAL_VERB,

@@ -258,18 +258,21 @@ struct EngineOps {
      */
     Err *(*replay_bytes)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes);
 
-    /* Makes a scratch database beside the one of `conn` with empty copies of `tables` and of all that they
-     * depend on or that depends on them, under their own names: schemas, types, functions, sequences,
-     * defaults, constraints with their NOT VALID, indexes, foreign keys both ways with the tables at their
-     * other end, triggers, policies, views, partitions and parents. Committed. ERR_PRIVILEGE with the GRANT
-     * where the role may not make a database or cannot connect to it; ERR_SQL where something cannot be
-     * copied, naming it. Scratch databases that a dead process left are dropped on the way. */
+    /* Fills a scratch database beside the one of `conn`, which is kept for the next time, with empty copies
+     * of `tables` and of all that they depend on or that depends on them, under their own names: schemas,
+     * types, functions, sequences, defaults, constraints with their NOT VALID, indexes, foreign keys both
+     * ways with the tables at their other end, triggers, policies, views, partitions and parents. Committed.
+     * ERR_PRIVILEGE with the GRANT where the role may not make a database or cannot connect to it; ERR_SQL
+     * where something cannot be copied, naming it. Scratch databases that a dead process left are dropped on
+     * the way. */
     Err *(*clone_open)(const Target *target, Conn *conn, const Wait *wait, const Server *server,
                        const Table *tables, size_t count, Clone **ret_clone);
     /* A connection to it, which belongs to the clone. */
     Conn *(*clone_conn)(Clone *clone);
-    /* Drops it; NULL is fine. */
+    /* Empties it for the next one, or drops it where it cannot be kept; NULL is fine. */
     void (*clone_close)(Clone *clone);
+    /* Drops what is kept for this database, as far as this role may. */
+    Err *(*clone_forget)(Conn *conn, const Wait *wait);
     /* What these statements would do in one transaction, which is rolled back. `conn` leads to a clone. What
      * the server refuses about them is ret_probe->error, not Err. */
     Err *(*probe)(Conn *conn, const Wait *wait, Arena *arena, const char *const *sql, size_t count,

@@ -225,6 +225,10 @@ Err *run_uninstall(const RunOptions *options, Arena *arena)
         err = refuse_under_way(&runner);
     if (there && err == NULL)
         err = drop_journal(&runner);
+    if (err == NULL && runner.ops->clone_forget != NULL) {
+        Wait wait = runner_wait(&runner);
+        err = runner.ops->clone_forget(runner.conn, &wait);
+    }
     runner_close(&runner);
     return err;
 }

@@ -50,6 +50,12 @@ ORDER BY 1, 2, 3
 """
 
 
+def scratch_databases(conn, oid):
+    """The scratch databases kept for the database with this number."""
+    return [row[0] for row in conn.execute("SELECT datname FROM pg_database WHERE datname ~ %s ORDER BY 1",
+                                           [f"^stoa_scratch_{oid}_[0-9]+$"]).fetchall()]
+
+
 class Database:
     def __init__(self, server, name=None):
         self.server = server
@@ -140,7 +146,9 @@ class Database:
                 with self.server.connect(self.name) as other:
                     other.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
             force = " WITH (FORCE)" if self.version >= 13 else ""
-            conn.execute(sql.SQL("DROP DATABASE {}" + force).format(sql.Identifier(self.name)))
+            own = conn.execute("SELECT oid FROM pg_database WHERE datname = %s", [self.name]).fetchone()[0]
+            for name in [self.name, *scratch_databases(conn, own)]:
+                conn.execute(sql.SQL("DROP DATABASE {}" + force).format(sql.Identifier(name)))
             for role in self.roles:
                 conn.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 

@@ -4,7 +4,7 @@ import pytest
 
 from test.lib.database import orders
 
-SCRATCH = "SELECT count(*) FROM pg_database WHERE datname LIKE 'stoa_scratch%'"
+SCRATCH = "SELECT count(*) FROM pg_database WHERE datname ~ '^stoa_scratch_.*_.*_'"  # but those that are kept
 BACKFILL = ["--backfill", "orders.c = (amount * 100)::bigint"]
 PROBE = ["--probe", "on"]
 SHAPES = [

@@ -4,6 +4,7 @@
 #include "engine/postgres/catalog.h"
 #include "engine/postgres/clone.h"
 #include "engine/postgres/pg.h"
+#include "engine/postgres/scratch.h"
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 
@@ -50,6 +51,7 @@ const EngineOps engine_postgres = {
     .clone_open = pg_clone_open,
     .clone_conn = pg_clone_conn,
     .clone_close = pg_clone_close,
+    .clone_forget = pg_clone_forget,
     .connect = pg_connect,
     .close = pg_close,
     .query = pg_query,

@@ -1,0 +1,28 @@
+-- Is this scratch database as empty as a new one, and its catalog no larger than it should be?
+WITH here AS (SELECT oid FROM pg_database WHERE datname = current_database()), space AS (
+    SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_' AND nspname <> 'pg_catalog'
+)
+SELECT NOT EXISTS (SELECT FROM pg_class WHERE oid >= 16384 AND relnamespace IN (SELECT oid FROM space))
+    AND NOT EXISTS (SELECT FROM pg_type WHERE oid >= 16384 AND typnamespace IN (SELECT oid FROM space))
+    AND NOT EXISTS (SELECT FROM space WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_proc WHERE oid >= 16384 AND pronamespace IN (SELECT oid FROM space))
+    AND NOT EXISTS (SELECT FROM pg_operator WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_opclass WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_opfamily WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_cast WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_collation WHERE oid >= 16384 AND collnamespace IN (SELECT oid FROM space))
+    AND NOT EXISTS (SELECT FROM pg_conversion WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_ts_config WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_ts_dict WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_ts_parser WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_ts_template WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_language WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_am WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_extension WHERE oid >= 16384)
+    AND NOT EXISTS (SELECT FROM pg_foreign_data_wrapper)
+    AND NOT EXISTS (SELECT FROM pg_event_trigger) AND NOT EXISTS (SELECT FROM pg_publication)
+    AND NOT EXISTS (SELECT FROM pg_default_acl) AND NOT EXISTS (SELECT FROM pg_largeobject_metadata)
+    AND NOT EXISTS (SELECT FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM here))
+    AND NOT EXISTS (SELECT FROM pg_shdepend s WHERE s.dbid = (SELECT oid FROM here)
+                    AND s.refobjid <> (SELECT oid FROM pg_roles WHERE rolname = current_user))
+    AND pg_table_size('pg_attribute') < 64 * 1048576 AS clean
