@@ -174,6 +174,13 @@ const Option all_options[OPT_COUNT] = {
                                   .group = OPTIONS_ACCEPT,
                                   .verbs = IN_REQUEST,
                                   .help = "readers on a standby that cannot be looked at may wait"},
+    [OPT_ACCEPT_DRIFT] = {.name = "accept-drift",
+                          .kind = VALUE_FLAG,
+                          .group = OPTIONS_ACCEPT,
+                          .verbs = BIT(APPLY) | BIT(RESUME),
+                          .help =
+                              "somebody else changed the tables while the change ran: keep that, although "
+                              "the catalog is not what the plan said"},
     [OPT_SUBSCRIBERS_READY] = {.name = "subscribers-ready",
                                .kind = VALUE_FLAG,
                                .group = OPTIONS_ACCEPT,

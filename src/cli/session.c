@@ -48,6 +48,7 @@ static const char *accepted_ids(size_t at, OptionId *ret_option)
     } ids[] = {{"star", OPT_ACCEPT_STAR},
                {"triggers", OPT_ACCEPT_TRIGGERS},
                {"scan", OPT_ACCEPT_SCAN},
+               {"drift", OPT_ACCEPT_DRIFT},
                {"standby-stall", OPT_ACCEPT_STANDBY_STALL},
                {"subscribers", OPT_SUBSCRIBERS_READY}};
     if (at >= ARRAY_LEN(ids))

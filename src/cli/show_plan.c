@@ -190,6 +190,41 @@ static void show_risks(Page *page, const Plan *plan)
     }
 }
 
+static void show_lines(Page *page, const char *sign, Style style, Lines lines, size_t most)
+{
+    for (size_t i = 0; i < lines.count && i < most; i++) {
+        page_to(page, 2);
+        page_put(page, style, sign);
+        page_to(page, LABEL_COLUMN);
+        page_wrap(page, STYLE_PLAIN, LABEL_COLUMN, lines.items[i]);
+        page_newline(page);
+    }
+    if (lines.count <= most)
+        return;
+    page_to(page, LABEL_COLUMN);
+    page_putf(page, STYLE_DIM, "and %zu more such lines: --verbose, or \"fingerprint\" in --json",
+              lines.count - most);
+    page_newline(page);
+}
+
+/* What the catalog will differ by, as seen on the empty copy: nothing else may differ when it runs. */
+static void show_marks(Page *page, const Plan *plan, bool whole)
+{
+    enum { MOST_LINES = 8 };
+    for (size_t i = 0; i < plan->mark_count; i++) {
+        const PlanMark *mark = &plan->marks[i];
+        size_t count = mark->difference.removed.count + mark->difference.added.count;
+        if (str_eq(mark->at, "cutover") || count == 0)
+            continue;
+        page_newline(page);
+        page_put(page, STYLE_BOLD,
+                 mark->step == 0 ? "What \"stoa complete\" makes different" : "What will be different");
+        page_newline(page);
+        show_lines(page, "-", STYLE_RED, mark->difference.removed, whole ? SIZE_MAX : MOST_LINES);
+        show_lines(page, "+", STYLE_GREEN, mark->difference.added, whole ? SIZE_MAX : MOST_LINES);
+    }
+}
+
 void show_plan(Page *page, const Plan *plan, bool whole)
 {
     page_put(page, STYLE_BOLD, plan->change);
@@ -216,5 +251,6 @@ void show_plan(Page *page, const Plan *plan, bool whole)
         }
         show_step(page, &plan->steps[i], whole);
     }
+    show_marks(page, plan, whole);
     show_risks(page, plan);
 }

@@ -194,6 +194,15 @@ struct EngineOps {
     /* The server's number of a table, 0 if there is none: waits for no lock, unlike load_table. */
     Err *(*find_table)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
                        int64_t *ret_id);
+    /* Everything of these tables (by the server's numbers; those that are gone count as empty), of their
+     * children and of the views that read them, as sorted lines "kind object: attribute = value" with names,
+     * never numbers: columns and their order, options, owner, grants, policies, publications, replica
+     * identity, comments, indexes, constraints and foreign keys to them, triggers, rules, view definitions,
+     * statistics objects, owned sequences but for where they are, partitions, the enums and domains of the
+     * columns. Without what is Stoa's own. Waits for no strong lock longer than two seconds:
+     * ERR_LOCK_TIMEOUT. Outside a transaction. */
+    Err *(*fingerprint)(Conn *conn, const Wait *wait, Arena *arena, const int64_t *tables, size_t count,
+                        const char *const **ret_lines, size_t *ret_count);
     /* The table an index stands on. `schema` NULL: by search path. Both results are NULL when there is no
      * such index. */
     Err *(*index_table)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,

@@ -5,6 +5,7 @@
 #include "change/change.h"
 #include "engine/probe.h"
 #include "engine/schema.h"
+#include "plan/fingerprint.h"
 
 #include <jansson.h>
 
@@ -126,6 +127,13 @@ typedef struct Risk {
     const char *sql; /* what to run first, where that is the way out; NULL */
 } Risk;
 
+/* What the catalog will differ by at one moment, as seen on an empty clone. */
+typedef struct PlanMark {
+    const char *at; /* "cutover", "ready": since before the first step; "complete": since ready */
+    int step;       /* ordinal of the step before which that holds; 0 for "complete" */
+    Difference difference;
+} PlanMark;
+
 typedef enum VerifyMethod { VERIFY_AUTO, VERIFY_EXPRESSION, VERIFY_FILLED } VerifyMethod;
 
 typedef struct Plan {
@@ -144,7 +152,9 @@ typedef struct Plan {
                             behind those of `steps`; none: there is no way back once it is ready */
     size_t revert_count;
     const char *no_revert; /* why there is none, for people; NULL */
-    bool nothing_to_do;    /* everything asked for is there already */
+    const PlanMark *marks; /* none where nothing was measured */
+    size_t mark_count;
+    bool nothing_to_do; /* everything asked for is there already */
 } Plan;
 
 /* What the command line decides about the plan. */

@@ -154,6 +154,21 @@ static json_t *risk_json(const Risk *risk)
     return json;
 }
 
+static json_t *marks_json(const PlanMark *marks, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *json = json_object();
+        const Difference *difference = &marks[i].difference;
+        put(json, "at", text_json(marks[i].at));
+        put(json, "step", json_integer(marks[i].step));
+        put(json, "removed", list_json(difference->removed.items, difference->removed.count));
+        put(json, "added", list_json(difference->added.items, difference->added.count));
+        (void)json_array_append_new(list, json);
+    }
+    return list;
+}
+
 json_t *plan_to_json(const Plan *plan)
 {
     json_t *json = json_object(), *steps = json_array(), *risks = json_array();
@@ -179,6 +194,8 @@ json_t *plan_to_json(const Plan *plan)
     for (size_t i = 0; i < plan->risk_count; i++)
         (void)json_array_append_new(risks, risk_json(&plan->risks[i]));
     put(json, "risks", risks);
+    if (plan->mark_count > 0)
+        put(json, "fingerprint", marks_json(plan->marks, plan->mark_count));
     put(json, "source", text_json(plan->sql));
     return json;
 }
@@ -396,6 +413,23 @@ static void get_risks(Arena *arena, const json_t *list, Plan *plan)
     plan->risks = risks;
 }
 
+static void get_marks(Arena *arena, const json_t *list, Plan *plan)
+{
+    plan->mark_count = json_array_size(list);
+    PlanMark *marks = arena_alloc(arena, (plan->mark_count + 1) * sizeof *marks);
+    for (size_t i = 0; i < plan->mark_count; i++) {
+        const json_t *json = json_array_get(list, i);
+        Difference *difference = &marks[i].difference;
+        marks[i].at = get_text(arena, json, "at");
+        marks[i].step = (int)get_int(json, "step");
+        difference->removed.items =
+            get_list(arena, json_object_get(json, "removed"), 0, SIZE_MAX, &difference->removed.count);
+        difference->added.items =
+            get_list(arena, json_object_get(json, "added"), 0, SIZE_MAX, &difference->added.count);
+    }
+    plan->marks = marks;
+}
+
 Err *plan_from_json(Arena *arena, const json_t *json, Plan *ret_plan)
 {
     const json_t *steps = json_object_get(json, "steps");
@@ -418,6 +452,7 @@ Err *plan_from_json(Arena *arena, const json_t *json, Plan *ret_plan)
     TRY(get_steps(arena, steps, &plan.steps, &plan.step_count));
     TRY(get_steps(arena, json_object_get(json, "revert_steps"), &plan.reverts, &plan.revert_count));
     get_risks(arena, json_object_get(json, "risks"), &plan);
+    get_marks(arena, json_object_get(json, "fingerprint"), &plan);
     *ret_plan = plan;
     return NULL;
 }

@@ -1,4 +1,5 @@
 /* The verbs that steer and end a change: pause, abort, complete, uninstall. */
+#include "run/fingerprint.h"
 #include "run/runner.h"
 
 #include "base/clock.h"
@@ -87,6 +88,7 @@ static Err *abort_all(Runner *runner)
     for (size_t i = runner->plan.step_count; i-- > 0;)
         if (runner->plan.steps[i].phase != PHASE_CONTRACT)
             TRY(undo_with_retries(runner, &runner->plan.steps[i]));
+    TRY(fingerprint_back(runner, "abort"));
     TRY(failpoint_at("abort_before_state"));
     runner_event(runner, "aborted", 0, NULL, "undone: nothing is left of change \"%s\" but the journal",
                  runner->name);
@@ -127,6 +129,7 @@ Err *run_abort(const RunOptions *options, Arena *arena, const char *change)
 static Err *contract_all(Runner *runner)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
+    TRY(fingerprint_contract(runner));
     for (size_t i = 0; i < runner->plan.step_count; i++) {
         const Step *step = &runner->plan.steps[i];
         const char *state = NULL;
@@ -137,6 +140,7 @@ static Err *contract_all(Runner *runner)
             continue;
         TRY(runner_step(runner, step));
     }
+    TRY(fingerprint_completed(runner));
     TRY(failpoint_at("complete_before_state"));
     runner_event(runner, "completed", 0, NULL, "completed");
     return journal_state(runner->conn, runner->change_id, "completed", "contract", NULL);

@@ -1,6 +1,9 @@
 /* The plan before it is shown: its DDL runs on an empty clone, step by step, and what the server did there is
  * what the plan says. */
+#include "run/fingerprint.h"
 #include "run/runner.h"
+
+#include "base/log.h"
 
 #include <string.h>
 
@@ -14,6 +17,11 @@ typedef struct Measure {
     Plan *plan;
     Step *steps; /* the plan's, to be written */
     Conn *conn;  /* to the clone */
+    Print from;  /* from where differences count */
+    Print last;  /* taken last */
+    bool prints; /* they can be taken */
+    bool stale;  /* something was carried out since `last` */
+    VEC(PlanMark) marks;
 } Measure;
 
 static void note(const Measure *measure, const char *why, const char *sql)
@@ -149,6 +157,45 @@ static Err *measure_step(const Measure *measure, Step *step, bool *ret_on)
     return mistake;
 }
 
+/* A copy whose catalog cannot be read in full predicts nothing, and all else is measured as it is. */
+static void take_print(Measure *measure)
+{
+    Wait wait = {.stop = measure->runner->options->stop, .timeout_ms = STATEMENT_MS};
+    if (!measure->prints || !measure->stale)
+        return;
+    Print print = {0};
+    Err *err = fingerprint_take(measure->runner->ops, measure->conn, &wait, measure->arena, measure->plan,
+                                &measure->last, &print);
+    if (err != NULL)
+        log_line(LOG_DEBUG, "no fingerprint of the clone: %s", err->msg);
+    measure->prints = err == NULL;
+    err_free(err);
+    measure->last = print;
+    measure->stale = false;
+}
+
+static void put_mark(Measure *measure, const char *at, int step)
+{
+    take_print(measure);
+    if (!measure->prints)
+        return;
+    PlanMark mark = {.at = at, .step = step};
+    fingerprint_compare(measure->arena, measure->from.lines, measure->last.lines, &mark.difference);
+    *vec_push(measure->arena, &measure->marks) = mark;
+}
+
+/* Before the step: what the catalog differs by then. */
+static void mark_step(Measure *measure, const Step *step, bool *ret_contracts)
+{
+    if (fingerprint_is_due(measure->plan, step))
+        put_mark(measure, step->kind == STEP_READY ? "ready" : "cutover", step->ordinal);
+    if (step->phase != PHASE_CONTRACT || *ret_contracts)
+        return;
+    *ret_contracts = true;
+    take_print(measure);
+    measure->from = measure->last;
+}
+
 static Err *measure_steps(Measure *measure)
 {
     const EngineOps *ops = measure->runner->ops;
@@ -164,10 +211,22 @@ static Err *measure_steps(Measure *measure)
     else
         ops->rollback(measure->conn);
     TRY(err);
-    bool on = true;
-    for (size_t i = 0; i < plan->step_count && on; i++)
-        if (is_ddl(&measure->steps[i]))
-            TRY(measure_step(measure, &measure->steps[i], &on));
+    measure->prints = measure->stale = true;
+    take_print(measure);
+    measure->from = measure->last;
+    bool on = true, contracts = false;
+    for (size_t i = 0; i < plan->step_count && on; i++) {
+        Step *step = &measure->steps[i];
+        mark_step(measure, step, &contracts);
+        if (!is_ddl(step))
+            continue;
+        TRY(measure_step(measure, step, &on));
+        measure->stale = true;
+    }
+    if (on && contracts)
+        put_mark(measure, "complete", 0);
+    plan->marks = measure->marks.items;
+    plan->mark_count = measure->marks.len;
     plan->plan_digest = plan_digest_make(measure->arena, plan);
     return NULL;
 }

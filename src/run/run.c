@@ -1,4 +1,5 @@
 /* The executor: intent into the journal, the step, the outcome; retries; and how a run begins and ends. */
+#include "run/fingerprint.h"
 #include "run/runner.h"
 
 #include "base/clock.h"
@@ -219,6 +220,8 @@ static Err *step_begin(Runner *runner, const Step *step, bool *ret_done)
     if (*ret_done)
         return NULL;
     TRY(control_gate(runner));
+    if (fingerprint_is_due(&runner->plan, step))
+        TRY(fingerprint_check(runner, step));
     if (step->phase < PHASE_READY)
         TRY(journal_state(runner->conn, runner->change_id, "running", phase_name(step->phase), NULL));
     TRY(journal_step(runner->conn, runner->change_id, step->ordinal, "running", NULL));
@@ -390,7 +393,9 @@ Err *runner_execute(Runner *runner, Phase last)
     TRY(fix_standbys(runner));
     TRY(runner->ops->log_bytes(runner->conn, &wait, runner->arena, &log_from));
     TRY(control_start(runner));
-    Err *err = run_steps(runner, last);
+    Err *err = fingerprint_before(runner);
+    if (err == NULL)
+        err = run_steps(runner, last);
     if (err == NULL)
         err = finish(runner, last);
     control_stop(runner);

@@ -15,6 +15,8 @@ Err *pg_index_table(Conn *conn, const Wait *wait, Arena *arena, const char *sche
  * not. */
 Err *pg_check_expression(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *column,
                          const char *column_type, const char *expr, ExprInfo *ret_info) MUST_USE;
+Err *pg_fingerprint(Conn *conn, const Wait *wait, Arena *arena, const int64_t *tables, size_t count,
+                    const char *const **ret_lines, size_t *ret_count) MUST_USE;
 /* age_ms is 0 and statement NULL where the server hides another role's session (see may_read_stats). */
 Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, const char *lock,
                  Blocker **ret_blockers, size_t *ret_count) MUST_USE;

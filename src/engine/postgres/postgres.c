@@ -38,6 +38,7 @@ const EngineOps engine_postgres = {
     .load_server = pg_load_server,
     .load_table = pg_load_table,
     .find_table = pg_find_table,
+    .fingerprint = pg_fingerprint,
     .index_table = pg_index_table,
     .check_expression = pg_check_expression,
     .blockers = pg_blockers,

@@ -1,0 +1,266 @@
+/* The catalog before and after: what a change makes different has to be what its plan said. */
+#include "run/fingerprint.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+enum { TOLD_LINES = 8, FINGERPRINT_MS = 60000 };
+
+/* ---- taking --------------------------------------------------------------------------------- */
+
+typedef VEC(int64_t) Numbers;
+
+static void add_number(Arena *arena, Numbers *numbers, int64_t number)
+{
+    for (size_t i = 0; i < numbers->len; i++)
+        if (numbers->items[i] == number)
+            return;
+    if (number != 0)
+        *vec_push(arena, numbers) = number;
+}
+
+Err *fingerprint_take(const EngineOps *ops, Conn *conn, const Wait *wait, Arena *arena, const Plan *plan,
+                      const Print *since, Print *ret_print)
+{
+    Numbers ids = {0};
+    for (size_t i = 0; since != NULL && i < since->id_count; i++)
+        add_number(arena, &ids, since->ids[i]);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const Name *name = &plan->steps[i].table;
+        int64_t id = 0;
+        if (name->name == NULL)
+            continue;
+        TRY(ops->find_table(conn, wait, arena, name->schema, name->name, &id));
+        add_number(arena, &ids, id);
+    }
+    *ret_print = (Print){.ids = ids.items, .id_count = ids.len};
+    return ops->fingerprint(conn, wait, arena, ids.items, ids.len, &ret_print->lines.items,
+                            &ret_print->lines.count);
+}
+
+/* ---- in the journal: events of the kind "fingerprint"
+ * --------------------------------------------------------
+ */
+
+static json_t *lines_json(Lines lines)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < lines.count; i++)
+        (void)json_array_append_new(list, json_string(lines.items[i]));
+    return list;
+}
+
+static Err *journal_print(Runner *runner, const char *at, const Print *print)
+{
+    json_t *ids = json_array();
+    for (size_t i = 0; i < print->id_count; i++)
+        (void)json_array_append_new(ids, json_integer(print->ids[i]));
+    json_t *detail = json_pack("{s:s, s:o, s:o}", "at", at, "ids", ids, "lines", lines_json(print->lines));
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Err *err = journal_event(runner->conn, runner->change_id, "fingerprint", 0, detail,
+                             arena_printf(arena, "the catalog %s: %zu lines about %zu tables", at,
+                                          print->lines.count, print->id_count));
+    json_decref(detail);
+    return err;
+}
+
+/* *ret_found false: there is none of that moment. */
+static Err *load_print(Runner *runner, Arena *arena, const char *at, Print *ret_print, bool *ret_found)
+{
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(runner->conn, &wait, arena, &rows,
+                    "SELECT detail FROM stoa.events WHERE change_id = $1 AND kind = 'fingerprint' AND "
+                    "detail->>'at' = $2 AND detail->'lines' IS NOT NULL ORDER BY id DESC LIMIT 1",
+                    arena_printf(arena, "%lld", (long long)runner->change_id), at));
+    *ret_found = rows.row_count > 0;
+    if (!*ret_found)
+        return NULL;
+    json_t *detail = json_loads(rows_cell(&rows, 0, 0), 0, NULL);
+    const json_t *ids = json_object_get(detail, "ids"), *list = json_object_get(detail, "lines");
+    Print print = {.id_count = json_array_size(ids), .lines.count = json_array_size(list)};
+    int64_t *numbers = arena_alloc(arena, (print.id_count + 1) * sizeof *numbers);
+    for (size_t i = 0; i < print.id_count; i++)
+        numbers[i] = json_integer_value(json_array_get(ids, i));
+    const char **lines = arena_alloc(arena, (print.lines.count + 1) * sizeof *lines);
+    for (size_t i = 0; i < print.lines.count; i++)
+        lines[i] = arena_dup(arena, json_string_value(json_array_get(list, i)));
+    print.ids = numbers;
+    print.lines.items = lines;
+    json_decref(detail);
+    *ret_print = print;
+    return NULL;
+}
+
+static Err *take_now(Runner *runner, Arena *arena, const Print *since, Print *ret_print)
+{
+    Wait wait = {.stop = runner->options->stop, .timeout_ms = FINGERPRINT_MS};
+    return fingerprint_take(runner->ops, runner->conn, &wait, arena, &runner->plan, since, ret_print);
+}
+
+static Err *keep_now(Runner *runner, const char *at)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Print print = {0};
+    bool found = false;
+    TRY(load_print(runner, arena, at, &print, &found));
+    if (found)
+        return NULL;
+    TRY(take_now(runner, arena, NULL, &print));
+    return journal_print(runner, at, &print);
+}
+
+/* ---- comparing ------------------------------------------------------------------------------ */
+
+static const PlanMark *mark_of(const Plan *plan, int step)
+{
+    for (size_t i = 0; i < plan->mark_count; i++)
+        if (plan->marks[i].step == step)
+            return &plan->marks[i];
+    return NULL;
+}
+
+/* "+ column …; - index … and 3 more" */
+static const char *told_lines(Arena *arena, Lines lines)
+{
+    CLEANUP(str_donep) Str text = STR_INIT;
+    for (size_t i = 0; i < lines.count && i < TOLD_LINES; i++) {
+        str_sep(&text, "; ");
+        str_add(&text, lines.items[i]);
+    }
+    if (lines.count > TOLD_LINES)
+        str_addf(&text, "; and %zu more", lines.count - TOLD_LINES);
+    return arena_dup(arena, text.buf);
+}
+
+static json_t *detail_of(const char *at, const Difference *real, Lines unplanned)
+{
+    return json_pack("{s:s, s:o, s:o, s:o}", "at", at, "removed", lines_json(real->removed), "added",
+                     lines_json(real->added), "unplanned", lines_json(unplanned));
+}
+
+static bool accepts_drift(const Runner *runner)
+{
+    const PlanOptions *options = &runner->options->plan;
+    for (size_t i = 0; i < options->accepted_count; i++)
+        if (str_eq(options->accepted[i], "drift"))
+            return true;
+    return false;
+}
+
+/* What differs from the print of `from`, beside what was planned; `planned` NULL: nothing is known of that.
+ */
+static Err *compare_since(Runner *runner, Arena *arena, const char *from, const Difference *planned,
+                          Difference *ret_real, Lines *ret_unplanned, bool *ret_known)
+{
+    Print before = {0}, now = {0};
+    TRY(load_print(runner, arena, from, &before, ret_known));
+    if (!*ret_known)
+        return NULL;
+    TRY(take_now(runner, arena, &before, &now));
+    fingerprint_compare(arena, before.lines, now.lines, ret_real);
+    if (planned != NULL)
+        *ret_unplanned = fingerprint_unplanned(arena, planned, ret_real, now.lines);
+    return NULL;
+}
+
+/* ---- when ----------------------------------------------------------------------------------- */
+
+Err *fingerprint_before(Runner *runner)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(runner->conn, &wait, arena, &rows,
+                    "SELECT 1 FROM stoa.steps WHERE change_id = $1 AND state <> 'pending' LIMIT 1",
+                    arena_printf(arena, "%lld", (long long)runner->change_id)));
+    return rows.row_count > 0 ? NULL : keep_now(runner, "before");
+}
+
+bool fingerprint_is_due(const Plan *plan, const Step *step)
+{
+    if (step->kind == STEP_READY)
+        return true;
+    for (size_t i = 0; i < plan->step_count && step->phase == PHASE_CUTOVER; i++)
+        if (plan->steps[i].phase == PHASE_CUTOVER)
+            return plan->steps[i].ordinal == step->ordinal;
+    return false;
+}
+
+Err *fingerprint_check(Runner *runner, const Step *step)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const PlanMark *mark = mark_of(&runner->plan, step->ordinal);
+    const char *at = step->kind == STEP_READY ? "ready" : "cutover";
+    Difference real = {0};
+    Lines unplanned = {0};
+    bool known = false;
+    TRY(compare_since(runner, arena, "before", mark == NULL ? NULL : &mark->difference, &real, &unplanned,
+                      &known));
+    if (!known)
+        return NULL;
+    json_t *detail = detail_of(at, &real, unplanned);
+    size_t count = real.removed.count + real.added.count;
+    Err *err = NULL;
+    if (unplanned.count > 0 && accepts_drift(runner))
+        runner_event(runner, "drift_accepted", step->ordinal, detail, "differs from the plan, accepted: %s",
+                     told_lines(arena, unplanned));
+    else
+        err = journal_event(runner->conn, runner->change_id, "fingerprint", step->ordinal, detail,
+                            arena_printf(arena,
+                                         "before %s %zu lines of the catalog differ from before the change%s",
+                                         at, count,
+                                         mark == NULL          ? " (not measured on a copy, so not compared)"
+                                         : unplanned.count > 0 ? ", some not as planned"
+                                                               : ", as planned"));
+    json_decref(detail);
+    TRY(err);
+    if (unplanned.count == 0 || accepts_drift(runner))
+        return NULL;
+    return err_hint(
+        err_new(ERR_VERIFY, "the catalog differs from what the plan leaves, before %s: %s", at,
+                told_lines(arena, unplanned)),
+        "somebody else changed these tables meanwhile: undo that and go on with \"stoa resume %s\", keep "
+        "it with \"stoa resume %s --accept-drift\", or undo the change with \"stoa abort %s\"",
+        runner->name, runner->name, runner->name);
+}
+
+Err *fingerprint_contract(Runner *runner) { return keep_now(runner, "ready"); }
+
+/* What is done is done: a difference is told and journalled, and fails nothing. */
+static Err *report(Runner *runner, Arena *arena, const char *at, const Difference *real, Lines unplanned)
+{
+    json_t *detail = detail_of(at, real, unplanned);
+    Err *err = NULL;
+    if (unplanned.count > 0)
+        runner_event(runner, "drift", 0, detail, "%s the catalog differs from what was expected: %s", at,
+                     told_lines(arena, unplanned));
+    else
+        err = journal_event(runner->conn, runner->change_id, "fingerprint", 0, detail,
+                            arena_printf(arena, "%s the catalog is as expected", at));
+    json_decref(detail);
+    return err;
+}
+
+Err *fingerprint_completed(Runner *runner)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const PlanMark *mark = mark_of(&runner->plan, 0);
+    Difference real = {0};
+    Lines unplanned = {0};
+    bool known = false;
+    TRY(compare_since(runner, arena, "ready", mark == NULL ? NULL : &mark->difference, &real, &unplanned,
+                      &known));
+    return known ? report(runner, arena, "after complete", &real, unplanned) : NULL;
+}
+
+Err *fingerprint_back(Runner *runner, const char *verb)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Difference real = {0}, nothing = {0};
+    Lines unplanned = {0};
+    bool known = false;
+    TRY(compare_since(runner, arena, "before", &nothing, &real, &unplanned, &known));
+    return known ? report(runner, arena, arena_printf(arena, "after %s", verb), &real, unplanned) : NULL;
+}
