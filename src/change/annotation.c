@@ -5,7 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char hint_backfill[] = "write: backfill table.column = expression";
+/* "table.column = expression" behind a word: how new columns are computed from old ones, or the way back. */
+typedef struct Clause {
+    const char *word;
+    bool reverse;
+    const char *hint;
+} Clause;
+static const Clause clause_backfill = {"backfill", false, "write: backfill table.column = expression"};
+static const Clause clause_reverse = {"reverse", true,
+                                      "write: reverse table.oldcolumn = expression over the new columns"};
 
 static bool is_space(char c)
 {
@@ -101,10 +109,10 @@ static size_t read_target(Arena *arena, const char *text, const Tokens *tokens, 
     return tokens->items[at + 1].end;
 }
 
-static bool is_twice(const Parser *parser, const BackfillSpec *spec)
+static bool is_twice(const BackfillSpec *specs, size_t count, const BackfillSpec *spec)
 {
-    for (size_t i = 0; i < parser->backfills.len; i++) {
-        const BackfillSpec *other = &parser->backfills.items[i];
+    for (size_t i = 0; i < count; i++) {
+        const BackfillSpec *other = &specs[i];
         if (str_eq(other->table.schema, spec->table.schema) && str_eq(other->table.name, spec->table.name) &&
             str_eq(other->column, spec->column))
             return true;
@@ -115,46 +123,47 @@ static bool is_twice(const Parser *parser, const BackfillSpec *spec)
 static size_t place(size_t offset, size_t inner) { return offset == NOWHERE ? NOWHERE : offset + inner; }
 
 /* Reads the expression that begins at `begin`; NULL with a problem. */
-static PgQuery__Node *read_expr(Parser *parser, const char *text, size_t begin, const Tokens *tokens,
-                                size_t offset)
+static PgQuery__Node *read_expr(Parser *parser, const Clause *clause, const char *text, size_t begin,
+                                const Tokens *tokens, size_t offset)
 {
     for (size_t i = 0; i < tokens->len; i++) {
         if (tokens->items[i].start < begin || tokens->items[i].kind != PG_QUERY__TOKEN__ASCII_59)
             continue;
         parser_problem(parser, ERR_USAGE, place(offset, tokens->items[i].start), "take the semicolon away",
-                       "a backfill expression has no semicolon");
+                       "a %s expression has no semicolon", clause->word);
         return NULL;
     }
     while (is_space(text[begin]))
         begin++;
     if (text[begin] == '\0') {
-        parser_problem(parser, ERR_USAGE, place(offset, 0), hint_backfill,
-                       "the backfill has no expression behind \"=\"");
+        parser_problem(parser, ERR_USAGE, place(offset, 0), clause->hint,
+                       "the %s has no expression behind \"=\"", clause->word);
         return NULL;
     }
     TreeFault fault;
     PgQuery__Node *expr = tree_parse_expr(parser->arena, text + begin, &fault);
     if (expr == NULL) {
-        parser_problem(parser, ERR_USAGE, place(offset, begin + fault.offset), NULL, "backfill \"%s\": %s",
-                       text, fault.message);
+        parser_problem(parser, ERR_USAGE, place(offset, begin + fault.offset), NULL, "%s \"%s\": %s",
+                       clause->word, text, fault.message);
         return NULL;
     }
     const char *refusal = expr_refusal(parser->arena, expr);
     if (refusal != NULL) {
-        parser_problem(parser, ERR_USAGE, place(offset, begin), NULL, "backfill \"%s\": %s", text, refusal);
+        parser_problem(parser, ERR_USAGE, place(offset, begin), NULL, "%s \"%s\": %s", clause->word, text,
+                       refusal);
         return NULL;
     }
     return expr;
 }
 
-void parse_backfill(Parser *parser, const char *text, size_t offset)
+static void parse_clause(Parser *parser, const Clause *clause, const char *text, size_t offset)
 {
     BackfillSpec spec = {0};
     TreeFault fault;
     Tokens all = tree_scan(parser->arena, text, &fault), tokens = {0};
     if (fault.message != NULL) {
-        parser_problem(parser, ERR_USAGE, place(offset, fault.offset), NULL, "backfill \"%s\": %s", text,
-                       fault.message);
+        parser_problem(parser, ERR_USAGE, place(offset, fault.offset), NULL, "%s \"%s\": %s", clause->word,
+                       text, fault.message);
         return;
     }
     for (size_t i = 0; i < all.len; i++)
@@ -162,15 +171,17 @@ void parse_backfill(Parser *parser, const char *text, size_t offset)
             *(Token *)vec_push(parser->arena, &tokens) = all.items[i];
     size_t begin = read_target(parser->arena, text, &tokens, &spec);
     if (begin == 0) {
-        parser_problem(parser, ERR_USAGE, place(offset, 0), hint_backfill,
+        parser_problem(parser, ERR_USAGE, place(offset, 0), clause->hint,
                        "\"%s\" is not table.column = expression", text);
         return;
     }
-    PgQuery__Node *expr = read_expr(parser, text, begin, &tokens, offset);
+    PgQuery__Node *expr = read_expr(parser, clause, text, begin, &tokens, offset);
     if (expr == NULL)
         return;
-    if (is_twice(parser, &spec)) {
-        parser_problem(parser, ERR_USAGE, place(offset, 0), NULL, "a second backfill for %s.%s",
+    BackfillSpec *known = clause->reverse ? parser->reverses.items : parser->backfills.items;
+    size_t count = clause->reverse ? parser->reverses.len : parser->backfills.len;
+    if (is_twice(known, count, &spec)) {
+        parser_problem(parser, ERR_USAGE, place(offset, 0), NULL, "a second %s for %s.%s", clause->word,
                        sql_name(parser->arena, spec.table.schema, spec.table.name),
                        sql_ident(parser->arena, spec.column));
         return;
@@ -179,13 +190,26 @@ void parse_backfill(Parser *parser, const char *text, size_t offset)
     spec.expr_sql = tree_expr_sql(parser->arena, expr);
     if (spec.expr_sql == NULL) {
         parser_problem(parser, ERR_UNSAFE, place(offset, begin), "write it in a simpler way",
-                       "backfill \"%s\": the expression cannot be written back exactly", text);
+                       "%s \"%s\": the expression cannot be written back exactly", clause->word, text);
         return;
     }
     int column;
     if (offset != NOWHERE)
         text_position(parser->text, offset, &spec.line, &column);
-    *vec_push(parser->arena, &parser->backfills) = spec;
+    if (clause->reverse)
+        *vec_push(parser->arena, &parser->reverses) = spec;
+    else
+        *vec_push(parser->arena, &parser->backfills) = spec;
+}
+
+void parse_backfill(Parser *parser, const char *text, size_t offset)
+{
+    parse_clause(parser, &clause_backfill, text, offset);
+}
+
+void parse_reverse(Parser *parser, const char *text, size_t offset)
+{
+    parse_clause(parser, &clause_reverse, text, offset);
 }
 
 /* ---- comments ------------------------------------------------------------------------------- */
@@ -202,7 +226,7 @@ static void set_once(Parser *parser, const char **value, const char *word, const
 /* One annotation: the bytes [at, end) of the text, behind "stoa:". */
 static void read_annotation(Parser *parser, size_t at, size_t end)
 {
-    static const char *const words[] = {"backfill", "name", "owner"};
+    static const char *const words[] = {"backfill", "name", "owner", "reverse"};
     while (at < end && is_space(parser->text[at]))
         at++;
     size_t word_end = at;
@@ -213,15 +237,20 @@ static void read_annotation(Parser *parser, size_t at, size_t end)
     while (begin < end && is_space(parser->text[begin]))
         begin++;
     const char *text = arena_dupn(parser->arena, parser->text + begin, end - begin);
-    if (!str_eq(word, words[0]) && !str_eq(word, words[1]) && !str_eq(word, words[2])) {
+    bool known = false;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        known = known || str_eq(word, words[i]);
+    if (!known) {
         const char *nearest = word_nearest(word, words, ARRAY_LEN(words));
-        const char *hint = nearest == NULL ? "the words are: name, owner, backfill"
+        const char *hint = nearest == NULL ? "the words are: name, owner, backfill, reverse"
                                            : arena_printf(parser->arena, "did you mean \"%s\"?", nearest);
         parser_problem(parser, ERR_USAGE, at, hint, "unknown word \"%s\" behind \"stoa:\"", word);
     } else if (text[0] == '\0') {
         parser_problem(parser, ERR_USAGE, at, NULL, "nothing stands behind \"stoa: %s\"", word);
     } else if (str_eq(word, "backfill")) {
         parse_backfill(parser, text, begin);
+    } else if (str_eq(word, "reverse")) {
+        parse_reverse(parser, text, begin);
     } else {
         set_once(parser, word[0] == 'n' ? &parser->name : &parser->owner, word, text, begin);
     }

@@ -122,7 +122,8 @@ typedef struct Operation {
     int line;        /* where its statement begins, from 1 */
 } Operation;
 
-/* "-- stoa: backfill orders.amount_cents = (amount * 100)::bigint", or --backfill. */
+/* "-- stoa: backfill orders.amount_cents = (amount * 100)::bigint", or --backfill; and the way back,
+ * "-- stoa: reverse orders.amount = amount_cents / 100", or --reverse, in the same form. */
 typedef struct BackfillSpec {
     Name table;
     const char *column;
@@ -151,6 +152,8 @@ typedef struct Change {
     size_t operation_count;
     const BackfillSpec *backfills;
     size_t backfill_count;
+    const BackfillSpec *reverses; /* old columns computed from new ones: both applications write at once */
+    size_t reverse_count;
     const Problem *problems;
     size_t problem_count;
     const char *
@@ -163,6 +166,8 @@ typedef struct ChangeInput {
     const char *name, *owner;     /* NULL: from the annotations */
     const char *const *backfills; /* "orders.amount_cents = expr" each */
     size_t backfill_count;
+    const char *const *reverses; /* "orders.amount = expr" each */
+    size_t reverse_count;
 } ChangeInput;
 
 /* Parses PostgreSQL SQL. Statements are split by the scanner, so a statement that does not parse does not

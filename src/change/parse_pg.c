@@ -276,7 +276,20 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Operations in order; backfills sorted, because their order means nothing. */
+/* Sorted, because their order means nothing. */
+static void digest_clauses(Str *str, Arena *arena, const char *word, const BackfillSpec *specs, size_t count)
+{
+    const char **texts = arena_alloc(arena, (count + 1) * sizeof *texts);
+    for (size_t i = 0; i < count; i++)
+        texts[i] =
+            arena_printf(arena, "%s.%s = %s", sql_name(arena, specs[i].table.schema, specs[i].table.name),
+                         sql_ident(arena, specs[i].column), specs[i].expr_sql);
+    qsort(texts, count, sizeof *texts, compare_texts);
+    for (size_t i = 0; i < count; i++)
+        digest_part(str, word, texts[i]);
+}
+
+/* Operations in order, then backfills and the ways back. */
 static const char *digest(const Parser *parser)
 {
     Arena *arena = parser->arena;
@@ -284,15 +297,8 @@ static const char *digest(const Parser *parser)
     str_add(&str, "stoa change 1\n");
     for (size_t i = 0; i < parser->operations.len; i++)
         digest_part(&str, "operation", parser->operations.items[i].sql);
-    const char **texts = arena_alloc(arena, (parser->backfills.len + 1) * sizeof *texts);
-    for (size_t i = 0; i < parser->backfills.len; i++) {
-        const BackfillSpec *spec = &parser->backfills.items[i];
-        texts[i] = arena_printf(arena, "%s.%s = %s", sql_name(arena, spec->table.schema, spec->table.name),
-                                sql_ident(arena, spec->column), spec->expr_sql);
-    }
-    qsort(texts, parser->backfills.len, sizeof *texts, compare_texts);
-    for (size_t i = 0; i < parser->backfills.len; i++)
-        digest_part(&str, "backfill", texts[i]);
+    digest_clauses(&str, arena, "backfill", parser->backfills.items, parser->backfills.len);
+    digest_clauses(&str, arena, "reverse", parser->reverses.items, parser->reverses.len);
     const char *res = digest_text(arena, str.buf, str.len);
     str_done(&str);
     return res;
@@ -364,7 +370,7 @@ static void parse_text(Parser *parser)
                        "there is no statement");
 }
 
-static void parse_given_backfills(Parser *parser, const ChangeInput *input)
+static void parse_given_clauses(Parser *parser, const ChangeInput *input)
 {
     for (size_t i = 0; i < input->backfill_count; i++) {
         if (utf8_fault(input->backfills[i]) != SIZE_MAX)
@@ -372,19 +378,27 @@ static void parse_given_backfills(Parser *parser, const ChangeInput *input)
         else
             parse_backfill(parser, input->backfills[i], NOWHERE);
     }
+    for (size_t i = 0; i < input->reverse_count; i++) {
+        if (utf8_fault(input->reverses[i]) != SIZE_MAX)
+            parser_problem(parser, ERR_USAGE, NOWHERE, NULL, "reverse %zu is not UTF-8", i + 1);
+        else
+            parse_reverse(parser, input->reverses[i], NOWHERE);
+    }
 }
 
 void change_parse_pg(Arena *arena, const ChangeInput *input, Change *ret_change)
 {
     Parser parser = {.arena = arena, .text = arena_dup(arena, input->sql == NULL ? "" : input->sql)};
     parse_text(&parser);
-    parse_given_backfills(&parser, input);
+    parse_given_clauses(&parser, input);
     Change change = {.sql = parser.text};
     read_name(&parser, input, &change);
     change.operations = parser.operations.items;
     change.operation_count = parser.operations.len;
     change.backfills = parser.backfills.items;
     change.backfill_count = parser.backfills.len;
+    change.reverses = parser.reverses.items;
+    change.reverse_count = parser.reverses.len;
     change.problems = sort_problems(&parser);
     change.problem_count = parser.problems.len;
     change.change_digest = digest(&parser);

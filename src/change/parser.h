@@ -9,7 +9,7 @@ typedef struct Parser {
     Tokens tokens;
     size_t next_token; /* the first that may begin the next statement */
     VEC(Operation) operations;
-    VEC(BackfillSpec) backfills;
+    VEC(BackfillSpec) backfills, reverses;
     VEC(Problem) problems;
     const char *name, *owner; /* from annotations; NULL */
 } Parser;
@@ -90,6 +90,7 @@ const char *expr_refusal(Arena *arena, PgQuery__Node *expr);
 void parse_annotations(Parser *parser);
 /* One "table.column = expr"; `offset` is where it begins in the parser's text, or NOWHERE. */
 void parse_backfill(Parser *parser, const char *text, size_t offset);
+void parse_reverse(Parser *parser, const char *text, size_t offset);
 /* refuse.c: refuses a statement, or one command of an ALTER TABLE, by its plain name. */
 void refuse_statement(const Statement *stmt);
 void refuse_alter(const Statement *stmt, PgQuery__AlterTableType type);

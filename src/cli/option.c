@@ -58,6 +58,15 @@ const Option all_options[OPT_COUNT] = {
          .metavar = "COLUMN=EXPR",
          .help = "how existing rows get their value: 'orders.amount_cents = (amount * 100)::bigint'. "
                  "May be given for several columns"},
+    [OPT_REVERSE] = {.name = "reverse",
+                     .kind = VALUE_LIST,
+                     .group = OPTIONS_WHAT,
+                     .verbs = IN_REQUEST,
+                     .metavar = "COLUMN=EXPR",
+                     .help =
+                         "how an old column follows the new ones: 'orders.amount = amount_cents / 100.0'. "
+                         "Then both applications may write until complete, and \"stoa revert\" can go "
+                         "back. May be given for several columns"},
     [OPT_YES] = {.name = "yes",
                  .kind = VALUE_FLAG,
                  .group = OPTIONS_HOW,

@@ -56,6 +56,7 @@ typedef enum OptionId {
     OPT_NAME,
     OPT_OWNER,
     OPT_BACKFILL,
+    OPT_REVERSE,
     OPT_YES,
     OPT_EXPECT,
     OPT_UNTIL,

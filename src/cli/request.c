@@ -61,7 +61,7 @@ static void show_problem(Cli *cli, const char *label, const Problem *problem)
     if (problem->line > 0)
         page_putf(&page, STYLE_BOLD, "%s:%d:%d: ", label, problem->line, problem->column);
     else
-        page_put(&page, STYLE_BOLD, "--backfill: ");
+        page_put(&page, STYLE_BOLD, "on the command line: ");
     page_put(&page, STYLE_PLAIN, problem->message);
     page_newline(&page);
     if (problem->hint != NULL) {
@@ -95,12 +95,14 @@ static Err *tell_problems(Cli *cli, const char *label, const Change *change)
 
 Err *session_change(Cli *cli, Change *ret_change)
 {
-    const Setting *backfills = cli_setting(cli, OPT_BACKFILL);
+    const Setting *backfills = cli_setting(cli, OPT_BACKFILL), *reverses = cli_setting(cli, OPT_REVERSE);
     const char *label = NULL;
     ChangeInput input = {.name = cli_setting(cli, OPT_NAME)->text,
                          .owner = cli_setting(cli, OPT_OWNER)->text,
                          .backfills = backfills->list,
-                         .backfill_count = backfills->list_count};
+                         .backfill_count = backfills->list_count,
+                         .reverses = reverses->list,
+                         .reverse_count = reverses->list_count};
     TRY(read_request(cli, &input.sql, &label));
     Change change;
     change_parse_pg(cli->arena, &input, &change);

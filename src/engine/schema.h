@@ -31,6 +31,7 @@ typedef struct Column {
                             FROM sees every change. Otherwise compare images (numeric, float, citext, json …)
                           */
     bool writable;       /* the table's owner may UPDATE it */
+    bool coming;         /* not there yet: check_expression tries expressions over it as if it were */
     bool self_set;       /* our UPDATE of other columns also sets this one to itself: see mark_self_set() in
                             engine/postgres/table.c */
 } Column;
@@ -102,6 +103,8 @@ typedef struct SyncBack {
     size_t source_count;
     const char *default_sql; /* the old column's default: an INSERT that leaves this value in it counts as one
                                 that did not name it; NULL: none, or one that gives another value each time */
+    const char *check_sql;   /* over NEW, with the result in it: where this is false the result is not taken,
+                                because a CHECK would refuse the write; NULL */
     bool null_ok;            /* NULL is taken as the result; else the column keeps its value */
 } SyncBack;
 

@@ -465,6 +465,7 @@ Err *column_finish(Maker *maker, TableWork *work)
                      arena_printf(maker->arena, "compute %s for every row, change nothing",
                                   fill_names(maker->arena, work)),
                      work->prepare.items, work->prepare.len);
+    TRY(reverse_write(maker, work));
     if (work->fills.len > 0) {
         expand_write(maker, work);
         backfill_write(maker, work);

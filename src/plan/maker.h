@@ -35,7 +35,10 @@ typedef struct Maker {
     size_t work_count;
     VEC(Step) steps[PHASE_COUNT];
     VEC(Risk) risks;
-    bool *consumed;        /* per operation: done as part of another one */
+    bool *consumed; /* per operation: done as part of another one */
+    Texts covered; /* statements that a revert need not take back: they go with a new column, or are undone in
+                      another way */
+    bool derives_revert;   /* the steps of a revert are made from the undo of those forward */
     const char *no_revert; /* why the change as a whole cannot be reverted once it is ready; NULL */
 } Maker;
 
@@ -178,6 +181,12 @@ const char *index_duplicates_query(Maker *maker, const TableWork *work, const ch
 /* Settings of tables, columns and triggers; names of constraints and indexes. */
 Err *setting_write(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
 Err *rename_write(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+
+/* Ways back (reverse_pg.c): what is asked makes sense at all; a table's, after its columns are known; and the
+ * steps of a revert behind those that were written for it. */
+Err *reverses_check(const Maker *maker) MUST_USE;
+Err *reverse_write(Maker *maker, TableWork *work) MUST_USE;
+void reverts_derive(Maker *maker, const Step *steps, size_t count);
 
 /* What a person should know before saying yes. */
 Err *risk_gather(Maker *maker) MUST_USE;

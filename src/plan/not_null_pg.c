@@ -39,6 +39,8 @@ static Step *set_step(Maker *maker, TableWork *work, const char *column, const c
         arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", work->sql, ident),
         new_column ? NULL
                    : arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", work->sql, ident));
+    if (new_column)
+        *vec_push(arena, &maker->covered) = step->sql[0];
     if (drop != NULL)
         step_add_sql(
             maker, step,
@@ -47,16 +49,19 @@ static Step *set_step(Maker *maker, TableWork *work, const char *column, const c
 }
 
 /* ADD CONSTRAINT … NOT VALID and its validation; returns the name. */
-static const char *add_proof(Maker *maker, TableWork *work, const char *column, const char *definition)
+static const char *add_proof(Maker *maker, TableWork *work, const char *column, bool new_column,
+                             const char *definition)
 {
     Arena *arena = maker->arena;
     const char *name = name_free(maker, work, column, "not_null");
     const char *ident = sql_ident(arena, name);
-    maker_ddl(
+    const Step *step = maker_ddl(
         maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
         arena_printf(arena, "new rows need %s: constraint %s, not valid", sql_ident(arena, column), ident),
         arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID", work->sql, ident, definition),
         arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", work->sql, ident));
+    if (new_column)
+        *vec_push(arena, &maker->covered) = step->sql[0];
     maker_validate(maker, work, name, NULL);
     return name;
 }
@@ -112,10 +117,11 @@ Err *not_null_prove(Maker *maker, TableWork *work, const char *column, bool new_
     if (proof != NULL)
         return set_by_scan(maker, work, column, proof->name, false, new_column, hard);
     if (version >= 180000) {
-        add_proof(maker, work, column, arena_printf(arena, "NOT NULL %s", ident));
+        add_proof(maker, work, column, new_column, arena_printf(arena, "NOT NULL %s", ident));
         return NULL;
     }
-    const char *check = add_proof(maker, work, column, arena_printf(arena, "CHECK (%s IS NOT NULL)", ident));
+    const char *check =
+        add_proof(maker, work, column, new_column, arena_printf(arena, "CHECK (%s IS NOT NULL)", ident));
     if (version < 120000)
         return set_by_scan(maker, work, column, check, true, new_column, hard);
     set_step(maker, work, column, check, new_column);

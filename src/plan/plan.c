@@ -147,6 +147,8 @@ void plan_wanted_tables(Arena *arena, const Change *change, WantedName **ret_nam
     }
     for (size_t i = 0; i < change->backfill_count; i++)
         want(arena, &wanted, change->backfills[i].table, false);
+    for (size_t i = 0; i < change->reverse_count; i++)
+        want(arena, &wanted, change->reverses[i].table, false);
     *ret_names = wanted.items;
     *ret_count = wanted.len;
 }
@@ -180,6 +182,11 @@ void plan_wanted_exprs(Arena *arena, const Change *change, WantedExpr **ret_expr
                                                      .expr_sql = op->add->default_sql,
                                                      .of_default = true};
     }
+    for (size_t i = 0; i < change->reverse_count; i++)
+        *vec_push(arena, &wanted) = (WantedExpr){.table = change->reverses[i].table,
+                                                 .column = change->reverses[i].column,
+                                                 .expr_sql = change->reverses[i].expr_sql,
+                                                 .of_reverse = true};
     *ret_exprs = wanted.items;
     *ret_count = wanted.len;
 }

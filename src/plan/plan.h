@@ -175,7 +175,10 @@ typedef struct PlanOptions {
 typedef struct PlanExpr {
     Name table; /* as written in the operation or backfill */
     const char *column;
-    bool of_default; /* the DEFAULT of an ADD COLUMN; else its backfill */
+    bool of_default;     /* the DEFAULT of an ADD COLUMN; else its backfill */
+    bool of_reverse;     /* the way back to this old column */
+    bool default_stable; /* of_reverse: the old column's own default is one value a statement, or there is
+                            none */
     ExprForms forms;
     ExprInfo info;
 } PlanExpr;
@@ -186,7 +189,7 @@ typedef struct PlanInput {
     const Table *tables; /* as plan_wanted_tables names them, in its order: kind RELATION_MISSING where there
                             is none (for an index: where there is no such index) */
     size_t table_count;
-    const PlanExpr *exprs; /* one per backfill and per non-constant default */
+    const PlanExpr *exprs; /* one per backfill, reverse and non-constant default */
     size_t expr_count;
     const char *journal_sql; /* what creates the journal: shown to subscribers that would get it; NULL */
     PlanOptions options;
@@ -225,8 +228,9 @@ typedef struct WantedExpr {
     const char *type_sql; /* of the column that is added; NULL: the table has the column, take its type */
     const char *expr_sql;
     bool of_default;
+    bool of_reverse; /* it may read the columns that the change adds */
 } WantedExpr;
-/* Every backfill, and every default of an added column that is not constant. */
+/* Every backfill and reverse, and every default of an added column that is not constant. */
 void plan_wanted_exprs(Arena *arena, const Change *change, WantedExpr **ret_exprs, size_t *ret_count);
 
 /* Lossless: the journal keeps plans in this form; plan --json prints it. Keys as in the command line's
@@ -253,6 +257,8 @@ void sync_sql_pg(Arena *arena, const Server *server, const Table *table, const S
 /* The sequence, as qualified SQL, that counts what the trigger had to fill in this column (name made of the
  * table's number and the column, cut to 63 bytes). */
 const char *sync_counter_pg(Arena *arena, int64_t table_id, const char *column);
+/* The sequence that counts the values which this direction (its target column) has lost. */
+const char *sync_broken_pg(Arena *arena, int64_t table_id, const char *column);
 /* The sequence that holds the minute of the last row in stoa.writers for this column. */
 const char *sync_minute_pg(Arena *arena, int64_t table_id, const char *column);
 /* "x IS DISTINCT FROM y", or, where the type's equality does not see every difference, by images. */

@@ -55,7 +55,7 @@ Err *maker_expr(const Maker *maker, const Table *table, const char *column, bool
 {
     for (size_t i = 0; i < maker->input->expr_count; i++) {
         const PlanExpr *expr = &maker->input->exprs[i];
-        if (expr->of_default != of_default || !str_eq(expr->column, column) ||
+        if (expr->of_default != of_default || expr->of_reverse || !str_eq(expr->column, column) ||
             !table_same(maker_table(maker, expr->table, false), table))
             continue;
         if (expr->info.error != NULL)
@@ -280,6 +280,7 @@ static Err *operations_write(Maker *maker)
 {
     const Change *change = maker->change;
     TRY(backfills_check(maker));
+    TRY(reverses_check(maker));
     operations_consume(maker);
     for (size_t i = 0; i < change->backfill_count; i++) {
         const BackfillSpec *fill = &change->backfills[i];
@@ -360,6 +361,7 @@ static void plan_steps(Maker *maker, Plan *plan)
 /* The way back, whole or not at all. */
 static void plan_reverts(Maker *maker, Plan *plan)
 {
+    reverts_derive(maker, plan->steps, plan->step_count);
     Step *steps = maker->steps[PHASE_REVERT].items;
     size_t count = maker->steps[PHASE_REVERT].len;
     if (count == 0 || maker->no_revert != NULL) {

@@ -1,14 +1,14 @@
 /* The sync trigger of PostgreSQL: whatever INSERT or UPDATE touches a row leaves its new columns filled. */
 #include "base/digest.h"
-#include "base/str.h"
-#include "engine/sql.h"
-#include "plan/plan.h"
+#include "plan/sync.h"
 
 #include <string.h>
 
+typedef VEC(const char *) SyncTexts;
+
 enum { NAME_BYTES_MAX = 63 };
 
-static char *into(Arena *arena, Str *str)
+char *sync_take(Arena *arena, Str *str)
 {
     char *text = arena_dupn(arena, str->buf, str->len);
     str_done(str);
@@ -49,6 +49,12 @@ const char *sync_minute_pg(Arena *arena, int64_t table_id, const char *column)
     return sql_name(arena, "stoa", name_cut(arena, name));
 }
 
+const char *sync_broken_pg(Arena *arena, int64_t table_id, const char *column)
+{
+    char *name = arena_printf(arena, "broken_%lld_%s", (long long)table_id, column);
+    return sql_name(arena, "stoa", name_cut(arena, name));
+}
+
 const char *differs_pg(Arena *arena, bool exact_equality, const char *left, const char *right)
 {
     if (exact_equality)
@@ -58,29 +64,19 @@ const char *differs_pg(Arena *arena, bool exact_equality, const char *left, cons
     return arena_printf(arena, "pg_catalog.record_image_ne(ROW(%s), ROW(%s))", left, right);
 }
 
-typedef struct Sync {
-    Arena *arena;
-    const Server *server;
-    const Table *table;
-    const SyncColumn *columns;
-    size_t count;
-    const char *table_sql, *function_sql, *path_sql;
-    const char *insert_trigger, *update_trigger; /* names */
-} Sync;
-
-static const char *row_field(Arena *arena, const char *row, const char *column)
+const char *sync_field(Arena *arena, const char *row, const char *column)
 {
     return arena_printf(arena, "%s.%s", row, sql_ident(arena, column));
 }
 
 /* OLD and NEW differ in this column. A column that is not there yet is compared by image. */
-static const char *changed(const Sync *sync, const char *column)
+const char *sync_changed(const Sync *sync, const char *column)
 {
     const Column *known = table_column(sync->table, column);
     /* a modifier fixes numeric's scale: then equal values are equal images */
     bool exact = known != NULL && (known->exact_equality || str_starts(known->type, "numeric("));
-    return differs_pg(sync->arena, exact, row_field(sync->arena, "NEW", column),
-                      row_field(sync->arena, "OLD", column));
+    return differs_pg(sync->arena, exact, sync_field(sync->arena, "NEW", column),
+                      sync_field(sync->arena, "OLD", column));
 }
 
 /* "(a source changed) AND NOT (the column changed)", or NULL where there is no source. */
@@ -92,31 +88,33 @@ static const char *source_changed(const Sync *sync, const SyncColumn *column)
         if (source != NULL && source->generated_sql != NULL)
             continue; /* not computed yet in a BEFORE trigger; its own sources stand in the list */
         str_sep(&str, " OR ");
-        str_addf(&str, "(%s)", changed(sync, column->sources[i]));
+        str_addf(&str, "(%s)", sync_changed(sync, column->sources[i]));
     }
     if (str.len == 0) {
         str_done(&str);
         return NULL;
     }
-    const char *sources = into(sync->arena, &str);
-    return arena_printf(sync->arena, "(%s) AND NOT (%s)", sources, changed(sync, column->column));
+    const char *sources = sync_take(sync->arena, &str);
+    return arena_printf(sync->arena, "(%s) AND NOT (%s)", sources, sync_changed(sync, column->column));
 }
 
 static const char *trigger_when(const Sync *sync, bool update)
 {
+    if (sync_both_wanted(sync))
+        return sync_both_when(sync, update);
     Str str = STR_INIT;
     for (size_t i = 0; i < sync->count; i++) {
         str_sep(&str, " OR ");
-        str_addf(&str, "%s IS NULL", row_field(sync->arena, "NEW", sync->columns[i].column));
+        str_addf(&str, "%s IS NULL", sync_field(sync->arena, "NEW", sync->columns[i].column));
         const char *moved = update ? source_changed(sync, &sync->columns[i]) : NULL;
         if (moved != NULL)
             str_addf(&str, " OR (%s)", moved);
     }
-    return into(sync->arena, &str);
+    return sync_take(sync->arena, &str);
 }
 
 /* The row's key as text, for the record of what could not be computed: "id=5, part=7". */
-static const char *key_text(const Sync *sync)
+const char *sync_key(const Sync *sync)
 {
     const Index *key = table_key(sync->table);
     if (key == NULL || key->column_count == 0)
@@ -127,14 +125,14 @@ static const char *key_text(const Sync *sync)
         for (const char *at = key->columns[i]; *at != '\0'; at++)
             str_add(&format, *at == '%' ? "%%" : (char[2]){*at, '\0'});
         str_add(&format, "=%s");
-        str_addf(&values, ", %s", row_field(sync->arena, "NEW", key->columns[i]));
+        str_addf(&values, ", %s", sync_field(sync->arena, "NEW", key->columns[i]));
     }
-    const char *format_sql = sql_literal(sync->arena, into(sync->arena, &format));
-    return arena_printf(sync->arena, "pg_catalog.format(%s%s)", format_sql, into(sync->arena, &values));
+    const char *format_sql = sql_literal(sync->arena, sync_take(sync->arena, &format));
+    return arena_printf(sync->arena, "pg_catalog.format(%s%s)", format_sql, sync_take(sync->arena, &values));
 }
 
 /* Counts one fill, and at most once a minute notes who wrote. */
-static void add_counting(Str *body, const Sync *sync, const SyncColumn *column)
+void sync_add_counting(Str *body, const Sync *sync, const SyncColumn *column)
 {
     Arena *arena = sync->arena;
     const char *minute = sql_literal(arena, sync_minute_pg(arena, sync->table->id, column->column));
@@ -152,7 +150,7 @@ static void add_counting(Str *body, const Sync *sync, const SyncColumn *column)
         "          VALUES (%lld, %s, pg_catalog.current_setting('application_name'), session_user);\n"
         "        END IF;\n"
         "      END IF;\n",
-        row_field(arena, "NEW", column->column), sql_literal(arena, column->counter), minute, minute,
+        sync_field(arena, "NEW", column->column), sql_literal(arena, column->counter), minute, minute,
         (long long)sync->table->id, sql_literal(arena, column->column));
 }
 
@@ -160,7 +158,7 @@ static void add_counting(Str *body, const Sync *sync, const SyncColumn *column)
 static void add_failure(Str *body, const Sync *sync, const SyncColumn *column)
 {
     Arena *arena = sync->arena;
-    const char *field = row_field(arena, "NEW", column->column);
+    const char *field = sync_field(arena, "NEW", column->column);
     str_addf(body,
              "    EXCEPTION WHEN OTHERS THEN\n"
              "      IF NOT stoa_done THEN\n"
@@ -177,13 +175,25 @@ static void add_failure(Str *body, const Sync *sync, const SyncColumn *column)
              "        END;\n"
              "      END IF;\n"
              "    END;\n",
-             field, row_field(arena, "OLD", column->column), field, (long long)sync->table->id,
-             sql_literal(arena, column->column), key_text(sync));
+             field, sync_field(arena, "OLD", column->column), field, (long long)sync->table->id,
+             sql_literal(arena, column->column), sync_key(sync));
+}
+
+void sync_add_fill(Str *body, const Sync *sync, const SyncColumn *column)
+{
+    str_addf(body,
+             "    stoa_done := false;\n"
+             "    BEGIN\n"
+             "      %s := %s;\n"
+             "      stoa_done := true;\n",
+             sync_field(sync->arena, "NEW", column->column), column->expr);
+    sync_add_counting(body, sync, column);
+    add_failure(body, sync, column);
 }
 
 static void add_column(Str *body, const Sync *sync, const SyncColumn *column)
 {
-    const char *field = row_field(sync->arena, "NEW", column->column);
+    const char *field = sync_field(sync->arena, "NEW", column->column);
     const char *moved = source_changed(sync, column);
     str_addf(body, "  stoa_fill := %s IS NULL;\n", field);
     if (moved != NULL)
@@ -192,32 +202,33 @@ static void add_column(Str *body, const Sync *sync, const SyncColumn *column)
                  "    stoa_fill := %s;\n"
                  "  END IF;\n",
                  moved);
-    str_addf(body,
-             "  IF stoa_fill THEN\n"
-             "    stoa_done := false;\n"
-             "    BEGIN\n"
-             "      %s := %s;\n"
-             "      stoa_done := true;\n",
-             field, column->expr);
-    add_counting(body, sync, column);
-    add_failure(body, sync, column);
+    str_add(body, "  IF stoa_fill THEN\n");
+    sync_add_fill(body, sync, column);
     str_add(body, "  END IF;\n");
+}
+
+static void one_way_body(Str *body, const Sync *sync)
+{
+    str_add(body, "\n#variable_conflict use_column\n"
+                  "DECLARE\n"
+                  "  stoa_fill pg_catalog.bool;\n"
+                  "  stoa_done pg_catalog.bool;\n"
+                  "  stoa_n pg_catalog.int8;\n"
+                  "  stoa_minute pg_catalog.int8;\n"
+                  "BEGIN\n");
+    for (size_t i = 0; i < sync->count; i++)
+        add_column(body, sync, &sync->columns[i]);
+    str_add(body, "  RETURN NEW;\n"
+                  "END\n");
 }
 
 static const char *function_sql(const Sync *sync)
 {
     Str body CLEANUP(str_donep) = STR_INIT;
-    str_add(&body, "\n#variable_conflict use_column\n"
-                   "DECLARE\n"
-                   "  stoa_fill pg_catalog.bool;\n"
-                   "  stoa_done pg_catalog.bool;\n"
-                   "  stoa_n pg_catalog.int8;\n"
-                   "  stoa_minute pg_catalog.int8;\n"
-                   "BEGIN\n");
-    for (size_t i = 0; i < sync->count; i++)
-        add_column(&body, sync, &sync->columns[i]);
-    str_add(&body, "  RETURN NEW;\n"
-                   "END\n");
+    if (sync_both_wanted(sync))
+        sync_both_body(&body, sync);
+    else
+        one_way_body(&body, sync);
     return arena_printf(
         sync->arena,
         "CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET "
@@ -248,9 +259,7 @@ static const char *trigger_prefix(Arena *arena, const Table *table)
     return prefix;
 }
 
-typedef VEC(const char *) Statements;
-
-static void add_trigger(const Sync *sync, Statements *sql, bool update)
+static void add_trigger(const Sync *sync, SyncTexts *sql, bool update)
 {
     Arena *arena = sync->arena;
     const char *name = sql_ident(arena, update ? sync->update_trigger : sync->insert_trigger);
@@ -261,7 +270,7 @@ static void add_trigger(const Sync *sync, Statements *sql, bool update)
         arena_printf(arena, "ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", sync->table_sql, name);
 }
 
-static void add_trigger_drops(const Sync *sync, Statements *sql)
+static void add_trigger_drops(const Sync *sync, SyncTexts *sql)
 {
     Arena *arena = sync->arena;
     const char *const names[] = {sync->insert_trigger, sync->update_trigger};
@@ -276,8 +285,54 @@ static void add_trigger_drops(const Sync *sync, Statements *sql)
     }
 }
 
+/* The counters of lost values, made or dropped. */
+typedef struct BrokenCounters {
+    const Sync *sync;
+    SyncTexts *sql;
+    SyncTexts kept, seen;
+} BrokenCounters;
+
+static bool texts_have(const SyncTexts *texts, const char *text)
+{
+    for (size_t i = 0; i < texts->len; i++)
+        if (str_eq(texts->items[i], text))
+            return true;
+    return false;
+}
+
+static void make_broken(void *context, const char *column)
+{
+    BrokenCounters *counters = context;
+    Arena *arena = counters->sync->arena;
+    const char *name = sync_broken_pg(arena, counters->sync->table->id, column);
+    if (texts_have(&counters->kept, name))
+        return;
+    *vec_push(arena, &counters->kept) = name;
+    if (counters->sql != NULL)
+        *vec_push(arena, counters->sql) = arena_printf(arena, "CREATE SEQUENCE IF NOT EXISTS %s", name);
+}
+
+static void drop_broken(void *context, const char *column)
+{
+    BrokenCounters *counters = context;
+    Arena *arena = counters->sync->arena;
+    const char *name = sync_broken_pg(arena, counters->sync->table->id, column);
+    if (texts_have(&counters->kept, name) || texts_have(&counters->seen, name))
+        return;
+    *vec_push(arena, &counters->seen) = name;
+    *vec_push(arena, counters->sql) = arena_printf(arena, "DROP SEQUENCE IF EXISTS %s", name);
+}
+
+static void add_broken_drops(const Sync *sync, SyncTexts *sql)
+{
+    BrokenCounters counters = {.sync = sync};
+    sync_both_targets(sync->columns, sync->count, make_broken, &counters);
+    counters.sql = sql;
+    sync_both_targets(sync->table->sync, sync->table->sync_count, drop_broken, &counters);
+}
+
 /* Counters of columns that are no longer kept in step. */
-static void add_counter_drops(const Sync *sync, Statements *sql)
+static void add_counter_drops(const Sync *sync, SyncTexts *sql)
 {
     for (size_t i = 0; i < sync->table->sync_count; i++) {
         const SyncColumn *old = &sync->table->sync[i];
@@ -292,7 +347,7 @@ static void add_counter_drops(const Sync *sync, Statements *sql)
     }
 }
 
-static void add_grants(const Sync *sync, Statements *sql)
+static void add_grants(const Sync *sync, SyncTexts *sql)
 {
     Arena *arena = sync->arena;
     const char *owner = sql_ident(arena, sync->table->owner);
@@ -300,6 +355,8 @@ static void add_grants(const Sync *sync, Statements *sql)
     *vec_push(arena, sql) = arena_printf(arena, "GRANT USAGE, CREATE ON SCHEMA stoa TO %s", owner);
     *vec_push(arena, sql) =
         arena_printf(arena, "GRANT INSERT ON stoa.sync_failures, stoa.writers TO %s", owner);
+    if (sync_both_wanted(sync))
+        *vec_push(arena, sql) = arena_printf(arena, "GRANT SELECT, INSERT ON stoa.sync_broken TO %s", owner);
     *vec_push(arena, sql) = arena_printf(arena, "SET LOCAL ROLE %s", owner);
 }
 
@@ -312,7 +369,7 @@ static const char *path_sql(Arena *arena, const char *const *search_path, size_t
     }
     str_sep(&str, ", ");
     str_add(&str, "pg_temp");
-    return into(arena, &str);
+    return sync_take(arena, &str);
 }
 
 void sync_sql_pg(Arena *arena, const Server *server, const Table *table, const SyncColumn *columns,
@@ -331,7 +388,7 @@ void sync_sql_pg(Arena *arena, const Server *server, const Table *table, const S
                  .path_sql = path_sql(arena, search_path, search_path_count),
                  .insert_trigger = arena_printf(arena, "%szz_stoa_sync_insert", prefix),
                  .update_trigger = arena_printf(arena, "%szz_stoa_sync_update", prefix)};
-    Statements sql = {0};
+    SyncTexts sql = {0};
     if (count > 0) {
         if (table->owner != NULL && !str_eq(table->owner, server->role))
             add_grants(&sync, &sql);
@@ -341,6 +398,8 @@ void sync_sql_pg(Arena *arena, const Server *server, const Table *table, const S
                 arena_printf(arena, "CREATE SEQUENCE IF NOT EXISTS %s", columns[i].counter);
             *vec_push(arena, &sql) = arena_printf(arena, "CREATE SEQUENCE IF NOT EXISTS %s", minute);
         }
+        BrokenCounters broken = {.sync = &sync, .sql = &sql};
+        sync_both_targets(columns, count, make_broken, &broken);
         *vec_push(arena, &sql) = function_sql(&sync);
     }
     add_trigger_drops(&sync, &sql);
@@ -351,6 +410,7 @@ void sync_sql_pg(Arena *arena, const Server *server, const Table *table, const S
         *vec_push(arena, &sql) = arena_printf(arena, "DROP FUNCTION IF EXISTS %s()", sync.function_sql);
     }
     add_counter_drops(&sync, &sql);
+    add_broken_drops(&sync, &sql);
     *ret_sql = sql.items;
     *ret_count = sql.len;
 }

@@ -200,7 +200,7 @@ static Err *sweep_columns(Fill *fill, const char *range_sql, Advance *to, int64_
     Arena *scratch = fill->runner->scratch;
     for (size_t i = 0; i < fill->step->fill_count && !*ret_slow; i++) {
         const char *set = NULL, *where = NULL;
-        fill_single_sql(scratch, &fill->step->fills[i], &set, &where);
+        fill_single_sql(scratch, fill->step, &fill->step->fills[i], &set, &where);
         Wave wave = {0};
         to->next_wave = i + 1 == fill->step->fill_count ? 0 : to->next_wave;
         TRY(fill_rows(fill, set, arena_printf(scratch, "%s AND %s", range_sql, where), to, &wave, ret_slow));
@@ -299,7 +299,7 @@ static Err *revisit_column(Fill *fill, const FillColumn *column, const char *ran
     Runner *runner = fill->runner;
     Arena *scratch = runner->scratch;
     const char *set = NULL, *where = NULL;
-    fill_single_sql(scratch, column, &set, &where);
+    fill_single_sql(scratch, fill->step, column, &set, &where);
     where = arena_printf(scratch, "%s AND %s", range_sql, where);
     int64_t before = 0, after = 0;
     TRY(count_unfilled(fill, where, &before));
@@ -326,7 +326,7 @@ static Err *held_row(Fill *fill, const char *range_sql)
     for (size_t i = 0; i < fill->step->fill_count; i++) {
         const char *set = NULL, *where = NULL;
         Rows rows = {0};
-        fill_single_sql(runner->scratch, &fill->step->fills[i], &set, &where);
+        fill_single_sql(runner->scratch, fill->step, &fill->step->fills[i], &set, &where);
         TRY(rows_list(runner, fill->step, &fill->scan,
                       arena_printf(runner->scratch, "%s AND %s", range_sql, where), 1, &rows));
         if (rows.row_count > 0)

@@ -70,14 +70,26 @@ Err *fill_look_again(Fill *fill)
     return NULL;
 }
 
+/* The application may have written NULL and meant it: only a row that lacks all such columns is unfilled. */
+static const char *also_null(Arena *arena, const Step *step, const FillColumn *fill)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    for (size_t i = 0; i < step->fill_count && fill->sync.null_ok; i++)
+        if (step->fills[i].sync.null_ok && &step->fills[i] != fill)
+            str_addf(&out, " AND %s IS NULL", sql_ident(arena, step->fills[i].column));
+    return out.len == 0 ? "" : arena_dup(arena, out.buf);
+}
+
 /* One column alone: for rows in which another column of the step was filled by somebody else. */
-void fill_single_sql(Arena *arena, const FillColumn *fill, const char **ret_set, const char **ret_where)
+void fill_single_sql(Arena *arena, const Step *step, const FillColumn *fill, const char **ret_set,
+                     const char **ret_where)
 {
     const char *name = sql_ident(arena, fill->column);
     *ret_set = arena_printf(arena, "%s = %s", name, fill->expr);
     *ret_where = fill->null_legal && fill->immutable
                      ? arena_printf(arena, "%s IS NULL AND (%s) IS NOT NULL", name, fill->expr)
                      : arena_printf(arena, "%s IS NULL", name);
+    *ret_where = arena_printf(arena, "%s%s", *ret_where, also_null(arena, step, fill));
 }
 
 const char fill_rewritten_text[] =

@@ -45,7 +45,8 @@ bool fill_sets_self(const Table *table);
 /* Chooses these columns anew; fill->altered tells whether the table has been altered since the last time. */
 Err *fill_look_again(Fill *fill) MUST_USE;
 /* One column alone: for rows in which another column of the step was filled by somebody else. */
-void fill_single_sql(Arena *arena, const FillColumn *fill, const char **ret_set, const char **ret_where);
+void fill_single_sql(Arena *arena, const Step *step, const FillColumn *fill, const char **ret_set,
+                     const char **ret_where);
 /* Said when positions lost their meaning. */
 extern const char fill_rewritten_text[];
 /* Takes over what the checkpoint says. */

@@ -90,11 +90,51 @@ static ExprScope scope_of(Arena *arena, const Table *table)
                        .column_count = table->column_count};
 }
 
+/* The table as it will be: with the columns that the change adds to it. */
+static Table table_later(Arena *arena, const Change *change, const WantedName *names, const Table *tables,
+                         size_t count, const Table *table)
+{
+    Table later = *table;
+    later.columns =
+        arena_alloc(arena, (table->column_count + change->operation_count + 1) * sizeof *later.columns);
+    for (size_t i = 0; i < table->column_count; i++)
+        later.columns[i] = table->columns[i];
+    for (size_t i = 0; i < change->operation_count; i++) {
+        const Operation *operation = &change->operations[i];
+        const Table *of = table_of(names, tables, count, &operation->table);
+        if (operation->kind == OPERATION_ADD_COLUMN && of != NULL && of->id == table->id &&
+            table_column(&later, operation->add->name) == NULL)
+            later.columns[later.column_count++] = (Column){.name = operation->add->name,
+                                                           .type = operation->add->type_sql,
+                                                           .collation = operation->add->collation_sql,
+                                                           .coming = true};
+    }
+    return later;
+}
+
+/* Whether an INSERT that leaves the default in the column can be told from one that names it. */
+static Err *check_default(Runner *runner, Arena *arena, const Table *table, const Column *column,
+                          bool *ret_stable)
+{
+    *ret_stable = true;
+    if (column == NULL || column->default_sql == NULL)
+        return NULL;
+    Wait wait = runner_wait(runner);
+    ExprInfo info = {0};
+    TRY(runner->ops->check_expression(runner->conn, &wait, arena, table, column->name, column->type,
+                                      column->default_sql, &info));
+    *ret_stable = info.error == NULL && (info.stable || info.immutable);
+    return NULL;
+}
+
 static Err *check_expr(Runner *runner, Arena *arena, const WantedExpr *wanted, const Table *table,
                        PlanExpr *ret_expr)
 {
     Wait wait = runner_wait(runner);
-    PlanExpr expr = {.table = wanted->table, .column = wanted->column, .of_default = wanted->of_default};
+    PlanExpr expr = {.table = wanted->table,
+                     .column = wanted->column,
+                     .of_default = wanted->of_default,
+                     .of_reverse = wanted->of_reverse};
     const Column *column = table_column(table, wanted->column);
     const char *type = wanted->type_sql != NULL ? wanted->type_sql : column != NULL ? column->type : NULL;
     *ret_expr = expr;
@@ -106,9 +146,14 @@ static Err *check_expr(Runner *runner, Arena *arena, const WantedExpr *wanted, c
                                       expr.forms.plain, &expr.info));
     if (expr.info.error != NULL)
         return err_hint(err_new(ERR_USAGE, "the %s of \"%s\" is wrong: %s",
-                                wanted->of_default ? "default" : "backfill", wanted->column, expr.info.error),
+                                wanted->of_default   ? "default"
+                                : wanted->of_reverse ? "reverse"
+                                                     : "backfill",
+                                wanted->column, expr.info.error),
                         "it must be an expression over the row of \"%s\" that fits type %s", table->name,
                         type);
+    if (wanted->of_reverse)
+        TRY(check_default(runner, arena, table, column, &expr.default_stable));
     *ret_expr = expr;
     return NULL;
 }
@@ -150,10 +195,14 @@ Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_p
     PlanExpr *exprs = arena_alloc(arena, (expr_count + 1) * sizeof *exprs);
     for (size_t i = 0; i < expr_count; i++) {
         const Table *table = table_of(names, tables, count, &wanted[i].table);
-        exprs[i] = (PlanExpr){
-            .table = wanted[i].table, .column = wanted[i].column, .of_default = wanted[i].of_default};
-        if (table != NULL && table->kind == RELATION_TABLE)
-            TRY(check_expr(runner, arena, &wanted[i], table, &exprs[i]));
+        exprs[i] = (PlanExpr){.table = wanted[i].table,
+                              .column = wanted[i].column,
+                              .of_default = wanted[i].of_default,
+                              .of_reverse = wanted[i].of_reverse};
+        if (table == NULL || table->kind != RELATION_TABLE)
+            continue;
+        Table later = wanted[i].of_reverse ? table_later(arena, change, names, tables, count, table) : *table;
+        TRY(check_expr(runner, arena, &wanted[i], &later, &exprs[i]));
     }
     TRY(check_types(runner, arena, change, names, tables, count));
     PlanInput input = {.change = change,

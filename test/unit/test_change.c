@@ -1,7 +1,6 @@
 /* Parsing of requests: each case is a text and everything that must come of it. */
 #include "base/str.h"
 #include "change/change.h"
-#include "change/names.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -113,9 +112,9 @@ static void show_operation(Str *str, const Operation *operation)
     str_add(str, "\n");
 }
 
-static void show_backfill(Str *str, const BackfillSpec *spec)
+static void show_clause(Str *str, const char *word, const BackfillSpec *spec)
 {
-    str_addf(str, "%d backfill %s%s%s.%s = %s", spec->line,
+    str_addf(str, "%d %s %s%s%s.%s = %s", spec->line, word,
              spec->table.schema == NULL ? "" : spec->table.schema, spec->table.schema == NULL ? "" : "|",
              spec->table.name, spec->column, spec->expr_sql);
     show_list(str, " refs ", spec->refs, spec->ref_count);
@@ -130,7 +129,9 @@ static char *show(const Change *change)
     for (size_t i = 0; i < change->operation_count; i++)
         show_operation(&str, &change->operations[i]);
     for (size_t i = 0; i < change->backfill_count; i++)
-        show_backfill(&str, &change->backfills[i]);
+        show_clause(&str, "backfill", &change->backfills[i]);
+    for (size_t i = 0; i < change->reverse_count; i++)
+        show_clause(&str, "reverse", &change->reverses[i]);
     for (size_t i = 0; i < change->problem_count; i++) {
         const Problem *problem = &change->problems[i];
         str_addf(&str, "%s %d:%d %s", err_kind_name(problem->kind), problem->line, problem->column,
@@ -768,9 +769,11 @@ static void test_annotations(void **state UNUSED)
          "    column<c> type<integer>\n"
          "usage 1:8 unknown word \"bakfill\" behind \"stoa:\" hint<did you mean \"backfill\"?>\n"
          "usage 2:10 unknown word \"nmae\" behind \"stoa:\" hint<did you mean \"name\"?>\n"
-         "usage 3:10 unknown word \"zzzzzzz\" behind \"stoa:\" hint<the words are: name, owner, backfill>\n"
+         "usage 3:10 unknown word \"zzzzzzz\" behind \"stoa:\" hint<the words are: name, owner, backfill, "
+         "reverse>\n"
          "usage 4:10 nothing stands behind \"stoa: name\"\n"
-         "usage 5:9 unknown word \"\" behind \"stoa:\" hint<the words are: name, owner, backfill>\n"},
+         "usage 5:9 unknown word \"\" behind \"stoa:\" hint<the words are: name, owner, backfill, "
+         "reverse>\n"},
         {"-- stoa: name a\n"
          "-- stoa: name b\n"
          "-- stoa: owner x\n"
@@ -860,6 +863,26 @@ static void test_command_line(void **state UNUSED)
            "usage 0:0 backfill 5 is not UTF-8\n"
            "usage 0:0 the name \"bad name\" is not possible hint<a name has 1 to 100 letters, digits, dots, "
            "hyphens and underscores>\n");
+}
+
+static void test_reverses(void **state UNUSED)
+{
+    const char *reverses[] = {"t.b = last", "t.c", "t.a = x;", "t.b = 1", "t.d = max(x)"};
+    expect(&(ChangeInput){.sql = "-- stoa: reverse t.a = first || last\n"
+                                 "-- stoa: revers t.a = 1\nALTER TABLE t ADD first text",
+                          .reverses = reverses,
+                          .reverse_count = ARRAY_LEN(reverses)},
+           "3 add-column t column<first>\n"
+           "  ALTER TABLE t ADD COLUMN first text\n"
+           "    column<first> type<text>\n"
+           "1 reverse t.a = first || last refs first,last\n"
+           "0 reverse t.b = last refs last\n"
+           "usage 0:0 \"t.c\" is not table.column = expression hint<write: reverse table.oldcolumn = "
+           "expression over the new columns>\n"
+           "usage 0:0 a reverse expression has no semicolon hint<take the semicolon away>\n"
+           "usage 0:0 a second reverse for t.b\n"
+           "usage 0:0 reverse \"t.d = max(x)\": the aggregate \"max\" needs more than one row\n"
+           "usage 2:10 unknown word \"revers\" behind \"stoa:\" hint<did you mean \"reverse\"?>\n");
 }
 
 static void test_not_utf8(void **state UNUSED)
@@ -1045,40 +1068,6 @@ static void test_nesting(void **state UNUSED)
     free(sql);
 }
 
-/* ---- what statements speak of ---------------------------------------------------------------- */
-
-static const struct {
-    const char *sql, *names;
-} named[] = {
-    {"ALTER TABLE a.t ADD c b.state CHECK (b.good(c)) REFERENCES r", "a.t! a b b.state b.good r"},
-    {"SELECT t.x FROM s.t, \"Odd \"\"T\" o WHERE t.x = 5", "s.t s Odd \"T ="},
-    {"DROP TYPE a.state", "a! a.state!"},
-    {"ALTER TABLE t ALTER c SET DEFAULT nextval('s.\"N\"'::regclass)", "t! nextval s s.N regclass"},
-    {"ALTER TABLE t ADD NOT NULL a NO INHERIT", "alter! t! add! a! no! inherit!"},
-    {"DO $a$BEGIN EXECUTE 'DROP TABLE S.T'; END$a$", "begin! execute! drop! s! s.t!"},
-    {"CREATE FUNCTION stoa.sync_1() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'", ""},
-    {"SELECT 'it''s', '', $$$$, 'x", "it! s!"},
-    {"", ""},
-};
-
-static void test_mentions(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(named); i++) {
-        CLEANUP(arena_freep) Arena *arena = arena_new();
-        CLEANUP(str_donep) Str text = STR_INIT;
-        Mentions mentions = {0};
-        names_of_sql(arena, named[i].sql, &mentions);
-        for (size_t n = 0; n < mentions.len; n++) {
-            const Mention *mention = &mentions.items[n];
-            str_sep(&text, " ");
-            str_addf(&text, "%s%s%s%s", mention->schema == NULL ? "" : mention->schema,
-                     mention->schema == NULL ? "" : ".", mention->name, mention->target ? "!" : "");
-        }
-        assert_string_equal(text.buf, named[i].names);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1093,12 +1082,12 @@ int main(void)
         cmocka_unit_test(test_wrong_text),
         cmocka_unit_test(test_annotations),
         cmocka_unit_test(test_command_line),
+        cmocka_unit_test(test_reverses),
         cmocka_unit_test(test_not_utf8),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_digest),
         cmocka_unit_test(test_nesting),
-        cmocka_unit_test(test_mentions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,6 +190,26 @@ static void backfill(Fixture *f, const char *column, const char *sql)
     expr(f, column, false, sql, true, true);
 }
 
+/* orders.amount follows the new column amount_cents. */
+static void reverse(Fixture *f, const char *column, const char *source)
+{
+    BackfillSpec *spec = arena_alloc(f->arena, sizeof *spec);
+    *spec = (BackfillSpec){.table = {.name = "orders"}, .column = column, .expr_sql = "amount_cents / 100.0"};
+    f->change.reverses = spec;
+    f->change.reverse_count = 1;
+    const char **sources = arena_alloc(f->arena, sizeof *sources);
+    sources[0] = source;
+    f->exprs[f->input.expr_count++] = (PlanExpr){.table = {.name = "orders"},
+                                                 .column = column,
+                                                 .of_reverse = true,
+                                                 .default_stable = true,
+                                                 .forms = {.plain = "amount_cents / 100.0",
+                                                           .trigger = "new.amount_cents / 100.0",
+                                                           .sources = sources,
+                                                           .source_count = 1},
+                                                 .info = {.immutable = true, .stable = true}};
+}
+
 static void column_constraint(Fixture *f, ColumnSpec *spec, ConstraintSpec constraint)
 {
     ConstraintSpec *copy = arena_alloc(f->arena, sizeof *copy);
@@ -313,6 +333,15 @@ static json_t *plan_brief(const Plan *plan)
             json_array_append_new(lines, json_sprintf("  lock: %s on %s%s", step->lock, lock.buf,
                                                       step->scans ? ", scans" : ""));
         }
+        json_array_append_new(steps, lines);
+    }
+    for (size_t i = 0; i < plan->revert_count; i++) {
+        const Step *step = &plan->reverts[i];
+        json_t *lines = json_pack("[o]", json_sprintf("%d %s %s%s: %s", step->ordinal,
+                                                      phase_name(step->phase), step_kinds[step->kind].name,
+                                                      step->needs_back ? " guarded" : "", step->title));
+        for (size_t j = 0; j < step->sql_count; j++)
+            json_array_append_new(lines, json_sprintf("  %s", step->sql[j]));
         json_array_append_new(steps, lines);
     }
     json_t *risks = json_array();
@@ -463,6 +492,12 @@ GOLDEN(add_two_backfills)
     cents(f);
     add(f, "tax", "numeric(10,2)");
     backfill(f, "tax", "amount * 0.2");
+}
+
+GOLDEN(add_with_reverse)
+{
+    cents(f);
+    reverse(f, "amount", "amount_cents");
 }
 
 GOLDEN(add_references)
@@ -1092,6 +1127,53 @@ static void names_of_the_parts(void **state)
     assert_false(step_kinds[STEP_CREATE_INDEX].transactional);
 }
 
+static void refused_reverse(Fixture *f, ErrKind kind, const char *words)
+{
+    Plan plan = {0};
+    Err *err = make(f, &plan);
+    assert_true(err_is(err, kind));
+    assert_non_null(strstr(err->msg, words));
+    err_free(err);
+    f->change.operation_count = f->change.backfill_count = f->change.reverse_count = 0;
+    f->input.expr_count = 0;
+}
+
+static void reverses_that_make_no_sense(void **state)
+{
+    Fixture *f = *state;
+    cents(f);
+    reverse(f, "nothing", "amount_cents");
+    refused_reverse(f, ERR_USAGE, "there is no such column");
+    cents(f);
+    reverse(f, "amount_cents", "amount");
+    refused_reverse(f, ERR_USAGE, "this change adds that column");
+    cents(f);
+    reverse(f, "amount", "status");
+    refused_reverse(f, ERR_USAGE, "reads no column that this change adds");
+    cents(f);
+    add(f, "note2", "text");
+    reverse(f, "amount", "note2");
+    refused_reverse(f, ERR_USAGE, "reads \"note2\", which has no backfill");
+    cents(f);
+    reverse(f, "id", "amount_cents");
+    refused_reverse(f, ERR_UNSAFE, "part of the primary key");
+    cents(f);
+    reverse(f, "amount", "amount_cents");
+    f->orders.columns[2].default_sql = "random()";
+    f->exprs[1].default_stable = false;
+    assert_string_equal(f->orders.columns[2].name, "amount");
+    refused_reverse(f, ERR_UNSAFE, "another value each time");
+    f->orders.columns[2].default_sql = NULL;
+    cents(f);
+    add(f, "note2", "text");
+    reverse(f, "amount", "amount_cents");
+    Plan plan = {0};
+    Err *err = make(f, &plan);
+    assert_null(err);
+    assert_int_equal(plan.revert_count, 0);
+    assert_non_null(strstr(plan.no_revert, "no reverse reads the new column orders.note2"));
+}
+
 static void wanted_tables_and_expressions(void **state)
 {
     Fixture *f = *state;
@@ -1240,6 +1322,122 @@ static void trigger_can_be_taken_out(void **state)
     assert_string_equal(sql[6], "DROP SEQUENCE IF EXISTS stoa.minute_16384_b");
 }
 
+/* The statement that begins like this. */
+static const char *statement(const char *const *sql, size_t count, const char *start)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_starts(sql[i], start))
+            return sql[i];
+    return "";
+}
+
+/* orders.amount <-> cents: the way back, its default and its CHECK, NULL that is not taken. */
+static void trigger_goes_both_ways(void **state)
+{
+    Fixture *f = *state;
+    const char *const *sql = NULL;
+    size_t count = 0;
+    SyncBack back = {.column = "amount",
+                     .expr = "new.cents / 100",
+                     .sources = (const char *const[]){"cents"},
+                     .source_count = 1,
+                     .default_sql = "0",
+                     .check_sql = "new.amount > 1"};
+    SyncColumn column = {.column = "cents",
+                         .change_id = 7,
+                         .expr = "new.amount * 100",
+                         .sources = (const char *const[]){"amount"},
+                         .source_count = 1,
+                         .counter = "stoa.fills_16384_cents",
+                         .back = &back,
+                         .back_count = 1};
+    sync_sql_pg(f->arena, &f->server, &f->orders, &column, 1, NULL, 0, &sql, &count);
+    assert_string_equal(sql[2], "CREATE SEQUENCE IF NOT EXISTS stoa.broken_16384_amount");
+    const char *insert = statement(sql, count, "CREATE TRIGGER zz_stoa_sync_insert");
+    assert_non_null(strstr(insert,
+                           "(NEW.cents IS NULL) OR ((NEW.cents IS NOT NULL) AND NOT (NEW.amount IS NOT "
+                           "NULL AND "));
+    const char *update = statement(sql, count, "CREATE TRIGGER zz_stoa_sync_update");
+    assert_non_null(strstr(update, "AND NOT (pg_catalog.current_setting('stoa.bypass', true) IS NOT DISTINCT "
+                                   "FROM 'on')"));
+    const char *body = statement(sql, count, "CREATE OR REPLACE FUNCTION");
+    assert_non_null(strstr(body, "stoa_back_1 := (stoa_wrote_1) AND NOT ("));
+    assert_non_null(strstr(body, "IF (new.amount > 1) IS FALSE THEN"));
+    assert_non_null(strstr(body, "IF NEW.amount IS NULL THEN"));
+    assert_non_null(strstr(body, "NEW.amount := OLD.amount;"));
+    assert_non_null(strstr(body, "NEW.amount := (0);"));
+    assert_non_null(strstr(body, "b.change_id = 7 AND b.column_name = 'amount'"));
+    f->orders.sync = &column;
+    f->orders.sync_count = 1;
+    sync_sql_pg(f->arena, &f->server, &f->orders, NULL, 0, NULL, 0, &sql, &count);
+    assert_string_equal(sql[count - 1], "DROP SEQUENCE IF EXISTS stoa.broken_16384_amount");
+}
+
+/* Two changes on one column: what the first one's way back writes reaches the second's new column, but never
+ * the one that it came from. */
+static void ways_back_of_two_changes(void **state)
+{
+    Fixture *f = *state;
+    const char *const *sql = NULL;
+    size_t count = 0;
+    SyncBack first = {
+        .column = "amount", .expr = "new.a", .sources = (const char *const[]){"a"}, .source_count = 1};
+    SyncBack second = {
+        .column = "a", .expr = "new.b", .sources = (const char *const[]){"b"}, .source_count = 1};
+    SyncColumn columns[] = {
+        {.column = "a",
+         .change_id = 1,
+         .expr = "new.amount",
+         .sources = (const char *const[]){"amount"},
+         .source_count = 1,
+         .counter = "stoa.fills_16384_a",
+         .back = &first,
+         .back_count = 1},
+        {.column = "b",
+         .change_id = 2,
+         .expr = "new.a",
+         .sources = (const char *const[]){"a"},
+         .source_count = 1,
+         .counter = "stoa.fills_16384_b",
+         .back = &second,
+         .back_count = 1},
+    };
+    sync_sql_pg(f->arena, &f->server, &f->orders, columns, 2, NULL, 0, &sql, &count);
+    const char *body = statement(sql, count, "CREATE OR REPLACE FUNCTION");
+    const char *outer = strstr(body, "stoa_back_2 := (stoa_wrote_2)");
+    const char *inner = strstr(body, "stoa_back_1 := (stoa_wrote_1 OR stoa_back_2)");
+    assert_true(outer != NULL && inner > outer);
+    assert_non_null(strstr(body, "IF stoa_back_2 THEN"));
+    assert_true(strstr(body, "IF stoa_back_2 THEN") < strstr(body, "IF stoa_back_1 THEN"));
+    assert_non_null(strstr(body, "AND NOT stoa_back_1)) AND NOT stoa_back_2;"));
+}
+
+static void kept_alive_column_never_fails(void **state)
+{
+    Fixture *f = *state;
+    const char *const *sql = NULL;
+    size_t count = 0;
+    SyncBack back = {
+        .column = "id", .expr = "new.id_old", .sources = (const char *const[]){"id_old"}, .source_count = 1};
+    SyncColumn column = {.column = "id_old",
+                         .change_id = 7,
+                         .expr = "new.id",
+                         .sources = (const char *const[]){"id"},
+                         .source_count = 1,
+                         .counter = "stoa.fills_16384_id_old",
+                         .back = &back,
+                         .back_count = 1,
+                         .null_ok = true,
+                         .after = true};
+    sync_sql_pg(f->arena, &f->server, &f->orders, &column, 1, NULL, 0, &sql, &count);
+    const char *body = statement(sql, count, "CREATE OR REPLACE FUNCTION");
+    assert_null(strstr(body, "stoa.sync_failures"));
+    assert_non_null(strstr(body, "NEW.id_old := NULL;"));
+    assert_non_null(strstr(body, "stoa.broken_16384_id_old"));
+    assert_non_null(strstr(body, "    stoa_back_1 := (stoa_wrote_1);"));
+    assert_null(strstr(statement(sql, count, "CREATE TRIGGER zz_stoa_sync_update"), "NEW.id_old IS NULL"));
+}
+
 static void counters_fit_the_limit(void **state)
 {
     Fixture *f = *state;
@@ -1288,6 +1486,8 @@ int main(void)
         TEST(add_backfill_default_check),
         TEST(add_backfill_nullable),
         TEST(add_two_backfills),
+        TEST(add_with_reverse),
+        TEST(reverses_that_make_no_sense),
         TEST(add_references),
         TEST(add_unique),
         TEST(add_then_drop_default),
@@ -1332,6 +1532,9 @@ int main(void)
         TEST(unforeseen_work_under_a_strong_lock_is_refused),
         TEST(trigger_sorts_last),
         TEST(trigger_can_be_taken_out),
+        TEST(trigger_goes_both_ways),
+        TEST(ways_back_of_two_changes),
+        TEST(kept_alive_column_never_fails),
         TEST(counters_fit_the_limit),
         TEST(trigger_text),
     };

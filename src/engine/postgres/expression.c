@@ -1,4 +1,5 @@
 /* Asks the server what it thinks of an expression over the row; nothing of it stays. */
+#include "base/str.h"
 #include "engine/postgres/catalog.h"
 #include "engine/sql.h"
 
@@ -82,15 +83,31 @@ static Err *find_volatile(Conn *conn, const Wait *wait, Arena *arena, const char
     return NULL;
 }
 
+/* The table's columns, those that are coming among them, under its own name. */
+static Err *make_copy(Conn *conn, const Wait *wait, Arena *arena, const Table *table)
+{
+    const char *bare = sql_ident(arena, table->name);
+    Str sql CLEANUP(str_donep) = STR_INIT;
+    str_addf(&sql, "CREATE TEMPORARY TABLE %s (LIKE %s)", bare, sql_name(arena, table->schema, table->name));
+    for (size_t i = 0; i < table->column_count; i++) {
+        const Column *column = &table->columns[i];
+        if (!column->coming)
+            continue;
+        str_addf(&sql, "; ALTER TABLE pg_temp.%s ADD COLUMN %s %s", bare, sql_ident(arena, column->name),
+                 column->type);
+        if (column->collation != NULL)
+            str_addf(&sql, " COLLATE %s", column->collation);
+    }
+    return conn_exec(conn, wait, sql.buf);
+}
+
 /* An index takes only what is immutable over the row, and no sub-select; the cast to the column's type is a
  * part of it. The copy has the table's name, so that the expression may use it. */
-static Err *find_immutable(Conn *conn, const Wait *wait, Arena *arena, const Table *table,
+static Err *find_immutable(Conn *conn, const Wait *wait, Arena *arena, const Table *table, bool copied,
                            const char *column_type, const char *expr, bool *ret_immutable)
 {
     const char *bare = sql_ident(arena, table->name);
-    Err *err = conn_exec(conn, wait,
-                         arena_printf(arena, "CREATE TEMPORARY TABLE %s (LIKE %s)", bare,
-                                      sql_name(arena, table->schema, table->name)));
+    Err *err = copied ? NULL : make_copy(conn, wait, arena, table);
     if (err == NULL)
         err = conn_exec(conn, wait,
                         arena_printf(arena, "CREATE INDEX ON pg_temp.%s (((((%s\n))::%s) IS NULL))", bare,
@@ -106,9 +123,17 @@ static Err *find_immutable(Conn *conn, const Wait *wait, Arena *arena, const Tab
 static Err *check_inside(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *column,
                          const char *column_type, const char *expr, ExprInfo *ret_info)
 {
-    const char *from = sql_name(arena, table->schema, table->name);
+    bool copied = false; /* what is not there yet can only be read from a copy */
+    for (size_t i = 0; i < table->column_count; i++)
+        copied = copied || table->columns[i].coming;
+    const char *from = copied ? arena_printf(arena, "pg_temp.%s", sql_ident(arena, table->name))
+                              : sql_name(arena, table->schema, table->name);
     const char *role = table->may_own ? sql_ident(arena, table->owner) : "this role";
     TRY(judge(arena, make_probe(conn, wait, arena, table, column, column_type), ret_info));
+    if (ret_info->error != NULL)
+        return NULL;
+    if (copied)
+        TRY(judge(arena, make_copy(conn, wait, arena, table), ret_info));
     if (ret_info->error != NULL)
         return NULL;
     TRY(judge(arena, explain_assignment(conn, wait, arena, from, expr, role), ret_info));
@@ -117,8 +142,9 @@ static Err *check_inside(Conn *conn, const Wait *wait, Arena *arena, const Table
     bool is_volatile = true;
     TRY(find_volatile(conn, wait, arena, from, expr, &is_volatile));
     ret_info->stable = !is_volatile;
-    return is_volatile ? NULL
-                       : find_immutable(conn, wait, arena, table, column_type, expr, &ret_info->immutable);
+    return is_volatile
+               ? NULL
+               : find_immutable(conn, wait, arena, table, copied, column_type, expr, &ret_info->immutable);
 }
 
 Err *pg_check_expression(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *column,
