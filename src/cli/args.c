@@ -123,6 +123,7 @@ static Err *setting_read(Arena *arena, const Option *option, const char *value, 
     case VALUE_URL:
     case VALUE_LIST:
     case VALUE_URLS:
+    case VALUE_MAYBE:
         if (*value == '\0')
             return err_new(ERR_USAGE, "--%s is empty", option->name);
         break;
@@ -170,6 +171,10 @@ static Err *take_option(Parser *parser, OptionId id, char *value)
         if (value != NULL)
             return err_hint(err_new(ERR_USAGE, "--%s takes no value", option->name), "write --%s",
                             option->name);
+        setting->given = true;
+        return NULL;
+    }
+    if (option->kind == VALUE_MAYBE && value == NULL) {
         setting->given = true;
         return NULL;
     }

@@ -13,7 +13,7 @@ void help_option_name(Str *ret_text, const Option *option)
         str_addf(ret_text, "-%c, ", option->letter);
     str_addf(ret_text, "--%s", option->name);
     if (option->metavar != NULL)
-        str_addf(ret_text, " %s", option->metavar);
+        str_addf(ret_text, option->kind == VALUE_MAYBE ? "[=%s]" : " %s", option->metavar);
 }
 
 void help_overview(Page *page)
@@ -114,8 +114,8 @@ json_t *help_tables(void)
                                               "summary", verbs[i].summary, "options", names));
     }
     static const char *const kinds[] = {"flag",   "duration", "count", "text", "file",
-                                        "choice", "url",      "list",  "urls"};
-    static_assert(ARRAY_LEN(kinds) == VALUE_URLS + 1, "a name for every kind of value");
+                                        "choice", "url",      "list",  "urls", "maybe"};
+    static_assert(ARRAY_LEN(kinds) == VALUE_MAYBE + 1, "a name for every kind of value");
     for (size_t i = 0; i < OPT_COUNT; i++)
         (void)json_array_append_new(
             option_list, json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s}", "name", all_options[i].name,

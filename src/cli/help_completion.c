@@ -20,7 +20,7 @@ static void add_words(Str *text, const char *choices)
 static void add_values(Str *text)
 {
     for (size_t i = 0; i < OPT_COUNT; i++) {
-        if (all_options[i].kind == VALUE_FLAG)
+        if (all_options[i].kind == VALUE_FLAG || all_options[i].kind == VALUE_MAYBE)
             continue;
         str_addf(text, "    --%s", all_options[i].name);
         if (all_options[i].letter != 0)

@@ -119,6 +119,16 @@ const Option all_options[OPT_COUNT] = {
              "on: run the plan's DDL on empty copies of the tables first, in a scratch database, and take "
              "locks and refusals from there. Making and dropping that database makes the server write a "
              "checkpoint. off: plan by rule and catalog"},
+    [OPT_VERSIONED] =
+        {.name = "versioned",
+         .kind = VALUE_MAYBE,
+         .group = OPTIONS_HOW,
+         .verbs = IN_REQUEST,
+         .metavar = "SCHEMA",
+         .help =
+             "both applications at once: the table keeps its old shape until \"stoa complete\", and a schema "
+             "of views shows the new one to sessions that SET stoa.version to the change's name. Without "
+             "=SCHEMA the schema is named after the change"},
     [OPT_MAX_STALL] = {.name = "max-stall",
                        .kind = VALUE_DURATION,
                        .group = OPTIONS_HOW,
@@ -178,6 +188,12 @@ const Option all_options[OPT_COUNT] = {
                          .group = OPTIONS_ACCEPT,
                          .verbs = IN_REQUEST,
                          .help = "a scan under a strong lock may take longer than --max-stall"},
+    [OPT_ACCEPT_VIEW] = {.name = "accept-view",
+                         .kind = VALUE_FLAG,
+                         .group = OPTIONS_ACCEPT,
+                         .verbs = IN_REQUEST,
+                         .help = "the new application does without the statements that do not work through "
+                                 "the views of --versioned"},
     [OPT_ACCEPT_STANDBY_STALL] = {.name = "accept-standby-stall",
                                   .kind = VALUE_FLAG,
                                   .group = OPTIONS_ACCEPT,

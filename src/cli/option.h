@@ -63,6 +63,7 @@ typedef enum OptionId {
     OPT_STRATEGY,
     OPT_VERIFY,
     OPT_PROBE,
+    OPT_VERSIONED,
     OPT_MAX_STALL,
     OPT_LOCK_WAIT,
     OPT_MAX_LAG,
@@ -73,6 +74,7 @@ typedef enum OptionId {
     OPT_ACCEPT_TRIGGERS,
     OPT_ACCEPT_SCAN,
     OPT_ACCEPT_DRIFT,
+    OPT_ACCEPT_VIEW,
     OPT_ACCEPT_STANDBY_STALL,
     OPT_SUBSCRIBERS_READY,
     OPT_QUIET,
@@ -101,6 +103,7 @@ typedef enum ValueKind {
     VALUE_URL,    /* may hold a secret: wiped from the process list */
     VALUE_LIST,   /* text, repeatable */
     VALUE_URLS,   /* url, repeatable */
+    VALUE_MAYBE,  /* text, only as --name=TEXT; may be left out */
 } ValueKind;
 
 typedef enum OptionGroup {

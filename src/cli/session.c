@@ -49,6 +49,7 @@ static const char *accepted_ids(size_t at, OptionId *ret_option)
                {"triggers", OPT_ACCEPT_TRIGGERS},
                {"scan", OPT_ACCEPT_SCAN},
                {"drift", OPT_ACCEPT_DRIFT},
+               {"view", OPT_ACCEPT_VIEW},
                {"standby-stall", OPT_ACCEPT_STANDBY_STALL},
                {"subscribers", OPT_SUBSCRIBERS_READY}};
     if (at >= ARRAY_LEN(ids))
@@ -71,6 +72,8 @@ static void read_plan_options(Cli *cli, PlanOptions *plan)
                    : strcmp(verify->text, "expression") == 0 ? VERIFY_EXPRESSION
                                                              : VERIFY_FILLED;
     plan->measured = str_eq(cli_setting(cli, OPT_PROBE)->text, "on");
+    plan->versioned = cli_given(cli, OPT_VERSIONED);
+    plan->version_schema = cli_setting(cli, OPT_VERSIONED)->text;
     plan->replicas_given = replicas->given;
     plan->max_lag_given = cli_given(cli, OPT_MAX_LAG);
     if (!replicas->given || strcmp(replicas->list[0], "0") == 0)

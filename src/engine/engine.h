@@ -207,6 +207,10 @@ struct EngineOps {
      * such index. */
     Err *(*index_table)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
                         const char **ret_schema, const char **ret_table);
+    /* What a view in the table's place has to carry. */
+    Err *(*load_face)(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, Face *ret_face);
+    /* Whether there is a schema of this name. */
+    Err *(*find_schema)(Conn *conn, const Wait *wait, Arena *arena, const char *name, bool *ret_there);
     /* Asks the server, in a transaction that is rolled back, what it thinks of a backfill expression: does it
      * parse, does it fit the column's type, is it immutable over the row. Wrong expressions give
      * ret_info->error, not Err. */
@@ -275,8 +279,7 @@ struct EngineOps {
      * where something cannot be copied, naming it. Scratch databases that a dead process left are dropped on
      * the way. */
     Err *(*clone_open)(const Target *target, Conn *conn, const Wait *wait, const Server *server,
-                       const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
-                       Clone **ret_clone);
+                       const Table *tables, size_t count, Clone **ret_clone);
     /* A connection to it, which belongs to the clone. */
     Conn *(*clone_conn)(Clone *clone);
     /* Empties it for the next one, or drops it where it cannot be kept; NULL is fine. */

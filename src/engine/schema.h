@@ -167,6 +167,38 @@ typedef struct Table {
     bool repeatable_read_default; /* the database or a role defaults to REPEATABLE READ or higher */
 } Table;
 
+/* A privilege of others than the owner on a relation or on one of its columns. */
+typedef struct Grant {
+    const char *column;    /* NULL: on the relation */
+    const char *privilege; /* "SELECT" … */
+    const char *grantee;   /* NULL: everybody */
+    bool grantable;
+} Grant;
+
+typedef struct ColumnComment {
+    const char *column, *comment;
+} ColumnComment;
+
+/* A view of a version (--versioned) over a table. */
+typedef struct VersionView {
+    const char *schema, *view;
+    int64_t other_count; /* further relations in that schema */
+} VersionView;
+
+/* What a view in a table's place has to carry, and the versions that show the table already. */
+typedef struct Face {
+    const char *comment; /* NULL if none */
+    ColumnComment *comments;
+    size_t comment_count;
+    Grant *grants;
+    size_t grant_count;
+    const char *const *schema_users; /* who may use the table's schema, the table's owner left out; an entry
+                                        NULL: everybody */
+    size_t schema_user_count;
+    VersionView *versions;
+    size_t version_count;
+} Face;
+
 const Column *table_column(const Table *table, const char *name);              /* NULL if none */
 const Index *table_index(const Table *table, const char *name);                /* NULL if none */
 const TableConstraint *table_constraint(const Table *table, const char *name); /* NULL if none */

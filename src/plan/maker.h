@@ -38,8 +38,10 @@ typedef struct Maker {
     bool *consumed; /* per operation: done as part of another one */
     Texts covered; /* statements that a revert need not take back: they go with a new column, or are undone in
                       another way */
-    bool derives_revert;   /* the steps of a revert are made from the undo of those forward */
-    const char *no_revert; /* why the change as a whole cannot be reverted once it is ready; NULL */
+    VEC(Step) reverts_first;    /* of a revert, before all others: views of columns that it takes away */
+    bool derives_revert;        /* the steps of a revert are made from the undo of those forward */
+    const char *version_schema; /* Plan.version_schema */
+    const char *no_revert;      /* why the change as a whole cannot be reverted once it is ready; NULL */
 } Maker;
 
 /* ---- looking up (rewrite_pg.c) -------------------------------------------------------------- */

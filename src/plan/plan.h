@@ -154,7 +154,8 @@ typedef struct Plan {
     const char *no_revert; /* why there is none, for people; NULL */
     const PlanMark *marks; /* none where nothing was measured */
     size_t mark_count;
-    bool nothing_to_do; /* everything asked for is there already */
+    const char *version_schema; /* of the views for the new application (--versioned); NULL: none */
+    bool nothing_to_do;         /* everything asked for is there already */
 } Plan;
 
 /* What the command line decides about the plan. */
@@ -168,7 +169,9 @@ typedef struct PlanOptions {
     size_t replica_count;
     bool replicas_given;
     bool max_lag_given;
-    bool measured; /* --probe on */
+    bool measured;              /* --probe on */
+    bool versioned;             /* --versioned: both applications at once */
+    const char *version_schema; /* --versioned=NAME; NULL: made from the change's name */
 } PlanOptions;
 
 /* One expression looked at by the server, found by table, column and use. */
@@ -191,7 +194,10 @@ typedef struct PlanInput {
     size_t table_count;
     const PlanExpr *exprs; /* one per backfill, reverse and non-constant default */
     size_t expr_count;
-    const char *journal_sql; /* what creates the journal: shown to subscribers that would get it; NULL */
+    const Face *faces;          /* with --versioned: one per table */
+    const char *version_schema; /* with --versioned: plan_version_schema() */
+    bool version_taken;         /* there is a schema of that name */
+    const char *journal_sql;    /* what creates the journal: shown to subscribers that would get it; NULL */
     PlanOptions options;
 } PlanInput;
 
@@ -220,6 +226,11 @@ typedef struct WantedName {
 } WantedName;
 /* The tables an engine must load before plan_make: each name once. */
 void plan_wanted_tables(Arena *arena, const Change *change, WantedName **ret_names, size_t *ret_count);
+
+/* The name of the schema for --versioned: `given`, or made of the first changed table's schema and the
+ * change's name. NULL where no table gets another shape. */
+const char *plan_version_schema(Arena *arena, const Change *change, const Table *tables,
+                                const WantedName *wanted, size_t count, const char *given);
 
 /* An expression that the server must look at before plan_make (PlanExpr is its answer). */
 typedef struct WantedExpr {

@@ -180,6 +180,7 @@ json_t *plan_to_json(const Plan *plan)
     put(json, "engine", text_json(plan->engine));
     put(json, "server", text_json(plan->server));
     put(json, "strategy", text_json(plan->strategy));
+    put(json, "version_schema", text_json(plan->version_schema));
     put(json, "nothing_to_do", json_boolean(plan->nothing_to_do));
     put(json, "search_path", list_json(plan->search_path, plan->search_path_count));
     put(json, "tables", list_json(plan->tables, plan->table_count));
@@ -445,6 +446,7 @@ Err *plan_from_json(Arena *arena, const json_t *json, Plan *ret_plan)
                  .server = get_text(arena, json, "server"),
                  .strategy = get_text(arena, json, "strategy"),
                  .no_revert = get_text(arena, json, "no_revert"),
+                 .version_schema = get_text(arena, json, "version_schema"),
                  .nothing_to_do = get_bool(json, "nothing_to_do")};
     plan.search_path =
         get_list(arena, json_object_get(json, "search_path"), 0, SIZE_MAX, &plan.search_path_count);

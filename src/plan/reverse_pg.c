@@ -363,6 +363,13 @@ static bool revert_of(Maker *maker, const Step *from, Step *ret_step)
     step.sql_count = from->undo_count;
     step.sync_sql = from->sync_undo;
     step.sync_sql_count = from->sync_undo_count;
+    if (str_eq(step.lock, "SHARE ROW EXCLUSIVE") &&
+        step.lock_count > 0) { /* what was made under it is dropped under more */
+        const char **modes = arena_alloc(maker->arena, step.lock_count * sizeof *modes);
+        memcpy(modes, step.lock_modes, step.lock_count * sizeof *modes);
+        step.lock = modes[0] = "ACCESS EXCLUSIVE";
+        step.lock_modes = modes;
+    }
     step.undo = step.sync_undo = NULL;
     step.undo_count = step.sync_undo_count = 0;
     step.fills = NULL;
@@ -397,6 +404,8 @@ void reverts_derive(Maker *maker, const Step *steps, size_t count)
     for (size_t i = 0; i < own_count; i++)
         own[i] = maker->steps[PHASE_REVERT].items[i];
     maker->steps[PHASE_REVERT].len = 0;
+    for (size_t i = 0; i < maker->reverts_first.len; i++)
+        *vec_push(maker->arena, &maker->steps[PHASE_REVERT]) = maker->reverts_first.items[i];
     derive_pass(maker, steps, count, true);
     for (size_t i = 0; i < own_count; i++)
         *vec_push(maker->arena, &maker->steps[PHASE_REVERT]) = own[i];

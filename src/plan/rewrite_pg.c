@@ -2,6 +2,7 @@
  * order. */
 #include "base/digest.h"
 #include "plan/maker.h"
+#include "plan/version.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -234,6 +235,10 @@ static const struct {
 
 static Err *operation_write(Maker *maker, const Operation *op, TableWork *work)
 {
+    bool renames = op->kind == OPERATION_RENAME_COLUMN || op->kind == OPERATION_RENAME_TABLE ||
+                   op->kind == OPERATION_SET_SCHEMA;
+    if (renames && maker->input->options.versioned)
+        return version_rename(maker, op, work);
     if (operations[op->kind].write != NULL)
         return operations[op->kind].write(maker, op, work);
     return err_new(ERR_UNSAFE, "line %d: %s is not supported yet", op->line, operations[op->kind].words);
@@ -299,7 +304,7 @@ static Err *operations_write(Maker *maker)
     }
     for (size_t i = 0; i < maker->work_count; i++)
         TRY(column_finish(maker, &maker->works[i]));
-    return NULL;
+    return version_finish(maker);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------
@@ -415,6 +420,8 @@ const char *plan_digest_make(Arena *arena, const Plan *plan)
     Str str CLEANUP(str_donep) = STR_INIT;
     str_addf(&str, "stoa plan 1\nengine %s\nstrategy %s\n", plan->engine, plan->strategy);
     digest_list(&str, "path", plan->search_path, plan->search_path_count);
+    if (plan->version_schema != NULL)
+        str_addf(&str, "version %s\n", plan->version_schema);
     for (size_t i = 0; i < plan->step_count; i++)
         digest_step(&str, &plan->steps[i]);
     for (size_t i = 0; i < plan->revert_count; i++)
@@ -465,6 +472,7 @@ Err *plan_make_pg(Arena *arena, const PlanInput *input, Plan *ret_plan)
     plan_tables(&maker, &plan);
     plan_steps(&maker, &plan);
     plan_reverts(&maker, &plan);
+    plan.version_schema = maker.version_schema;
     plan.risks = maker.risks.items;
     plan.risk_count = maker.risks.len;
     plan.plan_digest = plan_digest_make(arena, &plan);

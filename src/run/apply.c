@@ -166,6 +166,9 @@ static Err *begin_known(Runner *runner, const JournalChange *known)
     TRY(plan_from_json(runner->arena, known->plan, &runner->plan));
     runner->summary.plan_digest = runner->plan.plan_digest;
     TRY(check_expect(options, &runner->plan));
+    if (options->plan.versioned && runner->plan.version_schema == NULL)
+        return err_hint(err_new(ERR_USAGE, "change \"%s\" was begun without --versioned", known->name),
+                        "leave it out; or undo the change and apply it anew: stoa abort %s", known->name);
     if (is_over(known)) {
         runner->summary.already_done = true;
         runner->summary.state = str_eq(known->state, "ready") ? STATE_READY : STATE_COMPLETED;

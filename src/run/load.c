@@ -179,6 +179,33 @@ static Err *check_types(Runner *runner, Arena *arena, const Change *change, cons
     return NULL;
 }
 
+typedef struct Versioning {
+    const Face *faces;
+    const char *schema;
+    bool taken;
+} Versioning;
+
+/* What --versioned needs to know besides. */
+static Err *load_versioning(Runner *runner, Arena *arena, const Change *change, const WantedName *names,
+                            const Table *tables, size_t count, Versioning *ret_versioning)
+{
+    const PlanOptions *options = &runner->options->plan;
+    Wait wait = runner_wait(runner);
+    if (!options->versioned)
+        return NULL;
+    Face *faces = arena_alloc(arena, (count + 1) * sizeof *faces);
+    for (size_t i = 0; i < count; i++)
+        if (tables[i].kind != RELATION_MISSING)
+            TRY(runner->ops->load_face(runner->conn, &wait, arena, tables[i].id, &faces[i]));
+    ret_versioning->faces = faces;
+    ret_versioning->schema =
+        plan_version_schema(arena, change, tables, names, count, options->version_schema);
+    if (ret_versioning->schema == NULL)
+        return NULL;
+    return runner->ops->find_schema(runner->conn, &wait, arena, ret_versioning->schema,
+                                    &ret_versioning->taken);
+}
+
 Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_plan)
 {
     if (runner->server.in_recovery)
@@ -205,12 +232,17 @@ Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_p
         TRY(check_expr(runner, arena, &wanted[i], &later, &exprs[i]));
     }
     TRY(check_types(runner, arena, change, names, tables, count));
+    Versioning versioning = {0};
+    TRY(load_versioning(runner, arena, change, names, tables, count, &versioning));
     PlanInput input = {.change = change,
                        .server = &runner->server,
                        .tables = tables,
                        .table_count = count,
                        .exprs = exprs,
                        .expr_count = expr_count,
+                       .faces = versioning.faces,
+                       .version_schema = versioning.schema,
+                       .version_taken = versioning.taken,
                        .journal_sql = runner->ops->journal_sql(JOURNAL_CREATE),
                        .options = runner->options->plan};
     TRY(plan_make_pg(arena, &input, ret_plan));

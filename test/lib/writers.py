@@ -9,9 +9,12 @@ import psycopg
 
 class Writers:
     """Statements are SQL templates with {t} for the table. Parameters: %(n)s a small number that hits existing
-    rows, %(m)s any number, %(new)s a number never used before."""
+    rows, %(m)s any number, %(new)s a number never used before. Where the twin has another shape, a pair: one for the
+    table and one for the twin. `options` are the session's settings, as libpq takes them; `first` sets new numbers
+    of several applications apart."""
 
-    def __init__(self, db, table, statements, count=1000, threads=2, twin=None, user=None, pause=0.004, tolerate=()):
+    def __init__(self, db, table, statements, count=1000, threads=2, twin=None, user=None, pause=0.004, tolerate=(),
+                 options="", first=1):
         self.errors = []
         self.tolerated = 0
         self.longest = 0.0
@@ -20,8 +23,9 @@ class Writers:
         self._mark = threading.Lock()
         self._threads = []
         for number in range(threads):
-            conn = db.server.connect(db.name, user or db.owner, autocommit=False, application_name="application")
-            work = (conn, table, twin, statements, count, number, pause, tolerate)
+            conn = db.server.connect(db.name, user or db.owner, autocommit=False, application_name="application",
+                                     options=options)
+            work = (conn, table, twin, statements, count, number + first - 1, pause, tolerate)
             self._threads.append(threading.Thread(target=self._work, args=work, daemon=True))
         for thread in self._threads:
             thread.start()
@@ -34,11 +38,12 @@ class Writers:
                 new += 1
                 values = {"n": chance.randrange(1, count + 1), "m": chance.randrange(1, 1_000_000), "new": new}
                 statement = chance.choice(statements)
+                statement, on_twin = statement if isinstance(statement, tuple) else (statement, statement)
                 started = time.monotonic()
                 try:
                     conn.execute(statement.replace("{t}", table), values)
                     if twin:
-                        conn.execute(statement.replace("{t}", twin), values)
+                        conn.execute(on_twin.replace("{t}", twin), values)
                     conn.commit()
                 except psycopg.Error as problem:
                     if tolerate and isinstance(problem, tolerate):

@@ -500,6 +500,37 @@ GOLDEN(add_with_reverse)
     reverse(f, "amount", "amount_cents");
 }
 
+/* The old application's table as it is, the new one's as a view; an earlier version ends with `complete`. */
+GOLDEN(versioned)
+{
+    static Grant grants[] = {{.privilege = "INSERT", .grantee = "web"},
+                             {.privilege = "SELECT", .grantee = "web"},
+                             {.privilege = "SELECT", .grantee = NULL},
+                             {.column = "note", .privilege = "UPDATE", .grantee = "Clerk", .grantable = true},
+                             {.column = "status", .privilege = "UPDATE", .grantee = "gone"}};
+    static ColumnComment comments[] = {{.column = "note", .comment = "it's said"}};
+    static VersionView views[] = {{.schema = "public_before", .view = "orders"}};
+    static const char *const users[] = {NULL, "web"};
+    static Face faces[2];
+    faces[0] = (Face){.comment = "orders",
+                      .comments = comments,
+                      .comment_count = 1,
+                      .grants = grants,
+                      .grant_count = ARRAY_LEN(grants),
+                      .schema_users = users,
+                      .schema_user_count = ARRAY_LEN(users),
+                      .versions = views,
+                      .version_count = 1};
+    Operation *rename = op(f, OPERATION_RENAME_COLUMN);
+    rename->column = "note";
+    rename->new_name = "Remark";
+    op(f, OPERATION_RENAME_TABLE)->new_name = "purchases";
+    f->accepted[f->input.options.accepted_count++] = "view";
+    f->input.options.versioned = true;
+    f->input.faces = faces;
+    f->input.version_schema = "public_test";
+}
+
 GOLDEN(add_references)
 {
     static const char *const column[] = {"parent_id"};
@@ -1138,6 +1169,49 @@ static void refused_reverse(Fixture *f, ErrKind kind, const char *words)
     f->input.expr_count = 0;
 }
 
+static void versioned_refusals(void **state)
+{
+    Fixture *f = *state;
+    static Face faces[2];
+    f->input.faces = faces;
+    f->input.options.versioned = true;
+    f->input.version_schema = "public_test";
+    Operation *rename = op(f, OPERATION_RENAME_COLUMN);
+    rename->column = "nothing";
+    rename->new_name = "remark";
+    refused_reverse(f, ERR_USAGE, "has no column \"nothing\"");
+    rename = op(f, OPERATION_RENAME_COLUMN);
+    rename->column = "note";
+    rename->new_name = "status";
+    refused_reverse(f, ERR_USAGE, "has a column \"status\" already");
+    rename = op(f, OPERATION_RENAME_COLUMN);
+    rename->column = "note";
+    rename->new_name = "remark";
+    f->input.version_taken = true;
+    refused_reverse(f, ERR_UNSAFE, "schema \"public_test\" exists already");
+    f->input.version_taken = false;
+    op(f, OPERATION_RENAME_TABLE)->new_name = "purchases";
+    f->server.may_create_schema = false;
+    f->server.journal_version = 2;
+    refused_reverse(f, ERR_PRIVILEGE, "may not create schema");
+    op(f, OPERATION_RENAME_TABLE)->new_name = "purchases";
+    f->server.may_create_schema = true;
+    f->orders.rls = true;
+    version(f, 140000);
+    refused_reverse(f, ERR_UNSAFE, "row level security");
+    WantedName wanted = {.name = {.name = "orders"}};
+    op(f, OPERATION_RENAME_TABLE)->new_name = "purchases";
+    f->change.name = "Orders-to.purchases";
+    assert_string_equal(plan_version_schema(f->arena, &f->change, &f->orders, &wanted, 1, NULL),
+                        "public_orders_to_purchases");
+    f->change.name = "a-name-that-is-so-long-that-the-server-would-cut-it-off-at-63-bytes-0001";
+    const char *one = plan_version_schema(f->arena, &f->change, &f->orders, &wanted, 1, NULL);
+    f->change.name = "a-name-that-is-so-long-that-the-server-would-cut-it-off-at-63-bytes-0002";
+    const char *other = plan_version_schema(f->arena, &f->change, &f->orders, &wanted, 1, NULL);
+    assert_int_equal(strlen(one), 63);
+    assert_string_not_equal(one, other);
+}
+
 static void reverses_that_make_no_sense(void **state)
 {
     Fixture *f = *state;
@@ -1487,6 +1561,8 @@ int main(void)
         TEST(add_backfill_nullable),
         TEST(add_two_backfills),
         TEST(add_with_reverse),
+        TEST(versioned),
+        TEST(versioned_refusals),
         TEST(reverses_that_make_no_sense),
         TEST(add_references),
         TEST(add_unique),

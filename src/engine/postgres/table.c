@@ -125,7 +125,10 @@ static void read_triggers(Arena *arena, const json_t *list, Table *table)
                              .compiled = catalog_bool(item, "compiled"),
                              .internal = catalog_bool(item, "internal"),
                              .stoa = catalog_bool(item, "stoa")};
-        bool touched = trigger->on_update && !trigger->names_columns && !trigger->internal && !trigger->stoa;
+        bool version = trigger->function != NULL && strstr(trigger->function, ".stoa_version_writes") !=
+                                                        NULL; /* says no to applications only */
+        bool touched =
+            trigger->on_update && !trigger->names_columns && !trigger->internal && !trigger->stoa && !version;
         bool always = trigger->enabled == 'A';
         trigger->fires_on_backfill = touched && (always || trigger->enabled == 'O');
         trigger->fires_when_quiet = touched && (always || trigger->enabled == 'R');
