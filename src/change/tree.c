@@ -260,6 +260,7 @@ PgQuery__Node *tree_select(Arena *arena, PgQuery__Node *value)
 typedef struct Pending {
     ProtobufCMessage *message;
     bool inside;
+    const char *field; /* of the message that holds it */
 } Pending;
 
 typedef struct PendingStack {
@@ -267,10 +268,11 @@ typedef struct PendingStack {
     size_t len, cap;
 } PendingStack;
 
-static void push_message(Arena *arena, PendingStack *stack, ProtobufCMessage *message, bool inside)
+static void push_message(Arena *arena, PendingStack *stack, ProtobufCMessage *message, bool inside,
+                         const char *field)
 {
     if (message != NULL)
-        *(Pending *)vec_push(arena, stack) = (Pending){message, inside};
+        *(Pending *)vec_push(arena, stack) = (Pending){message, inside, field};
 }
 
 /* Pushes what `item` contains, last first, so that it is taken in the order of the text. */
@@ -291,7 +293,7 @@ static void push_children(Arena *arena, PendingStack *stack, Pending item)
             ProtobufCMessage **list;
             memcpy(&list, member, sizeof list);
             while (count-- > 0)
-                push_message(arena, stack, list[count], inside);
+                push_message(arena, stack, list[count], inside, field->name);
             continue;
         }
         if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
@@ -302,7 +304,7 @@ static void push_children(Arena *arena, PendingStack *stack, Pending item)
         }
         ProtobufCMessage *message;
         memcpy(&message, member, sizeof(ProtobufCMessage *));
-        push_message(arena, stack, message, inside);
+        push_message(arena, stack, message, inside, field->name);
     }
 }
 
@@ -310,7 +312,7 @@ void tree_walk(PgQuery__Node *root, TreeVisit *visit, void *context)
 {
     Arena *arena = arena_new();
     PendingStack stack = {0};
-    push_message(arena, &stack, &root->base, false);
+    push_message(arena, &stack, &root->base, false, "");
     while (stack.len > 0) {
         Pending item = stack.items[--stack.len];
         if (item.message->descriptor == &pg_query__node__descriptor &&
@@ -321,12 +323,25 @@ void tree_walk(PgQuery__Node *root, TreeVisit *visit, void *context)
     arena_free(arena);
 }
 
+void tree_walk_messages(PgQuery__Node *root, TreeVisitMessage *visit, void *context)
+{
+    Arena *arena = arena_new();
+    PendingStack stack = {0};
+    push_message(arena, &stack, &root->base, false, "");
+    while (stack.len > 0) {
+        Pending item = stack.items[--stack.len];
+        if (visit(context, item.message, item.field))
+            push_children(arena, &stack, item);
+    }
+    arena_free(arena);
+}
+
 /* Positions in the text are no part of the meaning. */
 static void clear_positions(PgQuery__Node *root)
 {
     Arena *arena = arena_new();
     PendingStack stack = {0};
-    push_message(arena, &stack, &root->base, false);
+    push_message(arena, &stack, &root->base, false, "");
     while (stack.len > 0) {
         Pending item = stack.items[--stack.len];
         const ProtobufCFieldDescriptor *field =

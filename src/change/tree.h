@@ -66,6 +66,11 @@ const char *tree_expr_sql(Arena *arena, PgQuery__Node *expr);
 typedef bool TreeVisit(void *context, PgQuery__Node *node, bool inside);
 void tree_walk(PgQuery__Node *root, TreeVisit *visit, void *context);
 
+/* The same for messages of every kind; `field` is the one that holds it ("relation", "from_clause" …; inside
+ * a Node the kind's own). */
+typedef bool TreeVisitMessage(void *context, ProtobufCMessage *message, const char *field);
+void tree_walk_messages(PgQuery__Node *root, TreeVisitMessage *visit, void *context);
+
 /* New nodes. */
 PgQuery__Node *tree_string(Arena *arena, const char *text);
 PgQuery__Node *tree_select(Arena *arena, PgQuery__Node *value);

@@ -279,7 +279,8 @@ struct EngineOps {
      * where something cannot be copied, naming it. Scratch databases that a dead process left are dropped on
      * the way. */
     Err *(*clone_open)(const Target *target, Conn *conn, const Wait *wait, const Server *server,
-                       const Table *tables, size_t count, Clone **ret_clone);
+                       const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
+                       Clone **ret_clone);
     /* A connection to it, which belongs to the clone. */
     Conn *(*clone_conn)(Clone *clone);
     /* Empties it for the next one, or drops it where it cannot be kept; NULL is fine. */

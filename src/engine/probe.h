@@ -35,5 +35,29 @@ typedef struct Probe {
     size_t word_count;
 } Probe;
 
+/* What a name in a statement may stand for. */
+enum {
+    NAMES_RELATION = 1 << 0,
+    NAMES_TYPE = 1 << 1,
+    NAMES_FUNCTION = 1 << 2,
+    NAMES_OPERATOR = 1 << 3,
+    NAMES_COLLATION = 1 << 4,
+    NAMES_CLASS = 1 << 5,  /* operator class or family */
+    NAMES_SEARCH = 1 << 6, /* text search configuration or dictionary */
+    NAMES_EXTENSION = 1 << 7,
+    NAMES_LANGUAGE = 1 << 8,
+    NAMES_SCHEMA = 1 << 9,
+    NAMES_CONTENT = 1 << 10, /* a schema and all that is in it */
+    NAMES_ANY = NAMES_CONTENT - 1,
+};
+
+/* A name that a statement speaks of: what it stands for has to be in the clone, if it is there at all. */
+typedef struct Mention {
+    const char *schema; /* NULL: by search path, all of it */
+    const char *name;
+    unsigned kinds; /* NAMES_… */
+    bool target;    /* the statement may change it: what depends on it counts, too */
+} Mention;
+
 /* A scratch database with the tables, empty, and all that they depend on. */
 typedef struct Clone Clone;

@@ -1,5 +1,6 @@
 /* The plan before it is shown: its DDL runs on an empty clone, step by step, and what the server did there is
  * what the plan says. */
+#include "change/names.h"
 #include "run/fingerprint.h"
 #include "run/runner.h"
 
@@ -196,21 +197,40 @@ static void mark_step(Measure *measure, const Step *step, bool *ret_contracts)
     measure->from = measure->last;
 }
 
-static Err *measure_steps(Measure *measure)
+/* The sync trigger stands on the journal's tables; making these takes longer than all the rest. */
+static bool needs_journal(const Plan *plan)
+{
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const Step *step = &plan->steps[i];
+        bool needs = step->sync_sql_count > 0;
+        for (size_t s = 0; s < step->sql_count && is_ddl(step); s++)
+            needs = needs || strstr(step->sql[s], "stoa.") != NULL;
+        if (needs)
+            return true;
+    }
+    return false;
+}
+
+static Err *make_journal(const Measure *measure)
 {
     const EngineOps *ops = measure->runner->ops;
     Wait wait = {.stop = measure->runner->options->stop, .timeout_ms = STATEMENT_MS};
+    TRY(ops->begin(measure->conn, &wait, &(TxSettings){.async_commit = true}));
+    Err *err = conn_exec(measure->conn, &wait, ops->journal_sql(JOURNAL_CREATE));
+    if (err == NULL)
+        return ops->commit(measure->conn, &wait);
+    ops->rollback(measure->conn);
+    return err;
+}
+
+static Err *measure_steps(Measure *measure)
+{
     Plan *plan = measure->plan;
     measure->steps = arena_alloc(measure->arena, (plan->step_count + 1) * sizeof *measure->steps);
     memcpy(measure->steps, plan->steps, plan->step_count * sizeof *measure->steps);
     plan->steps = measure->steps;
-    TRY(ops->begin(measure->conn, &wait, &(TxSettings){0}));
-    Err *err = conn_exec(measure->conn, &wait, ops->journal_sql(JOURNAL_CREATE));
-    if (err == NULL)
-        err = ops->commit(measure->conn, &wait);
-    else
-        ops->rollback(measure->conn);
-    TRY(err);
+    if (needs_journal(plan))
+        TRY(make_journal(measure));
     measure->prints = measure->stale = true;
     take_print(measure);
     measure->from = measure->last;
@@ -231,6 +251,18 @@ static Err *measure_steps(Measure *measure)
     return NULL;
 }
 
+/* What its statements speak of has to be in the clone. */
+static Mentions names_of_plan(Arena *arena, const Plan *plan)
+{
+    Mentions mentions = {0};
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const Step *step = &plan->steps[i];
+        for (size_t s = 0; s < step->sql_count && is_ddl(step); s++)
+            names_of_sql(arena, step->sql[s], &mentions);
+    }
+    return mentions;
+}
+
 Err *measure_plan(Runner *runner, Arena *arena, const Table *tables, size_t count, Plan *plan)
 {
     Measure measure = {
@@ -242,8 +274,9 @@ Err *measure_plan(Runner *runner, Arena *arena, const Table *tables, size_t coun
         return NULL;
     Wait wait = {.stop = runner->options->stop, .timeout_ms = CLONE_MS};
     Clone *clone = NULL;
+    Mentions mentions = names_of_plan(arena, plan);
     Err *err = runner->ops->clone_open(&runner->options->target, runner->conn, &wait, &runner->server, tables,
-                                       count, &clone);
+                                       count, mentions.items, mentions.len, &clone);
     if (err == NULL) {
         measure.conn = runner->ops->clone_conn(clone);
         err = measure_steps(&measure);

@@ -592,3 +592,86 @@ def test_time_for_a_table_with_two_foreign_keys(maker):
         times.append((clone.ms, clone.close_ms))
     print(f"\npg{db.version}: opened and closed in {times} ms")
     assert min(times[1:])[0] < 2000
+
+
+def there(db, clone):
+    with db.server.connect(clone.name) as conn:
+        return {row[0] for row in conn.execute(
+            "SELECT oid::regclass::text FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'p', 'v', 'm', 'S') "
+            "AND relnamespace <> 'pg_toast'::regnamespace "
+            "UNION SELECT oid::regprocedure::text FROM pg_proc WHERE oid >= 16384 UNION SELECT oid::regtype::text "
+            "FROM pg_type WHERE oid >= 16384 AND typtype IN ('e', 'd') UNION SELECT extname FROM pg_extension "
+            "UNION SELECT nspname FROM pg_namespace WHERE oid >= 16384 AND nspname !~ '^pg_' "
+            "UNION SELECT oid::regoperator::text FROM pg_operator WHERE oid >= 16384 "
+            "UNION SELECT collname FROM pg_collation WHERE oid >= 16384").fetchall()} - {"plpgsql"}
+
+
+NAMED = """
+CREATE SCHEMA a; CREATE SCHEMA b; CREATE SCHEMA other;
+CREATE TYPE a.state AS ENUM ('new', 'old'); CREATE DOMAIN b.short AS text CHECK (length(VALUE) < 9);
+CREATE TABLE a.one (id int PRIMARY KEY, st a.state, s b.short); CREATE TABLE b.two (id int PRIMARY KEY, one int);
+CREATE TABLE three (id int PRIMARY KEY); CREATE TABLE pointing (id int REFERENCES three); CREATE TABLE unrelated (id int);
+CREATE SEQUENCE a.numbers; CREATE VIEW a.view_of_one AS SELECT id FROM a.one;
+CREATE FUNCTION a.good(int) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT $1 > 0';
+CREATE FUNCTION a.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE FUNCTION eq(int, text) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR a.=== (LEFTARG = int, RIGHTARG = text, PROCEDURE = eq); CREATE COLLATION a.plain (LOCALE = 'C');
+CREATE INDEX three_index ON three ((id + 1));
+"""
+MENTIONS = [
+    ("CREATE VIEW v AS SELECT o.id FROM a.one o JOIN b.two t ON t.one = o.id WHERE EXISTS (SELECT FROM three)",
+     {"a.one", "b.two", "three"}),
+    ("ALTER TABLE unrelated ADD CHECK (a.good(id)), ADD COLUMN st a.state DEFAULT 'new', ADD COLUMN s b.short[]",
+     {"unrelated", "a.good(integer)", "a.state", "b.short"}),
+    ("CREATE TRIGGER t BEFORE INSERT ON unrelated FOR EACH ROW EXECUTE FUNCTION a.touch()", {"a.touch()", "unrelated"}),
+    ("ALTER TABLE unrelated ADD FOREIGN KEY (id) REFERENCES b.two", {"unrelated", "b.two"}),
+    ("ALTER TABLE unrelated ALTER id SET DEFAULT nextval('a.numbers')", {"unrelated", "a.numbers"}),
+    ("ALTER TABLE unrelated ALTER id SET DEFAULT nextval('a.numbers'::regclass)", {"unrelated", "a.numbers"}),
+    ("ALTER TABLE unrelated ADD CHECK (id OPERATOR(a.===) 'x'), ADD c text COLLATE a.plain",
+     {"unrelated", "a.===(integer,text)", "plain"}),
+    ("ALTER DOMAIN b.short ADD CHECK (VALUE <> 'x')", {"b.short", "a.one"}),
+    ("DROP INDEX three_index", {"three", "pointing"}),
+    ("DROP TABLE three CASCADE", {"three", "pointing"}),
+    ("DROP VIEW a.view_of_one", {"a.view_of_one", "a.one"}),
+    ("ALTER SEQUENCE a.numbers OWNED BY b.two.id", {"a.numbers", "b.two"}),
+    ("DROP SCHEMA b CASCADE", {"b.two", "b.short", "a.one"}),
+    ("DO $$BEGIN EXECUTE format('ALTER TABLE %I ADD x a.state', 'unrelated'); PERFORM 1 FROM b.two; END$$",
+     {"unrelated", "a.state", "b.two"}),
+    ("CREATE FUNCTION f(a.state) RETURNS SETOF b.two LANGUAGE sql AS 'SELECT * FROM b.two, three'",
+     {"a.state", "b.two", "three"}),
+    ("COMMENT ON FUNCTION a.good(int) IS 'x'", {"a.good(integer)"}),
+    ("ALTER TABLE unrelated SET SCHEMA other", {"unrelated", "other"}),
+    ("CREATE TABLE new (LIKE a.one INCLUDING ALL, z text) INHERITS (unrelated)", {"a.one", "unrelated"}),
+    ("CREATE STATISTICS s ON id, one FROM b.two", {"b.two"}),
+    ("CREATE AGGREGATE best(int) (SFUNC = a.good, STYPE = a.state)", {"a.good(integer)", "a.state"}),
+    ("ALTER TABLE unrelated ADD NOT NULL id NO INHERIT", {"unrelated"}),
+    ("CREATE POLICY p ON unrelated USING (id IN (SELECT one FROM b.two))", {"unrelated", "b.two"}),
+    ("CREATE RULE r AS ON INSERT TO unrelated DO ALSO INSERT INTO three VALUES (new.id)", {"unrelated", "three"}),
+]
+
+
+def test_what_a_statement_names_is_there(maker):
+    db = maker
+    db.run(NAMED)
+    for text, expected in MENTIONS:
+        with Clone(db.url(), "--sql", text) as clone:
+            found = there(db, clone)
+            assert expected <= found, (text, expected - found)
+            if "unrelated" not in text:
+                assert "unrelated" not in found, text
+    with Clone(db.url(), "--sql", "CREATE VIEW v AS SELECT id FROM three") as clone:
+        assert there(db, clone) == {"three"}, "what points at a table that is only read stays out"
+
+
+def test_members_of_extensions_come_with_them(db):
+    db.admin.execute("CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE EXTENSION btree_gist SCHEMA ext; "
+                     "CREATE EXTENSION pg_trgm SCHEMA ext; CREATE TABLE t (id int, name text)")
+    for text, expected in [("ALTER TABLE t ADD COLUMN mail ext.citext", "citext"),
+                           ("CREATE INDEX ON t USING gin (name ext.gin_trgm_ops)", "pg_trgm"),
+                           ("ALTER TABLE t ADD EXCLUDE USING gist (id ext.gist_int4_ops WITH =)", "btree_gist"),
+                           ("ALTER EXTENSION citext UPDATE", "citext"),
+                           ("CREATE VIEW v AS SELECT ext.similarity(name, 'x') FROM t", "pg_trgm")]:
+        with Clone(db.admin_url, "--sql", text) as clone:
+            assert {expected, "ext"} <= there(db, clone), text
+            with db.server.connect(clone.name) as conn:
+                conn.execute(text)

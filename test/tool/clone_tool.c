@@ -1,5 +1,6 @@
 /* stoa-clone-tool: opens an empty clone of tables, says where it is, and keeps it until its input ends. */
 #include "base/clock.h"
+#include "change/names.h"
 #include "engine/postgres/postgres.h"
 
 #include <stdlib.h>
@@ -27,18 +28,26 @@ static Err *keep_clone(const Target *target, char **names, size_t count)
     Server server = {0};
     TRY(ops->load_server(conn, NULL, arena, &server));
     Table *tables = arena_alloc(arena, (count + 1) * sizeof *tables);
+    size_t table_count = 0;
+    Mentions mentions = {0};
     for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], "--sql") == 0 && i + 1 < count) {
+            names_of_sql(arena, names[++i], &mentions);
+            continue;
+        }
+        Table *table = &tables[table_count++];
         char *dot = strchr(names[i], '.');
         if (dot == NULL)
             return err_new(ERR_USAGE, "not a schema.table: \"%s\"", names[i]);
         TRY(ops->load_table(conn, NULL, arena, &server, arena_dupn(arena, names[i], (size_t)(dot - names[i])),
-                            dot + 1, &tables[i]));
-        if (tables[i].kind == RELATION_MISSING)
+                            dot + 1, table));
+        if (table->kind == RELATION_MISSING)
             return err_new(ERR_USAGE, "no such table: \"%s\"", names[i]);
     }
     int64_t start_ms = clock_ms();
     Clone *clone = NULL;
-    TRY(ops->clone_open(target, conn, NULL, &server, tables, count, &clone));
+    TRY(ops->clone_open(target, conn, NULL, &server, tables, table_count, mentions.items, mentions.len,
+                        &clone));
     int64_t opened_ms = clock_ms();
     Rows rows = {0};
     Err *err = conn_query(ops->clone_conn(clone), NULL, arena, &rows,
@@ -60,7 +69,7 @@ static Err *keep_clone(const Target *target, char **names, size_t count)
 int main(int argc, char **argv)
 {
     if (argc < 4 || strcmp(argv[1], "--url") != 0) {
-        fprintf(stderr, "usage: stoa-clone-tool --url URL schema.table …\n");
+        fprintf(stderr, "usage: stoa-clone-tool --url URL [schema.table …] [--sql STATEMENT …]\n");
         return 2;
     }
     Target target = {.url = argv[2]};

@@ -1,6 +1,7 @@
 /* Parsing of requests: each case is a text and everything that must come of it. */
 #include "base/str.h"
 #include "change/change.h"
+#include "change/names.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -1068,6 +1069,40 @@ static void test_nesting(void **state UNUSED)
     free(sql);
 }
 
+/* ---- what statements speak of ---------------------------------------------------------------- */
+
+static const struct {
+    const char *sql, *names;
+} named[] = {
+    {"ALTER TABLE a.t ADD c b.state CHECK (b.good(c)) REFERENCES r", "a.t! a b b.state b.good r"},
+    {"SELECT t.x FROM s.t, \"Odd \"\"T\" o WHERE t.x = 5", "s.t s Odd \"T ="},
+    {"DROP TYPE a.state", "a! a.state!"},
+    {"ALTER TABLE t ALTER c SET DEFAULT nextval('s.\"N\"'::regclass)", "t! nextval s s.N regclass"},
+    {"ALTER TABLE t ADD NOT NULL a NO INHERIT", "alter! t! add! a! no! inherit!"},
+    {"DO $a$BEGIN EXECUTE 'DROP TABLE S.T'; END$a$", "begin! execute! drop! s! s.t!"},
+    {"CREATE FUNCTION stoa.sync_1() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'", ""},
+    {"SELECT 'it''s', '', $$$$, 'x", "it! s!"},
+    {"", ""},
+};
+
+static void test_mentions(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+        CLEANUP(arena_freep) Arena *arena = arena_new();
+        CLEANUP(str_donep) Str text = STR_INIT;
+        Mentions mentions = {0};
+        names_of_sql(arena, named[i].sql, &mentions);
+        for (size_t n = 0; n < mentions.len; n++) {
+            const Mention *mention = &mentions.items[n];
+            str_sep(&text, " ");
+            str_addf(&text, "%s%s%s%s", mention->schema == NULL ? "" : mention->schema,
+                     mention->schema == NULL ? "" : ".", mention->name, mention->target ? "!" : "");
+        }
+        assert_string_equal(text.buf, named[i].names);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1088,6 +1123,7 @@ int main(void)
         cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_digest),
         cmocka_unit_test(test_nesting),
+        cmocka_unit_test(test_mentions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,15 +37,14 @@ static Err *copy_settings(Conn *scratch, const Wait *wait, Arena *arena, const R
 /* ---- opening -------------------------------------------------------------------------------- */
 
 static Err *open_clone(Clone *clone, const Target *target, Conn *conn, const Wait *wait, const Server *server,
-                       const Table *tables, size_t count)
+                       const CloneWish *wish)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Rows settings = {0};
     TRY(conn_query(conn, wait, arena, &settings, settings_sql));
     CloneStatement *statements = NULL;
     size_t statement_count = 0;
-    TRY(clone_statements(conn, wait, arena, tables, count, server->search_path, server->search_path_count,
-                         &statements, &statement_count));
+    TRY(clone_statements(conn, wait, arena, wish, &statements, &statement_count));
     TRY(scratch_open(target, conn, wait, server, &clone->scratch));
     TRY(clone_build(clone->scratch.conn, wait, statements, statement_count));
     return copy_settings(clone->scratch.conn, wait, arena, &settings);
@@ -61,10 +60,17 @@ void pg_clone_close(Clone *clone)
 }
 
 Err *pg_clone_open(const Target *target, Conn *conn, const Wait *wait, const Server *server,
-                   const Table *tables, size_t count, Clone **ret_clone)
+                   const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
+                   Clone **ret_clone)
 {
+    CloneWish wish = {.tables = tables,
+                      .table_count = count,
+                      .mentions = mentions,
+                      .mention_count = mention_count,
+                      .search_path = server->search_path,
+                      .search_path_count = server->search_path_count};
     Clone *clone = mem_zero(sizeof *clone);
-    Err *err = open_clone(clone, target, conn, wait, server, tables, count);
+    Err *err = open_clone(clone, target, conn, wait, server, &wish);
     if (err != NULL) {
         pg_clone_close(clone);
         return err;

@@ -17,17 +17,27 @@ typedef struct CloneStatement {
     bool optional;    /* the clone is good without it */
 } CloneStatement;
 
+/* What is to be in a clone. */
+typedef struct CloneWish {
+    const Table *tables;
+    size_t table_count;
+    const Mention *mentions;
+    size_t mention_count;
+    const char *const *search_path;
+    size_t search_path_count;
+} CloneWish;
+
 /* What the tables need and what depends on them, as statements in an order that works unless things depend on
- * each other in circles the catalog does not tell; `schemas` are made as well. Reads in one transaction of
- * its own. */
-Err *clone_statements(Conn *conn, const Wait *wait, Arena *arena, const Table *tables, size_t count,
-                      const char *const *schemas, size_t schema_count, CloneStatement **ret_statements,
-                      size_t *ret_count) MUST_USE;
+ * each other in circles the catalog does not tell; the schemas of the search path are made as well. Reads in
+ * one transaction of its own. */
+Err *clone_statements(Conn *conn, const Wait *wait, Arena *arena, const CloneWish *wish,
+                      CloneStatement **ret_statements, size_t *ret_count) MUST_USE;
 /* Carries them out in the scratch database, in rounds until nothing more succeeds. */
 Err *clone_build(Conn *scratch, const Wait *wait, const CloneStatement *statements, size_t count) MUST_USE;
 
 /* Members of EngineOps. */
 Err *pg_clone_open(const Target *target, Conn *conn, const Wait *wait, const Server *server,
-                   const Table *tables, size_t count, Clone **ret_clone) MUST_USE;
+                   const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
+                   Clone **ret_clone) MUST_USE;
 Conn *pg_clone_conn(Clone *clone);
 void pg_clone_close(Clone *clone);

@@ -1,6 +1,7 @@
 /* What has to be in an empty clone, told by the catalog, and how it gets there. */
 #include "engine/postgres/clone.h"
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "engine/postgres/catalog.h"
 #include "engine/postgres/catalog_sql.h"
@@ -14,7 +15,8 @@ enum {
     READ_LOCK_MS = 2000, /* view definitions need a weak lock on what they read */
     READ_TIMEOUT_MS = 30000,
     BUILD_TIMEOUT_MS = 30000,
-    BATCH_LEN = 50, /* statements a transaction: its locks fit in a small server's lock table */
+    BUILD_BUDGET_MS = 20000, /* all of it: a plan that cannot be measured is shown all the same */
+    BATCH_LEN = 50,          /* statements a transaction: its locks fit in a small server's lock table */
 };
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -48,20 +50,54 @@ static char *table_array(Arena *arena, const Table *tables, size_t count)
     return arena_printf(arena, "{%s}", text.buf);
 }
 
-static char *name_array(Arena *arena, const char *const *names, size_t count)
+static void add_element(Str *array, const char *text)
 {
-    CLEANUP(str_donep) Str text = STR_INIT;
-    for (size_t i = 0; i < count; i++) {
-        str_sep(&text, ",");
-        str_add(&text, "\"");
-        for (const char *at = names[i]; *at != '\0'; at++) {
-            if (*at == '"' || *at == '\\')
-                str_add(&text, "\\");
-            str_addn(&text, at, 1);
-        }
-        str_add(&text, "\"");
+    str_sep(array, ",");
+    if (text == NULL) {
+        str_add(array, "NULL");
+        return;
     }
-    return arena_printf(arena, "{%s}", text.buf);
+    str_add(array, "\"");
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\')
+            str_add(array, "\\");
+        str_addn(array, at, 1);
+    }
+    str_add(array, "\"");
+}
+
+/* A wish as the parameters of clone_closure.sql, and the schemas that are made in any case. */
+typedef struct WishText {
+    const char *params[6];
+    const char *schemas;
+} WishText;
+
+static WishText wish_text(Arena *arena, const CloneWish *wish)
+{
+    Str path CLEANUP(str_donep) = STR_INIT, spaces CLEANUP(str_donep) = STR_INIT,
+             names CLEANUP(str_donep) = STR_INIT, kinds CLEANUP(str_donep) = STR_INIT,
+             levels CLEANUP(str_donep) = STR_INIT, schemas CLEANUP(str_donep) = STR_INIT;
+    for (size_t i = 0; i < wish->search_path_count; i++) {
+        add_element(&path, wish->search_path[i]);
+        add_element(&schemas, wish->search_path[i]);
+    }
+    for (size_t i = 0; i < wish->mention_count; i++) {
+        const Mention *mention = &wish->mentions[i];
+        add_element(&spaces, mention->schema);
+        add_element(&names, mention->name);
+        str_sep(&kinds, ",");
+        str_addf(&kinds, "%u", mention->kinds);
+        str_sep(&levels, ",");
+        str_add(&levels, mention->target ? "2" : "1");
+        if ((mention->kinds & NAMES_SCHEMA) != 0 && mention->schema == NULL)
+            add_element(&schemas, mention->name);
+    }
+    WishText text = {.schemas = arena_printf(arena, "{%s}", schemas.buf)};
+    text.params[0] = table_array(arena, wish->tables, wish->table_count);
+    const Str *lists[] = {&path, &spaces, &names, &kinds, &levels};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        text.params[i + 1] = arena_printf(arena, "{%s}", lists[i]->buf);
+    return text;
 }
 
 static Err *read_pieces(Conn *conn, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
@@ -80,8 +116,20 @@ static Err *read_pieces(Conn *conn, const Wait *wait, Arena *arena, const char *
     return NULL;
 }
 
-static Err *read_closure(Conn *conn, const Wait *wait, Arena *arena, const char *tables, const char *schemas,
-                         Pieces *pieces)
+/* Is there anything that clone_views.sql is for? To plan that query takes longer than all else about it. The
+ * numbers of catalogs are the same on every server (pg_class.dat). */
+static bool has_upper_parts(const Rows *nodes)
+{
+    static const int64_t catalogs[] = {2618 /* pg_rewrite */, 2620 /* pg_trigger */, 3256 /* pg_policy */,
+                                       3381 /* pg_statistic_ext */};
+    for (size_t row = 0; row < nodes->row_count; row++)
+        for (size_t i = 0; i < ARRAY_LEN(catalogs); i++)
+            if (rows_int(nodes, row, 0) == catalogs[i])
+                return true;
+    return false;
+}
+
+static Err *read_closure(Conn *conn, const Wait *wait, Arena *arena, const CloneWish *wish, Pieces *pieces)
 {
     CLEANUP(str_donep) Str begin = STR_INIT;
     str_addf(&begin,
@@ -90,13 +138,17 @@ static Err *read_closure(Conn *conn, const Wait *wait, Arena *arena, const char 
              "SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %d",
              READ_LOCK_MS, READ_TIMEOUT_MS);
     TRY(conn_exec(conn, wait, begin.buf));
+    WishText text = wish_text(arena, wish);
     Rows nodes = {0};
-    TRY(conn_params(conn, wait, arena, &nodes,
-                    catalog_sql_text(arena, catalog_clone_closure_sql, pg_conn_version(conn)), tables));
+    TRY(conn->ops->query(conn, wait, arena,
+                         catalog_sql_text(arena, catalog_clone_closure_sql, pg_conn_version(conn)),
+                         ARRAY_LEN(text.params), text.params, &nodes));
     const char *params[] = {number_array(arena, &nodes, 0), number_array(arena, &nodes, 1),
-                            number_array(arena, &nodes, 2), schemas};
+                            number_array(arena, &nodes, 2), text.schemas};
     TRY(read_pieces(conn, wait, arena, catalog_clone_types_sql, 4, params, pieces));
     TRY(read_pieces(conn, wait, arena, catalog_clone_tables_sql, 3, params, pieces));
+    if (!has_upper_parts(&nodes))
+        return NULL;
     return read_pieces(conn, wait, arena, catalog_clone_views_sql, 3, params, pieces);
 }
 
@@ -110,13 +162,11 @@ static int piece_compare(const void *left, const void *right)
     return a->seq < b->seq ? -1 : 1;
 }
 
-Err *clone_statements(Conn *conn, const Wait *wait, Arena *arena, const Table *tables, size_t count,
-                      const char *const *schemas, size_t schema_count, CloneStatement **ret_statements,
-                      size_t *ret_count)
+Err *clone_statements(Conn *conn, const Wait *wait, Arena *arena, const CloneWish *wish,
+                      CloneStatement **ret_statements, size_t *ret_count)
 {
     Pieces pieces = {0};
-    Err *err = read_closure(conn, wait, arena, table_array(arena, tables, count),
-                            name_array(arena, schemas, schema_count), &pieces);
+    Err *err = read_closure(conn, wait, arena, wish, &pieces);
     pg_rollback(conn);
     if (err != NULL)
         return err_wrap(err, "cannot read what the tables depend on");
@@ -176,10 +226,13 @@ static Err *copy_error(const CloneStatement *statement, Err *err)
 /* One round: batches, and one by one where a batch fails. What failed moves to the front of `pending`;
  * ret_first is the first failure that counts. */
 static Err *run_round(Conn *scratch, const Wait *wait, const CloneStatement **pending, size_t count,
-                      size_t *ret_left, Err **ret_first)
+                      int64_t deadline_ms, size_t *ret_left, Err **ret_first)
 {
     size_t left = 0;
     for (size_t at = 0; at < count; at += BATCH_LEN) {
+        if (clock_ms() > deadline_ms)
+            return err_new(ERR_CANCELLED, "%zu of the statements that copy the tables are left after %d s",
+                           count - at, BUILD_BUDGET_MS / 1000);
         size_t len = count - at < BATCH_LEN ? count - at : BATCH_LEN;
         CLEANUP(err_freep) Err *whole = run_batch(scratch, wait, pending + at, len);
         for (size_t i = at; whole != NULL && i < at + len; i++) {
@@ -214,10 +267,11 @@ Err *clone_build(Conn *scratch, const Wait *wait, const CloneStatement *statemen
             return err_hint(err_new(ERR_SQL, "cannot copy %s into a scratch database", statements[i].what),
                             "move it into an extension, which can be copied");
     size_t left = pending.len;
+    int64_t deadline_ms = clock_ms() + BUILD_BUDGET_MS;
     while (left > 0) {
         size_t before = left;
         CLEANUP(err_freep) Err *first = NULL;
-        TRY(run_round(scratch, wait, pending.items, before, &left, &first));
+        TRY(run_round(scratch, wait, pending.items, before, deadline_ms, &left, &first));
         if (left == before || first == NULL) {
             Err *err = first;
             first = NULL;
