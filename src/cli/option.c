@@ -206,6 +206,22 @@ const Option all_options[OPT_COUNT] = {
                           .help =
                               "somebody else changed the tables while the change ran: keep that, although "
                               "the catalog is not what the plan said"},
+    [OPT_ACCEPT_KEY_LOSS] = {.name = "accept-key-loss",
+                             .kind = VALUE_FLAG,
+                             .group = OPTIONS_ACCEPT,
+                             .verbs = IN_REQUEST,
+                             .help = "a primary key or unique constraint goes with what is dropped"},
+    [OPT_ACCEPT_INDEX_LOSS] = {.name = "accept-index-loss",
+                               .kind = VALUE_FLAG,
+                               .group = OPTIONS_ACCEPT,
+                               .verbs = IN_REQUEST,
+                               .help = "indexes, constraints or statistics over further columns go with the "
+                                       "column that is dropped"},
+    [OPT_ACCEPT_RENAME] = {.name = "accept-rename",
+                           .kind = VALUE_FLAG,
+                           .group = OPTIONS_ACCEPT,
+                           .verbs = IN_REQUEST,
+                           .help = "a table gets its new name or schema at once: nobody uses the old one"},
     [OPT_SUBSCRIBERS_READY] = {.name = "subscribers-ready",
                                .kind = VALUE_FLAG,
                                .group = OPTIONS_ACCEPT,
@@ -219,14 +235,14 @@ const Option all_options[OPT_COUNT] = {
                    .verbs = BIT(COMPLETE),
                    .metavar = "TIME",
                    .fallback = "24h",
-                   .help = "for how long no old writer may have been seen"},
+                   .help = "for how long no old writer, and no use of what is to go, may have been seen"},
     [OPT_FORCE] = {.name = "force",
                    .kind = VALUE_FLAG,
                    .group = OPTIONS_HOW,
                    .verbs = BIT(COMPLETE) | BIT(ABORT) | BIT(UNINSTALL),
-                   .help =
-                       "go on although old writers were seen (complete), applications may rely on the change "
-                       "already (abort), or a change is under way (uninstall)"},
+                   .help = "go on although old writers or readers were seen, or nothing tells (complete), "
+                           "applications may rely on the change "
+                           "already (abort), or a change is under way (uninstall)"},
     [OPT_ALL] = {.name = "all",
                  .kind = VALUE_FLAG,
                  .group = OPTIONS_WHAT,
@@ -363,8 +379,10 @@ const Verb verbs[VERB_COUNT] = {
          .synopsis = "[CHANGE]",
          .summary = "remove what only the old application needs",
          .details =
-             "Removes the sync trigger of a change that is ready. Refused while an application that does "
-             "not know the column was seen writing within --quiet.",
+             "Removes the sync trigger of a change that is ready, and the columns, tables and names that it "
+             "drops. Refused while an application that does not know the column was seen writing within "
+             "--quiet, while what is to go is still used (by pg_stat_statements, sessions and counters, "
+             "since ready), and where nothing tells whether it is.",
          .run = cmd_complete},
     [VERB_ABORT] =
         {.name = "abort",

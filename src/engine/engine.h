@@ -191,6 +191,16 @@ struct EngineOps {
     Err *(*load_server)(Conn *conn, const Wait *wait, Arena *arena, Server *ret_server);
     Err *(*load_table)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
                        const char *name, Table *ret_table);
+    /* Adds what stands on a loaded table. */
+    Err *(*load_dependents)(Conn *conn, const Wait *wait, Arena *arena, Table *table);
+    /* Who uses a table, or these columns of it, by what the server remembers: statement statistics, sessions,
+     * counters, the text of functions. Statements of our own and DDL are left out. `columns` none: the table
+     * under its name. An INSERT or COPY without a column list uses every column; SELECT * counts as a use of
+     * none. */
+    Err *(*load_use)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
+                     const char *table, const char *const *columns, size_t column_count, Use *ret_use);
+    /* What this session has counted is handed on to the statistics now. */
+    Err *(*flush_counters)(Conn *conn, const Wait *wait);
     /* The server's number of a table, 0 if there is none: waits for no lock, unlike load_table. */
     Err *(*find_table)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
                        int64_t *ret_id);

@@ -53,7 +53,8 @@ typedef struct TableConstraint {
     const char *name;
     char kind; /* 'c' check, 'f' foreign key, 'u' unique, 'p' primary key, 'x' exclusion, 'n' not null */
     bool validated;
-    const char *definition; /* the server's own text, with NOT VALID where it applies */
+    const char *ref_schema, *ref_table; /* foreign key: the referenced table */
+    const char *definition;             /* the server's own text, with NOT VALID where it applies */
 } TableConstraint;
 
 typedef struct Trigger {
@@ -130,6 +131,25 @@ typedef struct SyncColumn {
 json_t *sync_backs_to_json(const SyncBack *backs, size_t count);
 void sync_backs_from_json(Arena *arena, const json_t *list, const SyncBack **ret_backs, size_t *ret_count);
 
+/* Something that stands on a table, on one of its columns or on one of its constraints. What stands on it
+ * through something else (the default of another table that draws from a column's sequence) counts as well;
+ * one object may appear for several columns. */
+typedef struct Dependent {
+    const char *column;     /* of the table: it stands on this one; NULL */
+    const char *constraint; /* likewise; neither: it stands on the table as a whole */
+    const char *kind; /* "view", "materialized view", "rule", "foreign key", "check constraint", "constraint",
+                         "index", "sequence", "generated column", "default", "trigger", "policy",
+                         "statistics", "publication", "function", "table", "type" … */
+    const char *schema, *name;  /* of the object; schema NULL where it has none of its own */
+    const char *on_schema, *on; /* the relation that a constraint, index, trigger … belongs to; NULL */
+    const char *text;           /* for people: "view public.paid", "foreign key f on public.items" */
+    bool goes;                  /* goes away with it without a word; else the server would ask for CASCADE */
+    bool hint;   /* only the text of a function mentions it: the server knows of no dependence */
+    bool shared; /* an index, constraint or statistics object that needs further columns */
+} Dependent;
+
+typedef struct Face Face;
+
 typedef struct Table {
     const char *schema, *name;
     int64_t id;          /* the server's own number of it; 0 if missing */
@@ -163,6 +183,10 @@ typedef struct Table {
     size_t sync_count;
     const char *const *views; /* views that read the table ("schema.name") */
     size_t view_count;
+    bool dependents_known; /* EngineOps.load_dependents and load_face were asked: what follows */
+    Dependent *dependents;
+    size_t dependent_count;
+    const Face *face;
     int64_t oldest_writer_ms;     /* age of the longest transaction that holds a lock on it now; 0 none */
     bool repeatable_read_default; /* the database or a role defaults to REPEATABLE READ or higher */
 } Table;
@@ -186,7 +210,7 @@ typedef struct VersionView {
 } VersionView;
 
 /* What a view in a table's place has to carry, and the versions that show the table already. */
-typedef struct Face {
+struct Face {
     const char *comment; /* NULL if none */
     ColumnComment *comments;
     size_t comment_count;
@@ -197,13 +221,41 @@ typedef struct Face {
     size_t schema_user_count;
     VersionView *versions;
     size_t version_count;
-} Face;
+};
 
 const Column *table_column(const Table *table, const char *name);              /* NULL if none */
 const Index *table_index(const Table *table, const char *name);                /* NULL if none */
 const TableConstraint *table_constraint(const Table *table, const char *name); /* NULL if none */
 /* The best key to walk and name rows by: the primary key, else a unique index over not-null columns; NULL. */
 const Index *table_key(const Table *table);
+
+/* ---- who uses it ---------------------------------------------------------------------------- */
+
+/* A statement of the application that names a table, or one of the columns asked for. */
+typedef struct UseStatement {
+    const char *key;       /* the same statement of the same role has the same one */
+    const char *statement; /* cut to 200 bytes */
+    const char *role;
+    const char *why; /* "names it", "INSERT without a column list" … */
+    int64_t calls;   /* since the server began to count; 1 for one that runs now */
+} UseStatement;
+
+/* What the server remembers of the use of a table, or of columns of it. */
+typedef struct Use {
+    bool gone;                /* the table, or one of the columns, does not exist (any more) */
+    const char *at;           /* the server's time */
+    const char *unknown;      /* why statement statistics tell nothing; NULL: they could be read */
+    const char *remedy;       /* what would change that; NULL */
+    const char *since;        /* the statistics count since then; NULL before 14 */
+    int64_t evicted;          /* statements that fell out of them, since then; -1 unknown (before 14) */
+    UseStatement *statements; /* finished ones, from the statistics */
+    size_t seen_count;
+    UseStatement *running; /* right now, or the last of an open transaction */
+    size_t running_count;
+    int64_t scans, writes;        /* of the whole table: scans begun, rows written */
+    const char *const *functions; /* whose text mentions it: a hint */
+    size_t function_count;
+} Use;
 
 /* A role whose tables we may not alter. */
 typedef struct TableOwner {

@@ -166,7 +166,8 @@ static Err *constraint_there(Maker *maker, TableWork *work, const ConstraintSpec
             name = there->name;
         }
     *ret_there = false;
-    if (there != NULL && constraint_like(maker, work, there, spec)) {
+    if (there != NULL && there != primary_key_dropped(maker, work) &&
+        constraint_like(maker, work, there, spec)) {
         *ret_there = true;
         if (!there->validated && !spec->not_valid)
             maker_validate(maker, work, name, NULL);
@@ -177,8 +178,9 @@ static Err *constraint_there(Maker *maker, TableWork *work, const ConstraintSpec
                                 "constraint \"%s\" of \"%s.%s\" exists already with another definition", name,
                                 table->schema, table->name),
                         "it is: %s", there->definition);
+    const TableConstraint *dropped = primary_key_dropped(maker, work);
     for (size_t i = 0; i < table->constraint_count && spec->kind == CONSTRAINT_PRIMARY_KEY; i++) {
-        if (table->constraints[i].kind != 'p')
+        if (table->constraints[i].kind != 'p' || &table->constraints[i] == dropped)
             continue;
         if (!constraint_like(maker, work, &table->constraints[i], spec))
             return err_hint(
@@ -390,13 +392,22 @@ static Err *unique_add(Maker *maker, TableWork *work, const ConstraintSpec *spec
         TRY(primary_not_null(maker, work, column));
     }
     const char *index = spec->index_name != NULL ? spec->index_name : name, *ident = sql_ident(arena, name);
-    maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
-              arena_printf(arena, "make index %s the %s", sql_ident(arena, index),
-                           primary ? "primary key" : "unique constraint"),
-              arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s %s USING INDEX %s%s", work->sql, ident,
-                           primary ? "PRIMARY KEY" : "UNIQUE", sql_ident(arena, index),
-                           spec->suffix_sql != NULL ? spec->suffix_sql : ""),
-              arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", work->sql, ident));
+    const TableConstraint *old = primary ? primary_key_dropped(maker, work) : NULL;
+    Step *step = maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
+                           arena_printf(arena, "make index %s the %s", sql_ident(arena, index),
+                                        primary ? "primary key" : "unique constraint"),
+                           old != NULL ? arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT %s", work->sql,
+                                                      sql_ident(arena, old->name))
+                                       : NULL,
+                           NULL);
+    step_add_sql(maker, step,
+                 arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s %s USING INDEX %s%s", work->sql, ident,
+                              primary ? "PRIMARY KEY" : "UNIQUE", sql_ident(arena, index),
+                              spec->suffix_sql != NULL ? spec->suffix_sql : ""));
+    step_add_undo(maker, step,
+                  arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", work->sql, ident));
+    if (old != NULL)
+        back_constraint(maker, work, step, old);
     return NULL;
 }
 

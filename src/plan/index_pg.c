@@ -206,8 +206,7 @@ Err *index_create(Maker *maker, const Operation *op, TableWork *work)
 
 /* ---- drop ----------------------------------------------------------------------------------- */
 
-/* The server's CREATE INDEX with CONCURRENTLY in it. */
-static const char *rebuild_sql(Arena *arena, const Index *index)
+const char *index_rebuild_sql(Arena *arena, const Index *index)
 {
     const char *words = index->unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ";
     if (!str_starts(index->definition, words))
@@ -234,7 +233,7 @@ Err *index_drop(Maker *maker, const Operation *op, TableWork *work)
     step_add_sql(maker, step,
                  arena_printf(arena, "DROP INDEX CONCURRENTLY IF EXISTS %s",
                               sql_name(arena, index->schema, index->name)));
-    step_add_undo(maker, step, rebuild_sql(arena, index));
+    step_add_undo(maker, step, index_rebuild_sql(arena, index));
     step->lock = "SHARE UPDATE EXCLUSIVE";
     step_add_lock(maker, step, work->table);
     step->timeout = TIMEOUT_WATCHDOG;

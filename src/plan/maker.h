@@ -176,6 +176,8 @@ Err *index_create(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
 Err *index_drop(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
 /* CREATE [UNIQUE] INDEX CONCURRENTLY in the constrain phase. */
 void index_build(Maker *maker, TableWork *work, const char *name, bool unique, const char *definition);
+/* The server's CREATE INDEX with CONCURRENTLY in it. */
+const char *index_rebuild_sql(Arena *arena, const Index *index);
 /* Rows with equal keys, as a query for a Check. */
 const char *index_duplicates_query(Maker *maker, const TableWork *work, const char *const *columns,
                                    size_t count, bool nulls_equal);
@@ -189,6 +191,24 @@ Err *rename_write(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
 Err *reverses_check(const Maker *maker) MUST_USE;
 Err *reverse_write(Maker *maker, TableWork *work) MUST_USE;
 void reverts_derive(Maker *maker, const Step *steps, size_t count);
+/* ---- what goes away (drop_pg.c, back_pg.c) ------------------------------------------------------------- */
+
+Err *column_drop(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+Err *constraint_drop(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+Err *table_drop(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* RENAME TO and SET SCHEMA, with both names usable until `complete` (rename_pg.c). */
+Err *table_rename(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* The primary key that an earlier operation of the change drops, so that a new one can take its place in one
+ * transaction; NULL. */
+const TableConstraint *primary_key_dropped(const Maker *maker, const TableWork *work);
+
+/* Contract begins with a look for whoever still uses the column. NULL: the table itself, or (`name_only`)
+ * only its name. One step a table for columns. */
+void maker_evidence(Maker *maker, TableWork *work, const char *column, bool name_only);
+/* The way back of a step that drops a constraint or a NOT NULL: its undo, without a scan under a strong lock.
+ * To be called when its locks are known. */
+void back_constraint(Maker *maker, TableWork *work, Step *step, const TableConstraint *constraint);
+void back_not_null(Maker *maker, TableWork *work, Step *step, const char *column);
 
 /* What a person should know before saying yes. */
 Err *risk_gather(Maker *maker) MUST_USE;

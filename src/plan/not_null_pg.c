@@ -177,8 +177,9 @@ Err *not_null_drop(Maker *maker, const Operation *op, TableWork *work)
     if (column == NULL || !column->not_null)
         return NULL;
     const char *ident = sql_ident(arena, op->column);
-    maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE", arena_printf(arena, "let %s be null", ident),
-              arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", work->sql, ident),
-              arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", work->sql, ident));
+    Step *step = maker_ddl(
+        maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE", arena_printf(arena, "let %s be null", ident),
+        arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", work->sql, ident), NULL);
+    back_not_null(maker, work, step, op->column);
     return NULL;
 }

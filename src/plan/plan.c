@@ -41,6 +41,10 @@ const StepKindInfo step_kinds[STEP_KIND_COUNT] = {
                     .transactional = true,
                     .strong_lock = false,
                     .summary = "waits until no old application writes any more"},
+    [STEP_EVIDENCE] = {.name = "evidence",
+                       .transactional = true,
+                       .strong_lock = false,
+                       .summary = "looks whether anybody still uses what is to go"},
 };
 
 static const char *const phase_names[PHASE_COUNT] = {
@@ -116,15 +120,33 @@ Err *plan_refusal(const Plan *plan)
 
 typedef VEC(WantedName) WantedNames;
 
-static void want(Arena *arena, WantedNames *wanted, Name name, bool index)
+static WantedName *want(Arena *arena, WantedNames *wanted, Name name, bool index)
 {
     if (name.name == NULL)
-        return;
+        return NULL;
     for (size_t i = 0; i < wanted->len; i++)
         if (wanted->items[i].index == index && str_eq(wanted->items[i].name.name, name.name) &&
             str_eq(wanted->items[i].name.schema, name.schema))
-            return;
-    *vec_push(arena, wanted) = (WantedName){.name = name, .index = index};
+            return &wanted->items[i];
+    WantedName *added = vec_push(arena, wanted);
+    *added = (WantedName){.name = name, .index = index};
+    return added;
+}
+
+/* Operations that must know what stands on the table. */
+static bool looks_closely(OperationKind kind)
+{
+    return kind == OPERATION_DROP_COLUMN || kind == OPERATION_DROP_CONSTRAINT ||
+           kind == OPERATION_DROP_TABLE || kind == OPERATION_RENAME_TABLE || kind == OPERATION_SET_SCHEMA;
+}
+
+/* What may stand under the name that a table is to get. */
+static void want_new_name(Arena *arena, WantedNames *wanted, const Operation *op)
+{
+    if (op->kind == OPERATION_RENAME_TABLE)
+        want(arena, wanted, (Name){.schema = op->table.schema, .name = op->new_name}, false);
+    else if (op->kind == OPERATION_SET_SCHEMA)
+        want(arena, wanted, (Name){.schema = op->new_name, .name = op->table.name}, false);
 }
 
 static void want_constraints(Arena *arena, WantedNames *wanted, const ConstraintSpec *specs, size_t count)
@@ -139,7 +161,10 @@ void plan_wanted_tables(Arena *arena, const Change *change, WantedName **ret_nam
     WantedNames wanted = {0};
     for (size_t i = 0; i < change->operation_count; i++) {
         const Operation *op = &change->operations[i];
-        want(arena, &wanted, op->table, op->kind == OPERATION_DROP_INDEX || op->on_index);
+        WantedName *name = want(arena, &wanted, op->table, op->kind == OPERATION_DROP_INDEX || op->on_index);
+        if (name != NULL && looks_closely(op->kind))
+            name->closely = true;
+        want_new_name(arena, &wanted, op);
         if (op->add != NULL)
             want_constraints(arena, &wanted, op->add->constraints, op->add->constraint_count);
         if (op->constraint != NULL)

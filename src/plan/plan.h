@@ -36,6 +36,7 @@ typedef enum StepKind {
     STEP_VALIDATE,     /* a scan under a weak lock, in a transaction with its journal row */
     STEP_READY,        /* the position from which the application may rely on the change */
     STEP_QUIET,        /* complete: no old writer for long enough */
+    STEP_EVIDENCE,     /* complete: nobody uses `columns` of the table, or the table, any more */
     STEP_KIND_COUNT
 } StepKind;
 
@@ -110,6 +111,13 @@ typedef struct Step {
     bool quiet_triggers; /* backfill: run with the user's triggers quiet */
     const Check *checks; /* verify */
     size_t check_count;
+    const char *const *columns; /* evidence: that are to go; none: the table, or its name */
+    size_t column_count;
+    bool counters; /* evidence: scans and writes of the table are uses of it (its name alone is to go where
+                      this is false) */
+    const struct Step *undo_steps; /* ddl, validate, create_index: run before `undo`, in order; each can be
+                                      repeated without harm. They have no ordinals of their own */
+    size_t undo_step_count;
     const char *index; /* create/drop index: its name, in the table's schema */
     bool index_unique;
     const char *role; /* act as (the table's owner); NULL: as ourselves */
@@ -220,9 +228,10 @@ Err *plan_refusal(const Plan *plan) MUST_USE;
 /* A table that plan_make needs. */
 typedef struct WantedName {
     Name name;
-    bool index; /* the name is an index's (DROP INDEX, COMMENT ON INDEX): load the table that it stands on,
-                   asked by EngineOps.index_table; the entry keeps its place even when that table is loaded
-                   twice */
+    bool index;   /* the name is an index's (DROP INDEX, COMMENT ON INDEX): load the table that it stands on,
+                     asked by EngineOps.index_table; the entry keeps its place even when that table is loaded
+                     twice */
+    bool closely; /* with EngineOps.load_dependents */
 } WantedName;
 /* The tables an engine must load before plan_make: each name once. */
 void plan_wanted_tables(Arena *arena, const Change *change, WantedName **ret_names, size_t *ret_count);

@@ -113,7 +113,7 @@ static void put_statements(json_t *json, const Step *step)
     put(json, "sync_undo_count", json_integer((json_int_t)step->sync_undo_count));
 }
 
-static json_t *step_json(const Step *step)
+static json_t *step_alone_json(const Step *step)
 {
     json_t *json = json_object(), *estimate = json_object();
     put(json, "ordinal", json_integer(step->ordinal));
@@ -138,8 +138,19 @@ static json_t *step_json(const Step *step)
     put(json, "quiet_triggers", json_boolean(step->quiet_triggers));
     put(json, "checks", checks_json(step->checks, step->check_count));
     put(json, "index", text_json(step->index));
+    put(json, "columns", list_json(step->columns, step->column_count));
+    put(json, "counters", json_boolean(step->counters));
     put(json, "index_unique", json_boolean(step->index_unique));
     put(json, "role", text_json(step->role));
+    return json;
+}
+
+static json_t *step_json(const Step *step)
+{
+    json_t *json = step_alone_json(step), *undo_steps = json_array();
+    for (size_t i = 0; i < step->undo_step_count; i++)
+        (void)json_array_append_new(undo_steps, step_alone_json(&step->undo_steps[i]));
+    put(json, "undo_steps", undo_steps);
     return json;
 }
 
@@ -353,7 +364,7 @@ static const char *const *get_modes(Arena *arena, const json_t *list, const Step
     return made;
 }
 
-static Err *get_step(Arena *arena, const json_t *json, Step *ret_step)
+static Err *get_step_alone(Arena *arena, const json_t *json, Step *ret_step)
 {
     Step step = {.ordinal = (int)get_int(json, "ordinal"),
                  .title = get_text(arena, json, "title"),
@@ -364,6 +375,7 @@ static Err *get_step(Arena *arena, const json_t *json, Step *ret_step)
                  .sync = get_bool(json, "sync"),
                  .needs_back = get_bool(json, "needs_back"),
                  .quiet_triggers = get_bool(json, "quiet_triggers"),
+                 .counters = get_bool(json, "counters"),
                  .index = get_text(arena, json, "index"),
                  .index_unique = get_bool(json, "index_unique"),
                  .role = get_text(arena, json, "role")};
@@ -380,8 +392,23 @@ static Err *get_step(Arena *arena, const json_t *json, Step *ret_step)
     step.undo = get_list(arena, undo, generated, SIZE_MAX, &step.undo_count);
     step.lock_on = get_list(arena, json_object_get(json, "lock_on"), 0, SIZE_MAX, &step.lock_count);
     step.lock_modes = get_modes(arena, json_object_get(json, "lock_modes"), &step);
+    step.columns = get_list(arena, json_object_get(json, "columns"), 0, SIZE_MAX, &step.column_count);
     get_fills(arena, json_object_get(json, "fills"), &step);
     get_checks(arena, json_object_get(json, "checks"), &step);
+    *ret_step = step;
+    return NULL;
+}
+
+static Err *get_step(Arena *arena, const json_t *json, Step *ret_step)
+{
+    const json_t *list = json_object_get(json, "undo_steps");
+    size_t count = json_array_size(list);
+    Step step, *undo = count > 0 ? arena_alloc(arena, count * sizeof *undo) : NULL;
+    TRY(get_step_alone(arena, json, &step));
+    for (size_t i = 0; i < count; i++)
+        TRY(get_step_alone(arena, json_array_get(list, i), &undo[i]));
+    step.undo_steps = undo;
+    step.undo_step_count = count;
     *ret_step = step;
     return NULL;
 }

@@ -348,7 +348,7 @@ static bool is_covered(const Maker *maker, const Step *step)
 static bool revert_of(Maker *maker, const Step *from, Step *ret_step)
 {
     bool comment = from->sql_count == 1 && str_starts(from->sql[0], "COMMENT ON ");
-    if (from->kind == STEP_DDL && from->undo_count == 0 && !from->sync && !comment)
+    if (from->kind == STEP_DDL && from->undo_count + from->undo_step_count == 0 && !from->sync && !comment)
         maker_no_revert(maker,
                         arena_printf(maker->arena, "the step \"%s\" cannot be taken back", from->title));
     if (from->undo_count == 0 && !from->sync)
@@ -370,6 +370,8 @@ static bool revert_of(Maker *maker, const Step *from, Step *ret_step)
         step.lock = modes[0] = "ACCESS EXCLUSIVE";
         step.lock_modes = modes;
     }
+    step.undo_steps = NULL;
+    step.undo_step_count = 0;
     step.undo = step.sync_undo = NULL;
     step.undo_count = step.sync_undo_count = 0;
     step.fills = NULL;
@@ -378,14 +380,26 @@ static bool revert_of(Maker *maker, const Step *from, Step *ret_step)
     return true;
 }
 
+/* What has to be done before the undo of a step itself. */
+static void undo_first(Maker *maker, const Step *from)
+{
+    for (size_t i = 0; i < from->undo_step_count; i++) {
+        Step *step = vec_push(maker->arena, &maker->steps[PHASE_REVERT]);
+        *step = from->undo_steps[i];
+        step->phase = PHASE_REVERT;
+    }
+}
+
 static void derive_pass(Maker *maker, const Step *steps, size_t count, bool shape)
 {
     bool guarded = false;
     for (size_t i = count; i-- > 0;) {
         Step step;
         bool first = steps[i].phase == PHASE_EXPAND && steps[i].sync;
-        if (first != shape || steps[i].phase >= PHASE_READY || is_covered(maker, &steps[i]) ||
-            !revert_of(maker, &steps[i], &step))
+        if (first != shape || steps[i].phase >= PHASE_READY || is_covered(maker, &steps[i]))
+            continue;
+        undo_first(maker, &steps[i]);
+        if (!revert_of(maker, &steps[i], &step))
             continue;
         step.needs_back = shape && !guarded;
         guarded = guarded || shape;

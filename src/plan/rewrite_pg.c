@@ -225,11 +225,11 @@ static const struct {
     [OPERATION_RENAME] = {.write = rename_write},
     [OPERATION_CHANGE_TYPE] = {.words = "ALTER COLUMN TYPE"},
     [OPERATION_RENAME_COLUMN] = {.words = "RENAME COLUMN"},
-    [OPERATION_RENAME_TABLE] = {.words = "ALTER TABLE RENAME TO"},
-    [OPERATION_SET_SCHEMA] = {.words = "ALTER TABLE SET SCHEMA"},
-    [OPERATION_DROP_COLUMN] = {.words = "DROP COLUMN"},
-    [OPERATION_DROP_CONSTRAINT] = {.words = "DROP CONSTRAINT"},
-    [OPERATION_DROP_TABLE] = {.words = "DROP TABLE"},
+    [OPERATION_RENAME_TABLE] = {.write = table_rename},
+    [OPERATION_SET_SCHEMA] = {.write = table_rename},
+    [OPERATION_DROP_COLUMN] = {.write = column_drop},
+    [OPERATION_DROP_CONSTRAINT] = {.write = constraint_drop},
+    [OPERATION_DROP_TABLE] = {.write = table_drop},
     [OPERATION_NATIVE] = {.words = "this statement"},
 };
 
@@ -339,18 +339,29 @@ static void plan_tables(Maker *maker, Plan *plan)
     plan->table_count = tables.len;
 }
 
-/* All steps in the order of their phases, and whether rows have to be visited. Within constrain, indexes are
- * built before new rows are bound to anything. */
+enum { STEP_RANKS = 3 };
+
+/* Within constrain, indexes are built before new rows are bound to anything. Within contract, everything is
+ * looked at before anything goes, and the sync trigger goes before the columns that it reads. */
+static int step_rank(const Step *step)
+{
+    if (step->phase == PHASE_CONSTRAIN)
+        return step->kind == STEP_CREATE_INDEX ? 0 : 1;
+    if (step->phase != PHASE_CONTRACT || step->kind == STEP_QUIET || step->kind == STEP_EVIDENCE)
+        return 0;
+    return step->sync ? 1 : 2;
+}
+
+/* All steps in the order of their phases, and whether rows have to be visited. */
 static void plan_steps(Maker *maker, Plan *plan)
 {
     VEC(Step) all = {0};
     bool visits = false;
     for (int phase = 0; phase < PHASE_REVERT; phase++)
-        for (int pass = 0; pass < 2; pass++)
+        for (int rank = 0; rank < STEP_RANKS; rank++)
             for (size_t i = 0; i < maker->steps[phase].len; i++) {
                 const Step *from = &maker->steps[phase].items[i];
-                bool early = phase == PHASE_CONSTRAIN && from->kind == STEP_CREATE_INDEX;
-                if (early != (pass == 0))
+                if (step_rank(from) != rank)
                     continue;
                 Step *step = vec_push(maker->arena, &all);
                 *step = *from;
@@ -409,6 +420,9 @@ static void digest_step(Str *str, const Step *step)
     digest_list(str, "on", step->lock_on, step->lock_count);
     digest_list(str, "sql", step->sql, step->sql_count);
     digest_list(str, "undo", step->undo, step->undo_count);
+    digest_list(str, "columns", step->columns, step->column_count);
+    for (size_t i = 0; i < step->undo_step_count; i++)
+        digest_list(str, "undo first", step->undo_steps[i].sql, step->undo_steps[i].sql_count);
     for (size_t i = 0; i < step->fill_count; i++)
         digest_fill(str, &step->fills[i]);
 }

@@ -57,7 +57,13 @@ static Err *load_wanted(Runner *runner, Arena *arena, const WantedName *wanted, 
         }
         name = (Name){.schema = schema, .name = table};
     }
-    return runner_load_table(runner, arena, &name, ret_table);
+    TRY(runner_load_table(runner, arena, &name, ret_table));
+    if (!wanted->closely || ret_table->kind == RELATION_MISSING)
+        return NULL;
+    Face *face = arena_alloc(arena, sizeof *face);
+    TRY(runner->ops->load_face(runner->conn, &wait, arena, ret_table->id, face));
+    ret_table->face = face;
+    return runner->ops->load_dependents(runner->conn, &wait, arena, ret_table);
 }
 
 /* The table that an expression is about, among those loaded by the names as written. */

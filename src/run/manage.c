@@ -42,6 +42,22 @@ static Err *take_when_free(Runner *runner)
 
 /* ---- abort ---------------------------------------------------------------------------------- */
 
+/* Before the undo itself; each can be repeated, so nothing is written down of them. */
+static Err *undo_first(Runner *runner, const Step *step)
+{
+    for (size_t i = 0; i < step->undo_step_count; i++) {
+        Step each = step->undo_steps[i];
+        each.ordinal = step->ordinal;
+        runner_event(runner, "undo", step->ordinal, NULL, "undoing: %s", each.title);
+        if (each.kind == STEP_CREATE_INDEX)
+            TRY(step_build_index(runner, &each, each.sql[0]));
+        else
+            TRY(each.kind == STEP_VALIDATE ? validate_run(runner, &each) : ddl_run(runner, &each));
+        TRY(failpoint_at("undo_between"));
+    }
+    return NULL;
+}
+
 static Err *undo_step(Runner *runner, const Step *step)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
@@ -53,6 +69,7 @@ static Err *undo_step(Runner *runner, const Step *step)
     control_step(runner, step, 0);
     if (step->undo_count > 0 || step->sync)
         runner_event(runner, "undo", step->ordinal, NULL, "undoing: %s", step->title);
+    TRY(undo_first(runner, step));
     if (step->kind == STEP_CREATE_INDEX)
         TRY(step_drop_index(runner, step, step->undo, step->undo_count));
     else if (step->kind == STEP_DROP_INDEX && step->undo_count > 0)
@@ -136,8 +153,13 @@ static Err *contract_all(Runner *runner)
         if (step->phase != PHASE_CONTRACT)
             continue;
         TRY(journal_step_state(runner->conn, arena, runner->change_id, step->ordinal, &state));
-        if (str_eq(state, "done") && step->kind != STEP_QUIET)
+        bool done = str_eq(state, "done") && step->kind != STEP_QUIET;
+        if (done && step->kind == STEP_EVIDENCE)
+            TRY(evidence_is_fresh(runner, step, &done));
+        if (done)
             continue;
+        if (step->kind == STEP_EVIDENCE)
+            TRY(journal_step(runner->conn, runner->change_id, step->ordinal, "pending", NULL));
         TRY(runner_step(runner, step));
     }
     TRY(fingerprint_completed(runner));

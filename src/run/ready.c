@@ -153,6 +153,7 @@ static Err *wait_for_replicas(Runner *runner, const char *position)
 
 Err *ready_run(Runner *runner, const Step *step)
 {
+    TRY(evidence_begin(runner));
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = runner_wait(runner);
     const char *position = NULL;

@@ -190,6 +190,8 @@ static Err *step_once(Runner *runner, const Step *step)
         return ready_run(runner, step);
     case STEP_QUIET:
         return quiet_run(runner, step);
+    case STEP_EVIDENCE:
+        return evidence_run(runner, step);
     case STEP_KIND_COUNT:
         break;
     }

@@ -232,6 +232,14 @@ Err *ready_run(Runner *runner, const Step *step) MUST_USE;
  * done. */
 Err *ready_settle(Runner *runner) MUST_USE;
 Err *quiet_run(Runner *runner, const Step *step) MUST_USE;
+/* evidence.c */
+/* Before ready: notes what is known of the use of all that is to go, to hold later looks against. */
+Err *evidence_begin(Runner *runner) MUST_USE;
+/* ERR_UNSAFE where somebody still uses it, where nothing tells, or where nobody was seen for less than
+ * --quiet. What was found goes into the journal either way. */
+Err *evidence_run(Runner *runner, const Step *step) MUST_USE;
+/* Whether an evidence step that is done still holds. */
+Err *evidence_is_fresh(Runner *runner, const Step *step, bool *ret_fresh) MUST_USE;
 /* The sync trigger is still there, enabled, and sorts last: before verify and constraints. */
 Err *sync_check(Runner *runner, const Name *table) MUST_USE;
 

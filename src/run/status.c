@@ -11,7 +11,7 @@ static const char status_sql[] =
     "    c.ready_at IS NOT NULL AS ready, c.created_at, c.ready_at, c.ended_at, c.ready_position,\n"
     "    (SELECT l.host || ' pid ' || l.pid FROM stoa.leases l\n"
     "      WHERE l.change_id = c.id AND l.expires_at > clock_timestamp() LIMIT 1) AS runner,\n"
-    "    k.rows_done, k.rows_total, k.busy_ms, s.steps\n"
+    "    k.rows_done, k.rows_total, k.busy_ms, s.steps, e.evidence\n"
     "  FROM stoa.changes c\n"
     "  CROSS JOIN LATERAL (SELECT sum((body->>'rows')::bigint) AS rows_done, sum((body->>'total')::bigint) "
     "AS\n"
@@ -22,6 +22,9 @@ static const char status_sql[] =
     "    'title', title, 'state', state, 'attempts', attempts, 'started_at', started_at, 'ended_at', "
     "ended_at,\n"
     "    'error', error) ORDER BY ordinal) AS steps FROM stoa.steps WHERE change_id = c.id) s\n"
+    "  CROSS JOIN LATERAL (SELECT coalesce(json_agg(p.body->'report' ORDER BY p.ordinal), '[]') AS evidence\n"
+    "    FROM stoa.checkpoints p JOIN stoa.steps t USING (change_id, ordinal) WHERE p.change_id = c.id AND\n"
+    "    t.kind = 'evidence' AND p.body->'report' IS NOT NULL) e\n"
     "  WHERE ($1::text IS NULL OR c.name = $1)\n"
     "    AND ($2 OR $1 IS NOT NULL OR c.state NOT IN ('completed', 'aborted', 'reverted'))) c";
 

@@ -324,6 +324,11 @@ static json_t *plan_brief(const Plan *plan)
         if (step->sync)
             json_array_append_new(lines,
                                   json_sprintf("  + sync trigger for %d columns", (int)step->fill_count));
+        for (size_t j = 0; j < step->undo_step_count; j++)
+            for (size_t k = 0; k < step->undo_steps[j].sql_count; k++)
+                json_array_append_new(lines, json_sprintf("  undo by %s: %s",
+                                                          step_kinds[step->undo_steps[j].kind].name,
+                                                          step->undo_steps[j].sql[k]));
         for (size_t j = 0; j < step->undo_count; j++)
             json_array_append_new(lines, json_sprintf("  undo: %s", step->undo[j]));
         if (*step->lock != '\0') {

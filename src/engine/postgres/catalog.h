@@ -9,6 +9,10 @@
 Err *pg_load_server(Conn *conn, const Wait *wait, Arena *arena, Server *ret_server) MUST_USE;
 Err *pg_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
                    const char *name, Table *ret_table) MUST_USE;
+Err *pg_load_dependents(Conn *conn, const Wait *wait, Arena *arena, Table *table) MUST_USE;
+Err *pg_load_use(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
+                 const char *table, const char *const *columns, size_t column_count, Use *ret_use) MUST_USE;
+Err *pg_flush_counters(Conn *conn, const Wait *wait) MUST_USE;
 Err *pg_index_table(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
                     const char **ret_schema, const char **ret_table) MUST_USE;
 Err *pg_load_face(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, Face *ret_face) MUST_USE;
@@ -68,3 +72,10 @@ const char *const *catalog_texts(Arena *arena, const json_t *row, const char *me
  * list"; NULL if there is none. Unquoted names are compared without case; a schema in the text must be
  * `schema`. */
 const char *star_reason(const char *statement, const char *schema, const char *name);
+
+/* Whether one statement's text uses the table, or one of the columns of it: "names it", or for columns also
+ * "INSERT without a column list", "COPY FROM without a column list"; NULL if it does not, or is DDL. A column
+ * counts as named wherever the word stands in a statement that names the table. Names are compared as in
+ * star_reason(). */
+const char *use_reason(const char *statement, const char *schema, const char *name,
+                       const char *const *columns, size_t column_count);

@@ -235,13 +235,11 @@ static const char *list_missing(const Scanner *scan, size_t at)
     return list ? NULL : "INSERT without a column list";
 }
 
-const char *star_reason(const char *statement, const char *schema, const char *name)
+static void scan_tokens(Scanner *scan, const char *statement)
 {
-    CLEANUP(mem_freep) Token *tokens = mem_zero((TOKENS_MAX + 4) * sizeof *tokens);
-    Scanner scan = {.tokens = tokens, .schema = schema, .name = name};
     int depth = 0;
-    for (const char *at = statement; scan.count < TOKENS_MAX; scan.count++) {
-        Token *token = &tokens[scan.count];
+    for (const char *at = statement; scan->count < TOKENS_MAX; scan->count++) {
+        Token *token = &scan->tokens[scan->count];
         at = next_token(at, token);
         if (token->kind == TOKEN_END)
             break;
@@ -249,6 +247,13 @@ const char *star_reason(const char *statement, const char *schema, const char *n
         token->depth = depth;
         depth += is_symbol(token, '(') ? 1 : 0;
     }
+}
+
+const char *star_reason(const char *statement, const char *schema, const char *name)
+{
+    CLEANUP(mem_freep) Token *tokens = mem_zero((TOKENS_MAX + 4) * sizeof *tokens);
+    Scanner scan = {.tokens = tokens, .schema = schema, .name = name};
+    scan_tokens(&scan, statement);
     /* A view keeps its columns, and EXPLAIN has none of the table's. */
     if (is_word(&tokens[0], "create") || is_word(&tokens[0], "explain"))
         return NULL;
@@ -260,4 +265,38 @@ const char *star_reason(const char *statement, const char *schema, const char *n
             return why;
     }
     return NULL;
+}
+
+/* Statements that read or write rows; what a session prepares, declares or calls counts by its text. */
+static bool is_use(const Scanner *scan)
+{
+    static const char *const words[] = {"select",  "insert",  "update", "delete", "merge",    "with", "copy",
+                                        "declare", "prepare", "table",  "values", "truncate", "call", "do"};
+    size_t first = 0;
+    while (is_symbol(&scan->tokens[first], '('))
+        first++;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (is_word(&scan->tokens[first], words[i]))
+            return true;
+    return false;
+}
+
+const char *use_reason(const char *statement, const char *schema, const char *name,
+                       const char *const *columns, size_t column_count)
+{
+    CLEANUP(mem_freep) Token *tokens = mem_zero((TOKENS_MAX + 4) * sizeof *tokens);
+    Scanner scan = {.tokens = tokens, .schema = schema, .name = name};
+    scan_tokens(&scan, statement);
+    bool table = false, column = false;
+    if (!is_use(&scan))
+        return NULL;
+    for (size_t i = 0; i < scan.count; i++) {
+        table = table || table_at(&scan, i) != 0;
+        for (size_t j = 0; j < column_count && !column; j++)
+            column = is_name(&tokens[i], columns[j]);
+    }
+    for (size_t i = 0; i < scan.count && table && column_count > 0 && !column; i++)
+        if (list_missing(&scan, i) != NULL)
+            return list_missing(&scan, i);
+    return table && (column || column_count == 0) ? "names it" : NULL;
 }

@@ -100,6 +100,8 @@ static void read_constraints(Arena *arena, const json_t *list, Table *table)
         table->constraints[i] = (TableConstraint){.name = catalog_text(arena, item, "name"),
                                                   .kind = first_char(item, "kind"),
                                                   .validated = catalog_bool(item, "validated"),
+                                                  .ref_schema = catalog_text(arena, item, "ref_schema"),
+                                                  .ref_table = catalog_text(arena, item, "ref_table"),
                                                   .definition = catalog_text(arena, item, "definition")};
     }
 }

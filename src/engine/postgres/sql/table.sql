@@ -126,8 +126,11 @@ SELECT rel.nspname AS schema, rel.relname AS name, rel.id::int8 AS id, rel.relki
                             AND s.tablename = rel.relname AND s.attname = i.first_column AND NOT s.inherited))
         ORDER BY i.name) FROM ind i) AS indexes,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', k.conname, 'kind', k.contype,
-            'validated', k.convalidated, 'definition', pg_catalog.pg_get_constraintdef(k.oid))
+            'validated', k.convalidated, 'ref_schema', fn.nspname, 'ref_table', f.relname,
+            'definition', pg_catalog.pg_get_constraintdef(k.oid))
         ORDER BY k.conname) FROM pg_catalog.pg_constraint k
+            LEFT JOIN pg_catalog.pg_class f ON f.oid = k.confrelid
+            LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace
      WHERE k.conrelid = rel.id AND k.contype IN ('c', 'f', 'u', 'p', 'x', 'n')) AS constraints,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', g.tgname,
             'function', pg_catalog.format('%I.%I', fn.nspname, f.proname), 'enabled', g.tgenabled,

@@ -1,0 +1,141 @@
+/* Ways back of steps that drop something the rows must prove again: never by a scan under a strong lock. */
+#include "plan/maker.h"
+
+#include <string.h>
+
+/* A step to be run before the undo of `step`, under the same role. */
+static Step *undo_push(Maker *maker, Step *step, StepKind kind, const char *lock, const char *title)
+{
+    Step *grown = arena_alloc(maker->arena, (step->undo_step_count + 1) * sizeof *grown);
+    if (step->undo_step_count > 0)
+        memcpy(grown, step->undo_steps, step->undo_step_count * sizeof *grown);
+    Step *added = &grown[step->undo_step_count++];
+    *added = (Step){.phase = step->phase,
+                    .kind = kind,
+                    .title = title,
+                    .lock = lock,
+                    .evidence = EVIDENCE_RULE,
+                    .timeout = kind == STEP_DDL ? TIMEOUT_LOCK : TIMEOUT_WATCHDOG,
+                    .estimate_low_ms = 1,
+                    .estimate_high_ms = 20,
+                    .table = step->table,
+                    .scans = kind != STEP_DDL,
+                    .role = step->role};
+    step_add_lock_mode(maker, added, sql_name(maker->arena, step->table.schema, step->table.name), lock);
+    step->undo_steps = grown;
+    return added;
+}
+
+/* The constraint NOT VALID, in place of what an earlier try may have left. */
+static Step *push_not_valid(Maker *maker, const TableWork *work, Step *step, const char *name,
+                            const char *definition)
+{
+    Arena *arena = maker->arena;
+    const char *ident = sql_ident(arena, name);
+    Step *added = undo_push(maker, step, STEP_DDL, "ACCESS EXCLUSIVE",
+                            arena_printf(arena, "put %s back for new rows", ident));
+    step_add_sql(maker, added,
+                 arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", work->sql, ident));
+    step_add_sql(
+        maker, added,
+        arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID", work->sql, ident, definition));
+    return added;
+}
+
+static Step *push_validate(Maker *maker, const TableWork *work, Step *step, const char *name)
+{
+    Arena *arena = maker->arena;
+    const char *ident = sql_ident(arena, name);
+    Step *added = undo_push(maker, step, STEP_VALIDATE, "SHARE UPDATE EXCLUSIVE",
+                            arena_printf(arena, "validate %s", ident));
+    step_add_sql(maker, added,
+                 arena_printf(arena, "ALTER TABLE %s VALIDATE CONSTRAINT %s", work->sql, ident));
+    Span span = estimate_scan(work->table);
+    step_estimate(added, span.low, span.high);
+    return added;
+}
+
+/* The name of PostgreSQL 18's own constraint. */
+static const char *not_null_name(Arena *arena, const Table *table, const char *column)
+{
+    const char *text = arena_printf(arena, "NOT NULL %s", sql_ident(arena, column));
+    for (size_t i = 0; i < table->constraint_count; i++)
+        if (table->constraints[i].kind == 'n' && str_starts(table->constraints[i].definition, text) &&
+            strchr(" ", table->constraints[i].definition[strlen(text)]) != NULL)
+            return table->constraints[i].name;
+    return NULL;
+}
+
+void back_not_null(Maker *maker, TableWork *work, Step *step, const char *column)
+{
+    Arena *arena = maker->arena;
+    int version = maker->server->version_num;
+    const char *ident = sql_ident(arena, column), *own = not_null_name(arena, work->table, column);
+    const char *set = arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", work->sql, ident);
+    if (version >= 180000 && own != NULL) {
+        push_not_valid(maker, work, step, own, arena_printf(arena, "NOT NULL %s", ident));
+        push_validate(maker, work, step, own);
+    } else if (version >= 120000) { /* a valid CHECK is the proof: no scan */
+        const char *name = name_free(maker, work, column, "not_null");
+        push_not_valid(maker, work, step, name, arena_printf(arena, "CHECK (%s IS NOT NULL)", ident));
+        push_validate(maker, work, step, name);
+        step_add_undo(maker, step, set);
+        step_add_undo(maker, step,
+                      arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", work->sql,
+                                   sql_ident(arena, name)));
+    } else { /* 10 and 11 know no proof: the scan is bounded by --max-stall */
+        step_add_undo(maker, step, set);
+    }
+}
+
+static const char *deferrable_suffix(const char *definition)
+{
+    static const char *const suffixes[] = {" DEFERRABLE INITIALLY DEFERRED", " DEFERRABLE"};
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+        size_t len = strlen(definition), cut = strlen(suffixes[i]);
+        if (len >= cut && str_eq(definition + len - cut, suffixes[i]))
+            return suffixes[i];
+    }
+    return "";
+}
+
+static void back_key(Maker *maker, TableWork *work, Step *step, const TableConstraint *constraint)
+{
+    Arena *arena = maker->arena;
+    const Index *index = NULL;
+    for (size_t i = 0; i < work->table->index_count; i++)
+        if (str_eq(work->table->indexes[i].constraint, constraint->name))
+            index = &work->table->indexes[i];
+    if (index == NULL)
+        return;
+    const char *ident = sql_ident(arena, index->name);
+    Step *build = undo_push(maker, step, STEP_CREATE_INDEX, "SHARE UPDATE EXCLUSIVE",
+                            arena_printf(arena, "build index %s again", ident));
+    step_add_sql(maker, build, index_rebuild_sql(arena, index));
+    build->index = index->name;
+    build->index_unique = true;
+    Span span = estimate_index(work->table);
+    step_estimate(build, span.low, span.high);
+    step_add_undo(maker, step,
+                  arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s %s USING INDEX %s%s", work->sql,
+                               sql_ident(arena, constraint->name),
+                               constraint->kind == 'p' ? "PRIMARY KEY" : "UNIQUE", ident,
+                               deferrable_suffix(constraint->definition)));
+}
+
+void back_constraint(Maker *maker, TableWork *work, Step *step, const TableConstraint *constraint)
+{
+    Arena *arena = maker->arena;
+    if (constraint->kind == 'u' || constraint->kind == 'p') {
+        back_key(maker, work, step, constraint);
+    } else if (constraint->validated) {
+        Step *add = push_not_valid(maker, work, step, constraint->name, constraint->definition);
+        if (constraint->ref_table != NULL && step->lock_count > 1)
+            step_add_lock_mode(maker, add, step->lock_on[1], "ACCESS EXCLUSIVE");
+        push_validate(maker, work, step, constraint->name);
+    } else {
+        step_add_undo(maker, step,
+                      arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s %s", work->sql,
+                                   sql_ident(arena, constraint->name), constraint->definition));
+    }
+}
