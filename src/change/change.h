@@ -205,3 +205,30 @@ typedef struct ExprForms {
 /* Errors: ERR_USAGE for text that is not one expression (with the parser's words), for aggregates and window
  * functions over the row, and for a column that neither the table nor a sub-select can have. */
 Err *expr_forms_pg(Arena *arena, const char *expr_sql, const ExprScope *scope, ExprForms *ret_forms) MUST_USE;
+
+/* ---- definitions for columns of other names (redefine.c)
+ * ---------------------------------------------------
+ */
+
+/* Columns of a table, and what they are called instead. */
+typedef struct ColumnNames {
+    const char *table; /* bare: references to the whole row are known by it */
+    const char *const *from, *const *to;
+    size_t count;
+} ColumnNames;
+
+/* The server's CREATE INDEX for columns of other names: what follows ON table. `tablespace` may be NULL,
+ * which the server's text leaves out. ERR_UNSAFE, here and below, for what does not parse, what cannot be
+ * written back so that it parses to the very same tree, and what reads the whole row. */
+Err *redefine_index_pg(Arena *arena, const char *definition, const ColumnNames *names, const char *tablespace,
+                       const char **ret_sql) MUST_USE;
+/* "CHECK (…)" or "FOREIGN KEY (…) REFERENCES …" without NOT VALID; `referenced` are the columns of the table
+ * at the other end, or NULL. */
+Err *redefine_constraint_pg(Arena *arena, const char *definition, const ColumnNames *names,
+                            const ColumnNames *referenced, const char **ret_sql) MUST_USE;
+/* CREATE STATISTICS, whole, under another name. */
+Err *redefine_statistics_pg(Arena *arena, const char *definition, const Name *name, const ColumnNames *names,
+                            const char **ret_sql) MUST_USE;
+/* An expression in which "new.a" is to be "new.b": references that begin with `row` alone are touched. */
+Err *redefine_row_expr_pg(Arena *arena, const char *expr_sql, const char *row, const ColumnNames *names,
+                          const char **ret_sql) MUST_USE;

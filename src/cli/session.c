@@ -45,11 +45,17 @@ static const char *accepted_ids(size_t at, OptionId *ret_option)
     static const struct {
         const char *id;
         OptionId option;
-    } ids[] = {{"star", OPT_ACCEPT_STAR},         {"triggers", OPT_ACCEPT_TRIGGERS},
-               {"scan", OPT_ACCEPT_SCAN},         {"drift", OPT_ACCEPT_DRIFT},
-               {"view", OPT_ACCEPT_VIEW},         {"standby-stall", OPT_ACCEPT_STANDBY_STALL},
-               {"key-loss", OPT_ACCEPT_KEY_LOSS}, {"index-loss", OPT_ACCEPT_INDEX_LOSS},
-               {"rename", OPT_ACCEPT_RENAME},     {"subscribers", OPT_SUBSCRIBERS_READY}};
+    } ids[] = {{"star", OPT_ACCEPT_STAR},
+               {"triggers", OPT_ACCEPT_TRIGGERS},
+               {"scan", OPT_ACCEPT_SCAN},
+               {"drift", OPT_ACCEPT_DRIFT},
+               {"view", OPT_ACCEPT_VIEW},
+               {"standby-stall", OPT_ACCEPT_STANDBY_STALL},
+               {"key-loss", OPT_ACCEPT_KEY_LOSS},
+               {"index-loss", OPT_ACCEPT_INDEX_LOSS},
+               {"rename", OPT_ACCEPT_RENAME},
+               {"column-order", OPT_ACCEPT_COLUMN_ORDER},
+               {"subscribers", OPT_SUBSCRIBERS_READY}};
     if (at >= ARRAY_LEN(ids))
         return NULL;
     *ret_option = ids[at].option;

@@ -6,8 +6,7 @@
 /* Events that a person looks for first. */
 static Style style_of_event(const char *kind)
 {
-    if (strstr(kind, "fail") != NULL || strstr(kind, "ambiguous") != NULL || strstr(kind, "error") != NULL ||
-        strstr(kind, "broken") != NULL)
+    if (strstr(kind, "fail") != NULL || strstr(kind, "ambiguous") != NULL || strstr(kind, "error") != NULL)
         return STYLE_RED;
     if (strcmp(kind, "ready") == 0 || strcmp(kind, "completed") == 0)
         return STYLE_GREEN;

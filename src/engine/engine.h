@@ -201,6 +201,10 @@ struct EngineOps {
                      const char *table, const char *const *columns, size_t column_count, Use *ret_use);
     /* What this session has counted is handed on to the statistics now. */
     Err *(*flush_counters)(Conn *conn, const Wait *wait);
+    /* All that hangs on a column, with its own text by which it can be made for another column or made again.
+     * `twin` is the name that the other column is to have. */
+    Err *(*load_column_parts)(Conn *conn, const Wait *wait, Arena *arena, const Table *table,
+                              const char *column, const char *twin, ColumnParts *ret_column_parts);
     /* The server's number of a table, 0 if there is none: waits for no lock, unlike load_table. */
     Err *(*find_table)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
                        int64_t *ret_id);

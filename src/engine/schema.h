@@ -3,6 +3,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
+#include "engine/column_part.h"
 
 #include <jansson.h>
 
@@ -187,8 +188,10 @@ typedef struct Table {
     Dependent *dependents;
     size_t dependent_count;
     const Face *face;
-    int64_t oldest_writer_ms;     /* age of the longest transaction that holds a lock on it now; 0 none */
-    bool repeatable_read_default; /* the database or a role defaults to REPEATABLE READ or higher */
+    int64_t oldest_writer_ms;        /* age of the longest transaction that holds a lock on it now; 0 none */
+    bool repeatable_read_default;    /* the database or a role defaults to REPEATABLE READ or higher */
+    const ColumnParts *column_parts; /* of the columns that were asked for (EngineOps.load_column_parts) */
+    size_t column_parts_count;
 } Table;
 
 /* A privilege of others than the owner on a relation or on one of its columns. */

@@ -217,7 +217,7 @@ static bool names_new_column(Maker *maker, const TableWork *work, const char *ex
     return false;
 }
 
-static void add_not_valid(Maker *maker, TableWork *work, const char *name, const char *definition,
+void constraint_not_valid(Maker *maker, TableWork *work, const char *name, const char *definition,
                           const char *lock, const Table *also)
 {
     Arena *arena = maker->arena;
@@ -243,7 +243,7 @@ static Err *check_add(Maker *maker, TableWork *work, const ConstraintSpec *spec,
     if (!spec->not_valid)
         maker_checks(maker, phase, work,
                      arena_printf(arena, "no row breaks constraint %s", sql_ident(arena, name)), &check, 1);
-    add_not_valid(maker, work, name, spec->definition_sql, "ACCESS EXCLUSIVE", NULL);
+    constraint_not_valid(maker, work, name, spec->definition_sql, "ACCESS EXCLUSIVE", NULL);
     if (!spec->not_valid)
         maker_validate(maker, work, name, NULL);
     return NULL;
@@ -309,7 +309,7 @@ static Err *foreign_key_add(Maker *maker, TableWork *work, const ConstraintSpec 
                      arena_printf(arena, "no orphans for %s", sql_ident(arena, name)), &check, 1);
     }
     const Table *also = parent == work->table || maker_work(maker, parent) == work ? NULL : parent;
-    add_not_valid(maker, work, name, spec->definition_sql, "SHARE ROW EXCLUSIVE", also);
+    constraint_not_valid(maker, work, name, spec->definition_sql, "SHARE ROW EXCLUSIVE", also);
     if (!spec->not_valid)
         maker_validate(maker, work, name, also);
     return NULL;

@@ -159,6 +159,30 @@ Err *column_backfill(Maker *maker, TableWork *work, const Wish *wish)
     return constraints_add(maker, work, wish);
 }
 
+Err *column_twin(Maker *maker, TableWork *work, const Wish *wish, const PlanExpr *expr)
+{
+    Arena *arena = maker->arena;
+    FillColumn fill = {.column = wish->spec.name,
+                       .type = wish->type,
+                       .expr = expr->forms.plain,
+                       .immutable = expr->info.immutable,
+                       .null_legal = !wish->spec.not_null,
+                       .exact_equality = type_exact(arena, wish->type, wish->spec.collation_sql),
+                       .sync = sync_part(maker, work, wish->spec.name, expr->forms.trigger,
+                                         expr->forms.sources, expr->forms.source_count)};
+    expand_place(maker, work);
+    *vec_push(arena, &work->expand_sql) = column_add_sql(arena, work, wish, wish->type);
+    *vec_push(arena, &work->expand_undo) = column_drop_sql(arena, work, wish);
+    *vec_push(arena, &work->fills) = fill;
+    work->quiet = true;
+    Wish old = *wish;
+    old.ident = sql_ident(arena, wish->op->column);
+    add_prepare(maker, work, &old, &fill, expr->info.immutable || expr->info.stable);
+    TRY(add_verify(maker, work, wish->ident, &fill, true));
+    expr_notes(maker, work, wish, expr, false);
+    return NULL;
+}
+
 /* ---- defaults that the catalog cannot give to existing rows -----------------------------------------------
  */
 

@@ -6,6 +6,18 @@
 
 typedef VEC(const char *) Texts;
 
+/* A column that is to get another type or name, and the new one that takes its place. */
+typedef struct Twin {
+    const Operation *op;
+    const Column *old;
+    const char *hidden; /* the new column's name until the cutover, the old one's from then on */
+    const char *type;   /* the new one's */
+    const PlanExpr *expr;
+    bool plain; /* converted by a cast alone */
+    const ColumnParts *column_parts;
+    const char *default_sql; /* of the new one; NULL: none */
+} Twin;
+
 /* What is gathered for one table before its shared steps (one sync trigger, one pass of the backfill) are
  * written. */
 typedef struct TableWork {
@@ -17,6 +29,7 @@ typedef struct TableWork {
     Texts contract_sql;
     VEC(FillColumn) fills;
     VEC(Check) prepare, verify;
+    VEC(Twin) twins;
     VEC(const char *) names; /* given to indexes and constraints by this plan */
     size_t expand_at;        /* place of the shared expand step in its phase */
     bool expand_placed;
@@ -105,6 +118,8 @@ char *name_object(Arena *arena, const char *name1, const char *name2, const char
 /* The same with a number behind the label until no index, constraint of the table or name given by this plan
  * has it; remembered in the work. */
 const char *name_free(Maker *maker, TableWork *work, const char *name2, const char *label);
+/* "_stoa_" and the name, cut to 63 bytes; what is cut off is kept apart by eight digits of its digest. */
+const char *name_hidden(Arena *arena, const char *name);
 /* Remembers a name that the user chose. */
 void name_take(Maker *maker, TableWork *work, const char *name);
 /* "a_b" of several columns, as ChooseIndexNameAddition() does. */
@@ -124,6 +139,13 @@ bool type_same(Arena *arena, const char *a, const char *b);
 bool type_builtin(Arena *arena, const char *type);
 /* "=" of the type is true for identical bytes only. */
 bool type_exact(Arena *arena, const char *type, const char *collation_sql);
+/* Rows need not be looked at to give a column of one type the other: the values are the same bytes, and none
+ * can be too long. By rule; E5 in the notes says what may hang on the column all the same. */
+bool type_widens(Arena *arena, const char *from, const char *to);
+/* No two values become one. */
+bool type_injective(Arena *arena, const char *from, const char *to);
+/* Large values may be compressed and stored outside the row. */
+bool type_toasts(Arena *arena, const char *type);
 /* n of varchar(n) and char(n), to which a cast cuts silently where an assignment raises; 0 for others. */
 long type_char_limit(Arena *arena, const char *type);
 
@@ -148,6 +170,8 @@ Err *column_backfill(Maker *maker, TableWork *work, const Wish *wish) MUST_USE;
 Err *column_phased_default(Maker *maker, TableWork *work, const Wish *wish) MUST_USE;
 
 Err *column_add(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* The new column of a twin: expand, backfill and verify, as for a backfill. */
+Err *column_twin(Maker *maker, TableWork *work, const Wish *wish, const PlanExpr *expr) MUST_USE;
 Err *column_default(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
 /* Backfills of columns that the table has already. */
 Err *column_fill_existing(Maker *maker, const BackfillSpec *fill, TableWork *work) MUST_USE;
@@ -171,6 +195,29 @@ const char *constraint_name(Maker *maker, TableWork *work, const ConstraintSpec 
 
 /* The change makes this index into a constraint (USING INDEX renames it), and the constraint is there. */
 bool constraint_made_of(Maker *maker, const TableWork *work, const char *index);
+
+/* ADD CONSTRAINT … NOT VALID; `also` is the table at the other end, or NULL. */
+void constraint_not_valid(Maker *maker, TableWork *work, const char *name, const char *definition,
+                          const char *lock, const Table *also);
+
+/* ALTER COLUMN TYPE: at once where that costs nothing, else a twin. */
+Err *twin_change_type(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* All that hangs on the columns is made for their twins, and the cutover, for all tables of the change. */
+Err *twins_finish(Maker *maker) MUST_USE;
+/* A short step that does it at once, with all that hangs on the column; *ret_done false: it cannot be. */
+Err *widen_write(Maker *maker, const Operation *op, TableWork *work, const ColumnParts *column_parts,
+                 bool *ret_done) MUST_USE;
+/* Adds what takes away, or makes again, the views, triggers and policies that name these columns. */
+void text_drop_sql(Maker *maker, Step *step, const TableWork *work, const ColumnPart *const *items,
+                   size_t count);
+void text_make_sql(Maker *maker, Step *step, const TableWork *work, const ColumnPart *const *items,
+                   size_t count);
+/* The column_parts of all twins of the table, each once; with `extra` of those of one more column. */
+void column_parts_all(Maker *maker, const TableWork *work, const ColumnParts *extra,
+                      const ColumnPart *const **ret_items, size_t *ret_count);
+/* Refuses what cannot be carried over, and what belongs to others. */
+Err *column_parts_check(Maker *maker, const TableWork *work, const char *column,
+                        const ColumnParts *column_parts) MUST_USE;
 
 Err *index_create(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
 Err *index_drop(Maker *maker, const Operation *op, TableWork *work) MUST_USE;

@@ -1,4 +1,5 @@
 /* Names of indexes and constraints as PostgreSQL itself would choose them. */
+#include "base/digest.h"
 #include "plan/maker.h"
 
 #include <ctype.h>
@@ -46,6 +47,16 @@ static bool name_taken(const TableWork *work, const char *name)
     const Index *index = table_index(work->table, name); /* an INVALID leftover is dropped and rebuilt */
     return (index != NULL && (index->valid || index->constraint != NULL)) ||
            table_constraint(work->table, name) != NULL;
+}
+
+const char *name_hidden(Arena *arena, const char *name)
+{
+    static const char head[] = "_stoa_";
+    if (strlen(name) + strlen(head) <= NAME_BYTES_MAX)
+        return arena_printf(arena, "%s%s", head, name);
+    const char *digest = digest_text(arena, name, strlen(name)) + strlen("sha256:");
+    size_t keep = utf8_clip(name, NAME_BYTES_MAX - strlen(head) - 9);
+    return arena_printf(arena, "%s%.*s_%.8s", head, (int)keep, name, digest);
 }
 
 void name_take(Maker *maker, TableWork *work, const char *name)

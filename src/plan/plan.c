@@ -2,6 +2,8 @@
  */
 #include "plan/plan.h"
 
+#include "engine/sql.h"
+
 #include "base/str.h"
 
 const StepKindInfo step_kinds[STEP_KIND_COUNT] = {
@@ -206,6 +208,14 @@ void plan_wanted_exprs(Arena *arena, const Change *change, WantedExpr **ret_expr
                                                      .type_sql = op->add->type_sql,
                                                      .expr_sql = op->add->default_sql,
                                                      .of_default = true};
+        if (op->kind == OPERATION_CHANGE_TYPE)
+            *vec_push(arena, &wanted) = (WantedExpr){
+                .table = op->table,
+                .column = op->column,
+                .type_sql = op->type_sql,
+                .expr_sql = op->using_sql != NULL
+                                ? op->using_sql
+                                : arena_printf(arena, "%s::%s", sql_ident(arena, op->column), op->type_sql)};
     }
     for (size_t i = 0; i < change->reverse_count; i++)
         *vec_push(arena, &wanted) = (WantedExpr){.table = change->reverses[i].table,

@@ -223,7 +223,7 @@ static const struct {
     [OPERATION_COMMENT] = {.write = operation_comment},
     [OPERATION_SETTING] = {.write = setting_write},
     [OPERATION_RENAME] = {.write = rename_write},
-    [OPERATION_CHANGE_TYPE] = {.words = "ALTER COLUMN TYPE"},
+    [OPERATION_CHANGE_TYPE] = {.write = twin_change_type},
     [OPERATION_RENAME_COLUMN] = {.words = "RENAME COLUMN"},
     [OPERATION_RENAME_TABLE] = {.write = table_rename},
     [OPERATION_SET_SCHEMA] = {.write = table_rename},
@@ -244,7 +244,19 @@ static Err *operation_write(Maker *maker, const Operation *op, TableWork *work)
     return err_new(ERR_UNSAFE, "line %d: %s is not supported yet", op->line, operations[op->kind].words);
 }
 
-/* SET or DROP NOT NULL and DEFAULT of a column that the same change adds are part of its ADD COLUMN. */
+static bool retyped(const Maker *maker, const Table *table, const char *column)
+{
+    for (size_t i = 0; i < maker->change->operation_count; i++) {
+        const Operation *op = &maker->change->operations[i];
+        if (op->kind == OPERATION_CHANGE_TYPE && str_eq(op->column, column) &&
+            table_same(maker_table(maker, op->table, false), table))
+            return true;
+    }
+    return false;
+}
+
+/* SET or DROP NOT NULL and DEFAULT of a column that the same change adds are part of its ADD COLUMN; those of
+ * a default, part of a change of type. */
 static void operations_consume(Maker *maker)
 {
     for (size_t i = 0; i < maker->change->operation_count; i++) {
@@ -254,6 +266,10 @@ static void operations_consume(Maker *maker)
         const Table *table = of_column ? maker_table(maker, op->table, false) : NULL;
         if (table != NULL && table->kind != RELATION_MISSING && table_column(table, op->column) == NULL)
             maker->consumed[i] = maker_adds(maker, table, op->column) != NULL;
+        bool of_default = op->kind == OPERATION_SET_DEFAULT || op->kind == OPERATION_DROP_DEFAULT;
+        if (table != NULL && of_default && table->kind != RELATION_MISSING &&
+            retyped(maker, table, op->column))
+            maker->consumed[i] = true;
     }
 }
 
@@ -302,6 +318,7 @@ static Err *operations_write(Maker *maker)
         if (table != NULL && !maker->consumed[i])
             TRY(operation_write(maker, op, maker_work(maker, table)));
     }
+    TRY(twins_finish(maker));
     for (size_t i = 0; i < maker->work_count; i++)
         TRY(column_finish(maker, &maker->works[i]));
     return version_finish(maker);

@@ -37,8 +37,11 @@ static Err *regenerate(Runner *runner, const Step *step, const Table *table)
     size_t column_count = 0, sql_count = 0;
     const char *const *sql = NULL;
     TRY(journal_sync_load(runner->conn, arena, table->id, &columns, &column_count));
-    Table now =
-        *table; /* with the columns that this very transaction has added: their comparison is by the plan */
+    /* without the columns that this very transaction has added: their comparison is by the plan */
+    Table now = *table;
+    if (step->phase == PHASE_CUTOVER) /* names have changed places: what is compared how has, too */
+        TRY(runner->ops->load_table(runner->conn, &wait, arena, &runner->server, table->schema, table->name,
+                                    &now));
     sync_sql_pg(arena, &runner->server, &now, columns, column_count, runner->plan.search_path,
                 runner->plan.search_path_count, &sql, &sql_count);
     TRY(runner->ops->act_as(runner->conn, &wait, step->role));
@@ -72,8 +75,6 @@ static Err *ddl_body(Runner *runner, const Step *step, const Table *table, void 
 {
     Wait wait = runner_wait(runner);
     bool removes = step->sync && step->fill_count == 0;
-    if (step->needs_back)
-        TRY(broken_check(runner)); /* whoever wrote to the table has ended by now */
     if (removes && step->phase == PHASE_CONTRACT)
         TRY(still_quiet(runner, table));
     if (step->sync && !removes)

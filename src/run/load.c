@@ -212,6 +212,37 @@ static Err *load_versioning(Runner *runner, Arena *arena, const Change *change, 
                                     &ret_versioning->taken);
 }
 
+/* All that hangs on the columns of which the plan wants to know that. */
+static Err *load_column_parts(Runner *runner, Arena *arena, const Change *change, const WantedName *names,
+                              Table *tables, size_t count, size_t at)
+{
+    Wait wait = runner_wait(runner);
+    Table *table = &tables[at];
+    const char *const *columns = NULL;
+    size_t column_count = 0;
+    plan_wanted_column_parts(arena, change, names, tables, count, at, &columns, &column_count);
+    ColumnParts *all = arena_alloc(arena, (column_count + 1) * sizeof *all);
+    for (size_t i = 0; i < column_count; i++)
+        TRY(runner->ops->load_column_parts(runner->conn, &wait, arena, table, columns[i],
+                                           plan_twin_name(arena, table, columns[i]), &all[i]));
+    table->column_parts = all;
+    table->column_parts_count = column_count;
+    return NULL;
+}
+
+static Err *load_tables(Runner *runner, Arena *arena, const Change *change, const WantedName *names,
+                        size_t count, Table **ret_tables)
+{
+    Table *tables = arena_alloc(arena, (count + 1) * sizeof *tables);
+    for (size_t i = 0; i < count; i++)
+        TRY(load_wanted(runner, arena, &names[i], &tables[i]));
+    for (size_t i = 0; i < count; i++)
+        if (tables[i].id != 0 && !names[i].index)
+            TRY(load_column_parts(runner, arena, change, names, tables, count, i));
+    *ret_tables = tables;
+    return NULL;
+}
+
 Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_plan)
 {
     if (runner->server.in_recovery)
@@ -219,11 +250,15 @@ Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_p
                         "connect to the primary");
     WantedName *names = NULL;
     WantedExpr *wanted = NULL;
+    Table *tables = NULL;
     size_t count = 0, expr_count = 0;
-    plan_wanted_tables(arena, change, &names, &count);
-    Table *tables = arena_alloc(arena, (count + 1) * sizeof *tables);
-    for (size_t i = 0; i < count; i++)
-        TRY(load_wanted(runner, arena, &names[i], &tables[i]));
+    for (bool grows = true; grows;) {
+        Change *grown = arena_alloc(arena, sizeof *grown);
+        plan_wanted_tables(arena, change, &names, &count);
+        TRY(load_tables(runner, arena, change, names, count, &tables));
+        grows = plan_grow(arena, change, names, tables, count, grown);
+        change = grows ? grown : change;
+    }
     plan_wanted_exprs(arena, change, &wanted, &expr_count);
     PlanExpr *exprs = arena_alloc(arena, (expr_count + 1) * sizeof *exprs);
     for (size_t i = 0; i < expr_count; i++) {

@@ -40,12 +40,6 @@ static Err *take_when_free(Runner *runner)
     }
 }
 
-/* A revert that was begun is finished by itself. */
-Err *reverting(const char *change)
-{
-    return err_hint(err_new(ERR_UNSAFE, "change \"%s\" is being reverted", change), "stoa revert %s", change);
-}
-
 /* ---- abort ---------------------------------------------------------------------------------- */
 
 /* Before the undo itself; each can be repeated, so nothing is written down of them. */
@@ -104,8 +98,29 @@ static Err *undo_with_retries(Runner *runner, const Step *step)
     }
 }
 
+/* Behind a cutover the new columns have the names, and the old ones must be made whole before they take them
+ * again: that is what revert does. */
+static Err *refuse_after_cutover(Runner *runner)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    for (size_t i = 0; i < runner->plan.step_count; i++) {
+        const Step *step = &runner->plan.steps[i];
+        const char *state = NULL;
+        if (step->phase != PHASE_CUTOVER)
+            continue;
+        TRY(journal_step_state(runner->conn, arena, runner->change_id, step->ordinal, &state));
+        if (str_eq(state, "done"))
+            return err_hint(
+                err_new(ERR_UNSAFE, "the cutover of \"%s\" is done: it cannot be aborted any more",
+                        step->table.name),
+                "go on: stoa resume %s; then go back: stoa revert %s", runner->name, runner->name);
+    }
+    return NULL;
+}
+
 static Err *abort_all(Runner *runner)
 {
+    TRY(refuse_after_cutover(runner));
     TRY(journal_state(runner->conn, runner->change_id, "failed", NULL,
                       "an abort was begun and not finished"));
     for (size_t i = runner->plan.step_count; i-- > 0;)
@@ -129,8 +144,6 @@ Err *run_abort(const RunOptions *options, Arena *arena, const char *change)
         err = err_hint(
             err_new(ERR_UNSAFE, "change \"%s\" is ready: applications may rely on it already", change),
             "finish it: stoa complete %s; or undo it all the same: stoa abort %s --force", change, change);
-    if (err == NULL && str_eq(known.phase, phase_name(PHASE_REVERT)))
-        err = reverting(change);
     if (err == NULL)
         err = journal_request_abort(runner.conn, known.id, true);
     if (err == NULL)
@@ -183,8 +196,6 @@ Err *run_complete(const RunOptions *options, Arena *arena, const char *change, R
     Err *err = runner_adopt(&runner, options, arena, change, &known);
     runner.summary.state = STATE_COMPLETED;
     runner.summary.already_done = err == NULL && str_eq(known.state, "completed");
-    if (err == NULL && str_eq(known.phase, phase_name(PHASE_REVERT)))
-        err = reverting(change);
     bool go = err == NULL && !runner.summary.already_done;
     if (go && !str_eq(known.state, "ready")) {
         err = err_hint(err_new(ERR_UNSAFE, "change \"%s\" is not ready but %s", change, known.state),

@@ -17,6 +17,8 @@ Err *pg_index_table(Conn *conn, const Wait *wait, Arena *arena, const char *sche
                     const char **ret_schema, const char **ret_table) MUST_USE;
 Err *pg_load_face(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, Face *ret_face) MUST_USE;
 Err *pg_find_schema(Conn *conn, const Wait *wait, Arena *arena, const char *name, bool *ret_there) MUST_USE;
+Err *pg_load_column_parts(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *column,
+                          const char *twin, ColumnParts *ret_column_parts) MUST_USE;
 /* Errors: ERR_PRIVILEGE where temporary tables may not be made, or the expression reads what the role may
  * not. */
 Err *pg_check_expression(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *column,

@@ -40,6 +40,7 @@ const EngineOps engine_postgres = {
     .load_dependents = pg_load_dependents,
     .load_use = pg_load_use,
     .flush_counters = pg_flush_counters,
+    .load_column_parts = pg_load_column_parts,
     .find_table = pg_find_table,
     .fingerprint = pg_fingerprint,
     .index_table = pg_index_table,
