@@ -27,6 +27,7 @@ Err *cmd_doctor(Cli *cli) MUST_USE;
 Err *cmd_apply(Cli *cli) MUST_USE;
 Err *cmd_complete(Cli *cli) MUST_USE;
 Err *cmd_abort(Cli *cli) MUST_USE;
+Err *cmd_revert(Cli *cli) MUST_USE;
 Err *cmd_pause(Cli *cli) MUST_USE;
 Err *cmd_resume(Cli *cli) MUST_USE;
 Err *cmd_watch(Cli *cli) MUST_USE;

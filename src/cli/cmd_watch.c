@@ -15,6 +15,7 @@ typedef struct Watch {
     char state[32];
     char *said;       /* the last JSON line */
     int64_t heard_ms; /* when the server last answered; 0 never */
+    size_t broken;    /* ways back said to be broken */
     bool lone;        /* said that nobody carries it out */
 } Watch;
 
@@ -60,6 +61,18 @@ static void say_whether_held(Watch *watch, const json_t *change)
     watch->lone = lone;
 }
 
+static void say_broken(Watch *watch, const json_t *change)
+{
+    size_t count = json_array_size(json_object_get(change, "broken"));
+    if (count == watch->broken)
+        return;
+    watch->broken = count;
+    term_progress_end(&watch->cli->term);
+    Page page = term_page_out(&watch->cli->term);
+    show_broken(&page, change, 0);
+    term_show_out(&watch->cli->term, &page);
+}
+
 static void say_state(Watch *watch, json_t *change)
 {
     Term *term = &watch->cli->term;
@@ -80,6 +93,7 @@ static void say_state(Watch *watch, json_t *change)
         page_newline(&page);
         term_show_out(term, &page);
     }
+    say_broken(watch, change);
     say_whether_held(watch, change);
     Progress progress = progress_of_status(change);
     if (over(state) < 0 && !watch->lone)

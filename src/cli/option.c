@@ -15,7 +15,7 @@ enum {
     IN_SELF = BIT(HELP) | BIT(VERSION) | BIT(COMPLETION),
     IN_SERVER = IN_ALL & ~(unsigned)IN_SELF & ~BIT(DEMO),
     IN_REQUEST = BIT(PLAN) | BIT(APPLY),
-    IN_LOCKS = BIT(APPLY) | BIT(RESUME) | BIT(COMPLETE) | BIT(ABORT) | BIT(UNINSTALL),
+    IN_LOCKS = BIT(APPLY) | BIT(RESUME) | BIT(COMPLETE) | BIT(ABORT) | BIT(REVERT) | BIT(UNINSTALL),
     IN_PLANNED = BIT(PLAN) | BIT(APPLY) | BIT(RESUME),
     IN_JSON = IN_ALL & ~(BIT(HELP) | BIT(COMPLETION)),
 };
@@ -70,7 +70,7 @@ const Option all_options[OPT_COUNT] = {
     [OPT_YES] = {.name = "yes",
                  .kind = VALUE_FLAG,
                  .group = OPTIONS_HOW,
-                 .verbs = BIT(APPLY) | BIT(COMPLETE) | BIT(ABORT) | BIT(UNINSTALL),
+                 .verbs = BIT(APPLY) | BIT(COMPLETE) | BIT(ABORT) | BIT(REVERT) | BIT(UNINSTALL),
                  .help = "do not ask"},
     [OPT_EXPECT] = {.name = "expect",
                     .kind = VALUE_TEXT,
@@ -400,6 +400,20 @@ const Verb verbs[VERB_COUNT] = {
          .details =
              "Undoes the steps in reverse order. Nothing of the change stays but its entries in the journal.",
          .run = cmd_abort},
+    [VERB_REVERT] =
+        {.name = "revert",
+         .group = GROUP_ACT,
+         .positional = POSITIONAL_CHANGE,
+         .acts = true,
+         .synopsis = "[CHANGE]",
+         .summary = "go back to the old shape after ready, losing nothing that was written meanwhile",
+         .details =
+             "For changes whose new columns all have a --reverse: the old columns hold what either "
+             "application wrote, so the trigger and the new columns are removed and the old application is "
+             "alone again. Refused with time and row when a value was written that the old column could not "
+             "take, and after \"stoa complete\". When it is interrupted, the same command goes on.",
+         .example = "stoa revert people-first",
+         .run = cmd_revert},
     [VERB_PAUSE] = {.name = "pause",
                     .group = GROUP_STEER,
                     .positional = POSITIONAL_CHANGE,

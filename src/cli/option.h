@@ -13,6 +13,7 @@ typedef enum VerbId {
     VERB_APPLY,
     VERB_COMPLETE,
     VERB_ABORT,
+    VERB_REVERT,
     VERB_PAUSE,
     VERB_RESUME,
     VERB_WATCH,

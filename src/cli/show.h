@@ -24,6 +24,8 @@ json_t *summary_json(const char *change, const RunSummary *summary);
 
 /* run_status()'s object as a table; with `steps` each change in full instead. */
 void show_status(Page *page, const json_t *status, bool steps);
+/* One line for each way back of the change that has lost a value. */
+void show_broken(Page *page, const json_t *change, int column);
 /* run_history()'s object. */
 void show_history(Page *page, const json_t *history);
 /* One line of the event log; `change` NULL and `step` 0 are left out. */

@@ -6,7 +6,8 @@
 /* Events that a person looks for first. */
 static Style style_of_event(const char *kind)
 {
-    if (strstr(kind, "fail") != NULL || strstr(kind, "ambiguous") != NULL || strstr(kind, "error") != NULL)
+    if (strstr(kind, "fail") != NULL || strstr(kind, "ambiguous") != NULL || strstr(kind, "error") != NULL ||
+        strstr(kind, "broken") != NULL)
         return STYLE_RED;
     if (strcmp(kind, "ready") == 0 || strcmp(kind, "completed") == 0)
         return STYLE_GREEN;

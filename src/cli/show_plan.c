@@ -225,6 +225,26 @@ static void show_marks(Page *page, const Plan *plan, bool whole)
     }
 }
 
+static void show_reverts(Page *page, const Plan *plan, bool whole)
+{
+    if (plan->nothing_to_do || (plan->revert_count == 0 && plan->no_revert == NULL))
+        return;
+    page_newline(page);
+    if (plan->revert_count == 0) {
+        page_put(page, STYLE_DIM, "no way back once it is ready: ");
+        page_wrap(page, STYLE_DIM, 0, plan->no_revert);
+        page_newline(page);
+        return;
+    }
+    page_putf(page, STYLE_BOLD, "Instead of that, by \"stoa revert %s\"", plan->change);
+    page_newline(page);
+    for (size_t i = 0; i < plan->revert_count; i++) {
+        if (i > 0)
+            page_newline(page);
+        show_step(page, &plan->reverts[i], whole);
+    }
+}
+
 void show_plan(Page *page, const Plan *plan, bool whole)
 {
     page_put(page, STYLE_BOLD, plan->change);
@@ -252,5 +272,6 @@ void show_plan(Page *page, const Plan *plan, bool whole)
         show_step(page, &plan->steps[i], whole);
     }
     show_marks(page, plan, whole);
+    show_reverts(page, plan, whole);
     show_risks(page, plan);
 }

@@ -257,6 +257,23 @@ static void show_fact(Page *page, const char *name, const char *text)
     page_newline(page);
 }
 
+void show_broken(Page *page, const json_t *change, int column)
+{
+    size_t i;
+    const json_t *broken;
+    json_array_foreach(json_object_get(change, "broken"), i, broken)
+    {
+        const char *at = text_of(broken, "at");
+        page_to(page, column);
+        page_putf(page, STYLE_RED, "the way back to %s.%s is broken since %.10s %.8s",
+                  text_of(broken, "table"), text_of(broken, "column"), at, strlen(at) > 11 ? at + 11 : "");
+        page_putf(page, STYLE_PLAIN, " · %lld lost · row %s: ", (long long)number_of(broken, "count"),
+                  text_of(broken, "key"));
+        page_wrap(page, STYLE_PLAIN, column, text_of(broken, "message"));
+        page_newline(page);
+    }
+}
+
 static void show_steps(Page *page, const json_t *change)
 {
     size_t i;
@@ -282,6 +299,7 @@ void show_status(Page *page, const json_t *status, bool steps)
     json_array_foreach(changes, i, change)
     {
         show_row(page, change, name_width);
+        show_broken(page, change, steps ? 2 : name_width + 2);
         if (steps)
             show_steps(page, change);
     }

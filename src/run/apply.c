@@ -174,6 +174,8 @@ static Err *begin_known(Runner *runner, const JournalChange *known)
         runner->summary.state = str_eq(known->state, "ready") ? STATE_READY : STATE_COMPLETED;
         return NULL;
     }
+    if (str_eq(known->phase, phase_name(PHASE_REVERT)))
+        return reverting(known->name);
     TRY(check_window(runner));
     TRY(lease_take(runner));
     TRY(journal_store_controls(runner->conn, known->id, &options->controls, options->controls_given,

@@ -15,6 +15,7 @@ enum {
     SAMPLE_STALE_MS = 5000, /* older than this a sample counts as missing: stop */
     LONG_LOOK_MS = 1000,    /* a statement that runs longer is asked whom it waits for */
     CONTROL_TIMEOUT_MS = 3000,
+    BROKEN_EVERY_MS = 3000,
     POSITIONS = 256, /* positions remembered to turn bytes of lag into time */
 };
 
@@ -27,7 +28,7 @@ typedef struct Watcher {
     Runner *runner;
     Conn *conn;
     Arena *arena;
-    int64_t renewed_at_ms, sampled_at_ms, window_at_ms, looked_at_ms, shown_at_ms;
+    int64_t renewed_at_ms, sampled_at_ms, window_at_ms, looked_at_ms, shown_at_ms, broken_at_ms;
     Position positions[POSITIONS];
     size_t position_count;
     char throttle[200];
@@ -339,6 +340,19 @@ static void fire_watchdog(Runner *runner)
     pthread_mutex_unlock(&control->lock);
 }
 
+/* Lost values of ways back are told as soon as they are seen. */
+static Err *look_at_broken(Watcher *watcher)
+{
+    if (clock_ms() - watcher->broken_at_ms < BROKEN_EVERY_MS)
+        return NULL;
+    watcher->broken_at_ms = clock_ms();
+    const char *text = NULL;
+    TRY(broken_note(watcher->conn, watcher->arena, watcher->runner->change_id, &text));
+    if (text != NULL)
+        runner_tell(watcher->runner, "back_broken", 0, NULL, text);
+    return NULL;
+}
+
 /* ---- the thread ----------------------------------------------------------------------------- */
 
 static Err *tick(Watcher *watcher)
@@ -352,6 +366,7 @@ static Err *tick(Watcher *watcher)
         watcher->sampled_at_ms = clock_ms();
         TRY(sample(watcher));
     }
+    TRY(look_at_broken(watcher));
     return look_at_long(watcher);
 }
 
@@ -515,7 +530,8 @@ void control_step(Runner *runner, const Step *step, double fraction)
     (void)snprintf(control->title, sizeof control->title, "%s", step->title);
     control->progress.phase = phase_name(step->phase);
     control->progress.step = step->ordinal;
-    control->progress.step_count = (int)runner->plan.step_count;
+    control->progress.step_count =
+        (int)(runner->plan.step_count + (step->phase == PHASE_REVERT ? runner->plan.revert_count : 0));
     control->progress.rows_done = control->progress.rows_total = 0;
     control->progress.rows_per_s = 0;
     control->progress.hot_ratio = -1;

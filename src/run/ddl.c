@@ -75,6 +75,8 @@ static Err *ddl_body(Runner *runner, const Step *step, const Table *table, void 
 {
     Wait wait = runner_wait(runner);
     bool removes = step->sync && step->fill_count == 0;
+    if (step->needs_back)
+        TRY(broken_check(runner)); /* whoever wrote to the table has ended by now */
     if (removes && step->phase == PHASE_CONTRACT)
         TRY(still_quiet(runner, table));
     if (step->sync && !removes)

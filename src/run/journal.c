@@ -152,16 +152,16 @@ Err *journal_find(Conn *conn, Arena *arena, const char *name, JournalChange *ret
     return NULL;
 }
 
-static Err *insert_steps(Conn *conn, Arena *arena, const Plan *plan, const char *id)
+Err *journal_insert_steps(Conn *conn, Arena *arena, const Step *steps, size_t count, int64_t change_id)
 {
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const Step *step = &plan->steps[i];
-        const char *const params[] = {id, num(arena, step->ordinal), phase_name(step->phase),
-                                      step_kinds[step->kind].name, step->title};
-        TRY(journal_run(
-            conn,
-            "INSERT INTO stoa.steps (change_id, ordinal, phase, kind, title) VALUES ($1, $2, $3, $4, $5)",
-            ARRAY_LEN(params), params, NULL));
+    for (size_t i = 0; i < count; i++) {
+        const Step *step = &steps[i];
+        const char *const params[] = {num(arena, change_id), num(arena, step->ordinal),
+                                      phase_name(step->phase), step_kinds[step->kind].name, step->title};
+        TRY(journal_run(conn,
+                        "INSERT INTO stoa.steps (change_id, ordinal, phase, kind, title) VALUES ($1, $2, $3, "
+                        "$4, $5) ON CONFLICT (change_id, ordinal) DO NOTHING",
+                        ARRAY_LEN(params), params, NULL));
     }
     return NULL;
 }
@@ -191,9 +191,8 @@ Err *journal_insert(Conn *conn, Arena *arena, const Plan *plan, const Controls *
         "INSERT INTO stoa.controls (change_id, max_stall_ms, lock_wait_ms, max_lag_ms, chunk_time_ms, "
         "quiet_ms, time_window) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         ARRAY_LEN(params), params, NULL));
-    TRY(insert_steps(conn, arena, plan, id));
     *ret_id = rows_int(&rows, 0, 0);
-    return NULL;
+    return journal_insert_steps(conn, arena, plan->steps, plan->step_count, *ret_id);
 }
 
 Err *journal_event(Conn *conn, int64_t change_id, const char *kind, int step, json_t *detail,

@@ -40,6 +40,12 @@ static Err *take_when_free(Runner *runner)
     }
 }
 
+/* A revert that was begun is finished by itself. */
+Err *reverting(const char *change)
+{
+    return err_hint(err_new(ERR_UNSAFE, "change \"%s\" is being reverted", change), "stoa revert %s", change);
+}
+
 /* ---- abort ---------------------------------------------------------------------------------- */
 
 /* Before the undo itself; each can be repeated, so nothing is written down of them. */
@@ -144,6 +150,8 @@ Err *run_abort(const RunOptions *options, Arena *arena, const char *change)
         err = err_hint(
             err_new(ERR_UNSAFE, "change \"%s\" is ready: applications may rely on it already", change),
             "finish it: stoa complete %s; or undo it all the same: stoa abort %s --force", change, change);
+    if (err == NULL && str_eq(known.phase, phase_name(PHASE_REVERT)))
+        err = reverting(change);
     if (err == NULL)
         err = journal_request_abort(runner.conn, known.id, true);
     if (err == NULL)
@@ -196,6 +204,8 @@ Err *run_complete(const RunOptions *options, Arena *arena, const char *change, R
     Err *err = runner_adopt(&runner, options, arena, change, &known);
     runner.summary.state = STATE_COMPLETED;
     runner.summary.already_done = err == NULL && str_eq(known.state, "completed");
+    if (err == NULL && str_eq(known.phase, phase_name(PHASE_REVERT)))
+        err = reverting(change);
     bool go = err == NULL && !runner.summary.already_done;
     if (go && !str_eq(known.state, "ready")) {
         err = err_hint(err_new(ERR_UNSAFE, "change \"%s\" is not ready but %s", change, known.state),

@@ -117,6 +117,10 @@ Err *run_pause(const RunOptions *options, Arena *arena, const char *change) MUST
 Err *run_abort(const RunOptions *options, Arena *arena, const char *change) MUST_USE;
 Err *run_complete(const RunOptions *options, Arena *arena, const char *change,
                   RunSummary *ret_summary) MUST_USE;
+/* After ready: the old application alone again. ERR_UNSAFE where the plan has no way back or a direction is
+ * broken, with time and key; nothing was changed then and the change is ready as before. */
+Err *run_revert(const RunOptions *options, Arena *arena, const char *change,
+                RunSummary *ret_summary) MUST_USE;
 /* Removes schema, functions and triggers. ERR_UNSAFE while a change is under way unless force. */
 Err *run_uninstall(const RunOptions *options, Arena *arena) MUST_USE;
 

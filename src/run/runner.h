@@ -142,6 +142,9 @@ Err *journal_find(Conn *conn, Arena *arena, const char *name, JournalChange *ret
 /* Inserts change, steps and controls, in the transaction at hand. */
 Err *journal_insert(Conn *conn, Arena *arena, const Plan *plan, const Controls *controls,
                     int64_t *ret_id) MUST_USE;
+/* Puts steps among the change's, those that are there already excepted. */
+Err *journal_insert_steps(Conn *conn, Arena *arena, const Step *steps, size_t count,
+                          int64_t change_id) MUST_USE;
 Err *journal_event(Conn *conn, int64_t change_id, const char *kind, int step, json_t *detail,
                    const char *text) MUST_USE;
 /* In the transaction at hand, or alone. */
@@ -242,6 +245,16 @@ Err *evidence_run(Runner *runner, const Step *step) MUST_USE;
 Err *evidence_is_fresh(Runner *runner, const Step *step, bool *ret_fresh) MUST_USE;
 /* The sync trigger is still there, enabled, and sorts last: before verify and constraints. */
 Err *sync_check(Runner *runner, const Name *table) MUST_USE;
+
+/* manage.c: ERR_UNSAFE: the change is on its way back. */
+Err *reverting(const char *change) MUST_USE;
+
+/* revert.c */
+/* ERR_UNSAFE with time and key when a direction of the change has lost a value. */
+Err *broken_check(Runner *runner) MUST_USE;
+/* Puts an event "back_broken" into the log for each direction of the change that is found broken and was not
+ * told yet; *ret_text is what one of them says, NULL where there is nothing new. */
+Err *broken_note(Conn *conn, Arena *arena, int64_t change_id, const char **ret_text) MUST_USE;
 
 /* rows.c */
 /* One query in a short read-only transaction as the step's role. */

@@ -61,6 +61,39 @@ static Err *query_json(Runner *runner, const char *sql, size_t count, const char
     return *ret_json != NULL ? NULL : err_new(ERR_BUG, "the journal's answer cannot be read: %s", why.text);
 }
 
+/* What each way back has lost, if anything, beside what the journal says once. */
+static Err *add_broken(Runner *runner, json_t *change)
+{
+    Wait wait = runner_wait(runner);
+    Arena *arena = runner->arena;
+    json_int_t number = json_integer_value(json_object_get(change, "id"));
+    const char *id = arena_printf(arena, "%lld", (long long)number), *text = NULL;
+    json_t *list = NULL, *each = NULL;
+    if (!runner->server.in_recovery && runner->server.may_use_journal)
+        err_free(broken_note(runner->conn, arena, number, &text));
+    TRY(query_json(
+        runner,
+        "SELECT coalesce(json_agg(f), '[]') FROM (SELECT DISTINCT ON (b.table_id, b.column_name) "
+        "coalesce(n.nspname || '.' || c.relname, b.table_id::text) AS \"table\", b.table_id, b.column_name "
+        "AS \"column\", b.at, b.key, b.sqlstate, b.message FROM stoa.sync_broken b LEFT JOIN "
+        "pg_catalog.pg_class c ON c.oid = b.table_id::oid LEFT JOIN pg_catalog.pg_namespace n ON n.oid = "
+        "c.relnamespace WHERE b.change_id = $1 ORDER BY b.table_id, b.column_name, b.id) f",
+        1, &id, &list));
+    size_t i = 0;
+    json_array_foreach(list, i, each)
+    {
+        int64_t count = 0;
+        const char *counter = sync_broken_pg(arena, json_integer_value(json_object_get(each, "table_id")),
+                                             json_string_value(json_object_get(each, "column")));
+        Err *err = runner->ops->counter_value(runner->conn, &wait, arena, counter, &count);
+        json_object_set_new(each, "count", err == NULL && count >= 0 ? json_integer(count) : json_null());
+        err_free(err);
+        (void)json_object_del(each, "table_id");
+    }
+    json_object_set_new(change, "broken", list);
+    return NULL;
+}
+
 Err *run_status(const RunOptions *options, Arena *arena, const char *change, bool all, json_t **ret_json)
 {
     Runner runner;
@@ -71,10 +104,15 @@ Err *run_status(const RunOptions *options, Arena *arena, const char *change, boo
     else if (err == NULL)
         err = query_json(&runner, status_sql, 2, (const char *const[]){change, all ? "true" : "false"},
                          &changes);
-    runner_close(&runner);
-    TRY(err);
     size_t i = 0;
     json_t *each = NULL;
+    json_array_foreach(changes, i, each) if (err == NULL && runner.server.journal_version >= 2) err =
+        add_broken(&runner, each);
+    runner_close(&runner);
+    if (err != NULL) {
+        json_decref(changes);
+        return err;
+    }
     json_array_foreach(changes, i, each) derive(each);
     if (change != NULL && json_array_size(changes) == 0) {
         json_decref(changes);
