@@ -84,6 +84,7 @@ typedef enum IndexState {
     INDEX_MISSING,
     INDEX_INVALID, /* left by an interrupted build, or one that is still running; a unique one enforces */
     INDEX_VALID,
+    INDEX_PART,      /* valid, and attached to the index of a partitioned table, with which it goes */
     INDEX_ELSEWHERE, /* the name belongs to another table's index, or to no index at all */
 } IndexState;
 
@@ -232,12 +233,12 @@ struct EngineOps {
                              const char *column, const char *column_type, const char *expr,
                              ExprInfo *ret_info);
 
-    /* Who holds, or waits for, a lock on `table_id` that conflicts with `lock` ("ACCESS EXCLUSIVE" …), our
-     * own sessions excepted; longest transaction first. */
-    Err *(*blockers)(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, const char *lock,
-                     Blocker **ret_blockers, size_t *ret_count);
+    /* Who holds, or waits for, a lock on one of the tables that conflicts with `lock` ("ACCESS EXCLUSIVE" …),
+     * our own sessions excepted; longest transaction first. */
+    Err *(*blockers)(Conn *conn, const Wait *wait, Arena *arena, const int64_t *table_ids, size_t table_count,
+                     const char *lock, Blocker **ret_blockers, size_t *ret_count);
     /* Takes the lock in the open transaction, without waiting when `no_wait`: ERR_LOCK_TIMEOUT if it is not
-     * free. */
+     * free. With has_children set all tables beneath it are locked along with it. */
     Err *(*lock_table)(Conn *conn, const Wait *wait, const Table *table, const char *lock, bool no_wait);
 
     /* Ranges. */

@@ -46,6 +46,7 @@ typedef struct Index {
     bool unique, primary, valid, btree;
     bool key; /* unique, valid, immediate, not partial, plain not-null columns: can name and order rows */
     bool integer_key;   /* key with a single integer column */
+    const char *parent; /* the partitioned index it is a part of, "schema.name"; NULL */
     double correlation; /* of its first column with the physical order, -1 … 1; 0 unknown */
     int64_t bytes;
 } Index;
@@ -56,6 +57,7 @@ typedef struct TableConstraint {
     bool validated;
     const char *ref_schema, *ref_table; /* foreign key: the referenced table */
     const char *definition;             /* the server's own text, with NOT VALID where it applies */
+    bool inherited;                     /* it is its parent's as well: only there can it be changed */
 } TableConstraint;
 
 typedef struct Trigger {
@@ -151,6 +153,19 @@ typedef struct Dependent {
 
 typedef struct Face Face;
 
+/* A table beneath a partitioned table, or beneath an inheritance parent, at whatever level. */
+typedef struct Partition {
+    const char *schema, *name;
+    int64_t id;
+    const char *parent; /* "schema.name" of the table right above it */
+    const char *bound;  /* "FOR VALUES FROM (1) TO (10)", "DEFAULT"; NULL for an inheritance child */
+    char kind;          /* 'r' holds rows, 'p' is partitioned itself, 'f' foreign table */
+    int64_t bytes;      /* of its heap */
+    bool is_default;
+    bool detaching;            /* a DETACH … CONCURRENTLY that was not finished (14 and later) */
+    const struct Table *table; /* all that is known of it; loaded for a plan only, else NULL */
+} Partition;
+
 typedef struct Table {
     const char *schema, *name;
     int64_t id;          /* the server's own number of it; 0 if missing */
@@ -160,8 +175,16 @@ typedef struct Table {
     bool may_own; /* we are the owner, a member of it, or superuser */
     bool temporary, unlogged;
     bool rls, rls_forced;
-    bool has_children;    /* inheritance children */
-    const char *parent;   /* of a partition or inheritance child */
+    bool has_children;     /* inheritance children */
+    const char *parent;    /* of a partition or inheritance child */
+    bool is_partition;     /* of a partitioned table; an inheritance child is none */
+    const char *root;      /* "schema.name" at the top of the tree that it is a part of; NULL if it is none */
+    int64_t root_id;       /* 0 if there is none above it */
+    Partition *partitions; /* all beneath it, parents before their children */
+    size_t partition_count;
+    const char *partition_key;      /* "RANGE (created_at)"; NULL */
+    const char *const *key_columns; /* of the partition key; NULL where one is an expression */
+    size_t key_column_count;
     int64_t row_estimate; /* reltuples, or from the size where never analysed; 0 when it has no blocks */
     bool empty;           /* looked: not one row is there */
     int64_t block_count, heap_bytes, index_bytes, total_bytes;

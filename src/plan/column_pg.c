@@ -210,7 +210,7 @@ static Err *column_instant(Maker *maker, TableWork *work, const Wish *wish)
     bool all_null = spec->default_sql == NULL && !spec->not_null;
     const Table *parent = NULL;
     size_t inlined = spec->constraint_count;
-    for (size_t i = 0; i < spec->constraint_count && all_null; i++)
+    for (size_t i = 0; i < spec->constraint_count && all_null && !work_is_tree(work); i++)
         if (spec->constraints[i].kind == CONSTRAINT_FOREIGN_KEY && !spec->constraints[i].not_valid) {
             const char *name = constraint_name(maker, work, &spec->constraints[i], spec->name);
             sql = arena_printf(arena, "%s%s", sql, inline_references(arena, &spec->constraints[i], name));
@@ -298,6 +298,13 @@ Err *column_add(Maker *maker, const Operation *op, TableWork *work)
     for (size_t i = 0; i < work->added.len; i++)
         if (str_eq(work->added.items[i], spec->name))
             return err_new(ERR_USAGE, "column \"%s\" is added twice", spec->name);
+    if (spec->identity != 0 && work->table->kind == RELATION_PARTITIONED &&
+        (maker->server->version_num < 170000 || !work->table->empty))
+        return err_hint(err_new(ERR_UNSAFE,
+                                "\"%s.%s\" is partitioned: an identity column is not added to its rows%s",
+                                work->table->schema, work->table->name,
+                                maker->server->version_num < 170000 ? ", and not before PostgreSQL 17" : ""),
+                        "use bigserial, which numbers rows the same way");
     remember_new(maker, work, &wish);
     if (wish.backfill != NULL)
         return column_backfill(maker, work, &wish);

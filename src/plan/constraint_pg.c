@@ -226,8 +226,10 @@ void constraint_not_valid(Maker *maker, TableWork *work, const char *name, const
         maker, PHASE_CONSTRAIN, work, lock, arena_printf(arena, "add constraint %s for new rows", ident),
         arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID", work->sql, ident, definition),
         arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", work->sql, ident));
-    if (also != NULL)
-        step_add_lock(maker, step, also);
+    if (also == NULL)
+        return;
+    step_add_lock(maker, step, also);
+    step_add_tree(maker, step, also, "SHARE ROW EXCLUSIVE");
 }
 
 static Err *check_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column)
@@ -291,6 +293,49 @@ static Err *parent_check(const Maker *maker, const ConstraintSpec *spec, const T
     return NULL;
 }
 
+/* Before 18 the parent cannot have one that is NOT VALID: each partition gets its own, which is validated,
+ * and the parent's takes these over without reading anything. For that it drops their triggers on the other
+ * table, which takes ACCESS EXCLUSIVE there (looked at on 11 to 17). */
+static Err *foreign_key_tree(Maker *maker, TableWork *work, const ConstraintSpec *spec, const Table *parent,
+                             const char *name)
+{
+    Arena *arena = maker->arena;
+    const char *version = maker->server->version, *ident = sql_ident(arena, name);
+    if (spec->not_valid)
+        return err_hint(
+            err_new(ERR_UNSAFE, "PostgreSQL %s has no NOT VALID foreign keys of partitioned tables", version),
+            "leave NOT VALID out: it is validated while writes go on");
+    if (maker_work(maker, parent) == work)
+        return err_new(ERR_UNSAFE,
+                       "a foreign key of a partitioned table to itself reads it under a strong lock on "
+                       "PostgreSQL %s: that is possible from 18 on",
+                       version);
+    size_t at = 0;
+    for (TableWork *leaf; (leaf = work_next_leaf(maker, work, &at)) != NULL;) {
+        const TableConstraint *there = NULL;
+        for (size_t i = 0; i < leaf->table->constraint_count && there == NULL; i++)
+            if (constraint_like(maker, leaf, &leaf->table->constraints[i], spec))
+                there = &leaf->table->constraints[i];
+        if (there != NULL && there->validated)
+            continue;
+        const char *own = there != NULL ? there->name : name;
+        if (there == NULL && table_constraint(leaf->table, name) != NULL)
+            own = name_free(maker, leaf, name_middle(maker, leaf, spec, NULL), kind_label(spec->kind));
+        if (there == NULL)
+            constraint_not_valid(maker, leaf, own, spec->definition_sql, "SHARE ROW EXCLUSIVE", parent);
+        maker_validate(maker, leaf, own, parent);
+    }
+    Step *step = maker_ddl(
+        maker, PHASE_CONSTRAIN, work,
+        maker->server->version_num < 120000 ? "ACCESS EXCLUSIVE" : "SHARE ROW EXCLUSIVE",
+        arena_printf(arena, "add constraint %s, which takes over those of the partitions", ident),
+        arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s %s", work->sql, ident, spec->definition_sql),
+        arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", work->sql, ident));
+    step_add_lock_mode(maker, step, sql_name(arena, parent->schema, parent->name), "ACCESS EXCLUSIVE");
+    step_add_tree(maker, step, parent, "ACCESS EXCLUSIVE");
+    return NULL;
+}
+
 static Err *foreign_key_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column)
 {
     Arena *arena = maker->arena;
@@ -299,15 +344,18 @@ static Err *foreign_key_add(Maker *maker, TableWork *work, const ConstraintSpec 
     TRY(parent_check(maker, spec, parent));
     TRY(referenced_columns(parent, spec, &ref_columns));
     const char *name = constraint_name(maker, work, spec, of_column);
-    if (!spec->not_valid) {
+    size_t at = 0;
+    for (TableWork *leaf; !spec->not_valid && (leaf = work_next_leaf(maker, work, &at)) != NULL;) {
+        const char *title = arena_printf(arena, "no orphans for %s", sql_ident(arena, name));
         const Check check = {.label = arena_printf(arena, "no row in %s for (%s)",
                                                    sql_name(arena, parent->schema, parent->name),
                                                    sql_ident_list(arena, spec->columns, spec->column_count)),
-                             .query = orphan_query(maker, work, parent, spec, ref_columns),
+                             .query = orphan_query(maker, leaf, parent, spec, ref_columns),
                              .hint = "add the missing rows, or set the column to null or to one that exists"};
-        maker_checks(maker, look_phase(work, spec, of_column), work,
-                     arena_printf(arena, "no orphans for %s", sql_ident(arena, name)), &check, 1);
+        maker_checks(maker, look_phase(work, spec, of_column), leaf, title, &check, 1);
     }
+    if (work->table->kind == RELATION_PARTITIONED && maker->server->version_num < 180000)
+        return foreign_key_tree(maker, work, spec, parent, name);
     const Table *also = parent == work->table || maker_work(maker, parent) == work ? NULL : parent;
     constraint_not_valid(maker, work, name, spec->definition_sql, "SHARE ROW EXCLUSIVE", also);
     if (!spec->not_valid)
@@ -355,15 +403,20 @@ static Err *unique_index(Maker *maker, TableWork *work, const ConstraintSpec *sp
                          const char *name)
 {
     Arena *arena = maker->arena;
-    const Check check = {.label = arena_printf(arena, "the same (%s) more than once",
-                                               sql_ident_list(arena, spec->columns, spec->column_count)),
-                         .query =
-                             index_duplicates_query(maker, work, spec->columns, spec->column_count,
-                                                    strstr(spec->index_sql, "NULLS NOT DISTINCT") != NULL),
-                         .hint = "make these rows differ, or remove what is too much"};
-    maker_checks(maker, look_phase(work, spec, of_column), work,
-                 arena_printf(arena, "no duplicates for %s", sql_ident(arena, name)), &check, 1);
+    size_t at = 0;
+    for (TableWork *leaf; (leaf = work_next_leaf(maker, work, &at)) != NULL;) {
+        const Check check = {
+            .label = arena_printf(arena, "the same (%s) more than once",
+                                  sql_ident_list(arena, spec->columns, spec->column_count)),
+            .query = index_duplicates_query(maker, leaf, spec->columns, spec->column_count,
+                                            strstr(spec->index_sql, "NULLS NOT DISTINCT") != NULL),
+            .hint = "make these rows differ, or remove what is too much"};
+        const char *title = arena_printf(arena, "no duplicates for %s", sql_ident(arena, name));
+        maker_checks(maker, look_phase(work, spec, of_column), leaf, title, &check, 1);
+    }
     const Index *there = table_index(work->table, name);
+    if (work->table->kind == RELATION_PARTITIONED)
+        return NULL; /* key_tree() builds one in each partition */
     if (there == NULL || !there->valid)
         index_build(maker, work, name, true, spec->index_sql);
     else if (!there->unique || there->constraint != NULL || !columns_equal(there, spec))
@@ -378,6 +431,8 @@ static Err *unique_add(Maker *maker, TableWork *work, const ConstraintSpec *spec
     bool primary = spec->kind == CONSTRAINT_PRIMARY_KEY;
     for (size_t i = 0; i < spec->column_count; i++)
         TRY(maker_needs_column(maker, work->table, spec->columns[i]));
+    if (spec->index_name != NULL && work->table->kind == RELATION_PARTITIONED)
+        return key_tree(maker, work, spec, spec->index_name); /* refuses it */
     if (spec->index_name != NULL)
         TRY(using_index_check(maker, work, spec));
     const char *name = constraint_name(maker, work, spec, of_column);
@@ -391,6 +446,8 @@ static Err *unique_add(Maker *maker, TableWork *work, const ConstraintSpec *spec
             return err_new(ERR_USAGE, "index \"%s\" has an expression: no primary key", spec->index_name);
         TRY(primary_not_null(maker, work, column));
     }
+    if (work->table->kind == RELATION_PARTITIONED)
+        return key_tree(maker, work, spec, name);
     const char *index = spec->index_name != NULL ? spec->index_name : name, *ident = sql_ident(arena, name);
     const TableConstraint *old = primary ? primary_key_dropped(maker, work) : NULL;
     Step *step = maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",

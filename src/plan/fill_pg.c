@@ -392,7 +392,7 @@ void fills_add_self_set(Str *out, const Table *table, const FillColumn *fills, s
 }
 
 /* One statement as the backfill sends it, with an example of a range. */
-static const char *backfill_sql(Maker *maker, const TableWork *work)
+static const char *backfill_sql(Maker *maker, const TableWork *work, const TableWork *leaf)
 {
     Arena *arena = maker->arena;
     Str set CLEANUP(str_donep) = STR_INIT, where CLEANUP(str_donep) = STR_INIT;
@@ -407,25 +407,27 @@ static const char *backfill_sql(Maker *maker, const TableWork *work)
         str_sep(&where, " OR ");
         str_addf(&where, "%s IS NULL", ident);
     }
-    fills_add_self_set(&set, work->table, work->fills.items, work->fills.len);
-    const Index *key = table_key(work->table);
+    fills_add_self_set(&set, leaf->table, work->fills.items, work->fills.len);
+    const Index *key = table_key(leaf->table);
     const char *range = "ctid >= '(0,0)'::tid AND ctid < '(256,0)'::tid";
     if (maker->server->version_num < 140000 && key != NULL) {
         const char *columns = sql_ident_list(arena, key->columns, key->column_count);
         range = arena_printf(arena, "ROW(%s) >= $1 AND ROW(%s) < $2", columns, columns);
     }
-    return arena_printf(arena, "UPDATE ONLY %s SET %s WHERE %s AND (%s)", work->sql, set.buf, range,
+    return arena_printf(arena, "UPDATE ONLY %s SET %s WHERE %s AND (%s)", leaf->sql, set.buf, range,
                         where.buf);
 }
 
-static void backfill_write(Maker *maker, TableWork *work)
+/* One table that holds rows of it. */
+static void backfill_write(Maker *maker, TableWork *work, TableWork *leaf)
 {
     Arena *arena = maker->arena;
-    const Table *table = work->table;
+    const Table *table = leaf->table;
     const char *names = fill_names(arena, work);
-    Step *step = maker_step(maker, PHASE_BACKFILL, STEP_BACKFILL, work,
-                            arena_printf(arena, "fill %s in ranges", names));
-    step_add_sql(maker, step, backfill_sql(maker, work));
+    Step *step = maker_step(maker, PHASE_BACKFILL, STEP_BACKFILL, leaf,
+                            in_leaf(maker, work, leaf, arena_printf(arena, "fill %s in ranges", names)));
+    leaf->touched = true;
+    step_add_sql(maker, step, backfill_sql(maker, work, leaf));
     step->lock = "ROW EXCLUSIVE";
     step_add_lock(maker, step, table);
     step->scans = true;
@@ -437,11 +439,11 @@ static void backfill_write(Maker *maker, TableWork *work)
             step->quiet_triggers || (table->triggers[i].fires_on_backfill && !table->triggers[i].stoa);
     Span span = estimate_backfill(table);
     step_estimate(step, span.low, span.high);
-    step = maker_step(maker, PHASE_BACKFILL, STEP_VACUUM, work,
-                      "clean up after the backfill, gather statistics");
+    step = maker_step(maker, PHASE_BACKFILL, STEP_VACUUM, leaf,
+                      in_leaf(maker, work, leaf, "clean up after the backfill, gather statistics"));
     step_add_sql(maker, step,
                  arena_printf(arena, "VACUUM (ANALYZE%s) %s",
-                              maker->server->version_num >= 120000 ? ", TRUNCATE false" : "", work->sql));
+                              maker->server->version_num >= 120000 ? ", TRUNCATE false" : "", leaf->sql));
     step->lock = "SHARE UPDATE EXCLUSIVE";
     step_add_lock(maker, step, table);
     step->scans = true;
@@ -492,12 +494,16 @@ Err *column_finish(Maker *maker, TableWork *work)
     TRY(reverse_write(maker, work));
     if (work->fills.len > 0) {
         expand_write(maker, work);
-        backfill_write(maker, work);
+        size_t at = 0;
+        for (TableWork *leaf; (leaf = work_next_leaf(maker, work, &at)) != NULL;)
+            backfill_write(maker, work, leaf);
     }
     if (work->verify.len > 0)
         maker_checks(maker, PHASE_VERIFY, work,
                      arena_printf(maker->arena, "every row has its %s", fill_names(maker->arena, work)),
                      work->verify.items, work->verify.len);
+    if (work->verify.len > 0 && work_is_tree(work))
+        maker_newcomers(maker, work, work->verify.items, work->verify.len);
     contract_write(maker, work);
     return NULL;
 }

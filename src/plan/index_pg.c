@@ -118,7 +118,7 @@ static const char *server_definition(const Index *index)
     return at != NULL ? at + 1 : index->definition;
 }
 
-static bool index_like(Arena *arena, const Index *there, const IndexSpec *spec)
+bool index_like(Arena *arena, const Index *there, const IndexSpec *spec)
 {
     const char *definition = spec->definition_sql;
     if (!str_starts(definition, "USING "))
@@ -164,6 +164,11 @@ static bool on_new_columns(const TableWork *work, const IndexSpec *spec)
  * them. */
 static void duplicates_look(Maker *maker, TableWork *work, const IndexSpec *spec, const char *name)
 {
+    size_t at = 0;
+    for (TableWork *leaf; work_is_tree(work) && (leaf = work_next_leaf(maker, work, &at)) != NULL;)
+        duplicates_look(maker, leaf, spec, name);
+    if (work->table->kind == RELATION_PARTITIONED)
+        return;
     bool plain = spec->unique && strstr(spec->definition_sql, " WHERE ") == NULL;
     for (size_t i = 0; i < spec->column_count; i++)
         plain = plain && spec->columns[i] != NULL;
@@ -190,7 +195,10 @@ Err *index_create(Maker *maker, const Operation *op, TableWork *work)
     const char *middle = spec->name == NULL ? index_middle(arena, spec) : NULL;
     const char *wanted =
         spec->name != NULL ? spec->name : name_object(arena, work->table->name, middle, "idx");
-    bool there = false;
+    bool there = false, tree = work->table->kind == RELATION_PARTITIONED;
+    if (op->only && tree)
+        return err_hint(err_new(ERR_UNSAFE, "an index ON ONLY a partitioned table holds nothing"),
+                        "leave ONLY out: it is built in each partition and attached");
     TRY(index_there(maker, work, spec, wanted, &there));
     if (there)
         return NULL;
@@ -200,6 +208,8 @@ Err *index_create(Maker *maker, const Operation *op, TableWork *work)
     else
         name = name_free(maker, work, middle, "idx");
     duplicates_look(maker, work, spec, name);
+    if (tree)
+        return index_tree(maker, work, spec, name, middle != NULL ? middle : index_middle(arena, spec));
     index_build(maker, work, name, spec->unique, spec->definition_sql);
     return NULL;
 }
@@ -227,6 +237,12 @@ Err *index_drop(Maker *maker, const Operation *op, TableWork *work)
         return err_hint(err_new(ERR_UNSAFE, "index \"%s\" belongs to constraint \"%s\" of \"%s.%s\"",
                                 index->name, index->constraint, work->table->schema, work->table->name),
                         "an index of a constraint goes with its constraint");
+    if (index->parent != NULL)
+        return err_hint(err_new(ERR_UNSAFE, "index \"%s\" is a part of index %s of the parent table",
+                                index->name, index->parent),
+                        "drop that one: it goes with it");
+    if (work->table->kind == RELATION_PARTITIONED)
+        return index_tree_drop(maker, work, index);
     Step *step = maker_step(maker, PHASE_CONSTRAIN, STEP_DROP_INDEX, work,
                             arena_printf(arena, "drop index %s", sql_ident(arena, index->name)));
     work->touched = true;

@@ -33,8 +33,9 @@ typedef struct TableWork {
     VEC(const char *) names; /* given to indexes and constraints by this plan */
     size_t expand_at;        /* place of the shared expand step in its phase */
     bool expand_placed;
-    bool quiet;   /* an old application may depend on the trigger: it stays until complete */
-    bool touched; /* has steps */
+    bool quiet;             /* an old application may depend on the trigger: it stays until complete */
+    bool touched;           /* has steps */
+    struct TableWork *root; /* of the partitioned table that it was loaded as a part of; NULL */
 } TableWork;
 
 typedef struct Maker {
@@ -56,6 +57,34 @@ typedef struct Maker {
     const char *version_schema; /* Plan.version_schema */
     const char *no_revert;      /* why the change as a whole cannot be reverted once it is ready; NULL */
 } Maker;
+
+/* ---- partitioned tables (partition_pg.c) ----------------------------------------------------- */
+
+/* One work for each distinct table that was loaded, partitions included. */
+void works_open(Maker *maker);
+/* It has partitions. */
+bool work_is_tree(const TableWork *work);
+/* The works of the tables that hold its rows: of each partition, or itself. `at` begins at 0; NULL: no more.
+ */
+TableWork *work_next_leaf(const Maker *maker, const TableWork *work, size_t *at);
+/* The table whose lease a change of it takes: the top of its tree. */
+const char *work_lease(const TableWork *work);
+/* The step locks its table only, not the partitions. */
+void step_only(Step *step);
+/* Adds the table's partitions to those that the step locks. */
+void step_add_tree(Maker *maker, Step *step, const Table *table, const char *mode);
+/* "fill c in ranges in public.orders_7" */
+const char *in_leaf(Maker *maker, const TableWork *work, const TableWork *leaf, const char *title);
+/* What cannot be done to a partitioned table, a partition, or in an inheritance tree: ERR_UNSAFE with the
+ * reason and the way. `op` NULL: a backfill. */
+Err *partition_check(const Maker *maker, const Operation *op, const Table *table) MUST_USE;
+
+/* CREATE INDEX, UNIQUE and PRIMARY KEY of a partitioned table (partition_key_pg.c). `name` is the parent's,
+ * `middle` the part of the conventional name that the columns give. */
+Err *index_tree(Maker *maker, TableWork *work, const IndexSpec *spec, const char *name,
+                const char *middle) MUST_USE;
+Err *index_tree_drop(Maker *maker, TableWork *work, const Index *index) MUST_USE;
+Err *key_tree(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *name) MUST_USE;
 
 /* ---- looking up (rewrite_pg.c) -------------------------------------------------------------- */
 
@@ -96,6 +125,11 @@ void maker_risk(Maker *maker, const char *id, const char *accept, const char *me
 /* A step that counts rows, with its own copy of the checks. */
 void maker_checks(Maker *maker, Phase phase, TableWork *work, const char *title, const Check *checks,
                   size_t count);
+
+/* A whole query that must return no row, asked once of the table itself. */
+void maker_look(Maker *maker, Phase phase, TableWork *work, const char *title, const Check *check);
+/* In the verify phase: the same checks of partitions that the plan does not know. */
+void maker_newcomers(Maker *maker, TableWork *work, const Check *checks, size_t count);
 
 /* ---- how long (estimate.c): [low, high] in milliseconds ------------------------------------- */
 
@@ -225,6 +259,8 @@ Err *index_drop(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
 void index_build(Maker *maker, TableWork *work, const char *name, bool unique, const char *definition);
 /* The server's CREATE INDEX with CONCURRENTLY in it. */
 const char *index_rebuild_sql(Arena *arena, const Index *index);
+/* The definition is what the index has, whoever wrote it. */
+bool index_like(Arena *arena, const Index *there, const IndexSpec *spec);
 /* Rows with equal keys, as a query for a Check. */
 const char *index_duplicates_query(Maker *maker, const TableWork *work, const char *const *columns,
                                    size_t count, bool nulls_equal);

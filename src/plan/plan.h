@@ -91,6 +91,7 @@ typedef struct Step {
     const char *const *lock_modes; /* what is taken on each of lock_on; the first is `lock` where the step has
                                       a table */
     size_t lock_count;
+    size_t lock_tree; /* how many of lock_on, after the first, are its partitions: they are locked together */
     bool rewrites, scans;
     Evidence evidence;
     Timeout timeout;
@@ -123,6 +124,7 @@ typedef struct Step {
     const char *role; /* act as (the table's owner); NULL: as ourselves */
     bool needs_back;  /* ddl of a revert: under its locks no direction of the change may be broken, else
                          ERR_UNSAFE; to be set on the first step after which there is no way forward again */
+    bool first;       /* while the plan is made: before the other steps of its phase, with the indexes */
 } Step;
 
 /* Something a person should know before saying yes. `accept` names the option that must be given, NULL for a

@@ -124,6 +124,7 @@ static json_t *step_alone_json(const Step *step)
     put(json, "lock", text_json(step->lock));
     put(json, "lock_on", list_json(step->lock_on, step->lock_count));
     put(json, "lock_modes", list_json(step->lock_modes, step->lock_count));
+    put(json, "lock_tree", json_integer((json_int_t)step->lock_tree));
     put(json, "rewrites", json_boolean(step->rewrites));
     put(json, "scans", json_boolean(step->scans));
     put(json, "evidence", json_string(evidence_name(step->evidence)));
@@ -393,6 +394,8 @@ static Err *get_step_alone(Arena *arena, const json_t *json, Step *ret_step)
     step.lock_on = get_list(arena, json_object_get(json, "lock_on"), 0, SIZE_MAX, &step.lock_count);
     step.lock_modes = get_modes(arena, json_object_get(json, "lock_modes"), &step);
     step.columns = get_list(arena, json_object_get(json, "columns"), 0, SIZE_MAX, &step.column_count);
+    int64_t tree = get_int(json, "lock_tree");
+    step.lock_tree = tree > 0 && (size_t)tree < step.lock_count ? (size_t)tree : 0;
     get_fills(arena, json_object_get(json, "fills"), &step);
     get_checks(arena, json_object_get(json, "checks"), &step);
     *ret_step = step;

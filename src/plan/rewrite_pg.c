@@ -118,18 +118,14 @@ static Err *server_check(const Maker *maker)
     return NULL;
 }
 
-static Err *kind_check(const Table *table)
+/* `op` NULL: a backfill. */
+static Err *kind_check(const Maker *maker, const Operation *op, const Table *table)
 {
     switch (table->kind) {
     case RELATION_TABLE:
-        break;
     case RELATION_PARTITIONED:
-        return err_new(ERR_UNSAFE,
-                       "\"%s.%s\" is a partitioned table: partitioned tables are not supported yet",
-                       table->schema, table->name);
     case RELATION_PARTITION:
-        return err_new(ERR_UNSAFE, "\"%s.%s\" is a partition or child of \"%s\": these are not supported yet",
-                       table->schema, table->name, table->parent != NULL ? table->parent : "another table");
+        break;
     case RELATION_MISSING:
     case RELATION_VIEW:
     case RELATION_MATVIEW:
@@ -139,16 +135,10 @@ static Err *kind_check(const Table *table)
         return err_new(ERR_UNSAFE, "\"%s.%s\" is a %s, not a table that can be changed", table->schema,
                        table->name, relation_kind_name(table->kind));
     }
-    if (table->parent != NULL)
-        return err_new(ERR_UNSAFE, "\"%s.%s\" inherits from \"%s\": inheritance is not supported yet",
-                       table->schema, table->name, table->parent);
-    if (table->has_children)
-        return err_new(ERR_UNSAFE, "\"%s.%s\" has inheritance children: inheritance is not supported yet",
-                       table->schema, table->name);
     if (table->temporary)
         return err_new(ERR_UNSAFE, "\"%s.%s\" is a temporary table: it belongs to one session", table->schema,
                        table->name);
-    return NULL;
+    return partition_check(maker, op, table);
 }
 
 static const char *name_text(Arena *arena, Name name)
@@ -181,7 +171,7 @@ static Err *operation_table(Maker *maker, const Operation *op, const Table **ret
                                     index ? "index" : "table", name_text(maker->arena, op->table),
                                     maker->server->database),
                             table);
-    TRY(kind_check(table));
+    TRY(kind_check(maker, op, table));
     if (!table->may_own)
         return err_hint(err_new(ERR_PRIVILEGE, "role \"%s\" is not an owner of %s", maker->server->role,
                                 sql_name(maker->arena, table->schema, table->name)),
@@ -308,7 +298,7 @@ static Err *operations_write(Maker *maker)
         const Table *table = maker_table(maker, fill->table, false);
         if (table_column(table, fill->column) == NULL)
             continue;
-        TRY(kind_check(table));
+        TRY(kind_check(maker, NULL, table));
         TRY(column_fill_existing(maker, fill, maker_work(maker, table)));
     }
     for (size_t i = 0; i < change->operation_count; i++) {
@@ -327,18 +317,6 @@ static Err *operations_write(Maker *maker)
 /* ---- the whole ------------------------------------------------------------------------------------------
  */
 
-static void works_open(Maker *maker)
-{
-    maker->works = arena_alloc(maker->arena, (maker->wanted_count + 1) * sizeof *maker->works);
-    for (size_t i = 0; i < maker->wanted_count && i < maker->input->table_count; i++) {
-        const Table *table = &maker->input->tables[i];
-        if (table->kind == RELATION_MISSING || maker_work(maker, table) != NULL)
-            continue;
-        maker->works[maker->work_count++] =
-            (TableWork){.table = table, .sql = sql_name(maker->arena, table->schema, table->name)};
-    }
-}
-
 static int text_compare(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -347,9 +325,14 @@ static int text_compare(const void *a, const void *b)
 static void plan_tables(Maker *maker, Plan *plan)
 {
     Texts tables = {0};
-    for (size_t i = 0; i < maker->work_count; i++)
-        if (maker->works[i].touched)
-            *vec_push(maker->arena, &tables) = maker->works[i].sql;
+    for (size_t i = 0; i < maker->work_count; i++) {
+        const char *lease = work_lease(&maker->works[i]);
+        bool known = !maker->works[i].touched;
+        for (size_t k = 0; k < tables.len && !known; k++)
+            known = str_eq(tables.items[k], lease);
+        if (!known)
+            *vec_push(maker->arena, &tables) = lease;
+    }
     if (tables.len > 1)
         qsort(tables.items, tables.len, sizeof tables.items[0], text_compare);
     plan->tables = tables.items;
@@ -363,7 +346,7 @@ enum { STEP_RANKS = 3 };
 static int step_rank(const Step *step)
 {
     if (step->phase == PHASE_CONSTRAIN)
-        return step->kind == STEP_CREATE_INDEX ? 0 : 1;
+        return step->kind == STEP_CREATE_INDEX || step->first ? 0 : 1;
     if (step->phase != PHASE_CONTRACT || step->kind == STEP_QUIET || step->kind == STEP_EVIDENCE)
         return 0;
     return step->sync ? 1 : 2;

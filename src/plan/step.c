@@ -70,6 +70,8 @@ Step *maker_ddl(Maker *maker, Phase phase, TableWork *work, const char *lock, co
     step->lock = lock;
     step->timeout = TIMEOUT_LOCK;
     step_add_lock(maker, step, work->table);
+    step_add_tree(maker, step, work->table, lock);
+    step->lock_tree = work->table->partition_count;
     step_estimate(step, 1, 20);
     if (sql != NULL)
         step_add_sql(maker, step, sql);
@@ -78,23 +80,35 @@ Step *maker_ddl(Maker *maker, Phase phase, TableWork *work, const char *lock, co
     return step;
 }
 
-void maker_validate(Maker *maker, TableWork *work, const char *constraint, const Table *also)
+static void validate_one(Maker *maker, TableWork *work, TableWork *one, const char *constraint,
+                         const Table *also)
 {
     Arena *arena = maker->arena;
-    Step *step = maker_step(maker, PHASE_CONSTRAIN, STEP_VALIDATE, work,
-                            arena_printf(arena, "validate constraint %s", sql_ident(arena, constraint)));
-    work->touched = true;
-    step_add_sql(maker, step,
-                 arena_printf(arena, "ALTER TABLE %s VALIDATE CONSTRAINT %s", work->sql,
-                              sql_ident(arena, constraint)));
+    const char *title = arena_printf(arena, "validate constraint %s", sql_ident(arena, constraint));
+    Step *step = maker_step(maker, PHASE_CONSTRAIN, STEP_VALIDATE, one, in_leaf(maker, work, one, title));
+    one->touched = true;
+    step_add_sql(
+        maker, step,
+        arena_printf(arena, "ALTER TABLE %s VALIDATE CONSTRAINT %s", one->sql, sql_ident(arena, constraint)));
     step->lock = "SHARE UPDATE EXCLUSIVE";
-    step_add_lock(maker, step, work->table);
+    step_add_lock(maker, step, one->table);
+    step_add_tree(maker, step, one->table, step->lock);
+    step->lock_tree = one->table->partition_count;
     if (also != NULL)
         step_add_lock_mode(maker, step, sql_name(maker->arena, also->schema, also->name), "ROW SHARE");
-    step->scans = true;
+    step->scans = !work_is_tree(one); /* else its partitions are valid by then */
     step->timeout = TIMEOUT_WATCHDOG;
-    Span span = estimate_scan(work->table);
-    step_estimate(step, span.low, span.high);
+    Span span = estimate_scan(one->table);
+    if (step->scans)
+        step_estimate(step, span.low, span.high);
+}
+
+void maker_validate(Maker *maker, TableWork *work, const char *constraint, const Table *also)
+{
+    size_t at = 0;
+    for (TableWork *leaf; work_is_tree(work) && (leaf = work_next_leaf(maker, work, &at)) != NULL;)
+        validate_one(maker, work, leaf, constraint, also);
+    validate_one(maker, work, work, constraint, also);
 }
 
 void maker_no_revert(Maker *maker, const char *why)
@@ -121,8 +135,8 @@ static const char *check_sql(Maker *maker, const TableWork *work, const Check *c
                         check->predicate);
 }
 
-void maker_checks(Maker *maker, Phase phase, TableWork *work, const char *title, const Check *checks,
-                  size_t count)
+static void checks_one(Maker *maker, Phase phase, TableWork *work, const char *title, const Check *checks,
+                       size_t count)
 {
     Step *step = maker_step(maker, phase, STEP_VERIFY, work, title);
     work->touched = true;
@@ -139,4 +153,28 @@ void maker_checks(Maker *maker, Phase phase, TableWork *work, const char *title,
     Span span = estimate_scan(work->table);
     int64_t passes = (int64_t)count;
     step_estimate(step, span.low, span.high * passes);
+}
+
+void maker_look(Maker *maker, Phase phase, TableWork *work, const char *title, const Check *check)
+{
+    checks_one(maker, phase, work, title, check, 1);
+    Step *step = &maker->steps[phase].items[maker->steps[phase].len - 1];
+    step->scans = false;
+    step_estimate(step, 1, 10);
+}
+
+void maker_newcomers(Maker *maker, TableWork *work, const Check *checks, size_t count)
+{
+    checks_one(maker, PHASE_VERIFY, work, "the same of partitions that came meanwhile", checks, count);
+    Step *step = &maker->steps[PHASE_VERIFY].items[maker->steps[PHASE_VERIFY].len - 1];
+    step->scans = false;
+    step_estimate(step, 1, 10);
+}
+
+void maker_checks(Maker *maker, Phase phase, TableWork *work, const char *title, const Check *checks,
+                  size_t count)
+{
+    size_t at = 0;
+    for (TableWork *leaf; (leaf = work_next_leaf(maker, work, &at)) != NULL;)
+        checks_one(maker, phase, leaf, in_leaf(maker, work, leaf, title), checks, count);
 }

@@ -6,7 +6,11 @@
 
 typedef VEC(const char *) SyncTexts;
 
-enum { NAME_BYTES_MAX = 63 };
+enum {
+    NAME_BYTES_MAX = 63,
+    /* BEFORE row triggers on partitioned tables, which come to each partition, those of later too */
+    PARENT_TRIGGER_VERSION = 130000,
+};
 
 char *sync_take(Arena *arena, Str *str)
 {
@@ -259,29 +263,44 @@ static const char *trigger_prefix(Arena *arena, const Table *table)
     return prefix;
 }
 
-static void add_trigger(const Sync *sync, SyncTexts *sql, bool update)
+/* On which tables the triggers are made: the parent's come to its partitions; before 13 each has its own. */
+static SyncTexts trigger_tables(const Sync *sync)
+{
+    Arena *arena = sync->arena;
+    const Table *table = sync->table;
+    SyncTexts tables = {0};
+    bool parent = table->kind == RELATION_PARTITIONED && sync->server->version_num < PARENT_TRIGGER_VERSION;
+    if (!parent)
+        *vec_push(arena, &tables) = sync->table_sql;
+    for (size_t i = 0; i < table->partition_count && parent; i++)
+        if (table->partitions[i].kind == 'r')
+            *vec_push(arena, &tables) =
+                sql_name(arena, table->partitions[i].schema, table->partitions[i].name);
+    return tables;
+}
+
+static void add_trigger(const Sync *sync, const char *table_sql, SyncTexts *sql, bool update)
 {
     Arena *arena = sync->arena;
     const char *name = sql_ident(arena, update ? sync->update_trigger : sync->insert_trigger);
     *vec_push(arena, sql) = arena_printf(
         arena, "CREATE TRIGGER %s BEFORE %s ON %s FOR EACH ROW WHEN (%s) EXECUTE PROCEDURE %s()", name,
-        update ? "UPDATE" : "INSERT", sync->table_sql, trigger_when(sync, update), sync->function_sql);
-    *vec_push(arena, sql) =
-        arena_printf(arena, "ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", sync->table_sql, name);
+        update ? "UPDATE" : "INSERT", table_sql, trigger_when(sync, update), sync->function_sql);
+    *vec_push(arena, sql) = arena_printf(arena, "ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table_sql, name);
 }
 
-static void add_trigger_drops(const Sync *sync, SyncTexts *sql)
+static void add_trigger_drops(const Sync *sync, const char *table_sql, SyncTexts *sql)
 {
     Arena *arena = sync->arena;
     const char *const names[] = {sync->insert_trigger, sync->update_trigger};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        *vec_push(arena, sql) = arena_printf(arena, "DROP TRIGGER IF EXISTS %s ON %s",
-                                             sql_ident(arena, names[i]), sync->table_sql);
+        *vec_push(arena, sql) =
+            arena_printf(arena, "DROP TRIGGER IF EXISTS %s ON %s", sql_ident(arena, names[i]), table_sql);
     for (size_t i = 0; i < sync->table->trigger_count; i++) {
         const Trigger *old = &sync->table->triggers[i];
         if (old->stoa && !str_eq(old->name, names[0]) && !str_eq(old->name, names[1]))
             *vec_push(arena, sql) = arena_printf(arena, "DROP TRIGGER IF EXISTS %s ON %s",
-                                                 sql_ident(arena, old->name), sync->table_sql);
+                                                 sql_ident(arena, old->name), table_sql);
     }
 }
 
@@ -402,11 +421,15 @@ void sync_sql_pg(Arena *arena, const Server *server, const Table *table, const S
         sync_both_targets(columns, count, make_broken, &broken);
         *vec_push(arena, &sql) = function_sql(&sync);
     }
-    add_trigger_drops(&sync, &sql);
-    if (count > 0) {
-        add_trigger(&sync, &sql, false);
-        add_trigger(&sync, &sql, true);
-    } else {
+    SyncTexts tables = trigger_tables(&sync);
+    for (size_t i = 0; i < tables.len; i++) {
+        add_trigger_drops(&sync, tables.items[i], &sql);
+        if (count == 0)
+            continue;
+        add_trigger(&sync, tables.items[i], &sql, false);
+        add_trigger(&sync, tables.items[i], &sql, true);
+    }
+    if (count == 0) {
         *vec_push(arena, &sql) = arena_printf(arena, "DROP FUNCTION IF EXISTS %s()", sync.function_sql);
     }
     add_counter_drops(&sync, &sql);

@@ -60,7 +60,7 @@ static Err *wait_for_table(Fill *fill, int64_t from_ms, const Err *why)
     Wait wait = runner_wait(runner);
     Blocker *blockers = NULL;
     size_t count = 0;
-    TRY(runner->ops->blockers(runner->conn, &wait, runner->scratch, fill->table.id, "ROW EXCLUSIVE",
+    TRY(runner->ops->blockers(runner->conn, &wait, runner->scratch, &fill->table.id, 1, "ROW EXCLUSIVE",
                               &blockers, &count));
     if (clock_ms() - from_ms > control_settings(runner).lock_wait_ms)
         return err_hint(err_new(ERR_LOCK_BUDGET,

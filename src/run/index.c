@@ -73,7 +73,7 @@ Err *step_build_index(Runner *runner, const Step *step, const char *sql)
                         "rename it, or abort and give the index another name: stoa abort %s", runner->name);
     if (state == INDEX_INVALID)
         TRY(drop_leftover(runner, step));
-    if (state != INDEX_VALID) {
+    if (state != INDEX_VALID && state != INDEX_PART) {
         TRY(failpoint_at("index_before"));
         Err *err = run_long(runner, step, sql);
         if (err == NULL)
@@ -82,7 +82,7 @@ Err *step_build_index(Runner *runner, const Step *step, const char *sql)
             return err->kind == ERR_CONN_LOST ? err : clear_failed(runner, step, err);
     }
     TRY(index_state(runner, step, &state));
-    if (state != INDEX_VALID)
+    if (state != INDEX_VALID && state != INDEX_PART)
         return err_new(ERR_SQL, "index \"%s\" is not valid after its build", step->index);
     return NULL;
 }
@@ -97,7 +97,8 @@ Err *step_drop_index(Runner *runner, const Step *step, const char *const *sql, s
 {
     IndexState state = INDEX_MISSING;
     TRY(index_state(runner, step, &state));
-    bool ours = state == INDEX_VALID || state == INDEX_INVALID; /* never another table's index */
+    /* never another table's index, nor one that the step before undoes with the parent's */
+    bool ours = state == INDEX_VALID || state == INDEX_INVALID;
     for (size_t i = 0; ours && i < count; i++)
         TRY(run_long(runner, step, sql[i]));
     return NULL;

@@ -16,7 +16,7 @@ static Err *wait_to_load(Runner *runner, const Name *name, int64_t from_ms, int6
     size_t count = 0;
     int64_t id = 0;
     TRY(runner->ops->find_table(runner->conn, &wait, arena, name->schema, name->name, &id));
-    TRY(runner->ops->blockers(runner->conn, &wait, arena, id, "ACCESS SHARE", &blockers, &count));
+    TRY(runner->ops->blockers(runner->conn, &wait, arena, &id, 1, "ACCESS SHARE", &blockers, &count));
     char who[BLOCKERS_TEXT_BYTES];
     blockers_text(blockers, count, 0, who);
     if (clock_ms() - from_ms >= control_settings(runner).lock_wait_ms)
@@ -44,6 +44,32 @@ Err *runner_load_table(Runner *runner, Arena *arena, const Name *name, Table *re
     }
 }
 
+/* All that is known of the tables beneath it, and what they make together. */
+static Err *load_partitions(Runner *runner, Arena *arena, Table *table)
+{
+    bool empty = true;
+    for (size_t i = 0; i < table->partition_count; i++) {
+        Partition *partition = &table->partitions[i];
+        Table *part = arena_alloc(arena, sizeof *part);
+        TRY(runner_load_table(runner, arena, &(Name){.schema = partition->schema, .name = partition->name},
+                              part));
+        if (part->kind == RELATION_MISSING)
+            return err_hint(err_new(ERR_USAGE, "partition \"%s\" of \"%s\" was dropped just now",
+                                    partition->name, table->name),
+                            "apply again");
+        partition->table = part;
+        empty = empty && (part->empty || partition->kind != 'r');
+        table->row_estimate += partition->kind == 'r' ? part->row_estimate : 0;
+        table->heap_bytes += part->heap_bytes;
+        table->index_bytes += part->index_bytes;
+        table->total_bytes += part->total_bytes;
+        if (part->oldest_writer_ms > table->oldest_writer_ms)
+            table->oldest_writer_ms = part->oldest_writer_ms;
+    }
+    table->empty = empty;
+    return NULL;
+}
+
 static Err *load_wanted(Runner *runner, Arena *arena, const WantedName *wanted, Table *ret_table)
 {
     Wait wait = runner_wait(runner);
@@ -58,6 +84,10 @@ static Err *load_wanted(Runner *runner, Arena *arena, const WantedName *wanted, 
         name = (Name){.schema = schema, .name = table};
     }
     TRY(runner_load_table(runner, arena, &name, ret_table));
+    if (ret_table->kind == RELATION_PARTITIONED) {
+        ret_table->row_estimate = 0; /* the server's own number of a parent is ANALYZE's */
+        TRY(load_partitions(runner, arena, ret_table));
+    }
     if (!wanted->closely || ret_table->kind == RELATION_MISSING)
         return NULL;
     Face *face = arena_alloc(arena, sizeof *face);
@@ -133,6 +163,12 @@ static Err *check_default(Runner *runner, Arena *arena, const Table *table, cons
     return NULL;
 }
 
+static bool holds_rows(const Table *table)
+{
+    return table->kind == RELATION_TABLE || table->kind == RELATION_PARTITIONED ||
+           table->kind == RELATION_PARTITION;
+}
+
 static Err *check_expr(Runner *runner, Arena *arena, const WantedExpr *wanted, const Table *table,
                        PlanExpr *ret_expr)
 {
@@ -144,7 +180,7 @@ static Err *check_expr(Runner *runner, Arena *arena, const WantedExpr *wanted, c
     const Column *column = table_column(table, wanted->column);
     const char *type = wanted->type_sql != NULL ? wanted->type_sql : column != NULL ? column->type : NULL;
     *ret_expr = expr;
-    if (type == NULL || table->kind != RELATION_TABLE)
+    if (type == NULL || !holds_rows(table))
         return NULL; /* the plan refuses it with its reason */
     ExprScope scope = scope_of(arena, table);
     TRY(expr_forms_pg(arena, wanted->expr_sql, &scope, &expr.forms));
@@ -172,7 +208,7 @@ static Err *check_types(Runner *runner, Arena *arena, const Change *change, cons
     for (size_t i = 0; i < change->operation_count; i++) {
         const Operation *operation = &change->operations[i];
         const Table *table = table_of(names, tables, count, &operation->table);
-        if (operation->kind != OPERATION_ADD_COLUMN || table == NULL || table->kind != RELATION_TABLE ||
+        if (operation->kind != OPERATION_ADD_COLUMN || table == NULL || !holds_rows(table) ||
             table_column(table, operation->add->name) != NULL)
             continue;
         ExprInfo info = {0};
@@ -243,6 +279,20 @@ static Err *load_tables(Runner *runner, Arena *arena, const Change *change, cons
     return NULL;
 }
 
+/* The tables and all that stand beneath them. */
+static const Table *with_partitions(Arena *arena, const Table *tables, size_t *count)
+{
+    VEC(Table) all = {0};
+    for (size_t i = 0; i < *count; i++) {
+        *vec_push(arena, &all) = tables[i];
+        for (size_t k = 0; k < tables[i].partition_count; k++)
+            if (tables[i].partitions[k].table != NULL)
+                *vec_push(arena, &all) = *tables[i].partitions[k].table;
+    }
+    *count = all.len;
+    return all.items;
+}
+
 Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_plan)
 {
     if (runner->server.in_recovery)
@@ -267,7 +317,7 @@ Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_p
                               .column = wanted[i].column,
                               .of_default = wanted[i].of_default,
                               .of_reverse = wanted[i].of_reverse};
-        if (table == NULL || table->kind != RELATION_TABLE)
+        if (table == NULL || !holds_rows(table))
             continue;
         Table later = wanted[i].of_reverse ? table_later(arena, change, names, tables, count, table) : *table;
         TRY(check_expr(runner, arena, &wanted[i], &later, &exprs[i]));
@@ -287,5 +337,6 @@ Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_p
                        .journal_sql = runner->ops->journal_sql(JOURNAL_CREATE),
                        .options = runner->options->plan};
     TRY(plan_make_pg(arena, &input, ret_plan));
-    return measure_plan(runner, arena, tables, count, ret_plan);
+    const Table *all = with_partitions(arena, tables, &count);
+    return measure_plan(runner, arena, all, count, ret_plan);
 }

@@ -25,12 +25,19 @@ enum {
     BLOCKER_SAID_EVERY_MS = 10000,
 };
 
+/* Relations that are locked in one mode. */
+typedef struct Group {
+    int64_t *ids;
+    size_t id_count;
+    const char *mode;
+} Group;
+
 typedef struct Attempt {
     const Step *step;
     LockedBody *body;
-    Table *tables; /* the step's own table is the first, where it has one */
-    const char **modes;
-    size_t table_count;
+    Table own;     /* the step's table; with has_children its partitions are locked along with it */
+    Group *groups; /* the first is the step's own table, where it has one, with its partitions */
+    size_t group_count;
     void *context;
     bool unbounded;         /* a scan under the lock that was accepted */
     int64_t not_before_ms;  /* no attempt at all before this time */
@@ -59,34 +66,55 @@ static const char *name_part(Arena *arena, const char **at)
     return arena_dup(arena, out.buf);
 }
 
-/* Undoing drops triggers and foreign keys, which takes the strongest lock on both ends. */
+/* Undoing drops triggers, foreign keys and indexes, which takes the strongest lock on both ends. */
 static const char *mode_of(const Step *step, size_t index, bool undo)
 {
     bool own = step->table.name != NULL && index == 0;
     const char *mode = own ? step->lock : step->lock_modes[index];
-    bool raises = undo && (!own || str_eq(mode, "SHARE ROW EXCLUSIVE"));
+    bool raises = undo && (!own || str_eq(mode, "SHARE ROW EXCLUSIVE") || str_eq(mode, "SHARE"));
     return raises ? "ACCESS EXCLUSIVE" : mode;
 }
 
-static Err *load_tables(Runner *runner, Arena *arena, bool undo, Attempt *attempt)
+/* What the step's own lock takes: the table, and where partitions go with it these as well. */
+static Err *load_own(Runner *runner, Arena *arena, bool undo, Attempt *attempt)
 {
     const Step *step = attempt->step;
+    Table *own = &attempt->own;
+    TRY(runner_load_table(runner, arena, &step->table, own));
+    own->has_children = own->has_children && (undo || step->lock_tree > 0 || own->partition_count == 0 ||
+                                              own->kind != RELATION_PARTITIONED);
+    size_t below = own->has_children ? own->partition_count : 0;
+    int64_t *ids = arena_alloc(arena, (below + 1) * sizeof *ids);
+    ids[0] = own->id;
+    for (size_t i = 0; i < below; i++)
+        ids[i + 1] = own->partitions[i].id;
+    attempt->groups[attempt->group_count++] =
+        (Group){.ids = ids, .id_count = own->id == 0 ? 0 : below + 1, .mode = mode_of(step, 0, undo)};
+    return NULL;
+}
+
+/* Relations of one mode are looked at together. */
+static Err *load_groups(Runner *runner, Arena *arena, bool undo, Attempt *attempt)
+{
+    const Step *step = attempt->step;
+    Wait wait = runner_wait(runner);
     bool own = step->table.name != NULL;
-    attempt->tables = arena_alloc(arena, (step->lock_count + 1) * sizeof(Table));
-    attempt->modes = arena_alloc(arena, (step->lock_count + 1) * sizeof(char *));
-    if (own) {
-        attempt->modes[0] = mode_of(step, 0, undo);
-        TRY(runner_load_table(runner, arena, &step->table, &attempt->tables[0]));
-        attempt->table_count = 1;
-    }
-    for (size_t i = own ? 1 : 0; i < step->lock_count; i++) {
-        const char *at = step->lock_on[i];
-        Name name = {0};
-        name.schema = name_part(arena, &at);
-        name.name = name_part(arena, &at);
-        attempt->modes[attempt->table_count] = mode_of(step, i, undo);
-        TRY(runner_load_table(runner, arena, &name, &attempt->tables[attempt->table_count]));
-        attempt->table_count++;
+    attempt->groups = arena_alloc(arena, (step->lock_count + 1) * sizeof *attempt->groups);
+    if (own)
+        TRY(load_own(runner, arena, undo, attempt));
+    for (size_t i = own ? 1 + step->lock_tree : 0; i < step->lock_count; i++) {
+        const char *at = step->lock_on[i], *mode = mode_of(step, i, undo);
+        const char *schema = name_part(arena, &at), *name = name_part(arena, &at);
+        Group *last =
+            attempt->group_count > (own ? 1 : 0) ? &attempt->groups[attempt->group_count - 1] : NULL;
+        int64_t id = 0;
+        TRY(runner->ops->find_table(runner->conn, &wait, arena, schema, name, &id));
+        if (last == NULL || !str_eq(last->mode, mode)) {
+            last = &attempt->groups[attempt->group_count++];
+            *last = (Group){.ids = arena_alloc(arena, step->lock_count * sizeof *last->ids), .mode = mode};
+        }
+        if (id != 0)
+            last->ids[last->id_count++] = id;
     }
     return NULL;
 }
@@ -102,7 +130,7 @@ static bool scan_accepted(const Plan *plan, const Step *step)
 /* Waits + hold + commit stay under max_stall: every lock may wait its share, one share is for the hold. */
 static int64_t share_of(const Attempt *attempt, const Controls *controls)
 {
-    int64_t share_ms = controls->max_stall_ms / ((int64_t)attempt->table_count + 1);
+    int64_t share_ms = controls->max_stall_ms / ((int64_t)attempt->group_count + 1);
     return share_ms > 0 ? share_ms : 1;
 }
 
@@ -142,32 +170,33 @@ static size_t leave_out_yielding(const Runner *runner, Blocker *blockers, size_t
     return kept;
 }
 
-/* Long transactions in the way of the tables from number `first` on: those of the first that has any. */
+/* Long transactions in the way of the groups from number `first` on: those of the first that has any. */
 static Err *look_at_blockers(Runner *runner, Attempt *attempt, size_t first, bool *ret_long)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = runner_wait(runner);
     int64_t patience_ms = control_settings(runner).max_stall_ms / 2;
     char who[BLOCKERS_TEXT_BYTES];
-    size_t at = first;
+    const char *on = "";
     *ret_long = false;
-    for (size_t i = first; i < attempt->table_count && !*ret_long; i++) {
+    for (size_t i = first; i < attempt->group_count && !*ret_long; i++) {
+        const Group *group = &attempt->groups[i];
         Blocker *blockers = NULL;
         size_t count = 0;
-        if (attempt->tables[i].id == 0)
+        if (group->id_count == 0)
             continue;
-        TRY(runner->ops->blockers(runner->conn, &wait, arena, attempt->tables[i].id, attempt->modes[i],
+        TRY(runner->ops->blockers(runner->conn, &wait, arena, group->ids, group->id_count, group->mode,
                                   &blockers, &count));
         count = leave_out_yielding(runner, blockers, count);
         *ret_long = blockers_text(blockers, count, patience_ms, who);
-        at = i;
+        on = count > 0 ? blockers[0].relation : on;
     }
     if (*ret_long)
         (void)snprintf(attempt->blocked_by, sizeof attempt->blocked_by, "%s", who);
     if (*ret_long && (attempt->said_at_ms == 0 || clock_ms() - attempt->said_at_ms > BLOCKER_SAID_EVERY_MS)) {
         attempt->said_at_ms = clock_ms();
-        runner_event(runner, "lock_blocked", attempt->step->ordinal, NULL, "waiting for a lock on %s: %s",
-                     attempt->tables[at].name, who);
+        runner_event(runner, "lock_blocked", attempt->step->ordinal, NULL, "waiting for a lock on %s: %s", on,
+                     who);
     }
     pthread_mutex_lock(&runner->control.lock);
     (void)snprintf(runner->control.waiting_for, sizeof runner->control.waiting_for, "%s",
@@ -178,12 +207,21 @@ static Err *look_at_blockers(Runner *runner, Attempt *attempt, size_t first, boo
 
 /* ---- one attempt ---------------------------------------------------------------------------- */
 
+/* A table with partitions waits its share for all of them together, not for each. */
+static Err *take_own(Runner *runner, const Attempt *attempt, int64_t share_ms, bool no_wait)
+{
+    Wait wait = runner_wait(runner);
+    if (attempt->own.has_children && !no_wait)
+        wait.timeout_ms = share_ms;
+    return runner->ops->lock_table(runner->conn, &wait, &attempt->own, attempt->groups[0].mode, no_wait);
+}
+
 static Err *locked(Runner *runner, Attempt *attempt, bool no_wait, int64_t *ret_got_ms)
 {
     const Step *step = attempt->step;
     static const Table none = {0};
     bool own = step->table.name != NULL;
-    const Table *table = own ? &attempt->tables[0] : &none;
+    const Table *table = own ? &attempt->own : &none;
     Controls controls = control_settings(runner);
     int64_t share_ms = share_of(attempt, &controls);
     Wait wait = runner_wait(runner);
@@ -200,7 +238,7 @@ static Err *locked(Runner *runner, Attempt *attempt, bool no_wait, int64_t *ret_
     if (own && step->lock_count > 0 && table->id != 0) {
         err = runner->ops->act_as(runner->conn, &wait, step->role);
         if (err == NULL)
-            err = runner->ops->lock_table(runner->conn, &wait, table, attempt->modes[0], no_wait);
+            err = take_own(runner, attempt, share_ms, no_wait);
         if (err == NULL)
             *ret_got_ms = clock_ms();
         if (err == NULL)
@@ -266,7 +304,7 @@ static Err *budget_used(const Attempt *attempt, int64_t lock_wait_ms)
                      : step->lock_count > 0   ? step->lock_on[0]
                                               : "the catalog";
     Err *err = err_new(ERR_LOCK_BUDGET, "no %s lock on \"%s\" within %s%s%s",
-                       attempt->table_count > 0 ? attempt->modes[0] : "catalog", on,
+                       attempt->group_count > 0 ? attempt->groups[0].mode : "catalog", on,
                        unit_duration_text(lock_wait_ms, text),
                        attempt->blocked_by[0] != '\0' ? ": blocked by " : "", attempt->blocked_by);
     return err_hint(
@@ -280,7 +318,7 @@ static Err *next_attempt(Runner *runner, Attempt *attempt, bool *ret_done)
 {
     bool blocked = false, paid = clock_ms() >= attempt->not_before_ms;
     size_t first = attempt->step->table.name != NULL ? 1 : 0;
-    if (attempt->table_count > first)
+    if (attempt->group_count > first)
         TRY(look_at_blockers(runner, attempt, first, &blocked));
     if (blocked || !paid) {
         stop_sleep(runner->options->stop, BLOCKED_PAUSE_MS);
@@ -303,7 +341,7 @@ Err *lockwait_run(Runner *runner, const Step *step, bool undo, LockedBody *body,
                        .body = body,
                        .context = context,
                        .unbounded = !undo && scan_accepted(&runner->plan, step)};
-    TRY(load_tables(runner, arena, undo, &attempt));
+    TRY(load_groups(runner, arena, undo, &attempt));
     for (bool done = false; !done;) {
         TRY(control_gate(runner));
         TRY(next_attempt(runner, &attempt, &done));

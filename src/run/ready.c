@@ -8,17 +8,25 @@
 
 #include <string.h>
 
+/* The step's table is this one, or the one at the top of its partitions. */
+static bool stands_for(const Runner *runner, const Step *step, const Table *table)
+{
+    const char *name = table->is_partition ? table->root : NULL;
+    if (name == NULL)
+        name = sql_name(runner->scratch, table->schema, table->name);
+    return str_eq(sql_name(runner->scratch, step->table.schema, step->table.name), name);
+}
+
 /* What the change registered stands for this very table, not for one that had its name before. */
 static Err *same_table(Runner *runner, const Table *table)
 {
     for (size_t i = 0; i < runner->plan.step_count; i++) {
         const Step *step = &runner->plan.steps[i];
-        bool ours = step->sync && step->fill_count > 0 && str_eq(step->table.name, table->name) &&
-                    str_eq(step->table.schema, table->schema);
+        bool ours = step->sync && step->fill_count > 0 && stands_for(runner, step, table);
         int64_t id = 0;
         if (ours)
             TRY(journal_sync_table(runner->conn, runner->change_id, &step->fills[0], &id));
-        if (id != 0 && id != table->id)
+        if (id != 0 && id != (table->is_partition ? table->root_id : table->id))
             return err_hint(err_new(ERR_UNSAFE,
                                     "table \"%s\" was dropped or replaced by another one meanwhile",
                                     table->name),
@@ -36,7 +44,8 @@ Err *sync_check(Runner *runner, const Name *name)
     SyncColumn *columns = NULL;
     size_t count = 0;
     bool wanted = false;
-    TRY(journal_sync_load(runner->conn, arena, table.id, &columns, &count));
+    TRY(journal_sync_load(runner->conn, arena, table.is_partition ? table.root_id : table.id, &columns,
+                          &count));
     for (size_t i = 0; i < count; i++)
         wanted = wanted || columns[i].change_id == runner->change_id;
     if (!wanted)

@@ -177,7 +177,41 @@ static Err *verify_done(Verify *verify)
     return journal_step_done(runner->conn, &runner->lease, runner->change_id, verify->step->ordinal);
 }
 
-Err *verify_run(Runner *runner, const Step *step)
+static Err *verify_table(Runner *runner, const Step *step, bool whole);
+
+/* Partitions that came after the plan was made: each is looked at like the others. */
+static Err *verify_newcomers(Runner *runner, const Step *step, const Table *table)
+{
+    for (size_t i = 0; i < table->partition_count; i++) {
+        const Partition *partition = &table->partitions[i];
+        bool known = partition->kind != 'r';
+        for (size_t k = 0; k < runner->plan.step_count && !known; k++) {
+            const Step *other = &runner->plan.steps[k];
+            known = other->kind == STEP_VERIFY && other->phase == step->phase &&
+                    str_eq(other->table.name, partition->name) &&
+                    str_eq(other->table.schema, partition->schema);
+        }
+        if (known)
+            continue;
+        runner_event(runner, "new_partition", step->ordinal, NULL,
+                     "partition \"%s\" came meanwhile: verifying it", partition->name);
+        Step one = *step;
+        one.table = (Name){.schema = partition->schema, .name = partition->name};
+        Err *err = verify_table(runner, &one, false);
+        if (err_is(err, ERR_VERIFY) || err_is(err, ERR_UNSAFE))
+            err = err_hint(
+                err, "partition \"%s\" came while the change was under way: stoa abort %s, then apply again",
+                partition->name, runner->name);
+        TRY(err);
+    }
+    TRY(failpoint_at("verify_before_journal"));
+    return journal_step_done(runner->conn, &runner->lease, runner->change_id, step->ordinal);
+}
+
+Err *verify_run(Runner *runner, const Step *step) { return verify_table(runner, step, true); }
+
+/* `whole`: it is the step, and journalled. */
+static Err *verify_table(Runner *runner, const Step *step, bool whole)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = runner_wait(runner);
@@ -185,13 +219,17 @@ Err *verify_run(Runner *runner, const Step *step)
     if (step->phase == PHASE_VERIFY)
         TRY(sync_check(runner, &step->table));
     TRY(runner_load_table(runner, arena, &step->table, &verify.table));
-    TRY(runner->ops->scan_choose(runner->conn, &wait, arena, &runner->server, &verify.table, &verify.scan));
+    if (verify.table.kind == RELATION_PARTITIONED && step->phase == PHASE_VERIFY)
+        return verify_newcomers(runner, step, &verify.table);
+    if (verify.table.kind != RELATION_PARTITIONED)
+        TRY(runner->ops->scan_choose(runner->conn, &wait, arena, &runner->server, &verify.table,
+                                     &verify.scan));
     verify.size = verify.scan.method == SCAN_KEY ? VERIFY_FIRST * 10 : VERIFY_FIRST;
     if (verify.scan.method == SCAN_TID_LIST)
         verify.size = 64;
     verify.bad = arena_alloc(arena, (step->check_count + 1) * sizeof *verify.bad);
     Err *err = verify_all(&verify);
-    if (err == NULL)
+    if (err == NULL && whole)
         err = verify_done(&verify);
     free(verify.low);
     return err;

@@ -754,23 +754,30 @@ static void refuses_other_kinds(void **state)
 {
     Fixture *f = *state;
     add(f, "x", "bigint");
-    f->orders.kind = RELATION_PARTITIONED;
-    refused(f, ERR_UNSAFE,
-            "\"public.orders\" is a partitioned table: partitioned tables are not supported yet", NULL);
     f->orders.kind = RELATION_VIEW;
     refused(f, ERR_UNSAFE, "\"public.orders\" is a view, not a table that can be changed", NULL);
     f->orders.kind = RELATION_SYSTEM;
     refused(f, ERR_UNSAFE, "\"public.orders\" is a system table, not a table that can be changed", NULL);
     f->orders.kind = RELATION_PARTITION;
     f->orders.parent = "public.all_orders";
-    refused(f, ERR_UNSAFE,
-            "\"public.orders\" is a partition or child of \"public.all_orders\": these are not supported yet",
-            NULL);
+    f->orders.is_partition = true;
+    refused(
+        f, ERR_UNSAFE,
+        "\"public.orders\" is a partition of public.all_orders: a partition has the columns of its parent",
+        "change the parent: ALTER TABLE public.all_orders …");
+    f->orders.is_partition = false;
+    refused(
+        f, ERR_UNSAFE,
+        "\"public.orders\" inherits from \"public.all_orders\": only its indexes and comments are changed",
+        "NO INHERIT it for the time of the change");
     f->orders.kind = RELATION_TABLE;
     f->orders.parent = NULL;
     f->orders.has_children = true;
-    refused(f, ERR_UNSAFE, "\"public.orders\" has inheritance children: inheritance is not supported yet",
-            NULL);
+    refused(
+        f, ERR_UNSAFE,
+        "\"public.orders\" has inheritance children, to which the change would go on with rows that are not "
+        "looked at: only indexes and comments of such a table are changed",
+        NULL);
     f->orders.has_children = false;
     f->orders.temporary = true;
     refused(f, ERR_UNSAFE, "\"public.orders\" is a temporary table: it belongs to one session", NULL);

@@ -26,8 +26,8 @@ Err *pg_check_expression(Conn *conn, const Wait *wait, Arena *arena, const Table
 Err *pg_fingerprint(Conn *conn, const Wait *wait, Arena *arena, const int64_t *tables, size_t count,
                     const char *const **ret_lines, size_t *ret_count) MUST_USE;
 /* age_ms is 0 and statement NULL where the server hides another role's session (see may_read_stats). */
-Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, const char *lock,
-                 Blocker **ret_blockers, size_t *ret_count) MUST_USE;
+Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, const int64_t *table_ids, size_t table_count,
+                 const char *lock, Blocker **ret_blockers, size_t *ret_count) MUST_USE;
 Err *pg_lock_table(Conn *conn, const Wait *wait, const Table *table, const char *lock, bool no_wait) MUST_USE;
 /* How strong a mode as pg_locks writes it is, from 1; 0 for an unknown one. lock_name gives it as the manual
  * does, "ACCESS EXCLUSIVE"; NULL for 0. */

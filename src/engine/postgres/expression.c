@@ -57,7 +57,7 @@ static Err *explain_assignment(Conn *conn, const Wait *wait, Arena *arena, const
     Err *err = conn_exec(conn, wait,
                          arena_printf(arena,
                                       "EXPLAIN INSERT INTO pg_temp." PROBE
-                                      " SELECT (%s\n) FROM ONLY %s WHERE (%s\n) IS NULL",
+                                      " SELECT (%s\n) FROM %s WHERE (%s\n) IS NULL",
                                       expr, from, expr));
     if (!err_is(err, ERR_PRIVILEGE))
         return err;
@@ -73,7 +73,7 @@ static Err *find_volatile(Conn *conn, const Wait *wait, Arena *arena, const char
     Rows rows = {0};
     TRY(conn_query(conn, wait, arena, &rows,
                    arena_printf(arena,
-                                "EXPLAIN (COSTS OFF) SELECT value FROM (SELECT (%s\n) AS value FROM ONLY %s) "
+                                "EXPLAIN (COSTS OFF) SELECT value FROM (SELECT (%s\n) AS value FROM %s) "
                                 "AS " PROBE " WHERE value IS NOT NULL",
                                 expr, from)));
     *ret_volatile = false;

@@ -47,8 +47,8 @@ const char *lock_name(int strength)
     return strength > 0 && strength <= (int)ARRAY_LEN(lock_modes) ? lock_modes[strength - 1].sql : NULL;
 }
 
-Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, const char *lock,
-                 Blocker **ret_blockers, size_t *ret_count)
+Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, const int64_t *table_ids, size_t table_count,
+                 const char *lock, Blocker **ret_blockers, size_t *ret_count)
 {
     const LockMode *mode = NULL;
     TRY(lock_mode(lock, &mode));
@@ -58,7 +58,12 @@ Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, c
             str_sep(&modes, ",");
             str_add(&modes, lock_modes[i].catalog);
         }
-    const char *params[] = {arena_printf(arena, "%lld", (long long)table_id),
+    CLEANUP(str_donep) Str tables = STR_INIT;
+    for (size_t i = 0; i < table_count; i++) {
+        str_sep(&tables, ",");
+        str_addf(&tables, "%lld", (long long)table_ids[i]);
+    }
+    const char *params[] = {arena_printf(arena, "{%s}", tables.len > 0 ? tables.buf : ""),
                             arena_printf(arena, "{%s}", modes.buf)};
     CLEANUP(catalog_json_freep) json_t *rows = NULL;
     TRY(catalog_query(conn, wait, catalog_blockers_sql, 2, params, &rows));

@@ -40,13 +40,16 @@ Err *pg_index_state(Conn *conn, const Wait *wait, Arena *arena, const char *sche
     TRY(conn_params(
         conn, wait, arena, &rows,
         "SELECT t.relname IS NOT DISTINCT FROM $3 AND t.relnamespace = c.relnamespace, "
-        "i.indisvalid AND i.indisready FROM pg_catalog.pg_class c "
+        "i.indisvalid AND i.indisready, "
+        "EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid) FROM "
+        "pg_catalog.pg_class c "
         "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
         "LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_catalog.pg_class t ON t.oid = "
         "i.indrelid WHERE n.nspname = $1 AND c.relname = $2",
         schema, index, table));
     *ret_state = rows.row_count == 0       ? INDEX_MISSING
                  : !rows_bool(&rows, 0, 0) ? INDEX_ELSEWHERE
+                 : rows_bool(&rows, 0, 2)  ? INDEX_PART
                  : rows_bool(&rows, 0, 1)  ? INDEX_VALID
                                            : INDEX_INVALID;
     return NULL;

@@ -50,6 +50,16 @@ static RelationKind kind_of(const json_t *row)
     }
 }
 
+/* [schema, name] as sql_name() writes it; NULL where there is none. */
+static const char *name_of(Arena *arena, const json_t *row, const char *member)
+{
+    const json_t *pair = json_object_get(row, member);
+    if (json_array_size(pair) != 2)
+        return NULL;
+    return sql_name(arena, json_string_value(json_array_get(pair, 0)),
+                    json_string_value(json_array_get(pair, 1)));
+}
+
 static void read_columns(Arena *arena, const json_t *list, Table *table)
 {
     table->column_count = json_array_size(list);
@@ -87,6 +97,7 @@ static void read_indexes(Arena *arena, const json_t *list, Table *table)
                          .correlation = catalog_double(item, "correlation"),
                          .bytes = catalog_int(item, "bytes")};
         index->integer_key = index->key && catalog_bool(item, "integer");
+        index->parent = name_of(arena, item, "parent");
         index->columns = catalog_texts(arena, item, "columns", &index->column_count);
     }
 }
@@ -102,6 +113,7 @@ static void read_constraints(Arena *arena, const json_t *list, Table *table)
                                                   .validated = catalog_bool(item, "validated"),
                                                   .ref_schema = catalog_text(arena, item, "ref_schema"),
                                                   .ref_table = catalog_text(arena, item, "ref_table"),
+                                                  .inherited = catalog_bool(item, "inherited"),
                                                   .definition = catalog_text(arena, item, "definition")};
     }
 }
@@ -334,6 +346,27 @@ static Err *load_stars(Conn *conn, const Wait *wait, Arena *arena, const Server 
     return NULL;
 }
 
+static void read_partitions(Arena *arena, const json_t *row, Table *table)
+{
+    const json_t *list = json_object_get(row, "partitions");
+    table->partition_count = json_array_size(list);
+    table->partitions = arena_alloc(arena, (table->partition_count + 1) * sizeof *table->partitions);
+    for (size_t i = 0; i < table->partition_count; i++) {
+        const json_t *item = json_array_get(list, i);
+        table->partitions[i] = (Partition){.schema = catalog_text(arena, item, "schema"),
+                                           .name = catalog_text(arena, item, "name"),
+                                           .id = catalog_int(item, "id"),
+                                           .parent = name_of(arena, item, "parent"),
+                                           .bound = catalog_text(arena, item, "bound"),
+                                           .kind = first_char(item, "kind"),
+                                           .bytes = catalog_int(item, "bytes"),
+                                           .detaching = catalog_bool(item, "detaching")};
+        table->partitions[i].is_default = str_eq(table->partitions[i].bound, "DEFAULT");
+    }
+    table->partition_key = catalog_text(arena, row, "partition_key");
+    table->key_columns = catalog_texts(arena, row, "key_columns", &table->key_column_count);
+}
+
 static void read_relation(Arena *arena, const json_t *row, Table *table)
 {
     *table = (Table){.schema = catalog_text(arena, row, "schema"),
@@ -348,12 +381,16 @@ static void read_relation(Arena *arena, const json_t *row, Table *table)
                      .rls_forced = catalog_bool(row, "rls_forced"),
                      .has_children = catalog_bool(row, "has_children"),
                      .parent = catalog_text(arena, row, "parent"),
+                     .is_partition = catalog_bool(row, "is_partition"),
+                     .root = name_of(arena, row, "root"),
+                     .root_id = catalog_int(row, "root_id"),
                      .heap_bytes = catalog_int(row, "heap_bytes"),
                      .index_bytes = catalog_int(row, "index_bytes"),
                      .total_bytes = catalog_int(row, "total_bytes"),
                      .fillfactor = (int)catalog_int(row, "fillfactor"),
                      .oldest_writer_ms = catalog_int(row, "oldest_writer_ms"),
                      .repeatable_read_default = catalog_bool(row, "repeatable_read_default")};
+    read_partitions(arena, row, table);
     read_columns(arena, json_object_get(row, "columns"), table);
     read_indexes(arena, json_object_get(row, "indexes"), table);
     read_constraints(arena, json_object_get(row, "constraints"), table);
@@ -400,7 +437,8 @@ Err *pg_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *ser
     TRY(estimate_rows(conn, wait, server, row, &table));
     if (catalog_bool(row, "has_sync"))
         TRY(load_sync(conn, wait, arena, &table));
-    if (table.kind == RELATION_TABLE || table.kind == RELATION_PARTITION)
+    if (table.kind == RELATION_TABLE || table.kind == RELATION_PARTITION ||
+        table.kind == RELATION_PARTITIONED)
         TRY(load_stars(conn, wait, arena, server, catalog_text(arena, row, "statements_schema"), &table));
     *ret_table = table;
     return NULL;

@@ -1,12 +1,13 @@
--- Who stands before a lock on a table: holders of conflicting locks, then those who wait for one.
--- $1 table, $2 lock modes that conflict (as pg_locks writes them).
+-- Who stands before a lock on tables: holders of conflicting locks, then those who wait for one.
+-- $1 tables, $2 lock modes that conflict (as pg_locks writes them).
 WITH here AS (
     SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
 ), held AS (
     -- The strongest lock of each, by the position of its name.
-    SELECT DISTINCT ON (coalesce(l.pid::text, l.virtualtransaction)) l.pid, l.virtualtransaction, l.mode, l.granted
+    SELECT DISTINCT ON (coalesce(l.pid::text, l.virtualtransaction)) l.pid, l.virtualtransaction, l.mode, l.granted,
+           l.relation
     FROM pg_catalog.pg_locks l
-    WHERE l.locktype = 'relation' AND l.relation = $1::oid AND l.database = (SELECT oid FROM here)
+    WHERE l.locktype = 'relation' AND l.relation = ANY ($1::oid[]) AND l.database = (SELECT oid FROM here)
       AND l.mode = ANY ($2::text[]) AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
     ORDER BY coalesce(l.pid::text, l.virtualtransaction), l.granted DESC, pg_catalog.array_position(
         '{AccessExclusiveLock,ExclusiveLock,ShareRowExclusiveLock,ShareLock,ShareUpdateExclusiveLock,
@@ -24,7 +25,7 @@ SELECT coalesce(h.pid, 0) AS pid,
     CASE WHEN h.pid IS NULL THEN 'prepared transaction'
          ELSE pg_catalog.upper(pg_catalog.btrim(pg_catalog.regexp_replace(
              pg_catalog.replace(h.mode, 'Lock', ''), '([a-z])([A-Z])', '\1 \2', 'g'))) END AS mode,
-    $1::oid::regclass::text AS relation,
+    h.relation::regclass::text AS relation,
     coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.xact_start, x.prepared)) * 1000, 0)::int8
         AS age_ms,
     NOT h.granted AS waiting

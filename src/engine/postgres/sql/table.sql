@@ -15,6 +15,18 @@ WITH RECURSIVE rel AS (
     SELECT i.inhparent FROM ancestor a
         JOIN pg_catalog.pg_class c ON c.oid = a.id AND c.relispartition
         JOIN pg_catalog.pg_inherits i ON i.inhrelid = a.id
+), above(id, level) AS (
+    SELECT i.inhparent, 1 FROM pg_catalog.pg_inherits i WHERE i.inhrelid = (SELECT id FROM rel)
+    UNION ALL
+    SELECT i.inhparent, a.level + 1 FROM above a JOIN pg_catalog.pg_inherits i ON i.inhrelid = a.id
+), below(id, parent, level, detaching) AS (
+    SELECT i.inhrelid, i.inhparent, 1, false
+        OR i.inhdetachpending --@14+
+    FROM pg_catalog.pg_inherits i JOIN rel ON rel.id = i.inhparent WHERE rel.relkind IN ('r', 'p', 'f')
+    UNION
+    SELECT i.inhrelid, i.inhparent, b.level + 1, b.detaching
+        OR i.inhdetachpending --@14+
+    FROM below b JOIN pg_catalog.pg_inherits i ON i.inhparent = b.id
 ), type_base(start, typ) AS (
     SELECT a.atttypid, a.atttypid FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = (SELECT id FROM rel) AND a.attnum > 0 AND NOT a.attisdropped
@@ -59,7 +71,11 @@ WITH RECURSIVE rel AS (
            i.indisvalid AND i.indisready AS valid, i.indimmediate, i.indpred IS NULL AS whole,
            (SELECT m.amname = 'btree' FROM pg_catalog.pg_am m WHERE m.oid = c.relam) AS btree,
            pg_catalog.pg_get_indexdef(i.indexrelid) AS definition,
-           pg_catalog.pg_relation_size(i.indexrelid) AS bytes, keys.*
+           CASE WHEN c.relkind = 'i' THEN pg_catalog.pg_relation_size(i.indexrelid) ELSE 0 END AS bytes,
+           (SELECT pg_catalog.json_build_array(pn.nspname, p.relname) FROM pg_catalog.pg_inherits h
+                JOIN pg_catalog.pg_class p ON p.oid = h.inhparent
+                JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+            WHERE h.inhrelid = i.indexrelid) AS parent, keys.*
     FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -88,6 +104,26 @@ SELECT rel.nspname AS schema, rel.relname AS name, rel.id::int8 AS id, rel.relki
         JOIN pg_catalog.pg_class p ON p.oid = i.inhparent JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
      WHERE i.inhrelid = rel.id ORDER BY i.inhseqno LIMIT 1) AS parent,
     EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = rel.id) AS has_children,
+    (SELECT pg_catalog.json_build_array(tn.nspname, t.relname) FROM above a
+        JOIN pg_catalog.pg_class t ON t.oid = a.id JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+     ORDER BY a.level DESC LIMIT 1) AS root,
+    (SELECT a.id::int8 FROM above a ORDER BY a.level DESC LIMIT 1) AS root_id,
+    CASE WHEN rel.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(rel.id) END AS partition_key,
+    (SELECT pg_catalog.json_agg(a.attname ORDER BY k.ord) FROM pg_catalog.pg_partitioned_table pt
+        CROSS JOIN LATERAL pg_catalog.unnest(pt.partattrs::int2[]) WITH ORDINALITY AS k(attnum, ord)
+        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = pt.partrelid AND a.attnum = k.attnum AND k.attnum > 0
+     WHERE pt.partrelid = rel.id) AS key_columns,
+    (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname,
+            'id', b.id::int8, 'parent', pg_catalog.json_build_array(pn.nspname, p.relname), 'kind', c.relkind,
+            'bound', pg_catalog.pg_get_expr(c.relpartbound, c.oid), 'detaching', b.detaching,
+            -- Opens it: what a session knows of it is not looked up under the lock then.
+            'bytes', pg_catalog.pg_relation_size(c.oid))
+        ORDER BY b.level, n.nspname, c.relname)
+     FROM (SELECT id, pg_catalog.min(parent::int8)::oid AS parent, pg_catalog.max(level) AS level,
+                  pg_catalog.bool_or(detaching) AS detaching FROM below GROUP BY id) b
+        JOIN pg_catalog.pg_class c ON c.oid = b.id JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_catalog.pg_class p ON p.oid = b.parent
+        JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace) AS partitions,
     pg_catalog.pg_get_userbyid(rel.relowner) AS owner,
     pg_catalog.pg_has_role(current_user, rel.relowner, 'USAGE')
         AND pg_catalog.pg_has_role(current_user, rel.relowner, 'SET') --@16+
@@ -119,7 +155,7 @@ SELECT rel.nspname AS schema, rel.relname AS name, rel.id::int8 AS id, rel.relki
             'definition', i.definition, 'columns', i.columns, 'unique', i.indisunique,
             'primary', i.indisprimary, 'valid', i.valid, 'btree', i.btree,
             'key', i.indisunique AND i.valid AND i.indimmediate AND i.whole AND i.plain,
-            'integer', i.integer, 'bytes', i.bytes,
+            'integer', i.integer, 'bytes', i.bytes, 'parent', i.parent,
             'constraint', (SELECT k.conname FROM pg_catalog.pg_constraint k WHERE k.conindid = i.id
                            AND k.conrelid = rel.id AND k.contype IN ('p', 'u', 'x') LIMIT 1),
             'correlation', (SELECT s.correlation FROM pg_catalog.pg_stats s WHERE s.schemaname = rel.nspname
@@ -127,6 +163,7 @@ SELECT rel.nspname AS schema, rel.relname AS name, rel.id::int8 AS id, rel.relki
         ORDER BY i.name) FROM ind i) AS indexes,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', k.conname, 'kind', k.contype,
             'validated', k.convalidated, 'ref_schema', fn.nspname, 'ref_table', f.relname,
+            'inherited', k.coninhcount > 0,
             'definition', pg_catalog.pg_get_constraintdef(k.oid))
         ORDER BY k.conname) FROM pg_catalog.pg_constraint k
             LEFT JOIN pg_catalog.pg_class f ON f.oid = k.confrelid
@@ -135,12 +172,18 @@ SELECT rel.nspname AS schema, rel.relname AS name, rel.id::int8 AS id, rel.relki
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', g.tgname,
             'function', pg_catalog.format('%I.%I', fn.nspname, f.proname), 'enabled', g.tgenabled,
             'type', g.tgtype, 'any_column', pg_catalog.cardinality(g.tgattr::int2[]) = 0,
-            'internal', g.tgisinternal, 'stoa', fn.nspname = 'stoa',
+            -- 11 to 14 call a partition's copy of its parent's trigger internal, too.
+            'internal', g.tgisinternal AND (g.tgconstraint <> 0 OR NOT rel.relispartition),
+            'stoa', fn.nspname = 'stoa',
             'compiled', (SELECT l.lanname IN ('c', 'internal') FROM pg_catalog.pg_language l
                          WHERE l.oid = f.prolang)) ORDER BY g.tgname)
-     FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc f ON f.oid = g.tgfoid
-        JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace
-     WHERE g.tgrelid = rel.id) AS triggers,
+     FROM (
+        -- Of the tables beneath it those that it does not have itself, each name once.
+        SELECT DISTINCT ON (t.tgname) t.* FROM pg_catalog.pg_trigger t
+        WHERE t.tgrelid = rel.id OR NOT t.tgisinternal AND t.tgrelid IN (SELECT b.id FROM below b)
+        ORDER BY t.tgname, t.tgrelid = rel.id DESC
+     ) g JOIN pg_catalog.pg_proc f ON f.oid = g.tgfoid
+        JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace) AS triggers,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', p.pubname,
             'all', p.puballtables OR p.of_schema, 'journal', p.puballtables OR p.of_journal,
             'columns', coalesce(p.columns, false), 'rows', coalesce(p.rows, false)) ORDER BY p.pubname)
