@@ -139,11 +139,14 @@ static void show_step(Page *page, const Step *step, bool whole)
     for (size_t i = 0; i < step->check_count; i++)
         line(page, i == 0 ? "check" : "", step->checks[i].label);
     locks(page, step);
-    if (step->kind != STEP_READY && step->kind != STEP_QUIET)
+    if (step->kind != STEP_READY && step->kind != STEP_QUIET && step->kind != STEP_EVIDENCE)
         costs(page, step);
+    for (size_t i = 0; i < step->undo_step_count; i++)
+        statements(page, i == 0 ? "undo" : "", step->undo_steps[i].sql, step->undo_steps[i].sql_count);
     if (whole)
         statements(page, "undo", step->sync_undo, step->sync_undo_count);
-    statements(page, whole && step->sync_undo_count > 0 ? "" : "undo", step->undo, step->undo_count);
+    bool more = step->undo_step_count > 0 || (whole && step->sync_undo_count > 0);
+    statements(page, more ? "" : "undo", step->undo, step->undo_count);
 }
 
 static void show_risk(Page *page, const Risk *risk)

@@ -171,6 +171,7 @@ typedef struct Table {
     int64_t id;          /* the server's own number of it; 0 if missing */
     const char *similar; /* where it is missing: one that differs in upper and lower case, quoted; NULL */
     RelationKind kind;
+    bool schema_missing; /* where it is missing: the schema that was named is, too */
     const char *owner;
     bool may_own; /* we are the owner, a member of it, or superuser */
     bool temporary, unlogged;

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* A step to be run before the undo of `step`, under the same role. */
-static Step *undo_push(Maker *maker, Step *step, StepKind kind, const char *lock, const char *title)
+Step *back_push(Maker *maker, Step *step, StepKind kind, const char *lock, const char *title)
 {
     Step *grown = arena_alloc(maker->arena, (step->undo_step_count + 1) * sizeof *grown);
     if (step->undo_step_count > 0)
@@ -32,7 +31,7 @@ static Step *push_not_valid(Maker *maker, const TableWork *work, Step *step, con
 {
     Arena *arena = maker->arena;
     const char *ident = sql_ident(arena, name);
-    Step *added = undo_push(maker, step, STEP_DDL, "ACCESS EXCLUSIVE",
+    Step *added = back_push(maker, step, STEP_DDL, "ACCESS EXCLUSIVE",
                             arena_printf(arena, "put %s back for new rows", ident));
     step_add_sql(maker, added,
                  arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", work->sql, ident));
@@ -46,7 +45,7 @@ static Step *push_validate(Maker *maker, const TableWork *work, Step *step, cons
 {
     Arena *arena = maker->arena;
     const char *ident = sql_ident(arena, name);
-    Step *added = undo_push(maker, step, STEP_VALIDATE, "SHARE UPDATE EXCLUSIVE",
+    Step *added = back_push(maker, step, STEP_VALIDATE, "SHARE UPDATE EXCLUSIVE",
                             arena_printf(arena, "validate %s", ident));
     step_add_sql(maker, added,
                  arena_printf(arena, "ALTER TABLE %s VALIDATE CONSTRAINT %s", work->sql, ident));
@@ -109,7 +108,7 @@ static void back_key(Maker *maker, TableWork *work, Step *step, const TableConst
     if (index == NULL)
         return;
     const char *ident = sql_ident(arena, index->name);
-    Step *build = undo_push(maker, step, STEP_CREATE_INDEX, "SHARE UPDATE EXCLUSIVE",
+    Step *build = back_push(maker, step, STEP_CREATE_INDEX, "SHARE UPDATE EXCLUSIVE",
                             arena_printf(arena, "build index %s again", ident));
     step_add_sql(maker, build, index_rebuild_sql(arena, index));
     build->index = index->name;

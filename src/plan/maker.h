@@ -288,6 +288,9 @@ const TableConstraint *primary_key_dropped(const Maker *maker, const TableWork *
 /* Contract begins with a look for whoever still uses the column. NULL: the table itself, or (`name_only`)
  * only its name. One step a table for columns. */
 void maker_evidence(Maker *maker, TableWork *work, const char *column, bool name_only);
+/* A further step to be run before the undo of `step`, on the same table; holds until the next one is pushed.
+ */
+Step *back_push(Maker *maker, Step *step, StepKind kind, const char *lock, const char *title);
 /* The way back of a step that drops a constraint or a NOT NULL: its undo, without a scan under a strong lock.
  * To be called when its locks are known. */
 void back_constraint(Maker *maker, TableWork *work, Step *step, const TableConstraint *constraint);

@@ -108,7 +108,12 @@ static void put_statements(json_t *json, const Step *step)
     put(json, "sync_statement_count", json_integer((json_int_t)step->sync_sql_count));
     json_t *undo = list_json(step->sync_undo, step->sync_undo_count);
     extend(undo, step->undo, step->undo_count);
-    put(json, "undo", joined_json(undo));
+    json_t *whole = json_array();
+    for (size_t i = 0; i < step->undo_step_count; i++)
+        extend(whole, step->undo_steps[i].sql, step->undo_steps[i].sql_count);
+    (void)json_array_extend(whole, undo);
+    put(json, "undo", joined_json(whole));
+    json_decref(whole);
     put(json, "undo_statements", undo);
     put(json, "sync_undo_count", json_integer((json_int_t)step->sync_undo_count));
 }

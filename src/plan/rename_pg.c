@@ -19,8 +19,9 @@ static Target target_of(Arena *arena, const Operation *op, const TableWork *work
     target.sql = sql_name(arena, target.schema, target.name);
     target.move =
         arena_printf(arena, "%s %s", schema ? "SET SCHEMA" : "RENAME TO", sql_ident(arena, op->new_name));
-    target.back = arena_printf(arena, "ALTER TABLE %s %s %s", target.sql, schema ? "SET SCHEMA" : "RENAME TO",
-                               sql_ident(arena, schema ? table->schema : table->name));
+    target.back =
+        arena_printf(arena, "ALTER TABLE IF EXISTS %s %s %s", target.sql, schema ? "SET SCHEMA" : "RENAME TO",
+                     sql_ident(arena, schema ? table->schema : table->name));
     return target;
 }
 
@@ -57,6 +58,9 @@ static Err *target_check(Maker *maker, const Operation *op, const TableWork *wor
     const Table *there = maker_table(maker, name, false);
     if (there->kind != RELATION_MISSING && str_eq(there->schema, target->schema))
         return err_new(ERR_USAGE, "%s exists already: a %s", target->sql, relation_kind_name(there->kind));
+    if (there->schema_missing)
+        return err_hint(err_new(ERR_USAGE, "schema \"%s\" does not exist", target->schema),
+                        "CREATE SCHEMA %s", sql_ident(maker->arena, target->schema));
     if (work->table->sync_count > 0)
         return err_hint(err_new(ERR_UNSAFE,
                                 "another change is under way on \"%s.%s\" and knows it by this name",
@@ -158,10 +162,16 @@ static Err *direct(Maker *maker, TableWork *work, const Target *target)
             maker, "rename", "--accept-rename",
             arena_printf(arena, "%s is gone under this name at once: whoever uses it fails", work->sql),
             NULL);
-    maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
-              arena_printf(arena, "%s becomes %s", work->sql, target->sql), move_sql(arena, work, target),
-              NULL);
-    maker_no_revert(maker, "a table got another name at once");
+    Step *step = maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
+                           arena_printf(arena, "%s becomes %s", work->sql, target->sql),
+                           move_sql(arena, work, target), NULL);
+    Step *back = back_push(maker, step, STEP_DDL, "ACCESS EXCLUSIVE",
+                           arena_printf(arena, "%s becomes %s again", target->sql, work->sql));
+    back->table = (Name){.schema = target->schema, .name = target->name}; /* as it is called then */
+    back->lock_count = 0;
+    step_add_lock_mode(maker, back, target->sql, "ACCESS EXCLUSIVE");
+    step_add_sql(maker, back, target->back);
+    maker->derives_revert = true;
     return NULL;
 }
 

@@ -39,6 +39,7 @@ static json_t *baseline_json(const Use *use, const char *quiet_since)
     json_object_set_new(json, "calls", calls);
     json_object_set_new(json, "known", json_boolean(use->unknown == NULL));
     json_object_set_new(json, "evicted", json_integer(use->evicted));
+    json_object_set_new(json, "since", json_string(use->since == NULL ? "" : use->since));
     json_object_set_new(json, "scans", json_integer(use->scans));
     json_object_set_new(json, "writes", json_integer(use->writes));
     json_object_set_new(json, "quiet_since", json_string(quiet_since));
@@ -134,6 +135,10 @@ static void compare(Arena *arena, const Step *step, const json_t *before, const 
     } else if (!json_is_true(json_object_get(before, "known"))) {
         finding->blind = true;
         finding->why_blind = "pg_stat_statements was not there when the last look was taken";
+    } else if (!str_eq(json_string_value(json_object_get(before, "since")),
+                       use->since == NULL ? "" : use->since)) {
+        finding->blind = true;
+        finding->why_blind = "pg_stat_statements was reset since the last look";
     } else if (use->evicted > known(before, "evicted")) {
         finding->blind = true;
         finding->why_blind =

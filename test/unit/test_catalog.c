@@ -80,6 +80,48 @@ static void test_quoted_name(void **state)
     assert_null(star_reason("SELECT * FROM \"Or\"\"ders2\"", "public", "Or\"ders"));
 }
 
+static const struct {
+    const char *why, *statement; /* uses of orders.note */
+} uses[] = {
+    {"names it", "SELECT o.note FROM orders o"},
+    {"names it", "UPDATE \"orders\" SET \"note\" = $1 WHERE id = $2"},
+    {"names it", "WITH x AS (SELECT NOTE FROM public.Orders) SELECT * FROM x"},
+    {"names it", "PREPARE p AS SELECT note FROM orders"},
+    {"names it", "COPY orders (id, note) TO stdout"},
+    {"INSERT without a column list", "INSERT INTO orders VALUES ($1, $2)"},
+    {"COPY FROM without a column list", "COPY orders FROM stdin"},
+    {NULL, "SELECT * FROM orders"},
+    {NULL, "SELECT id FROM orders WHERE status = 'note'"},
+    {NULL, "SELECT note FROM customers"},
+    {NULL, "SELECT note FROM other.orders"},
+    {NULL, "SELECT notes FROM orders"},
+    {NULL, "ALTER TABLE orders ALTER COLUMN note DROP NOT NULL"},
+    {NULL, "CREATE VIEW v AS SELECT note FROM orders"},
+    {NULL, "-- SELECT note FROM orders"},
+    {NULL, "INSERT INTO orders (id) VALUES ($1) /* note */"},
+    {NULL, ""},
+};
+
+static void test_use_reason(void **state)
+{
+    (void)state;
+    static const char *const columns[] = {"note"};
+    for (size_t i = 0; i < ARRAY_LEN(uses); i++) {
+        const char *why = use_reason(uses[i].statement, "public", "orders", columns, 1);
+        if (why == NULL && uses[i].why == NULL)
+            continue;
+        print_message("%s\n", uses[i].statement);
+        assert_non_null(why);
+        assert_non_null(uses[i].why);
+        assert_string_equal(why, uses[i].why);
+    }
+    assert_non_null(use_reason("SELECT 1 FROM orders", "public", "orders", NULL, 0));
+    assert_non_null(use_reason("TRUNCATE orders", "public", "orders", NULL, 0));
+    assert_null(use_reason("SELECT 1 FROM other.orders", "public", "orders", NULL, 0));
+    assert_non_null(use_reason("SELECT 1 FROM other.orders", NULL, "orders", NULL, 0));
+    assert_null(use_reason("SELECT orders_total FROM t", "public", "orders", NULL, 0));
+}
+
 /* What is marked for another version is left out, whole lines only. */
 static void test_sql_for_version(void **state)
 {
@@ -96,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_star_reason),
         cmocka_unit_test(test_quoted_name),
+        cmocka_unit_test(test_use_reason),
         cmocka_unit_test(test_sql_for_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -703,6 +703,100 @@ GOLDEN(create_index_there)
 
 GOLDEN(drop_index) { op(f, OPERATION_DROP_INDEX)->table.name = "orders_customer_id_idx"; }
 
+/* ---- what goes away ---- */
+
+static void depend(Fixture *f, Dependent dependent)
+{
+    Dependent *grown = arena_alloc(f->arena, (f->orders.dependent_count + 1) * sizeof *grown);
+    for (size_t i = 0; i < f->orders.dependent_count; i++)
+        grown[i] = f->orders.dependents[i];
+    grown[f->orders.dependent_count++] = dependent;
+    f->orders.dependents = grown;
+}
+
+static void column_index(Fixture *f)
+{
+    depend(f, (Dependent){.column = "customer_id",
+                          .kind = "index",
+                          .schema = "public",
+                          .name = "orders_customer_id_idx",
+                          .on_schema = "public",
+                          .on = "orders",
+                          .text = "index orders_customer_id_idx on public.orders",
+                          .goes = true});
+}
+
+static void view_on(Fixture *f, const char *column)
+{
+    depend(f, (Dependent){.column = column,
+                          .kind = "view",
+                          .schema = "public",
+                          .name = "paid",
+                          .text = "view public.paid"});
+}
+
+GOLDEN(drop_column) { op(f, OPERATION_DROP_COLUMN)->column = "note"; }
+
+GOLDEN(drop_not_null_column)
+{
+    column_index(f);
+    op(f, OPERATION_DROP_COLUMN)->column = "customer_id";
+}
+
+GOLDEN(drop_column_of_a_view)
+{
+    view_on(f, "status");
+    op(f, OPERATION_DROP_COLUMN)->column = "status";
+}
+
+GOLDEN(drop_key_column) { op(f, OPERATION_DROP_COLUMN)->column = "id"; }
+
+GOLDEN(drop_check) { op(f, OPERATION_DROP_CONSTRAINT)->constraint_name = "orders_amount_check"; }
+
+GOLDEN(drop_primary_key) { op(f, OPERATION_DROP_CONSTRAINT)->constraint_name = "orders_pkey"; }
+
+GOLDEN(replace_primary_key)
+{
+    static const char *const columns[] = {"customer_id"};
+    op(f, OPERATION_DROP_CONSTRAINT)->constraint_name = "orders_pkey";
+    constraint(f, (ConstraintSpec){.kind = CONSTRAINT_PRIMARY_KEY,
+                                   .columns = columns,
+                                   .column_count = 1,
+                                   .definition_sql = "PRIMARY KEY (customer_id)",
+                                   .suffix_sql = "",
+                                   .index_sql = "(customer_id)"});
+}
+
+GOLDEN(drop_table) { op(f, OPERATION_DROP_TABLE); }
+
+GOLDEN(drop_table_of_a_view)
+{
+    view_on(f, NULL);
+    op(f, OPERATION_DROP_TABLE)->cascade = true;
+}
+
+GOLDEN(rename_table)
+{
+    op(f, OPERATION_RENAME_TABLE)->new_name = "purchases";
+    static Grant grants[] = {{.privilege = "SELECT", .grantee = "reader"},
+                             {.privilege = "UPDATE", .column = "note", .grantable = true}};
+    static const Face face = {.comment = "it's theirs", .grants = grants, .grant_count = 2};
+    f->orders.face = &face;
+}
+
+GOLDEN(set_schema_at_once)
+{
+    op(f, OPERATION_SET_SCHEMA)->new_name = "shop";
+    f->accepted[0] = "rename";
+    f->input.options.accepted_count = 1;
+}
+
+GOLDEN(rename_table_with_row_security)
+{
+    op(f, OPERATION_RENAME_TABLE)->new_name = "purchases";
+    f->orders.rls = true;
+}
+
 GOLDEN(comment)
 {
     Operation *said = op(f, OPERATION_COMMENT);
@@ -1598,6 +1692,18 @@ int main(void)
         TEST(create_index),
         TEST(create_index_there),
         TEST(drop_index),
+        TEST(drop_column),
+        TEST(drop_not_null_column),
+        TEST(drop_column_of_a_view),
+        TEST(drop_key_column),
+        TEST(drop_check),
+        TEST(drop_primary_key),
+        TEST(replace_primary_key),
+        TEST(drop_table),
+        TEST(drop_table_of_a_view),
+        TEST(rename_table),
+        TEST(set_schema_at_once),
+        TEST(rename_table_with_row_security),
         TEST(comment),
         TEST(refuses_what_is_not_there),
         TEST(refuses_other_kinds),

@@ -78,6 +78,6 @@ const char *star_reason(const char *statement, const char *schema, const char *n
 /* Whether one statement's text uses the table, or one of the columns of it: "names it", or for columns also
  * "INSERT without a column list", "COPY FROM without a column list"; NULL if it does not, or is DDL. A column
  * counts as named wherever the word stands in a statement that names the table. Names are compared as in
- * star_reason(). */
+ * star_reason(); `schema` NULL: in whatever schema. */
 const char *use_reason(const char *statement, const char *schema, const char *name,
                        const char *const *columns, size_t column_count);

@@ -134,7 +134,7 @@ static bool is_identifier(const Token *token)
 typedef struct Scanner {
     Token *tokens; /* with one TOKEN_END at least at its end */
     size_t count;
-    const char *schema, *name;
+    const char *schema, *name; /* schema NULL: any */
 } Scanner;
 
 /* The token after a reference to our table that begins at `at`, or 0 where there is none. */
@@ -146,7 +146,9 @@ static size_t table_at(const Scanner *scan, size_t at)
     if (token->kind != TOKEN_WORD && token->kind != TOKEN_QUOTED)
         return 0;
     if (is_symbol(token + 1, '.'))
-        return is_name(token, scan->schema) && is_name(token + 2, scan->name) ? at + 3 : 0;
+        return (scan->schema == NULL || is_name(token, scan->schema)) && is_name(token + 2, scan->name)
+                   ? at + 3
+                   : 0;
     return is_name(token, scan->name) ? at + 1 : 0;
 }
 

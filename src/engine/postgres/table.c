@@ -401,7 +401,7 @@ static void read_relation(Arena *arena, const json_t *row, Table *table)
 
 /* "Orders" when orders was asked for: the first stumble of whoever has mixed case. */
 static Err *find_similar(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
-                         const char **ret_name)
+                         Table *table)
 {
     const char *params[] = {schema, name};
     Rows rows = {0};
@@ -414,7 +414,12 @@ static Err *find_similar(Conn *conn, const Wait *wait, Arena *arena, const char 
         "IS NULL OR pg_catalog.lower(n.nspname) = pg_catalog.lower($1::text)) ORDER BY "
         "pg_catalog.pg_table_is_visible(c.oid) DESC, 1 LIMIT 1",
         2, params, &rows));
-    *ret_name = rows.row_count > 0 ? rows_cell(&rows, 0, 0) : NULL;
+    table->similar = rows.row_count > 0 ? rows_cell(&rows, 0, 0) : NULL;
+    if (schema == NULL)
+        return NULL;
+    TRY(conn_params(conn, wait, arena, &rows, "SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1::text",
+                    schema));
+    table->schema_missing = rows.row_count == 0;
     return NULL;
 }
 
@@ -428,7 +433,7 @@ Err *pg_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *ser
         *ret_table = (Table){.schema = schema == NULL ? NULL : arena_dup(arena, schema),
                              .name = arena_dup(arena, name),
                              .kind = RELATION_MISSING};
-        return find_similar(conn, wait, arena, schema, name, &ret_table->similar);
+        return find_similar(conn, wait, arena, schema, name, ret_table);
     }
     const json_t *row = json_array_get(rows, 0);
     Table table;

@@ -13,6 +13,7 @@ enum {
     STATEMENT_BYTES = 200,
     STATEMENT_READ = 4000, /* characters of a statement that are looked through */
     STATISTICS_TIMEOUT_MS = 10000,
+    NAME_JUMBLE_VERSION = 180000,
     COLLECTOR_MS = 600, /* before 15 counters travel at most every 500 ms (PGSTAT_STAT_INTERVAL) */
 };
 
@@ -143,7 +144,11 @@ static Err *read_statements(Conn *conn, const Wait *wait, const Search *search, 
     TRY(err);
     if (json_array_size(rows) > CANDIDATES_MAX)
         use->unknown = "too many statements in pg_stat_statements mention the table";
-    find_uses(search, rows, &use->statements, &use->seen_count);
+    /* From 18 on, tables of the same name in different schemas share one entry, under the text of whoever
+     * came first (release notes: query ids go by the table's name). */
+    Search any = *search;
+    any.schema = pg_conn_version(conn) >= NAME_JUMBLE_VERSION ? NULL : search->schema;
+    find_uses(&any, rows, &use->statements, &use->seen_count);
     return NULL;
 }
 
