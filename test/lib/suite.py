@@ -154,7 +154,7 @@ def options():
         "Builds, then runs the floor check, the unit tests, and the tests of the whole program and against real "
         "servers on PostgreSQL 15. The last line says how many passed and failed."))
     parser.add_argument("--matrix", type=versions, nargs="?", const=VERSIONS, metavar="pg|10,13,…",
-                        help="also the server tests on PostgreSQL 10 to 18, or on those named")
+                        help="also the server tests and every operation on PostgreSQL 10 to 18, or on those named")
     parser.add_argument("--crash", type=int, nargs="?", const=200, metavar="N",
                         help="also the crash loops: every journal write, and N random moments (200)")
     parser.add_argument("--fuzz", type=duration, nargs="?", const=60, metavar="TIME",
@@ -195,12 +195,25 @@ def main():
     for version in wanted.matrix or []:
         if version != "15":
             suites.pytest(f"server tests, {version}", ["test/server"], [f"--pg={version}"])
+    if wanted.matrix:
+        operations(suites, wanted.matrix)
     if wanted.fuzz:
         fuzz(suites, wanted.fuzz)
 
     print(f"\n{chr(10).join(suites.lines)}\n\n{time.monotonic() - started:.0f} s")
     print(f"{suites.passed} passed, {suites.failed} failed", flush=True)
     return 1 if suites.failed else 0
+
+
+def operations(suites, chosen):
+    """Every operation on these versions, and the statements; what came out goes to build/reports/operations.jsonl,
+    from which tools/operations_doc.py makes docs/operations.md."""
+    out = ROOT / "build" / "reports" / "operations.jsonl"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.unlink(missing_ok=True)
+    for version in chosen:
+        suites.pytest(f"operations, {version}", ["test/matrix/test_operations.py"], [f"--pg={version}"],
+                      {"STOA_MATRIX_OUT": str(out)})
 
 
 def sanitize(suites, programs, how_much):
