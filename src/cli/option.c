@@ -113,12 +113,13 @@ const Option all_options[OPT_COUNT] = {
          .group = OPTIONS_HOW,
          .verbs = IN_REQUEST,
          .metavar = "WHEN",
-         .fallback = "off",
+         .fallback = "on",
          .choices = "on|off",
          .help =
-             "on: run the plan's DDL on empty copies of the tables first, in a scratch database, and take "
-             "locks and refusals from there. Making and dropping that database makes the server write a "
-             "checkpoint. off: plan by rule and catalog"},
+             "on: run the plan's DDL on empty copies of the tables first, in a scratch database "
+             "stoa_scratch_… that is made beside the database on first use and kept, and take locks and "
+             "refusals from there; where that cannot be done the plan says so and goes by rule. off: plan "
+             "by rule and catalog"},
     [OPT_VERSIONED] =
         {.name = "versioned",
          .kind = VALUE_MAYBE,

@@ -75,7 +75,7 @@ static void read_plan_options(Cli *cli, PlanOptions *plan)
     plan->verify = !verify->given                            ? VERIFY_AUTO
                    : strcmp(verify->text, "expression") == 0 ? VERIFY_EXPRESSION
                                                              : VERIFY_FILLED;
-    plan->measured = str_eq(cli_setting(cli, OPT_PROBE)->text, "on");
+    plan->measured = !str_eq(cli_setting(cli, OPT_PROBE)->text, "off");
     plan->versioned = cli_given(cli, OPT_VERSIONED);
     plan->version_schema = cli_setting(cli, OPT_VERSIONED)->text;
     plan->replicas_given = replicas->given;

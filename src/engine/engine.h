@@ -307,6 +307,11 @@ struct EngineOps {
     Err *(*probe)(Conn *conn, const Wait *wait, Arena *arena, const char *const *sql, size_t count,
                   Probe *ret_probe);
 
+    /* Carries the statements out in a clone for what is probed next: in one transaction, or where the probe
+     * said so (`outside`) one by one without. ERR_UNSAFE, with nothing done, where that would change what all
+     * databases of the server share: roles, databases, tablespaces. */
+    Err *(*clone_run)(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside);
+
     const char *(*journal_sql)(JournalSql statement);
 
     /* Statements that a step's SQL is finished with. */

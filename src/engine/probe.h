@@ -10,9 +10,11 @@
 /* The strongest lock on a relation of the user's: "public.orders", "ACCESS EXCLUSIVE". */
 typedef struct ProbeLock {
     const char *relation, *mode;
+    bool other; /* a view, a materialized view, a sequence: no table */
 } ProbeLock;
 
-/* Relations that the statements make themselves, and their indexes, appear nowhere; one that they drop or
+/* Relations that the statements make themselves, and their indexes, appear nowhere, and those that were made
+ * in the clone before them are not among the locks; one that they drop or
  * rename goes by its old name. Names are quoted as SQL needs it: "public.orders". */
 typedef struct Probe {
     const char *error, *error_state; /* the server's refusal; NULL if it went through */

@@ -310,6 +310,7 @@ typedef struct Server {
     bool may_quiet_triggers;   /* may set session_replication_role */
     bool may_yield_autovacuum; /* may set deadlock_timeout */
     bool may_create_schema;    /* CREATE on the database */
+    bool may_create_database;  /* CREATEDB */
     bool may_read_stats;  /* pg_read_all_stats or superuser: other sessions' statements and standby columns */
     bool may_temp;        /* TEMP on the database */
     int journal_version;  /* 0: there is none; -1: there is one that this role may not read */

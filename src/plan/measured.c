@@ -3,24 +3,8 @@
 #include "plan/plan.h"
 
 #include "base/str.h"
+#include "engine/lock.h"
 #include "engine/sql.h"
-
-#include <string.h>
-
-/* From the weakest to the strongest; the order in which PostgreSQL's manual lists them. */
-static const char *const modes[] = {
-    "ACCESS SHARE", "ROW SHARE",           "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE",
-    "SHARE",        "SHARE ROW EXCLUSIVE", "EXCLUSIVE",     "ACCESS EXCLUSIVE",
-};
-enum { MODE_ROW_EXCLUSIVE = 2, MODE_SHARE = 4, MODE_ACCESS_EXCLUSIVE = 7 };
-
-static int strength(const char *mode)
-{
-    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
-        if (str_eq(modes[i], mode))
-            return (int)i;
-    return -1;
-}
 
 static bool is_ours(const char *relation) { return str_starts(relation, "stoa."); }
 
@@ -55,14 +39,14 @@ static void raise_lock(Arena *arena, Words *on, Words *as, const char *relation,
     *vec_push(arena, as) = mode;
 }
 
-/* The step's own table stays the first of the list. Of others those count that were loaded for the plan, and
- * only locks that application statements meet. */
-static void take_locks(Arena *arena, Step *step, const Probe *probe, const Table *tables, size_t count)
+/* The step's own table stays the first of the list. Of other tables those count that were loaded for the
+ * plan, and only locks that application statements meet. */
+static void take_table_locks(Arena *arena, Step *step, const Probe *probe, const Table *tables, size_t count)
 {
-    const char *own = step->table.name == NULL ? NULL : sql_name(arena, step->table.schema, step->table.name);
+    const char *own = sql_name(arena, step->table.schema, step->table.name);
     /* another change may have a part in the sync trigger when the step runs: then it is dropped and made anew
      */
-    int least = step->sync ? strength(step->lock) : 0;
+    LockMode least = step->sync ? lock_mode(step->lock) : LOCK_NONE;
     Words on = {0}, as = {0};
     for (size_t i = 0; i < step->lock_count; i++) {
         *vec_push(arena, &on) = step->lock_on[i];
@@ -70,21 +54,49 @@ static void take_locks(Arena *arena, Step *step, const Probe *probe, const Table
     }
     for (size_t i = 0; i < probe->lock_count; i++) {
         const ProbeLock *lock = &probe->locks[i];
-        int mode = strength(lock->mode);
-        if (str_eq(lock->relation, own) && mode > MODE_ROW_EXCLUSIVE && mode >= least)
-            step->lock = modes[mode];
-        else if (mode >= MODE_SHARE && table_of(arena, lock->relation, tables, count) != NULL)
-            raise_lock(arena, &on, &as, lock->relation, modes[mode]);
+        LockMode mode = lock_mode(lock->mode);
+        bool known = lock->other || table_of(arena, lock->relation, tables, count) != NULL;
+        if (str_eq(lock->relation, own) && mode > LOCK_ROW_EXCLUSIVE && mode >= least)
+            step->lock = lock_mode_name(mode);
+        else if (mode >= LOCK_SHARE && known && !is_ours(lock->relation))
+            raise_lock(arena, &on, &as, lock->relation, lock_mode_name(mode));
     }
-    for (size_t i = 0; i < probe->index_lock_count; i++)
-        if (strength(probe->index_locks[i].mode) ==
-            MODE_ACCESS_EXCLUSIVE) /* stops queries of the table, too */
-            step->lock = modes[MODE_ACCESS_EXCLUSIVE];
     step->lock_on = on.items;
     step->lock_modes = as.items;
     step->lock_count = on.len;
-    if (own != NULL && as.len > 0)
-        as.items[0] = step->lock;
+}
+
+/* A statement about no table in particular: what the server took, whatever it is on, strongest first. */
+static void take_all_locks(Arena *arena, Step *step, const Probe *probe)
+{
+    Words on = {0}, as = {0};
+    for (size_t i = 0; i < probe->lock_count; i++) {
+        const ProbeLock *lock = &probe->locks[i];
+        if (lock_mode(lock->mode) >= LOCK_SHARE_UPDATE_EXCLUSIVE && !is_ours(lock->relation))
+            raise_lock(arena, &on, &as, lock->relation, lock->mode);
+    }
+    step->lock = as.len > 0 ? as.items[0] : "";
+    step->lock_on = on.items;
+    step->lock_modes = as.items;
+    step->lock_count = on.len;
+}
+
+static void take_locks(Arena *arena, Step *step, const Probe *probe, const Table *tables, size_t count)
+{
+    if (step->table.name != NULL)
+        take_table_locks(arena, step, probe, tables, count);
+    else
+        take_all_locks(arena, step, probe);
+    for (size_t i = 0; i < probe->index_lock_count; i++)
+        if (lock_mode(probe->index_locks[i].mode) == LOCK_ACCESS_EXCLUSIVE &&
+            !is_ours(probe->index_locks[i].relation))
+            step->lock = lock_mode_name(LOCK_ACCESS_EXCLUSIVE); /* stops queries of the table, too */
+    if (step->table.name != NULL && step->lock_count > 0) {
+        const char **modes = arena_alloc(arena, step->lock_count * sizeof *modes);
+        for (size_t i = 0; i < step->lock_count; i++)
+            modes[i] = i == 0 ? step->lock : step->lock_modes[i];
+        step->lock_modes = modes;
+    }
 }
 
 /* A table with rows, read or rewritten under a lock that stops writers, which the plan did not foresee. */
@@ -92,7 +104,7 @@ static Err *judge(Arena *arena, const Step *step, const char *relation, const ch
                   size_t count)
 {
     const Table *table = table_of(arena, relation, tables, count);
-    if (is_ours(relation) || (table != NULL && table->empty) || strength(step->lock) < MODE_SHARE)
+    if (is_ours(relation) || (table != NULL && table->empty) || lock_mode(step->lock) < LOCK_SHARE)
         return NULL;
     return err_hint(err_new(ERR_UNSAFE, "step %d (%s) would %s %s while it holds %s", step->ordinal,
                             step->title, what, relation, step->lock),

@@ -4,6 +4,7 @@
 #include "run/fingerprint.h"
 #include "run/runner.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -86,31 +87,14 @@ static Statements statements_of(const Measure *measure, const Step *step)
     return out;
 }
 
-/* For the next step, which stands on this one. */
-static Err *carry_out(const Measure *measure, const char *const *sql, size_t count, bool outside)
-{
-    const EngineOps *ops = measure->runner->ops;
-    Wait wait = {.stop = measure->runner->options->stop, .timeout_ms = STATEMENT_MS};
-    if (!outside)
-        TRY(ops->begin(measure->conn, &wait, &(TxSettings){.async_commit = true}));
-    Err *err = NULL;
-    for (size_t i = 0; i < count && err == NULL; i++)
-        err = conn_exec(measure->conn, &wait, sql[i]);
-    if (outside)
-        return err;
-    if (err == NULL)
-        return ops->commit(measure->conn, &wait);
-    ops->rollback(measure->conn);
-    return err;
-}
-
-/* What the statement itself is wrong about, whatever else there is in the database. What the server cannot
- * find may only be missing in the clone. */
+/* What the statement itself is wrong about, whatever else there is in the database, and what is in its way:
+ * the clone holds nothing that is not there. What the server cannot find may only be missing in the clone. */
 static bool is_plain_mistake(const char *state)
 {
-    static const char *const states[] = {"42601", "42703", "42804", "42P16", "42P10",
-                                         "42830", "42611", "42P17", "22P02", "22023",
-                                         "22003", "22007", "22008", "42809", "0A000"};
+    static const char *const states[] = {
+        "42601", "42703", "42804", "42P16", "42P10", "42830", "42611", "42P17", "22P02", "22023",
+        "22003", "22007", "22008", "42809", "0A000", "42710", "42P07", "42701", "42723", "42P06",
+        "2BP01", "42P13", "42803", "42846", "42P18", "42P21", "42P22", "42939", "42602"};
     for (size_t i = 0; i < ARRAY_LEN(states); i++)
         if (str_eq(states[i], state))
             return true;
@@ -144,8 +128,18 @@ static Err *measure_step(const Measure *measure, Step *step, bool *ret_on)
     }
     if (!probe.outside)
         TRY(step_measured(measure->arena, step, &probe, measure->tables, measure->table_count));
-    Err *err = carry_out(measure, sql.items, sql.len, probe.outside);
+    Err *err = ops->clone_run(measure->conn, &wait, sql.items, sql.len, probe.outside);
     *ret_on = err == NULL;
+    if (err_is(err, ERR_UNSAFE)) { /* the steps behind it go by rule */
+        err_free(err);
+        note(measure,
+             arena_printf(measure->arena,
+                          "step %d changes what all databases of the server share, and is "
+                          "not tried out",
+                          step->ordinal),
+             NULL);
+        return NULL;
+    }
     if (!err_is(err, ERR_SQL))
         return err;
     bool known = false;
@@ -279,7 +273,9 @@ Err *measure_plan(Runner *runner, Arena *arena, const Table *tables, size_t coun
                                        count, mentions.items, mentions.len, &clone);
     if (err == NULL) {
         measure.conn = runner->ops->clone_conn(clone);
-        err = measure_steps(&measure);
+        err = failpoint_at("clone_made");
+        if (err == NULL)
+            err = measure_steps(&measure);
     }
     runner->ops->clone_close(clone);
     bool fatal =

@@ -195,6 +195,7 @@ class Clone:
     def __exit__(self, *_):
         out, err = self.process.communicate(timeout=60)
         assert self.process.returncode == 0, err
+        self.said = err
         self.close_ms = int(out.split()[-1])
 
 
@@ -675,3 +676,30 @@ def test_members_of_extensions_come_with_them(db):
             assert {expected, "ext"} <= there(db, clone), text
             with db.server.connect(clone.name) as conn:
                 conn.execute(text)
+
+
+SHARED = ["CREATE ROLE {r}2", "ALTER ROLE {r} NOLOGIN", "GRANT {r} TO {owner}", "COMMENT ON ROLE {r} IS 'x'", "DROP ROLE {r}",
+          "ALTER ROLE {r} SET work_mem = '1MB'", "GRANT CONNECT ON DATABASE {db} TO {r}", "ALTER DATABASE {db} SET work_mem = '1MB'",
+          "ALTER DATABASE {db} CONNECTION LIMIT 5", "REVOKE TEMP ON DATABASE {db} FROM PUBLIC",
+          "DO $$BEGIN BEGIN GRANT CONNECT ON DATABASE {db} TO {r}; EXCEPTION WHEN others THEN NULL; END; END$$",
+          "DO $$BEGIN IF true THEN CREATE ROLE {r}3; END IF; END$$", "ALTER TABLESPACE pg_default SET (seq_page_cost = 2)"]
+
+
+def test_what_all_databases_share_is_not_tried_out(db):
+    """Carried out in a scratch database it would hold for the whole server."""
+    role = db.role("app")
+    db.admin.execute("CREATE TABLE t (id int)")
+    state = ("SELECT (SELECT json_agg(a ORDER BY rolname) FROM pg_authid a)::text, (SELECT count(*) FROM pg_auth_members), "
+             "(SELECT datacl::text FROM pg_database WHERE datname = current_database()), (SELECT count(*) FROM "
+             "pg_db_role_setting), (SELECT count(*) FROM pg_shdescription)")
+    before = db.rows(state)
+    for text in SHARED:
+        text = text.format(r=role, owner=db.owner, db=db.name)
+        with Clone(db.admin_url, "public.t", "--run", text) as clone:
+            before = db.rows(state)  # with the scratch database's comment
+        assert "run: it changes what all databases" in clone.said, (text, clone.said)
+        assert db.rows(state) == before, text
+    with Clone(db.admin_url, "public.t", "--run", f"ALTER TABLE t OWNER TO {role}; GRANT SELECT ON t TO {db.owner}; "
+               "CREATE POLICY p ON t TO CURRENT_USER USING (true); COMMENT ON TABLE t IS 'x'") as clone:
+        pass
+    assert "run: done" in clone.said and extra(db, clone.name) == 0

@@ -1,12 +1,15 @@
 """Plans are measured on an empty copy: what the plan says by rule is what the server does, and what the server
 refuses is refused before anything is changed."""
-import pytest
+import signal
 
-from test.lib.database import orders
+import pytest
+from psycopg import sql
+
+from test.lib.database import orders, scratch_databases
+from test.lib.servers import until
 
 SCRATCH = "SELECT count(*) FROM pg_database WHERE datname ~ '^stoa_scratch_.*_.*_'"  # but those that are kept
 BACKFILL = ["--backfill", "orders.c = (amount * 100)::bigint"]
-PROBE = ["--probe", "on"]
 SHAPES = [
     ("ALTER TABLE orders ADD COLUMN c bigint", []),
     ("ALTER TABLE orders ADD COLUMN c bigint NOT NULL DEFAULT 5", []),
@@ -58,8 +61,8 @@ def test_rules_are_what_the_server_does(shop, admin_stoa):
     """Every shape of change: the same steps, locks, scans and digest by rule and by measurement."""
     measured = 0
     for text, args in SHAPES:
-        told = admin_stoa("plan", text, *args, *PROBE, "--json").json
-        ruled = admin_stoa("plan", text, *args, "--json").json
+        told = admin_stoa("plan", text, *args, "--json").json
+        ruled = admin_stoa("plan", text, *args, "--probe", "off", "--json").json
         assert "unmeasured" not in [risk["id"] for risk in told["risks"]], (text, told["risks"])
         for step, rule in zip(told["steps"], ruled["steps"]):
             if step["kind"] in ("ddl", "validate"):
@@ -82,26 +85,113 @@ def test_rules_are_what_the_server_does(shop, admin_stoa):
 def test_what_the_server_refuses_is_refused_by_plan(shop, admin_stoa, text, args, words):
     before = shop.fingerprint()
     for verb in (["plan"], ["apply", "--yes"]):
-        result = admin_stoa(*verb, text, *args, *PROBE, code=None)
+        result = admin_stoa(*verb, text, *args, code=None)
         assert result.code in (2, 4) and words in result.err, str(result)
     assert shop.fingerprint() == before and shop.value(SCRATCH) == 0
     assert admin_stoa("status", "--all", "--json").json["changes"] == []
 
 
 def test_role_that_may_not_make_a_database(shop, stoa):
-    plan = stoa("plan", "ALTER TABLE orders ADD COLUMN c int", *PROBE, "--json").json
+    plan = stoa("plan", "ALTER TABLE orders ADD COLUMN c int", "--json").json
     (note,) = [risk for risk in plan["risks"] if risk["id"] == "unmeasured"]
     assert note["accept"] is None and "CREATEDB" in note["sql"], note
     assert plan["steps"][0]["evidence"] != "measured"
-    quiet = stoa("plan", "ALTER TABLE orders ADD COLUMN c int", "--json").json
+    quiet = stoa("plan", "ALTER TABLE orders ADD COLUMN c int", "--probe", "off", "--json").json
     assert "unmeasured" not in [risk["id"] for risk in quiet["risks"]]
     assert quiet["plan_digest"] == plan["plan_digest"]
 
 
 def test_role_with_createdb_measures(shop, stoa):
     shop.admin.execute(f"ALTER ROLE {shop.owner} CREATEDB")
-    plan = stoa("plan", "ALTER TABLE orders ADD COLUMN c bigint NOT NULL", *BACKFILL, *PROBE, "--json").json
+    plan = stoa("plan", "ALTER TABLE orders ADD COLUMN c bigint NOT NULL", *BACKFILL, "--json").json
     assert "measured" in [step["evidence"] for step in plan["steps"]], plan["risks"]
-    stoa.apply("ALTER TABLE orders ADD COLUMN c bigint NOT NULL", *BACKFILL, *PROBE)
+    stoa.apply("ALTER TABLE orders ADD COLUMN c bigint NOT NULL", *BACKFILL)
     assert shop.value(SCRATCH) == 0
     assert shop.value("SELECT count(*) FROM orders WHERE c IS DISTINCT FROM (amount * 100)::bigint") == 0
+
+
+ADD = "ALTER TABLE orders ADD COLUMN c int"
+
+
+@pytest.fixture
+def maker(shop):
+    shop.admin.execute(f"ALTER ROLE {shop.owner} CREATEDB")
+    return shop
+
+
+def kept(db):
+    return scratch_databases(db.admin, db.value("SELECT oid FROM pg_database WHERE datname = current_database()"))
+
+
+def is_measured(plan):
+    return not [risk for risk in plan["risks"] if risk["id"] == "unmeasured"] and plan["steps"][0]["evidence"] == "measured"
+
+
+def relations_in(db, name):
+    with db.server.connect(name) as conn:
+        return conn.execute("SELECT count(*) FROM pg_class WHERE oid >= 16384").fetchone()[0]
+
+
+def test_plans_at_once_are_all_measured(maker, stoa):
+    before = maker.fingerprint()
+    running = [stoa.start("plan", ADD, "--json") for _ in range(4)]
+    assert all(is_measured(one.wait().json) for one in running)
+    (name,) = kept(maker)
+    assert maker.value(SCRATCH) == 0 and relations_in(maker, name) == 0 and maker.fingerprint() == before
+
+
+def paused_in_the_midst(db, stoa):
+    running = stoa.start("plan", ADD, "--json", env={"STOA_FAILPOINT": "clone_made=pause"})
+    until(lambda: kept(db) and relations_in(db, kept(db)[0]) > 0)
+    return running
+
+
+def test_killed_in_the_midst(maker, stoa):
+    running = paused_in_the_midst(maker, stoa)
+    other = stoa("plan", ADD, "--json")
+    assert is_measured(other.json) and maker.value(SCRATCH) == 0, "a stopped one is in nobody's way"
+    running.kill()
+    (name,) = kept(maker)
+    assert relations_in(maker, name) > 0
+    until(lambda: maker.value("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [name]) == 0)
+    assert is_measured(stoa("plan", ADD, "--json").json)
+    assert kept(maker) == [name] and relations_in(maker, name) == 0
+
+
+def test_interrupted_in_the_midst(maker, stoa):
+    running = paused_in_the_midst(maker, stoa)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+        running.signal(number)
+    assert running.wait(None).code != 0
+    (name,) = kept(maker)
+    assert relations_in(maker, name) == 0 and maker.value(SCRATCH) == 0
+
+
+def test_a_superuser_may_make_it_for_a_role_without_createdb(shop, stoa):
+    name = shop.value("SELECT format('stoa_scratch_%%s_%%s', d.oid, r.oid) FROM pg_database d, pg_roles r "
+                      "WHERE datname = current_database() AND rolname = %s", [shop.owner])
+    shop.admin.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(
+        sql.Identifier(name), sql.Identifier(shop.owner)))
+    assert not is_measured(stoa("plan", ADD, "--json").json), "without the comment it is not ours"
+    shop.admin.execute(sql.SQL("COMMENT ON DATABASE {} IS 'empty copy in which Stoa tries statements out; may be dropped'")
+                       .format(sql.Identifier(name)))
+    for _ in range(2):
+        assert is_measured(stoa("plan", ADD, "--json").json)
+    assert relations_in(shop, name) == 0
+
+
+def test_thousand_tables_in_the_database(maker, stoa):
+    maker.run("DO $$BEGIN FOR i IN 1..1000 LOOP EXECUTE format('CREATE TABLE many_%s (id int, note text)', i); END LOOP; END$$")
+    assert is_measured(stoa("plan", ADD, "--json").json)
+    assert is_measured(stoa("plan", ADD, "--json").json)
+    (name,) = kept(maker)
+    assert relations_in(maker, name) == 0
+
+
+def test_a_hundred_tables_that_point_at_it(maker, stoa):
+    """More than fit in one transaction's share of the lock table; all of them are emptied again."""
+    maker.run("DO $$BEGIN FOR i IN 1..120 LOOP EXECUTE format('CREATE TABLE many_%s (id serial PRIMARY KEY, "
+              "o bigint REFERENCES orders)', i); END LOOP; END$$")
+    assert is_measured(stoa("plan", ADD, "--json").json)
+    (name,) = kept(maker)
+    assert relations_in(maker, name) == 0

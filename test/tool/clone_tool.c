@@ -30,7 +30,12 @@ static Err *keep_clone(const Target *target, char **names, size_t count)
     Table *tables = arena_alloc(arena, (count + 1) * sizeof *tables);
     size_t table_count = 0;
     Mentions mentions = {0};
+    const char *run = NULL;
     for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], "--run") == 0 && i + 1 < count) {
+            run = names[++i];
+            continue;
+        }
         if (strcmp(names[i], "--sql") == 0 && i + 1 < count) {
             names_of_sql(arena, names[++i], &mentions);
             continue;
@@ -50,6 +55,10 @@ static Err *keep_clone(const Target *target, char **names, size_t count)
                         &clone));
     int64_t opened_ms = clock_ms();
     Rows rows = {0};
+    if (run != NULL) {
+        CLEANUP(err_freep) Err *refused = ops->clone_run(ops->clone_conn(clone), NULL, &run, 1, false);
+        fprintf(stderr, "run: %s\n", refused == NULL ? "done" : refused->msg);
+    }
     Err *err = conn_query(ops->clone_conn(clone), NULL, arena, &rows,
                           "SELECT pg_catalog.current_database(), pg_catalog.current_setting('search_path')");
     if (err == NULL) {
@@ -69,7 +78,8 @@ static Err *keep_clone(const Target *target, char **names, size_t count)
 int main(int argc, char **argv)
 {
     if (argc < 4 || strcmp(argv[1], "--url") != 0) {
-        fprintf(stderr, "usage: stoa-clone-tool --url URL [schema.table …] [--sql STATEMENT …]\n");
+        fprintf(stderr,
+                "usage: stoa-clone-tool --url URL [schema.table …] [--sql STATEMENT …] [--run STATEMENT]\n");
         return 2;
     }
     Target target = {.url = argv[2]};

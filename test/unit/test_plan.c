@@ -1395,26 +1395,41 @@ static void the_server_is_right_about_locks(void **state)
                          .lock_modes = modes,
                          .lock_count = 1,
                          .evidence = EVIDENCE_RULE};
-    ProbeLock locks[] = {{"public.customers", "ACCESS EXCLUSIVE"}, {"public.others", "ACCESS EXCLUSIVE"},
-                         {"stoa.changes", "ACCESS EXCLUSIVE"},     {"public.orders", "SHARE ROW EXCLUSIVE"},
-                         {"public.customers", "ROW SHARE"},        {"public.orders", "ACCESS SHARE"}};
+    ProbeLock locks[] = {
+        {"public.customers", "ACCESS EXCLUSIVE", false}, {"public.others", "ACCESS EXCLUSIVE", false},
+        {"public.view", "ACCESS EXCLUSIVE", true},       {"stoa.changes", "ACCESS EXCLUSIVE", false},
+        {"public.orders", "SHARE ROW EXCLUSIVE", false}, {"public.some", "SHARE UPDATE EXCLUSIVE", false},
+        {"public.customers", "ROW SHARE", false},        {"public.orders", "ACCESS SHARE", false}};
     Probe probe = {.locks = locks, .lock_count = ARRAY_LEN(locks)};
     Step step = before;
     assert_null(step_measured(f->arena, &step, &probe, tables, ARRAY_LEN(tables)));
     assert_string_equal(step.lock, "SHARE ROW EXCLUSIVE");
-    assert_int_equal(step.lock_count, 2);
+    assert_int_equal(step.lock_count, 3);
     assert_string_equal(step.lock_on[0], "public.orders");
     assert_string_equal(step.lock_modes[0], "SHARE ROW EXCLUSIVE");
     assert_string_equal(step.lock_on[1], "public.customers");
     assert_string_equal(step.lock_modes[1], "ACCESS EXCLUSIVE");
+    assert_string_equal(step.lock_on[2], "public.view");
     assert_int_equal(step.evidence, EVIDENCE_MEASURED);
     /* an index under the strongest lock stops its table's queries */
-    ProbeLock index = {"public.orders_pkey", "ACCESS EXCLUSIVE"};
+    ProbeLock index = {"public.orders_pkey", "ACCESS EXCLUSIVE", false};
     step = before;
     assert_null(step_measured(f->arena, &step, &(Probe){.index_locks = &index, .index_lock_count = 1}, tables,
                               ARRAY_LEN(tables)));
     assert_string_equal(step.lock, "ACCESS EXCLUSIVE");
     assert_int_equal(step.lock_count, 1);
+    /* a statement about no table: whatever it took, and nothing where it took nothing */
+    step = before;
+    step.table = (Name){0};
+    assert_null(step_measured(f->arena, &step, &probe, tables, ARRAY_LEN(tables)));
+    assert_string_equal(step.lock, "ACCESS EXCLUSIVE");
+    assert_int_equal(step.lock_count, 5);
+    assert_string_equal(step.lock_on[1], "public.others");
+    assert_string_equal(step.lock_on[2], "public.view");
+    assert_string_equal(step.lock_modes[4], "SHARE UPDATE EXCLUSIVE");
+    assert_null(step_measured(f->arena, &step, &(Probe){0}, tables, ARRAY_LEN(tables)));
+    assert_string_equal(step.lock, "");
+    assert_int_equal(step.lock_count, 0);
 }
 
 /* Reading or rewriting rows under a lock that stops writers is refused unless the plan says so, or there are
@@ -1423,7 +1438,7 @@ static void unforeseen_work_under_a_strong_lock_is_refused(void **state)
 {
     Fixture *f = *state;
     static const char *const orders[] = {"public.orders"};
-    ProbeLock lock = {"public.orders", "ACCESS EXCLUSIVE"};
+    ProbeLock lock = {"public.orders", "ACCESS EXCLUSIVE", false};
     Probe scan = {.locks = &lock, .lock_count = 1, .scanned = orders, .scanned_count = 1};
     Probe rewrite = {.locks = &lock, .lock_count = 1, .rewritten = orders, .rewritten_count = 1};
     const struct {

@@ -29,10 +29,6 @@ Err *pg_fingerprint(Conn *conn, const Wait *wait, Arena *arena, const int64_t *t
 Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, const int64_t *table_ids, size_t table_count,
                  const char *lock, Blocker **ret_blockers, size_t *ret_count) MUST_USE;
 Err *pg_lock_table(Conn *conn, const Wait *wait, const Table *table, const char *lock, bool no_wait) MUST_USE;
-/* How strong a mode as pg_locks writes it is, from 1; 0 for an unknown one. lock_name gives it as the manual
- * does, "ACCESS EXCLUSIVE"; NULL for 0. */
-int lock_strength(const char *catalog_mode);
-const char *lock_name(int strength);
 Err *pg_shape(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, const char **ret_shape,
               int64_t *ret_hot_rows) MUST_USE;
 Err *pg_hot_updates(Conn *conn, const Wait *wait, Arena *arena, const Table *table,

@@ -41,3 +41,4 @@ Err *pg_clone_open(const Target *target, Conn *conn, const Wait *wait, const Ser
                    Clone **ret_clone) MUST_USE;
 Conn *pg_clone_conn(Clone *clone);
 void pg_clone_close(Clone *clone);
+Err *pg_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside) MUST_USE;

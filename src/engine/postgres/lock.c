@@ -1,4 +1,5 @@
 /* Table locks: who stands in the way, and taking one. */
+#include "engine/lock.h"
 #include "base/str.h"
 #include "engine/postgres/catalog.h"
 #include "engine/postgres/catalog_sql.h"
@@ -6,57 +7,22 @@
 
 #include <string.h>
 
-typedef struct LockMode {
-    const char *sql;     /* in LOCK TABLE */
-    const char *catalog; /* in pg_locks */
-    unsigned conflicts;  /* bits of the modes by their place in the table below */
-} LockMode;
-
-/* PostgreSQL documentation, "Explicit Locking", table of conflicting lock modes; weakest first. */
-static const LockMode lock_modes[] = {
-    {"ACCESS SHARE", "AccessShareLock", 0x80},
-    {"ROW SHARE", "RowShareLock", 0xC0},
-    {"ROW EXCLUSIVE", "RowExclusiveLock", 0xF0},
-    {"SHARE UPDATE EXCLUSIVE", "ShareUpdateExclusiveLock", 0xF8},
-    {"SHARE", "ShareLock", 0xEC},
-    {"SHARE ROW EXCLUSIVE", "ShareRowExclusiveLock", 0xFC},
-    {"EXCLUSIVE", "ExclusiveLock", 0xFE},
-    {"ACCESS EXCLUSIVE", "AccessExclusiveLock", 0xFF},
-};
-
-static Err *lock_mode(const char *lock, const LockMode **ret_mode)
+static Err *known_mode(const char *lock, LockMode *ret_mode)
 {
-    for (size_t i = 0; i < ARRAY_LEN(lock_modes); i++)
-        if (str_eq(lock_modes[i].sql, lock)) {
-            *ret_mode = &lock_modes[i];
-            return NULL;
-        }
-    return err_new(ERR_BUG, "no such lock mode: \"%s\"", lock);
-}
-
-int lock_strength(const char *catalog_mode)
-{
-    for (size_t i = 0; i < ARRAY_LEN(lock_modes); i++)
-        if (str_eq(lock_modes[i].catalog, catalog_mode))
-            return (int)i + 1;
-    return 0;
-}
-
-const char *lock_name(int strength)
-{
-    return strength > 0 && strength <= (int)ARRAY_LEN(lock_modes) ? lock_modes[strength - 1].sql : NULL;
+    *ret_mode = lock_mode(lock);
+    return *ret_mode != LOCK_NONE ? NULL : err_new(ERR_BUG, "no such lock mode: \"%s\"", lock);
 }
 
 Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, const int64_t *table_ids, size_t table_count,
                  const char *lock, Blocker **ret_blockers, size_t *ret_count)
 {
-    const LockMode *mode = NULL;
-    TRY(lock_mode(lock, &mode));
+    LockMode mode;
+    TRY(known_mode(lock, &mode));
     CLEANUP(str_donep) Str modes = STR_INIT;
-    for (size_t i = 0; i < ARRAY_LEN(lock_modes); i++)
-        if ((mode->conflicts >> i & 1U) != 0) {
+    for (LockMode other = LOCK_ACCESS_SHARE; other < LOCK_MODE_COUNT; other++)
+        if (lock_modes_conflict(mode, other)) {
             str_sep(&modes, ",");
-            str_add(&modes, lock_modes[i].catalog);
+            str_add(&modes, lock_mode_catalog_name(other));
         }
     CLEANUP(str_donep) Str tables = STR_INIT;
     for (size_t i = 0; i < table_count; i++) {
@@ -88,12 +54,12 @@ Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, const int64_t *tabl
 
 Err *pg_lock_table(Conn *conn, const Wait *wait, const Table *table, const char *lock, bool no_wait)
 {
-    const LockMode *mode = NULL;
-    TRY(lock_mode(lock, &mode));
+    LockMode mode;
+    TRY(known_mode(lock, &mode));
     CLEANUP(str_donep) Str sql = STR_INIT;
     /* What is done to an inheritance parent is done to its children. */
     str_add(&sql, table->has_children ? "LOCK TABLE " : "LOCK TABLE ONLY ");
     sql_add_name(&sql, table->schema, table->name);
-    str_addf(&sql, " IN %s MODE%s", mode->sql, no_wait ? " NOWAIT" : "");
+    str_addf(&sql, " IN %s MODE%s", lock_mode_name(mode), no_wait ? " NOWAIT" : "");
     return conn_exec(conn, wait, sql.buf);
 }

@@ -59,6 +59,7 @@ const EngineOps engine_postgres = {
     .clone_conn = pg_clone_conn,
     .clone_close = pg_clone_close,
     .clone_forget = pg_clone_forget,
+    .clone_run = pg_clone_run,
     .connect = pg_connect,
     .close = pg_close,
     .query = pg_query,

@@ -1,5 +1,6 @@
 /* Runs statements on an empty clone in a transaction that is rolled back, and tells what they did. */
 #include "base/str.h"
+#include "engine/lock.h"
 #include "engine/postgres/catalog.h"
 #include "engine/postgres/catalog_sql.h"
 #include "engine/postgres/pg.h"
@@ -24,7 +25,8 @@ typedef struct Relation {
     int64_t table_id;         /* of an index; 0 */
     int64_t scans;            /* from end to end, by this session */
     int64_t scans_after;
-    int lock;          /* strength of the strongest; 0: none */
+    LockMode lock;     /* the strongest */
+    bool is_made;      /* by an earlier step */
     bool is_rewritten; /* set in the relations before */
     bool is_scanned;
 } Relation;
@@ -65,7 +67,8 @@ static Err *relations_load(Conn *conn, const Wait *wait, Arena *arena, Relations
                               .node = catalog_int(row, "node"),
                               .toast_node = catalog_int(row, "toast_node"),
                               .table_id = catalog_int(row, "table_id"),
-                              .scans = catalog_int(row, "scans")};
+                              .scans = catalog_int(row, "scans"),
+                              .is_made = catalog_bool(row, "made")};
     }
     *ret_relations = (Relations){items, count};
     return NULL;
@@ -84,12 +87,12 @@ static Relation *relation_find(const Relations *relations, int64_t id)
     return low < relations->count && relations->items[low].id == id ? &relations->items[low] : NULL;
 }
 
-static int strongest_lock(const json_t *modes)
+static LockMode strongest_lock(const json_t *modes)
 {
-    int strongest = 0;
+    LockMode strongest = LOCK_NONE;
     for (size_t i = 0; i < json_array_size(modes); i++) {
-        int strength = lock_strength(json_string_value(json_array_get(modes, i)));
-        strongest = strength > strongest ? strength : strongest;
+        LockMode mode = lock_mode_of_catalog(json_string_value(json_array_get(modes, i)));
+        strongest = mode > strongest ? mode : strongest;
     }
     return strongest;
 }
@@ -203,7 +206,7 @@ static void add_told(Relations *before, const Hearing *hearing)
                                             "validateCheckConstraint"};
     for (size_t i = 0; i < before->count; i++) {
         Relation *old = &before->items[i];
-        if (!has_heap(old) || old->lock < lock_strength("ShareUpdateExclusiveLock"))
+        if (!has_heap(old) || old->lock < LOCK_SHARE_UPDATE_EXCLUSIVE)
             continue;
         for (size_t f = 0; f < ARRAY_LEN(functions); f++)
             if (heard(hearing, functions[f], old->name))
@@ -261,27 +264,26 @@ static const char *const *names_take(Arena *arena, Names *names, size_t *ret_cou
 static int by_strength(const void *left, const void *right)
 {
     const ProbeLock *a = left, *b = right;
-    for (int strength = lock_strength("AccessExclusiveLock"); strength > 0; strength--) {
-        bool is_a = str_eq(a->mode, lock_name(strength)), is_b = str_eq(b->mode, lock_name(strength));
-        if (is_a != is_b)
-            return is_a ? -1 : 1;
-        if (is_a)
-            break;
-    }
+    LockMode of_a = lock_mode(a->mode), of_b = lock_mode(b->mode);
+    if (of_a != of_b)
+        return of_a > of_b ? -1 : 1;
     return strcmp(a->relation, b->relation);
 }
 
 static bool is_index(const Relation *relation) { return relation->kind == 'i' || relation->kind == 'I'; }
 
-static ProbeLock *locks_of(Arena *arena, const Relations *before, bool indexes, int weakest,
+/* What an earlier step has made is in nobody's use; its index may be one of a table that is. */
+static ProbeLock *locks_of(Arena *arena, const Relations *before, bool indexes, LockMode weakest,
                            size_t *ret_count)
 {
     VEC(ProbeLock) locks = {0};
     for (size_t i = 0; i < before->count; i++) {
         const Relation *old = &before->items[i];
-        if (old->lock >= weakest && is_index(old) == indexes)
+        if (old->lock >= weakest && is_index(old) == indexes && (indexes || !old->is_made))
             *vec_push(arena, &locks) =
-                (ProbeLock){sql_name(arena, old->schema, old->name), lock_name(old->lock)};
+                (ProbeLock){.relation = sql_name(arena, old->schema, old->name),
+                            .mode = lock_mode_name(old->lock),
+                            .other = old->kind == 'v' || old->kind == 'm' || old->kind == 'S'};
     }
     if (locks.len > 1)
         qsort(locks.items, locks.len, sizeof *locks.items, by_strength);
@@ -404,9 +406,9 @@ static Err *probe_run(Conn *conn, const Wait *wait, Arena *arena, const char *co
     TRY(conn_query(conn, wait, scratch, &rows, "SELECT pg_catalog.current_setting('track_counts') = 'off'"));
     if (rows_bool(&rows, 0, 0))
         add_told(&before, &hearing);
-    probe->locks = locks_of(arena, &before, false, lock_strength("AccessShareLock"), &probe->lock_count);
+    probe->locks = locks_of(arena, &before, false, LOCK_ACCESS_SHARE, &probe->lock_count);
     probe->index_locks =
-        locks_of(arena, &before, true, lock_strength("ShareUpdateExclusiveLock"), &probe->index_lock_count);
+        locks_of(arena, &before, true, LOCK_SHARE_UPDATE_EXCLUSIVE, &probe->index_lock_count);
     answer_storage(arena, &before, &after, probe);
     return NULL;
 }

@@ -152,17 +152,15 @@ static Err *database_options(Conn *conn, const Wait *wait, Arena *arena, const c
     return NULL;
 }
 
-static Err *create_error(Err *err, const Server *server)
+static Err *no_database(const Server *server)
 {
-    if (!err_is(err, ERR_PRIVILEGE))
-        return err_wrap(err, "cannot make a scratch database");
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    return err_hint(err_wrap(err, "role \"%s\" may not make a scratch database", server->role),
+    return err_hint(err_new(ERR_PRIVILEGE, "role \"%s\" may not make a scratch database", server->role),
                     "ALTER ROLE %s CREATEDB", sql_ident(arena, server->role));
 }
 
 /* Made under a name of its own, so that one that was not finished is known by it. */
-static Err *create_database(Scratch *scratch, Conn *conn, const Wait *wait, const Server *server)
+static Err *create_database(Scratch *scratch, Conn *conn, const Wait *wait)
 {
     Arena *arena = scratch->arena;
     Rows rows = {0};
@@ -181,7 +179,7 @@ static Err *create_database(Scratch *scratch, Conn *conn, const Wait *wait, cons
                            arena_printf(arena, "CREATE DATABASE %s%s", sql_ident(arena, name), options));
     if (err != NULL) {
         scratch->made = !err_is(err, ERR_PRIVILEGE) && !err_is(err, ERR_SQL);
-        return create_error(err, server);
+        return err_wrap(err, "cannot make a scratch database");
     }
     CLEANUP(str_donep) Str sql = STR_INIT;
     str_addf(&sql, "COMMENT ON DATABASE %s IS ", sql_ident(arena, name));
@@ -209,6 +207,7 @@ typedef struct Kept {
     bool exists;
     bool ours;
     bool fits; /* encoding and locale are the database's, and it can be connected to */
+    bool may_make;
 } Kept;
 
 static const char kept_sql[] =
@@ -217,9 +216,10 @@ static const char kept_sql[] =
     "d.encoding = k.encoding AND d.datcollate = k.datcollate AND d.datctype = k.datctype "
     "AND d.datallowconn AND d.datconnlimit <> -2 AND NOT EXISTS (SELECT FROM pg_catalog.unnest("
     "ARRAY['datlocprovider', 'daticulocale', 'datlocale', 'daticurules']) AS u(key) WHERE "
-    "pg_catalog.to_jsonb(d) ->> u.key IS DISTINCT FROM k.attributes ->> u.key) FROM ("
+    "pg_catalog.to_jsonb(d) ->> u.key IS DISTINCT FROM k.attributes ->> u.key), k.may_make FROM ("
     "SELECT pg_catalog.format('stoa_scratch_%s_%s', h.oid, r.oid) AS name, r.oid AS role, h.encoding, "
-    "h.datcollate, h.datctype, pg_catalog.to_jsonb(h) AS attributes "
+    "h.datcollate, h.datctype, pg_catalog.to_jsonb(h) AS attributes, "
+    "r.rolcreatedb OR r.rolsuper AS may_make "
     "FROM pg_catalog.pg_database h, pg_catalog.pg_roles r "
     "WHERE h.datname = pg_catalog.current_database() AND r.rolname = current_user) k "
     "LEFT JOIN pg_catalog.pg_database d ON d.datname = k.name";
@@ -231,7 +231,8 @@ static Err *find_kept(Conn *conn, const Wait *wait, Arena *arena, Kept *ret_kept
     *ret_kept = (Kept){.name = rows_cell(&rows, 0, 0),
                        .exists = rows_bool(&rows, 0, 1),
                        .ours = rows_bool(&rows, 0, 2),
-                       .fits = rows_bool(&rows, 0, 3)};
+                       .fits = rows_bool(&rows, 0, 3),
+                       .may_make = rows_bool(&rows, 0, 4)};
     return NULL;
 }
 
@@ -298,9 +299,11 @@ static Err *keep(Scratch *scratch, Conn *conn, const Wait *wait, const Kept *kep
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
-static Err *open_new(Scratch *scratch, Conn *conn, const Wait *wait, const Server *server, const Kept *kept)
+/* A new one, which `kept` (may be NULL) is to become. *ret_taken false: somebody came in between and has it.
+ */
+static Err *open_new(Scratch *scratch, Conn *conn, const Wait *wait, const Kept *kept, bool *ret_taken)
 {
-    TRY(create_database(scratch, conn, wait, server));
+    TRY(create_database(scratch, conn, wait));
     if (kept != NULL)
         TRY(keep(scratch, conn, wait, kept));
     Err *err = connect_scratch(scratch, wait);
@@ -308,14 +311,14 @@ static Err *open_new(Scratch *scratch, Conn *conn, const Wait *wait, const Serve
         scratch->kept = false; /* of no use to anybody */
         return err;
     }
-    bool taken = !scratch->kept;
+    *ret_taken = true;
     if (scratch->kept)
-        TRY(take(scratch, wait, &taken));
-    if (taken)
-        return NULL;
-    leave(scratch); /* somebody came in between and has it now */
-    scratch->made = false;
-    return open_new(scratch, conn, wait, server, NULL);
+        TRY(take(scratch, wait, ret_taken));
+    if (!*ret_taken) {
+        leave(scratch);
+        scratch->made = false;
+    }
+    return NULL;
 }
 
 static Err *open_any(Scratch *scratch, Conn *conn, const Wait *wait, const Server *server)
@@ -328,7 +331,10 @@ static Err *open_any(Scratch *scratch, Conn *conn, const Wait *wait, const Serve
         TRY(use_kept(scratch, conn, wait, &kept, &usable, &gone));
     if (usable)
         return NULL;
-    return open_new(scratch, conn, wait, server, gone && !server->pooled ? &kept : NULL);
+    if (!kept.may_make)
+        return no_database(server);
+    TRY(open_new(scratch, conn, wait, gone && !server->pooled ? &kept : NULL, &usable));
+    return usable ? NULL : open_new(scratch, conn, wait, NULL, &usable);
 }
 
 static const char *dup_or_null(Arena *arena, const char *text)

@@ -65,6 +65,7 @@ static void read_server(Arena *arena, const json_t *row, Server *server)
     server->may_quiet_triggers = catalog_bool(row, "may_quiet_triggers");
     server->may_yield_autovacuum = catalog_bool(row, "may_yield_autovacuum");
     server->may_create_schema = catalog_bool(row, "may_create_schema");
+    server->may_create_database = catalog_bool(row, "may_create_database");
     server->may_read_stats = catalog_bool(row, "may_read_stats");
     server->may_temp = catalog_bool(row, "may_temp");
     server->block_size = (int)catalog_int(row, "block_size");

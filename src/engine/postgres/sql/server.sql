@@ -1,7 +1,7 @@
 -- The server, the database and what this role may do, in one row; lists are JSON.
 -- A line that ends in "--@15+" is for PostgreSQL 15 and later only, "--@15-" for what is older.
 WITH me AS (
-    SELECT r.rolsuper, r.rolsuper OR pg_catalog.pg_has_role(r.oid, 'pg_read_all_stats', 'USAGE') AS sees
+    SELECT r.rolsuper, r.rolsuper OR r.rolcreatedb AS creates, r.rolsuper OR pg_catalog.pg_has_role(r.oid, 'pg_read_all_stats', 'USAGE') AS sees
     FROM pg_catalog.pg_roles r WHERE r.rolname = current_user
 ), journal AS (
     SELECT n.oid, pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS usable,
@@ -32,6 +32,7 @@ SELECT pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 
         OR pg_catalog.has_parameter_privilege(current_user, 'deadlock_timeout', 'SET') --@15+
         AS may_yield_autovacuum,
     pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') AS may_create_schema,
+    me.creates AS may_create_database,
     pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMP') AS may_temp,
     me.sees AS may_read_stats,
     journal.has_meta AS journal_exists,
