@@ -682,6 +682,9 @@ Err *twins_finish(Maker *maker)
     Cutover forth = {.maker = maker}, back = {.maker = maker, .back = true};
     for (size_t i = 0; i < count; i++)
         TRY(cutover_write(&forth, &sides[i]));
+    for (size_t i = 0; i < maker->change->operation_count; i++)
+        if (maker->change->operations[i].kind != OPERATION_CHANGE_TYPE && !maker->consumed[i])
+            maker_no_revert(maker, "it changes the type of a column, and more");
     constrain_again(maker, from, maker->steps[PHASE_CONSTRAIN].len);
     for (size_t i = 0; i < count; i++)
         revert_write(&back, &sides[i]);

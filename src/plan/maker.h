@@ -236,6 +236,8 @@ void constraint_not_valid(Maker *maker, TableWork *work, const char *name, const
 
 /* ALTER COLUMN TYPE: at once where that costs nothing, else a twin. */
 Err *twin_change_type(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* The name of a column that stands beside the one that it is to replace. */
+bool twin_hidden(const TableWork *work, const char *column);
 /* All that hangs on the columns is made for their twins, and the cutover, for all tables of the change. */
 Err *twins_finish(Maker *maker) MUST_USE;
 /* A short step that does it at once, with all that hangs on the column; *ret_done false: it cannot be. */

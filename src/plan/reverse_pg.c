@@ -308,7 +308,7 @@ static Err *reverse_one(Maker *maker, TableWork *work, const BackfillSpec *spec)
 static void note_one_way(Maker *maker, const TableWork *work)
 {
     for (size_t i = 0; i < work->added.len; i++) {
-        bool read = false;
+        bool read = twin_hidden(work, work->added.items[i]);
         for (size_t j = 0; j < work->fills.len; j++)
             for (size_t k = 0; k < work->fills.items[j].sync.back_count; k++) {
                 const SyncBack *back = &work->fills.items[j].sync.back[k];
@@ -413,6 +413,9 @@ void reverts_derive(Maker *maker, const Step *steps, size_t count)
 {
     if (!maker->derives_revert)
         return;
+    for (size_t i = 0; i < maker->work_count; i++)
+        if (maker->works[i].twins.len > 0)
+            maker_no_revert(maker, "it changes the type of a column, and more");
     size_t own_count = maker->steps[PHASE_REVERT].len;
     Step *own = arena_alloc(maker->arena, (own_count + 1) * sizeof *own);
     for (size_t i = 0; i < own_count; i++)

@@ -201,6 +201,14 @@ static const char *default_of(const Maker *maker, const TableWork *work, const C
     return sql;
 }
 
+bool twin_hidden(const TableWork *work, const char *column)
+{
+    for (size_t i = 0; i < work->twins.len; i++)
+        if (str_eq(work->twins.items[i].hidden, column))
+            return true;
+    return false;
+}
+
 /* ---- the new column ------------------------------------------------------------------------- */
 
 static void expand_add(Maker *maker, TableWork *work, const char *sql)
