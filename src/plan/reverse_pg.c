@@ -186,60 +186,6 @@ static void note_keys(Maker *maker, const TableWork *work, const Column *column)
 
 /* ---- NOT NULL of the old column ------------------------------------------------------------- */
 
-static Step *revert_ddl(Maker *maker, TableWork *work, const char *title, const char *sql)
-{
-    return maker_ddl(maker, PHASE_REVERT, work, "ACCESS EXCLUSIVE", title, sql, NULL);
-}
-
-static const char *not_null_name(Arena *arena, const Table *table, const char *column)
-{
-    const char *text = arena_printf(arena, "NOT NULL %s", sql_ident(arena, column));
-    for (size_t i = 0; i < table->constraint_count; i++)
-        if (table->constraints[i].kind == 'n' &&
-            definition_like(arena, table->constraints[i].definition, text))
-            return table->constraints[i].name;
-    return NULL;
-}
-
-/* A scan under a weak lock proves it; 10 and 11 know no proof. */
-static void not_null_restore(Maker *maker, TableWork *work, const char *column)
-{
-    Arena *arena = maker->arena;
-    const char *ident = sql_ident(arena, column),
-               *title = arena_printf(arena, "set %s not null again", ident);
-    const char *set = arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", work->sql, ident);
-    bool named = maker->server->version_num >= 180000;
-    if (maker->server->version_num < 120000) {
-        Step *step = revert_ddl(maker, work, title, set);
-        step->scans = true;
-        int64_t stall_ms = estimate_stall_ms(work->table);
-        step_estimate(step, stall_ms / 2 + 1, stall_ms * 2 + 20);
-        return;
-    }
-    const char *name = named ? not_null_name(arena, work->table, column) : NULL;
-    if (name == NULL)
-        name = name_free(maker, work, column, "not_null");
-    const char *constraint = sql_ident(arena, name);
-    const char *definition = named ? arena_printf(arena, "NOT NULL %s", ident)
-                                   : arena_printf(arena, "CHECK (%s IS NOT NULL)", ident);
-    revert_ddl(maker, work, arena_printf(arena, "new rows need %s again, not valid", ident),
-               arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID", work->sql, constraint,
-                            definition));
-    Step *step = maker_step(maker, PHASE_REVERT, STEP_VALIDATE, work,
-                            arena_printf(arena, "validate constraint %s", constraint));
-    step_add_sql(maker, step,
-                 arena_printf(arena, "ALTER TABLE %s VALIDATE CONSTRAINT %s", work->sql, constraint));
-    step->lock = "SHARE UPDATE EXCLUSIVE";
-    step_add_lock(maker, step, work->table);
-    step->scans = true;
-    step->timeout = TIMEOUT_WATCHDOG;
-    Span span = estimate_scan(work->table);
-    step_estimate(step, span.low, span.high);
-    if (!named)
-        step_add_sql(maker, revert_ddl(maker, work, title, set),
-                     arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT %s", work->sql, constraint));
-}
-
 /* The new application does not write the column after complete, and must not fail before where it cannot be
  * computed. */
 static void not_null_let_go(Maker *maker, TableWork *work, const Column *column)
@@ -252,12 +198,12 @@ static void not_null_let_go(Maker *maker, TableWork *work, const Column *column)
         const Step *step = &maker->steps[PHASE_CONSTRAIN].items[i];
         dropped = dropped || (step->sql_count == 1 && str_eq(step->sql[0], drop));
     }
-    if (!dropped)
-        maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
-                  arena_printf(arena, "let %s be null: the new application does not write it", ident), drop,
-                  arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", work->sql, ident));
-    *vec_push(arena, &maker->covered) = drop;
-    not_null_restore(maker, work, column->name);
+    if (dropped)
+        return; /* asked for by the change itself, or because it drops the column */
+    Step *step = maker_ddl(
+        maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
+        arena_printf(arena, "let %s be null: the new application does not write it", ident), drop, NULL);
+    back_not_null(maker, work, step, column->name);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */

@@ -110,6 +110,23 @@ def test_what_has_no_way_back_is_refused_with_the_reason(db, stoa):
     assert "no change \"nobody\"" in stoa("revert", "nobody", "--yes", code=2).err
 
 
+def test_the_old_column_may_be_dropped_by_the_same_change(db, stoa):
+    db.run(PEOPLE)
+    before = db.fingerprint()
+    file = stoa.file("change.sql", CHANGE + "ALTER TABLE people DROP COLUMN name;")
+    stoa("apply", "-f", file, "--yes")
+    with Writers(db, "people", OLD + NEW, count=2000, threads=2) as writers:
+        until(lambda: writers.done > 200, 30)
+    names = dict(db.rows("SELECT id, name FROM people"))
+    assert names == dict(db.rows("SELECT id, first || ' ' || last FROM people"))
+    stoa("revert", "split", "--yes")
+    shape_is_old(db, before)
+    assert dict(db.rows("SELECT id, name FROM people")) == names
+    stoa("apply", "-f", file, "--yes")
+    stoa("complete", "split", "--yes", "--force")
+    assert list(db.columns("people")) == ["id", "note", "first", "last"] and db.triggers("people") == []
+
+
 def test_before_ready_it_is_an_abort(db, stoa):
     db.run(PEOPLE)
     file = stoa.file("change.sql", CHANGE)
