@@ -337,12 +337,26 @@ static const char *fill_names(Arena *arena, const TableWork *work)
     return arena_dup(arena, str.buf);
 }
 
+void fills_join_columns(Arena *arena, Table *table, const FillColumn *fills, size_t count)
+{
+    Column *columns = arena_alloc(arena, (table->column_count + count + 1) * sizeof *columns);
+    if (table->column_count > 0)
+        memcpy(columns, table->columns, table->column_count * sizeof *columns);
+    table->columns = columns;
+    for (size_t i = 0; i < count; i++)
+        if (table_column(table, fills[i].column) == NULL)
+            columns[table->column_count++] = (Column){
+                .name = fills[i].column, .type = fills[i].type, .exact_equality = fills[i].exact_equality};
+}
+
 /* The generated statements for display: with this change's part added to what stands there, and without. */
 static void sync_show(Maker *maker, const TableWork *work, const char *const **ret_with,
                       size_t *ret_with_count, const char *const **ret_without, size_t *ret_without_count)
 {
     const Server *server = maker->server;
-    const Table *table = work->table;
+    Table joined = *work->table;
+    fills_join_columns(maker->arena, &joined, work->fills.items, work->fills.len);
+    const Table *table = &joined;
     size_t others = table->sync_count;
     SyncColumn *all = arena_alloc(maker->arena, (others + work->fills.len) * sizeof *all);
     if (others > 0)

@@ -276,6 +276,9 @@ Err *plan_from_json(Arena *arena, const json_t *json, Plan *ret_plan) MUST_USE;
  * those among `fills` excepted. */
 void fills_add_self_set(Str *out, const Table *table, const FillColumn *fills, size_t count);
 
+/* Adds to `table` the columns among `fills` that it lacks, as the plan makes them. */
+void fills_join_columns(Arena *arena, Table *table, const FillColumn *fills, size_t count);
+
 /* The sync trigger of a table for the given columns (of one or more changes): statements, in order, that
  * create or replace function, counters and triggers, or, with no columns, that drop all of it. Counters of
  * columns in table->sync that are not among `columns` are dropped. Triggers are named so that they sort after

@@ -37,11 +37,11 @@ static Err *regenerate(Runner *runner, const Step *step, const Table *table)
     size_t column_count = 0, sql_count = 0;
     const char *const *sql = NULL;
     TRY(journal_sync_load(runner->conn, arena, table->id, &columns, &column_count));
-    /* without the columns that this very transaction has added: their comparison is by the plan */
     Table now = *table;
     if (step->phase == PHASE_CUTOVER) /* names have changed places: what is compared how has, too */
         TRY(runner->ops->load_table(runner->conn, &wait, arena, &runner->server, table->schema, table->name,
                                     &now));
+    fills_join_columns(arena, &now, step->fills, step->fill_count);
     sync_sql_pg(arena, &runner->server, &now, columns, column_count, runner->plan.search_path,
                 runner->plan.search_path_count, &sql, &sql_count);
     TRY(runner->ops->act_as(runner->conn, &wait, step->role));

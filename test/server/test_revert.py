@@ -87,6 +87,20 @@ def test_a_way_that_breaks_at_the_last_moment_refuses_it(db, stoa, ready):
     assert db.value("SELECT name FROM people WHERE id = 6") == "still b6", "both sides go on"
 
 
+def test_a_way_that_breaks_meanwhile_is_told_at_once(db, stoa, ready):
+    held = db.connect(autocommit=False)
+    held.execute("SELECT count(*) FROM people")
+    running = stoa.start("revert", "split", "--yes", "--json")
+    running.says("lock_blocked")
+    db.run("UPDATE people SET last = NULL WHERE id = 5")
+    running.says("back_broken")
+    held.rollback()
+    assert "row id=5" in running.wait(4).out
+    assert db.value("SELECT count(*) FROM stoa.events WHERE kind = 'back_broken'") == 1
+    watched = stoa("watch", "split").out
+    assert "the way back to public.people.name is broken" in watched
+
+
 def test_it_needs_a_lock_and_says_who_has_it(db, stoa, ready):
     held = db.connect(autocommit=False, application_name="long report")
     held.execute("SELECT count(*) FROM people")
