@@ -152,7 +152,8 @@ void parse_alter_table(const Statement *stmt)
     PgQuery__AlterTableStmt *node = stmt->node->alter_table_stmt;
     Arena *arena = stmt->parser->arena;
     if (node->objtype != PG_QUERY__OBJECT_TYPE__OBJECT_TABLE) {
-        refuse_statement(stmt);
+        if (!parse_native(stmt))
+            refuse_statement(stmt);
         return;
     }
     Alter alter = {.stmt = stmt, .arena = arena};

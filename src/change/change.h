@@ -1,6 +1,7 @@
 /* change.h — what is asked: the parsed request. Pure data, made by change_parse(), read by plan/. */
 #pragma once
 #include "base/arena.h"
+#include "engine/schema.h"
 
 typedef struct Name {
     const char *schema; /* NULL: by search path */
@@ -37,6 +38,46 @@ typedef enum NativeWhen {
     NATIVE_LAST,    /* after them: what may need them (views, policies, triggers, comments) */
     NATIVE_CONTRACT /* with `complete`: it takes away what the old application may use */
 } NativeWhen;
+
+/* How it runs. */
+typedef enum NativeRun {
+    NATIVE_SHORT, /* in a short transaction with its journal row */
+    NATIVE_LONG,  /* in a transaction that may take long, under locks that stop no reader or writer of a table
+                   */
+    NATIVE_OUTSIDE /* the server takes it outside a transaction only */
+} NativeRun;
+
+typedef struct NativeLock {
+    Name relation;
+    const char *mode;
+} NativeLock;
+
+/* A statement that is carried out as written. */
+typedef struct NativeSpec {
+    NativeRun run;
+    int outside_before;          /* before this version of the server it runs outside a transaction; 0 */
+    int since;                   /* the first version that knows the statement; 0 */
+    ObjectName makes;            /* what it creates, replaces, or … */
+    ObjectName drops;            /* takes away */
+    bool quiet;                  /* IF NOT EXISTS, IF EXISTS: one that is (not) there is left alone */
+    bool replaces;               /* OR REPLACE */
+    const char *plain_sql;       /* without IF NOT EXISTS; NULL: the same */
+    const char *undo_sql;        /* where nothing was there before; NULL: none */
+    const char *const *same_sql; /* make the same object among temporary ones, as `same`, to compare with */
+    size_t same_count;
+    ObjectName same;
+    const char *done_query;      /* one boolean: nothing is left to do; NULL */
+    const char *leftovers_query; /* outside: statements that remove what an interrupted run left; NULL */
+    const NativeLock *locks;     /* by rule: what it takes, from SHARE UPDATE EXCLUSIVE on */
+    size_t lock_count;
+    bool unknown;         /* no rule tells its locks: it must be measured */
+    bool late;            /* contract: after columns and tables have gone */
+    const char *note;     /* for whoever reads the plan; NULL */
+    const char *only_new; /* carried out only where the change itself makes the table: why not otherwise */
+    const char *only_new_hint;
+    const char *const *mentions; /* identifiers in it, in bodies of functions as well; sorted, each once */
+    size_t mention_count;
+} NativeSpec;
 
 typedef enum ConstraintKind {
     CONSTRAINT_CHECK,
@@ -112,10 +153,13 @@ typedef struct Operation {
     NativeWhen when;             /* NATIVE */
     const Name *names;           /* NATIVE: relations it names, that may be there or be made by this change */
     size_t name_count;
-    const char *words;       /* SETTING, NATIVE: "SET STATISTICS", "CREATE VIEW" … */
-    const char *lock;        /* SETTING: what the server takes, by rule */
-    const char *default_sql; /* SET DEFAULT */
-    const ColumnSpec *add;   /* ADD COLUMN */
+    const NativeSpec *native; /* NATIVE */
+    bool on_new;              /* its table may be made by this change: then it runs as written, together with
+                                 the CREATE TABLE */
+    const char *words;        /* SETTING, NATIVE: "SET STATISTICS", "CREATE VIEW" … */
+    const char *lock;         /* SETTING: what the server takes, by rule */
+    const char *default_sql;  /* SET DEFAULT */
+    const ColumnSpec *add;    /* ADD COLUMN */
     const ConstraintSpec *constraint;
     const IndexSpec *index;
     const char *sql; /* canonical SQL of this operation alone, without a final semicolon */

@@ -336,7 +336,7 @@ bool parse_column(const Statement *stmt, PgQuery__ColumnDef *def, ColumnSpec *re
     ColumnReader reader = {.stmt = stmt, .arena = stmt->parser->arena, .spec = &spec, .sql = STR_INIT};
     bool done = false;
     if (def->n_fdwoptions > 0) {
-        parser_refuse(stmt, "OPTIONS of a foreign table's column", NULL);
+        parser_refuse(stmt, "OPTIONS of a column", "are for foreign tables", NULL);
     } else if (def->type_name == NULL) {
         (void)usage(&reader, "has no type");
     } else {

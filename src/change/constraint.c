@@ -200,10 +200,13 @@ bool parse_constraint(const Statement *stmt, PgQuery__Constraint *node, const ch
         if (!key(stmt, node, &spec))
             return false;
     } else {
-        parser_refuse(stmt,
-                      node->contype == PG_QUERY__CONSTR_TYPE__CONSTR_EXCLUSION ? "EXCLUDE constraint"
-                                                                               : "this kind of constraint",
-                      NULL);
+        bool excludes = node->contype == PG_QUERY__CONSTR_TYPE__CONSTR_EXCLUSION;
+        parser_refuse(stmt, excludes ? "EXCLUDE constraint" : "this kind of constraint",
+                      excludes ? "builds its index under ACCESS EXCLUSIVE, and no server takes one that is "
+                                 "there already"
+                               : "is not known",
+                      excludes ? "make a new table with it and keep both in step; or a trigger that checks"
+                               : NULL);
         return false;
     }
     constraint_set_suffix(arena, &spec, suffix_of(node));

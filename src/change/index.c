@@ -118,7 +118,8 @@ void parse_comment(const Statement *stmt)
     bool on_constraint = type == PG_QUERY__OBJECT_TYPE__OBJECT_TABCONSTRAINT;
     bool on_index = type == PG_QUERY__OBJECT_TYPE__OBJECT_INDEX;
     if (!on_column && !on_constraint && !on_index && type != PG_QUERY__OBJECT_TYPE__OBJECT_TABLE) {
-        refuse_statement(stmt);
+        if (!parse_native(stmt))
+            refuse_statement(stmt);
         return;
     }
     if (node->object == NULL || node->object->node_case != PG_QUERY__NODE__NODE_LIST) {

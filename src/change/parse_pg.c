@@ -20,33 +20,93 @@ static bool is_transaction_frame(const PgQuery__Node *node)
                                               kind == PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_COMMIT);
 }
 
-static void parse_statement(const Statement *stmt)
+static void parse_known(const Statement *stmt)
 {
     const PgQuery__Node *node = stmt->node;
+    bool drops = node->node_case == PG_QUERY__NODE__NODE_DROP_STMT;
     if (is_transaction_frame(node))
         return; /* Stoa makes its own transactions */
     if (node->node_case == PG_QUERY__NODE__NODE_ALTER_TABLE_STMT)
         parse_alter_table(stmt);
     else if (node->node_case == PG_QUERY__NODE__NODE_INDEX_STMT)
         parse_create_index(stmt);
-    else if (node->node_case == PG_QUERY__NODE__NODE_DROP_STMT &&
-             node->drop_stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_INDEX)
+    else if (drops && node->drop_stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_INDEX)
         parse_drop_index(stmt);
     else if (node->node_case == PG_QUERY__NODE__NODE_COMMENT_STMT)
         parse_comment(stmt);
-    else if (node->node_case == PG_QUERY__NODE__NODE_DROP_STMT &&
-             node->drop_stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_TABLE)
+    else if (drops && node->drop_stmt->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_TABLE)
         parse_drop_table(stmt);
     else if (node->node_case == PG_QUERY__NODE__NODE_RENAME_STMT)
         parse_rename(stmt);
     else if (node->node_case == PG_QUERY__NODE__NODE_ALTER_OBJECT_SCHEMA_STMT)
         parse_set_schema(stmt);
-    else
+    else if (!parse_native(stmt))
         refuse_statement(stmt);
 }
 
+/* The table a statement is about, among those that the change has made so far. */
+static bool is_on_made(const Statement *stmt)
+{
+    const PgQuery__Node *node = stmt->node;
+    const PgQuery__RangeVar *relation = NULL;
+    if (node->node_case == PG_QUERY__NODE__NODE_ALTER_TABLE_STMT)
+        relation = node->alter_table_stmt->relation;
+    else if (node->node_case == PG_QUERY__NODE__NODE_INDEX_STMT)
+        relation = node->index_stmt->relation;
+    else if (node->node_case == PG_QUERY__NODE__NODE_CREATE_TRIG_STMT)
+        relation = node->create_trig_stmt->relation;
+    else if (node->node_case == PG_QUERY__NODE__NODE_CREATE_POLICY_STMT)
+        relation = node->create_policy_stmt->table;
+    else if (node->node_case == PG_QUERY__NODE__NODE_RULE_STMT)
+        relation = node->rule_stmt->relation;
+    if (relation == NULL)
+        return false;
+    Name name = {.schema = relation->schemaname[0] == '\0' ? NULL : relation->schemaname,
+                 .name = relation->relname};
+    for (size_t i = 0; i < stmt->parser->made.len; i++)
+        if (name_same(stmt->parser->made.items[i], name))
+            return true;
+    return false;
+}
+
+/* Nobody uses a table that the change itself makes: whatever is said of it runs as it is written, even what
+ * is refused elsewhere. */
+static void parse_on_made(const Statement *stmt)
+{
+    Parser *parser = stmt->parser;
+    size_t operations = parser->operations.len, problems = parser->problems.len;
+    PgQuery__Node *node = tree_copy(parser->arena, stmt->node);
+    parse_known(stmt);
+    const Problem *problem = problems < parser->problems.len ? &parser->problems.items[problems] : NULL;
+    if (problem != NULL && problem->kind != ERR_UNSAFE)
+        return;
+    if (problem != NULL) {
+        NativeSpec *spec = arena_alloc(parser->arena, sizeof *spec);
+        *spec = (NativeSpec){.only_new = problem->message, .only_new_hint = problem->hint};
+        parser->operations.len = operations;
+        parser->problems.len = problems;
+        if (node->node_case == PG_QUERY__NODE__NODE_INDEX_STMT)
+            node->index_stmt->concurrent = 0;
+        Statement plain = *stmt;
+        plain.node = node;
+        Operation *operation = native_add(&plain, spec, statement_words(parser->arena, node), NATIVE_FIRST);
+        if (operation->name_count > 0)
+            operation->table = operation->names[0];
+    }
+    for (size_t i = operations; i < parser->operations.len; i++)
+        parser->operations.items[i].on_new = true;
+}
+
+void parse_statement(const Statement *stmt)
+{
+    if (is_on_made(stmt))
+        parse_on_made(stmt);
+    else
+        parse_known(stmt);
+}
+
 static const char hint_version[] =
-    "the parser at hand is PostgreSQL 15's: syntax that only newer servers know is not read yet";
+    "the parser at hand is PostgreSQL 15's, and the statement is none of the newer ones that are known";
 
 static void parse_fault(Parser *parser, size_t offset, const TreeFault *fault, const char *around)
 {
@@ -70,11 +130,12 @@ static void parse_piece(Parser *parser, size_t begin, size_t end)
     size_t start = tokens->items[*at].start;
     const char *text = arena_dupn(parser->arena, parser->text + start, end - start);
     TreeFault fault;
-    Statement stmt = {.parser = parser, .start = start, .node = tree_parse(parser->arena, text, &fault)};
-    if (stmt.node == NULL)
-        parse_fault(parser, start + fault.offset, &fault, text + fault.offset);
-    else
+    Statement stmt = {
+        .parser = parser, .start = start, .end = end, .node = tree_parse(parser->arena, text, &fault)};
+    if (stmt.node != NULL)
         parse_statement(&stmt);
+    else if (fault.too_deep || !parse_newer(parser, start, end))
+        parse_fault(parser, start + fault.offset, &fault, text + fault.offset);
 }
 
 /* Where in a statement a semicolon does not end it: the body of an SQL function (BEGIN ATOMIC … END) and the
@@ -126,6 +187,13 @@ static void parse_statements(Parser *parser, const TreeFault *fault)
         parser_problem(parser, ERR_USAGE, fault->offset, NULL, "%s", fault->message);
 }
 
+void parse_inner(Parser *parser)
+{
+    TreeFault fault;
+    parser->tokens = tree_scan(parser->arena, parser->text, &fault);
+    parse_statements(parser, &fault);
+}
+
 /* ---- name ----------------------------------------------------------------------------------- */
 
 static bool name_is_good(const char *name)
@@ -150,6 +218,17 @@ static const char *constraint_part(Arena *arena, const ConstraintSpec *spec)
     const char *res = arena_dup(arena, str.buf);
     str_done(&str);
     return res;
+}
+
+static const char *describe_native(Arena *arena, const Operation *operation)
+{
+    const NativeSpec *native = operation->native;
+    const ObjectName *object = native->makes.type != NULL ? &native->makes : &native->drops;
+    const char *of = object->type != NULL            ? object->names[object->name_count - 1]
+                     : operation->name_count > 0     ? operation->names[0].name
+                     : operation->table.name != NULL ? operation->table.name
+                                                     : operation->sql;
+    return arena_printf(arena, "%s-%s", operation->words, of);
 }
 
 /* What the first operation does, before it is made fit for a name. */
@@ -207,7 +286,7 @@ static const char *describe(Arena *arena, const Operation *operation)
     case OPERATION_DROP_TABLE:
         return arena_printf(arena, "drop-table-%s", table);
     case OPERATION_NATIVE:
-        return table != NULL ? arena_printf(arena, "%s-%s", operation->words, table) : operation->words;
+        return describe_native(arena, operation);
     case OPERATION_COUNT:
         break;
     }

@@ -37,9 +37,9 @@ void parser_problem(Parser *parser, ErrKind kind, size_t offset, const char *hin
     *vec_push(parser->arena, &parser->problems) = problem;
 }
 
-void parser_refuse(const Statement *stmt, const char *what, const char *hint)
+void parser_refuse(const Statement *stmt, const char *what, const char *why, const char *hint)
 {
-    parser_problem(stmt->parser, ERR_UNSAFE, stmt->start, hint, "%s is not supported yet", what);
+    parser_problem(stmt->parser, ERR_UNSAFE, stmt->start, hint, "%s %s", what, why);
 }
 
 void parser_inexact(const Statement *stmt)

@@ -3,6 +3,8 @@
 #include "change/change.h"
 #include "change/tree.h"
 
+typedef VEC(Name) Names;
+
 typedef struct Parser {
     Arena *arena; /* of the results; trees live there as well */
     const char *text;
@@ -12,12 +14,14 @@ typedef struct Parser {
     VEC(BackfillSpec) backfills, reverses;
     VEC(Problem) problems;
     const char *name, *owner; /* from annotations; NULL */
+    bool inner;               /* the text stands in a DO block */
+    Names made;               /* tables that CREATE TABLE has made so far */
 } Parser;
 
 /* A statement being read. */
 typedef struct Statement {
     Parser *parser;
-    size_t start; /* of its first token, in the text */
+    size_t start, end; /* in the text, from its first token */
     PgQuery__Node *node;
 } Statement;
 
@@ -29,8 +33,8 @@ void text_position(const char *text, size_t offset, int *ret_line, int *ret_colu
 /* Notes a problem; `hint` may be NULL. */
 void parser_problem(Parser *parser, ErrKind kind, size_t offset, const char *hint, const char *fmt, ...)
     PRINTF(5, 6);
-/* "… is not supported yet", at the statement. */
-void parser_refuse(const Statement *stmt, const char *what, const char *hint);
+/* "<what> <why>", at the statement; `hint` may be NULL. */
+void parser_refuse(const Statement *stmt, const char *what, const char *why, const char *hint);
 /* The text cannot be written back: refused. */
 void parser_inexact(const Statement *stmt);
 /* Adds an operation of the statement with kind, line and sql set. */
@@ -91,6 +95,32 @@ void parse_annotations(Parser *parser);
 /* One "table.column = expr"; `offset` is where it begins in the parser's text, or NOWHERE. */
 void parse_backfill(Parser *parser, const char *text, size_t offset);
 void parse_reverse(Parser *parser, const char *text, size_t offset);
-/* refuse.c: refuses a statement, or one command of an ALTER TABLE, by its plain name. */
+/* refuse.c: refuses a statement, or one command of an ALTER TABLE, by its plain name and with its reason. */
 void refuse_statement(const Statement *stmt);
 void refuse_alter(const Statement *stmt, PgQuery__AlterTableType type);
+/* Plain names: "CREATE VIEW", "DROP FUNCTION", "MATERIALIZED VIEW". */
+const char *statement_words(Arena *arena, const PgQuery__Node *node);
+const char *object_words(PgQuery__ObjectType type);
+/* native.c: what is carried out as written; false: the statement is none of these. */
+bool parse_native(const Statement *stmt);
+/* The statement as an operation without rule: its canonical or, where it cannot be written back, own text. */
+Operation *native_add(const Statement *stmt, NativeSpec *spec, const char *words, NativeWhen when);
+void native_lock(Arena *arena, NativeSpec *spec, Name relation, const char *mode);
+bool name_same(Name a, Name b);
+/* The statement's own text, without what stands around it. */
+const char *statement_text(const Statement *stmt);
+/* native_names.c: relations a statement names; identifiers in a text, in quoted bodies as well, sorted. */
+void names_gather(Arena *arena, PgQuery__Node *node, const Name **ret_names, size_t *ret_count);
+void mentions_gather(Arena *arena, const char *text, const char *const **ret_words, size_t *ret_count);
+/* What a CREATE makes, and a DROP of one object takes away; with type NULL where it has no such name. */
+ObjectName object_made(Arena *arena, const PgQuery__Node *node);
+ObjectName object_of(Arena *arena, PgQuery__ObjectType type, const PgQuery__Node *object);
+/* The same object among temporary ones, for comparison: statements and its name. */
+void native_same(Arena *arena, PgQuery__Node *node, NativeSpec *spec);
+/* do_block.c: DO, its statements judged one by one. */
+void parse_do(const Statement *stmt);
+/* newer.c: syntax that only servers newer than the parser know; false: it is a plain mistake. */
+bool parse_newer(Parser *parser, size_t start, size_t end);
+/* parse_pg.c: one statement that was parsed; all statements of a parser's text. */
+void parse_statement(const Statement *stmt);
+void parse_inner(Parser *parser);

@@ -1,4 +1,4 @@
-/* Plain names of everything that is understood but not carried out. */
+/* Plain names of statements, and why those are not carried out that are not. */
 #include "change/parser.h"
 
 #define NODE(x)    PG_QUERY__NODE__NODE_##x
@@ -8,113 +8,182 @@
 static const char hint_data[] = "rows are filled by a backfill: -- stoa: backfill table.column = expression";
 static const char hint_set[] = "leave it out: Stoa bounds its own waits (--max-stall, --lock-wait); "
                                "write schema.table where search_path was meant";
+static const char hint_hand[] = "run it by hand, with psql";
+static const char hint_out[] = "leave it out";
 
 /* Statements with one name. */
 static const struct {
     PgQuery__Node__NodeCase kind;
-    const char *words, *hint;
+    const char *words;
 } statements[] = {
-    {NODE(ALTER_COLLATION_STMT), "ALTER COLLATION", NULL},
-    {NODE(ALTER_DATABASE_REFRESH_COLL_STMT), "ALTER DATABASE", NULL},
-    {NODE(ALTER_DATABASE_SET_STMT), "ALTER DATABASE", NULL},
-    {NODE(ALTER_DATABASE_STMT), "ALTER DATABASE", NULL},
-    {NODE(ALTER_DEFAULT_PRIVILEGES_STMT), "ALTER DEFAULT PRIVILEGES", NULL},
-    {NODE(ALTER_DOMAIN_STMT), "ALTER DOMAIN", NULL},
-    {NODE(ALTER_ENUM_STMT), "ALTER TYPE", NULL},
-    {NODE(ALTER_EVENT_TRIG_STMT), "ALTER EVENT TRIGGER", NULL},
-    {NODE(ALTER_EXTENSION_CONTENTS_STMT), "ALTER EXTENSION", NULL},
-    {NODE(ALTER_EXTENSION_STMT), "ALTER EXTENSION", NULL},
-    {NODE(ALTER_FDW_STMT), "ALTER FOREIGN DATA WRAPPER", NULL},
-    {NODE(ALTER_FOREIGN_SERVER_STMT), "ALTER SERVER", NULL},
-    {NODE(ALTER_FUNCTION_STMT), "ALTER FUNCTION", NULL},
-    {NODE(ALTER_OPERATOR_STMT), "ALTER OPERATOR", NULL},
-    {NODE(ALTER_OP_FAMILY_STMT), "ALTER OPERATOR FAMILY", NULL},
-    {NODE(ALTER_POLICY_STMT), "ALTER POLICY", NULL},
-    {NODE(ALTER_PUBLICATION_STMT), "ALTER PUBLICATION", NULL},
-    {NODE(ALTER_ROLE_SET_STMT), "ALTER ROLE", NULL},
-    {NODE(ALTER_ROLE_STMT), "ALTER ROLE", NULL},
-    {NODE(ALTER_SEQ_STMT), "ALTER SEQUENCE", NULL},
-    {NODE(ALTER_STATS_STMT), "ALTER STATISTICS", NULL},
-    {NODE(ALTER_SUBSCRIPTION_STMT), "ALTER SUBSCRIPTION", NULL},
-    {NODE(ALTER_SYSTEM_STMT), "ALTER SYSTEM", NULL},
-    {NODE(ALTER_TABLE_MOVE_ALL_STMT), "ALTER TABLE ALL IN TABLESPACE", NULL},
-    {NODE(ALTER_TABLE_SPACE_OPTIONS_STMT), "ALTER TABLESPACE", NULL},
-    {NODE(ALTER_TSCONFIGURATION_STMT), "ALTER TEXT SEARCH CONFIGURATION", NULL},
-    {NODE(ALTER_TSDICTIONARY_STMT), "ALTER TEXT SEARCH DICTIONARY", NULL},
-    {NODE(ALTER_TYPE_STMT), "ALTER TYPE", NULL},
-    {NODE(ALTER_USER_MAPPING_STMT), "ALTER USER MAPPING", NULL},
-    {NODE(CALL_STMT), "CALL", NULL},
-    {NODE(CHECK_POINT_STMT), "CHECKPOINT", NULL},
-    {NODE(CLOSE_PORTAL_STMT), "CLOSE", NULL},
-    {NODE(CLUSTER_STMT), "CLUSTER", NULL},
-    {NODE(COMPOSITE_TYPE_STMT), "CREATE TYPE", NULL},
-    {NODE(CONSTRAINTS_SET_STMT), "SET CONSTRAINTS", NULL},
-    {NODE(COPY_STMT), "COPY", hint_data},
-    {NODE(CREATEDB_STMT), "CREATE DATABASE", NULL},
-    {NODE(CREATE_AM_STMT), "CREATE ACCESS METHOD", NULL},
-    {NODE(CREATE_CAST_STMT), "CREATE CAST", NULL},
-    {NODE(CREATE_CONVERSION_STMT), "CREATE CONVERSION", NULL},
-    {NODE(CREATE_DOMAIN_STMT), "CREATE DOMAIN", NULL},
-    {NODE(CREATE_ENUM_STMT), "CREATE TYPE", NULL},
-    {NODE(CREATE_EVENT_TRIG_STMT), "CREATE EVENT TRIGGER", NULL},
-    {NODE(CREATE_EXTENSION_STMT), "CREATE EXTENSION", NULL},
-    {NODE(CREATE_FDW_STMT), "CREATE FOREIGN DATA WRAPPER", NULL},
-    {NODE(CREATE_FOREIGN_SERVER_STMT), "CREATE SERVER", NULL},
-    {NODE(CREATE_FOREIGN_TABLE_STMT), "CREATE FOREIGN TABLE", NULL},
-    {NODE(CREATE_FUNCTION_STMT), "CREATE FUNCTION", NULL},
-    {NODE(CREATE_OP_CLASS_STMT), "CREATE OPERATOR CLASS", NULL},
-    {NODE(CREATE_OP_FAMILY_STMT), "CREATE OPERATOR FAMILY", NULL},
-    {NODE(CREATE_PLANG_STMT), "CREATE LANGUAGE", NULL},
-    {NODE(CREATE_POLICY_STMT), "CREATE POLICY", NULL},
-    {NODE(CREATE_PUBLICATION_STMT), "CREATE PUBLICATION", NULL},
-    {NODE(CREATE_RANGE_STMT), "CREATE TYPE", NULL},
-    {NODE(CREATE_ROLE_STMT), "CREATE ROLE", NULL},
-    {NODE(CREATE_SCHEMA_STMT), "CREATE SCHEMA", NULL},
-    {NODE(CREATE_SEQ_STMT), "CREATE SEQUENCE", NULL},
-    {NODE(CREATE_STATS_STMT), "CREATE STATISTICS", NULL},
-    {NODE(CREATE_STMT), "CREATE TABLE", NULL},
-    {NODE(CREATE_SUBSCRIPTION_STMT), "CREATE SUBSCRIPTION", NULL},
-    {NODE(CREATE_TABLE_AS_STMT), "CREATE TABLE AS", NULL},
-    {NODE(CREATE_TABLE_SPACE_STMT), "CREATE TABLESPACE", NULL},
-    {NODE(CREATE_TRANSFORM_STMT), "CREATE TRANSFORM", NULL},
-    {NODE(CREATE_TRIG_STMT), "CREATE TRIGGER", NULL},
-    {NODE(CREATE_USER_MAPPING_STMT), "CREATE USER MAPPING", NULL},
-    {NODE(DEALLOCATE_STMT), "DEALLOCATE", NULL},
-    {NODE(DECLARE_CURSOR_STMT), "DECLARE CURSOR", NULL},
-    {NODE(DELETE_STMT), "DELETE", hint_data},
-    {NODE(DISCARD_STMT), "DISCARD", NULL},
-    {NODE(DO_STMT), "DO", NULL},
-    {NODE(DROPDB_STMT), "DROP DATABASE", NULL},
-    {NODE(DROP_OWNED_STMT), "DROP OWNED", NULL},
-    {NODE(DROP_ROLE_STMT), "DROP ROLE", NULL},
-    {NODE(DROP_SUBSCRIPTION_STMT), "DROP SUBSCRIPTION", NULL},
-    {NODE(DROP_TABLE_SPACE_STMT), "DROP TABLESPACE", NULL},
-    {NODE(DROP_USER_MAPPING_STMT), "DROP USER MAPPING", NULL},
-    {NODE(EXECUTE_STMT), "EXECUTE", NULL},
-    {NODE(EXPLAIN_STMT), "EXPLAIN", "stoa plan shows what a change will do"},
-    {NODE(FETCH_STMT), "FETCH", NULL},
-    {NODE(GRANT_ROLE_STMT), "GRANT", NULL},
-    {NODE(GRANT_STMT), "GRANT", NULL},
-    {NODE(IMPORT_FOREIGN_SCHEMA_STMT), "IMPORT FOREIGN SCHEMA", NULL},
-    {NODE(INSERT_STMT), "INSERT", hint_data},
-    {NODE(LISTEN_STMT), "LISTEN", NULL},
-    {NODE(LOAD_STMT), "LOAD", NULL},
-    {NODE(LOCK_STMT), "LOCK TABLE", "leave it out: Stoa takes the locks it needs, each for a moment"},
-    {NODE(MERGE_STMT), "MERGE", hint_data},
-    {NODE(NOTIFY_STMT), "NOTIFY", NULL},
-    {NODE(PREPARE_STMT), "PREPARE", NULL},
-    {NODE(REASSIGN_OWNED_STMT), "REASSIGN OWNED", NULL},
-    {NODE(REFRESH_MAT_VIEW_STMT), "REFRESH MATERIALIZED VIEW", NULL},
-    {NODE(REINDEX_STMT), "REINDEX", NULL},
-    {NODE(RULE_STMT), "CREATE RULE", NULL},
-    {NODE(SEC_LABEL_STMT), "SECURITY LABEL", NULL},
-    {NODE(SELECT_STMT), "SELECT", hint_data},
-    {NODE(TRUNCATE_STMT), "TRUNCATE", NULL},
-    {NODE(UNLISTEN_STMT), "UNLISTEN", NULL},
-    {NODE(UPDATE_STMT), "UPDATE", hint_data},
-    {NODE(VARIABLE_SET_STMT), "SET", hint_set},
-    {NODE(VARIABLE_SHOW_STMT), "SHOW", NULL},
-    {NODE(VIEW_STMT), "CREATE VIEW", NULL},
+    {NODE(ALTER_COLLATION_STMT), "ALTER COLLATION"},
+    {NODE(ALTER_DATABASE_REFRESH_COLL_STMT), "ALTER DATABASE"},
+    {NODE(ALTER_DATABASE_SET_STMT), "ALTER DATABASE"},
+    {NODE(ALTER_DATABASE_STMT), "ALTER DATABASE"},
+    {NODE(ALTER_DEFAULT_PRIVILEGES_STMT), "ALTER DEFAULT PRIVILEGES"},
+    {NODE(ALTER_DOMAIN_STMT), "ALTER DOMAIN"},
+    {NODE(ALTER_ENUM_STMT), "ALTER TYPE"},
+    {NODE(ALTER_EVENT_TRIG_STMT), "ALTER EVENT TRIGGER"},
+    {NODE(ALTER_EXTENSION_CONTENTS_STMT), "ALTER EXTENSION"},
+    {NODE(ALTER_EXTENSION_STMT), "ALTER EXTENSION"},
+    {NODE(ALTER_FDW_STMT), "ALTER FOREIGN DATA WRAPPER"},
+    {NODE(ALTER_FOREIGN_SERVER_STMT), "ALTER SERVER"},
+    {NODE(ALTER_FUNCTION_STMT), "ALTER FUNCTION"},
+    {NODE(ALTER_OPERATOR_STMT), "ALTER OPERATOR"},
+    {NODE(ALTER_OP_FAMILY_STMT), "ALTER OPERATOR FAMILY"},
+    {NODE(ALTER_POLICY_STMT), "ALTER POLICY"},
+    {NODE(ALTER_PUBLICATION_STMT), "ALTER PUBLICATION"},
+    {NODE(ALTER_ROLE_SET_STMT), "ALTER ROLE"},
+    {NODE(ALTER_ROLE_STMT), "ALTER ROLE"},
+    {NODE(ALTER_SEQ_STMT), "ALTER SEQUENCE"},
+    {NODE(ALTER_STATS_STMT), "ALTER STATISTICS"},
+    {NODE(ALTER_SUBSCRIPTION_STMT), "ALTER SUBSCRIPTION"},
+    {NODE(ALTER_SYSTEM_STMT), "ALTER SYSTEM"},
+    {NODE(ALTER_TABLE_MOVE_ALL_STMT), "ALTER TABLE ALL IN TABLESPACE"},
+    {NODE(ALTER_TABLE_SPACE_OPTIONS_STMT), "ALTER TABLESPACE"},
+    {NODE(ALTER_TSCONFIGURATION_STMT), "ALTER TEXT SEARCH CONFIGURATION"},
+    {NODE(ALTER_TSDICTIONARY_STMT), "ALTER TEXT SEARCH DICTIONARY"},
+    {NODE(ALTER_TYPE_STMT), "ALTER TYPE"},
+    {NODE(ALTER_USER_MAPPING_STMT), "ALTER USER MAPPING"},
+    {NODE(CALL_STMT), "CALL"},
+    {NODE(CHECK_POINT_STMT), "CHECKPOINT"},
+    {NODE(CLOSE_PORTAL_STMT), "CLOSE"},
+    {NODE(CLUSTER_STMT), "CLUSTER"},
+    {NODE(COMPOSITE_TYPE_STMT), "CREATE TYPE"},
+    {NODE(CONSTRAINTS_SET_STMT), "SET CONSTRAINTS"},
+    {NODE(COPY_STMT), "COPY"},
+    {NODE(CREATEDB_STMT), "CREATE DATABASE"},
+    {NODE(CREATE_AM_STMT), "CREATE ACCESS METHOD"},
+    {NODE(CREATE_CAST_STMT), "CREATE CAST"},
+    {NODE(CREATE_CONVERSION_STMT), "CREATE CONVERSION"},
+    {NODE(CREATE_DOMAIN_STMT), "CREATE DOMAIN"},
+    {NODE(CREATE_ENUM_STMT), "CREATE TYPE"},
+    {NODE(CREATE_EVENT_TRIG_STMT), "CREATE EVENT TRIGGER"},
+    {NODE(CREATE_EXTENSION_STMT), "CREATE EXTENSION"},
+    {NODE(CREATE_FDW_STMT), "CREATE FOREIGN DATA WRAPPER"},
+    {NODE(CREATE_FOREIGN_SERVER_STMT), "CREATE SERVER"},
+    {NODE(CREATE_FOREIGN_TABLE_STMT), "CREATE FOREIGN TABLE"},
+    {NODE(CREATE_FUNCTION_STMT), "CREATE FUNCTION"},
+    {NODE(CREATE_OP_CLASS_STMT), "CREATE OPERATOR CLASS"},
+    {NODE(CREATE_OP_FAMILY_STMT), "CREATE OPERATOR FAMILY"},
+    {NODE(CREATE_PLANG_STMT), "CREATE LANGUAGE"},
+    {NODE(CREATE_POLICY_STMT), "CREATE POLICY"},
+    {NODE(CREATE_PUBLICATION_STMT), "CREATE PUBLICATION"},
+    {NODE(CREATE_RANGE_STMT), "CREATE TYPE"},
+    {NODE(CREATE_ROLE_STMT), "CREATE ROLE"},
+    {NODE(CREATE_SCHEMA_STMT), "CREATE SCHEMA"},
+    {NODE(CREATE_SEQ_STMT), "CREATE SEQUENCE"},
+    {NODE(CREATE_STATS_STMT), "CREATE STATISTICS"},
+    {NODE(CREATE_STMT), "CREATE TABLE"},
+    {NODE(CREATE_SUBSCRIPTION_STMT), "CREATE SUBSCRIPTION"},
+    {NODE(CREATE_TABLE_AS_STMT), "CREATE TABLE AS"},
+    {NODE(CREATE_TABLE_SPACE_STMT), "CREATE TABLESPACE"},
+    {NODE(CREATE_TRANSFORM_STMT), "CREATE TRANSFORM"},
+    {NODE(CREATE_TRIG_STMT), "CREATE TRIGGER"},
+    {NODE(CREATE_USER_MAPPING_STMT), "CREATE USER MAPPING"},
+    {NODE(DEALLOCATE_STMT), "DEALLOCATE"},
+    {NODE(DECLARE_CURSOR_STMT), "DECLARE CURSOR"},
+    {NODE(DELETE_STMT), "DELETE"},
+    {NODE(DISCARD_STMT), "DISCARD"},
+    {NODE(DO_STMT), "DO"},
+    {NODE(DROPDB_STMT), "DROP DATABASE"},
+    {NODE(DROP_OWNED_STMT), "DROP OWNED"},
+    {NODE(DROP_ROLE_STMT), "DROP ROLE"},
+    {NODE(DROP_SUBSCRIPTION_STMT), "DROP SUBSCRIPTION"},
+    {NODE(DROP_TABLE_SPACE_STMT), "DROP TABLESPACE"},
+    {NODE(DROP_USER_MAPPING_STMT), "DROP USER MAPPING"},
+    {NODE(EXECUTE_STMT), "EXECUTE"},
+    {NODE(EXPLAIN_STMT), "EXPLAIN"},
+    {NODE(FETCH_STMT), "FETCH"},
+    {NODE(GRANT_ROLE_STMT), "GRANT"},
+    {NODE(GRANT_STMT), "GRANT"},
+    {NODE(IMPORT_FOREIGN_SCHEMA_STMT), "IMPORT FOREIGN SCHEMA"},
+    {NODE(INSERT_STMT), "INSERT"},
+    {NODE(LISTEN_STMT), "LISTEN"},
+    {NODE(LOAD_STMT), "LOAD"},
+    {NODE(LOCK_STMT), "LOCK TABLE"},
+    {NODE(MERGE_STMT), "MERGE"},
+    {NODE(NOTIFY_STMT), "NOTIFY"},
+    {NODE(PREPARE_STMT), "PREPARE"},
+    {NODE(REASSIGN_OWNED_STMT), "REASSIGN OWNED"},
+    {NODE(REFRESH_MAT_VIEW_STMT), "REFRESH MATERIALIZED VIEW"},
+    {NODE(REINDEX_STMT), "REINDEX"},
+    {NODE(RULE_STMT), "CREATE RULE"},
+    {NODE(SEC_LABEL_STMT), "SECURITY LABEL"},
+    {NODE(SELECT_STMT), "SELECT"},
+    {NODE(TRUNCATE_STMT), "TRUNCATE"},
+    {NODE(UNLISTEN_STMT), "UNLISTEN"},
+    {NODE(UPDATE_STMT), "UPDATE"},
+    {NODE(VARIABLE_SET_STMT), "SET"},
+    {NODE(VARIABLE_SHOW_STMT), "SHOW"},
+    {NODE(VIEW_STMT), "CREATE VIEW"},
+};
+
+static const char why_cluster[] = "is not a change of a schema";
+static const char why_data[] = "changes or reads rows, not the schema";
+static const char why_session[] = "concerns a session only";
+static const char why_remote[] = "reaches for another server, and copies rows at once";
+
+static const struct {
+    PgQuery__Node__NodeCase kind;
+    const char *why, *hint;
+} refusals[] = {
+    {NODE(ALTER_DATABASE_REFRESH_COLL_STMT), why_cluster, hint_hand},
+    {NODE(ALTER_DATABASE_SET_STMT), why_cluster, hint_hand},
+    {NODE(ALTER_DATABASE_STMT), why_cluster, hint_hand},
+    {NODE(ALTER_ROLE_SET_STMT), why_cluster, hint_hand},
+    {NODE(ALTER_ROLE_STMT), why_cluster, hint_hand},
+    {NODE(ALTER_SUBSCRIPTION_STMT), why_remote, hint_hand},
+    {NODE(ALTER_SYSTEM_STMT), why_cluster, hint_hand},
+    {NODE(ALTER_TABLE_MOVE_ALL_STMT), "copies table after table under ACCESS EXCLUSIVE",
+     "move one table after the other, with pg_repack or by a new table"},
+    {NODE(ALTER_TABLE_SPACE_OPTIONS_STMT), why_cluster, hint_hand},
+    {NODE(CALL_STMT), "runs a procedure, which may do anything",
+     "write the statements themselves, or call it by hand"},
+    {NODE(CHECK_POINT_STMT), why_cluster, hint_hand},
+    {NODE(CLOSE_PORTAL_STMT), why_session, hint_out},
+    {NODE(CLUSTER_STMT), "rewrites the table under ACCESS EXCLUSIVE: readers and writers stand still",
+     "use pg_repack, which sorts a copy; or ALTER TABLE … CLUSTER ON only marks the index"},
+    {NODE(CONSTRAINTS_SET_STMT), why_session, hint_out},
+    {NODE(COPY_STMT), why_data, hint_data},
+    {NODE(CREATEDB_STMT), why_cluster, hint_hand},
+    {NODE(CREATE_ROLE_STMT), why_cluster, hint_hand},
+    {NODE(CREATE_SUBSCRIPTION_STMT), why_remote, hint_hand},
+    {NODE(CREATE_TABLE_SPACE_STMT), why_cluster, hint_hand},
+    {NODE(DEALLOCATE_STMT), why_session, hint_out},
+    {NODE(DECLARE_CURSOR_STMT), why_session, hint_out},
+    {NODE(DELETE_STMT), why_data, "delete in batches by hand"},
+    {NODE(DISCARD_STMT), why_session, hint_out},
+    {NODE(DROPDB_STMT), why_cluster, hint_hand},
+    {NODE(DROP_OWNED_STMT), "drops whatever a role has, under ACCESS EXCLUSIVE on all of it",
+     "write a DROP or REVOKE for each object"},
+    {NODE(DROP_ROLE_STMT), why_cluster, hint_hand},
+    {NODE(DROP_SUBSCRIPTION_STMT), why_remote, hint_hand},
+    {NODE(DROP_TABLE_SPACE_STMT), why_cluster, hint_hand},
+    {NODE(EXECUTE_STMT), why_session, hint_out},
+    {NODE(EXPLAIN_STMT), why_data, "stoa plan shows what a change will do"},
+    {NODE(FETCH_STMT), why_session, hint_out},
+    {NODE(GRANT_ROLE_STMT), "of a role is not a change of a schema", hint_hand},
+    {NODE(INSERT_STMT), why_data, hint_data},
+    {NODE(LISTEN_STMT), why_session, hint_out},
+    {NODE(LOAD_STMT), why_session, hint_out},
+    {NODE(LOCK_STMT), "holds a lock for as long as the transaction lasts",
+     "leave it out: Stoa takes the locks it needs, each for a moment"},
+    {NODE(MERGE_STMT), why_data, hint_data},
+    {NODE(NOTIFY_STMT), why_session, hint_out},
+    {NODE(PREPARE_STMT), why_session, hint_out},
+    {NODE(REASSIGN_OWNED_STMT), "takes ACCESS EXCLUSIVE on all that a role has, in one transaction",
+     "write ALTER … OWNER TO for each object"},
+    {NODE(COMMENT_STMT), why_cluster, hint_hand},
+    {NODE(RENAME_STMT), why_cluster, hint_hand},
+    {NODE(SELECT_STMT), why_data, hint_data},
+    {NODE(TRANSACTION_STMT), "is not for a change to say", "leave it out: Stoa makes its own transactions"},
+    {NODE(TRUNCATE_STMT), "takes away all rows, under ACCESS EXCLUSIVE, and nothing brings them back",
+     "delete in batches by hand; or make a new table, and drop this one when nobody needs it"},
+    {NODE(UNLISTEN_STMT), why_session, hint_out},
+    {NODE(UPDATE_STMT), why_data, hint_data},
+    {NODE(VARIABLE_SET_STMT), "holds for a session only", hint_set},
+    {NODE(VARIABLE_SHOW_STMT), why_session, hint_out},
 };
 
 static const char *const objects[] = {
@@ -164,62 +233,44 @@ static const char *const objects[] = {
     [OBJECT(VIEW)] = "VIEW",
 };
 
+static const char why_rewrites[] =
+    "rewrites the table under ACCESS EXCLUSIVE: readers and writers stand still";
+static const char hint_copy[] =
+    "make a new table with it, keep both in step, and change names; or use pg_repack";
+static const char why_all[] = "concerns Stoa's own triggers, too, and ALL those of foreign keys";
+static const char hint_one[] = "name the trigger";
+static const char why_server[] = "is for foreign tables";
+
 static const struct {
     PgQuery__AlterTableType type;
-    const char *words;
+    const char *words, *why, *hint;
 } commands[] = {
-    {COMMAND(DropExpression), "ALTER COLUMN DROP EXPRESSION"},
-    {COMMAND(SetStatistics), "ALTER COLUMN SET STATISTICS"},
-    {COMMAND(SetOptions), "ALTER COLUMN SET (options)"},
-    {COMMAND(ResetOptions), "ALTER COLUMN RESET (options)"},
-    {COMMAND(SetStorage), "ALTER COLUMN SET STORAGE"},
-    {COMMAND(SetCompression), "ALTER COLUMN SET COMPRESSION"},
-    {COMMAND(DropColumn), "DROP COLUMN"},
-    {COMMAND(AlterConstraint), "ALTER CONSTRAINT"},
-    {COMMAND(DropConstraint), "DROP CONSTRAINT"},
-    {COMMAND(AlterColumnType), "ALTER COLUMN TYPE"},
-    {COMMAND(AlterColumnGenericOptions), "ALTER COLUMN OPTIONS"},
-    {COMMAND(ChangeOwner), "OWNER TO"},
-    {COMMAND(ClusterOn), "CLUSTER ON"},
-    {COMMAND(DropCluster), "SET WITHOUT CLUSTER"},
-    {COMMAND(SetLogged), "SET LOGGED"},
-    {COMMAND(SetUnLogged), "SET UNLOGGED"},
-    {COMMAND(DropOids), "SET WITHOUT OIDS"},
-    {COMMAND(SetAccessMethod), "SET ACCESS METHOD"},
-    {COMMAND(SetTableSpace), "SET TABLESPACE"},
-    {COMMAND(SetRelOptions), "SET (storage parameters)"},
-    {COMMAND(ResetRelOptions), "RESET (storage parameters)"},
-    {COMMAND(EnableTrig), "ENABLE TRIGGER"},
-    {COMMAND(EnableAlwaysTrig), "ENABLE ALWAYS TRIGGER"},
-    {COMMAND(EnableReplicaTrig), "ENABLE REPLICA TRIGGER"},
-    {COMMAND(DisableTrig), "DISABLE TRIGGER"},
-    {COMMAND(EnableTrigAll), "ENABLE TRIGGER ALL"},
-    {COMMAND(DisableTrigAll), "DISABLE TRIGGER ALL"},
-    {COMMAND(EnableTrigUser), "ENABLE TRIGGER USER"},
-    {COMMAND(DisableTrigUser), "DISABLE TRIGGER USER"},
-    {COMMAND(EnableRule), "ENABLE RULE"},
-    {COMMAND(EnableAlwaysRule), "ENABLE ALWAYS RULE"},
-    {COMMAND(EnableReplicaRule), "ENABLE REPLICA RULE"},
-    {COMMAND(DisableRule), "DISABLE RULE"},
-    {COMMAND(AddInherit), "INHERIT"},
-    {COMMAND(DropInherit), "NO INHERIT"},
-    {COMMAND(AddOf), "OF type"},
-    {COMMAND(DropOf), "NOT OF"},
-    {COMMAND(ReplicaIdentity), "REPLICA IDENTITY"},
-    {COMMAND(EnableRowSecurity), "ENABLE ROW LEVEL SECURITY"},
-    {COMMAND(DisableRowSecurity), "DISABLE ROW LEVEL SECURITY"},
-    {COMMAND(ForceRowSecurity), "FORCE ROW LEVEL SECURITY"},
-    {COMMAND(NoForceRowSecurity), "NO FORCE ROW LEVEL SECURITY"},
-    {COMMAND(GenericOptions), "OPTIONS"},
-    {COMMAND(AttachPartition), "ATTACH PARTITION"},
-    {COMMAND(DetachPartition), "DETACH PARTITION"},
-    {COMMAND(DetachPartitionFinalize), "DETACH PARTITION FINALIZE"},
-    {COMMAND(AddIdentity), "ALTER COLUMN ADD GENERATED AS IDENTITY"},
-    {COMMAND(SetIdentity), "ALTER COLUMN SET GENERATED"},
-    {COMMAND(DropIdentity), "ALTER COLUMN DROP IDENTITY"},
+    {COMMAND(AlterColumnGenericOptions), "ALTER COLUMN OPTIONS", why_server, NULL},
+    {COMMAND(SetLogged), "SET LOGGED", why_rewrites, hint_copy},
+    {COMMAND(SetUnLogged), "SET UNLOGGED", why_rewrites, hint_copy},
+    {COMMAND(DropOids), "SET WITHOUT OIDS",
+     "means nothing on servers from 12 on, and rewrites the table before", "leave it out"},
+    {COMMAND(SetAccessMethod), "SET ACCESS METHOD", why_rewrites, hint_copy},
+    {COMMAND(SetTableSpace), "SET TABLESPACE", why_rewrites, hint_copy},
+    {COMMAND(AddInherit), "INHERIT",
+     "makes a child of the table, whose parent's queries read it from then on",
+     "do it by hand, with lock_timeout"},
+    {COMMAND(DropInherit), "NO INHERIT", "takes the table's rows away from its parent's queries",
+     "do it by hand, with lock_timeout"},
+    {COMMAND(EnableTrigAll), "ENABLE TRIGGER ALL", why_all, hint_one},
+    {COMMAND(DisableTrigAll), "DISABLE TRIGGER ALL", why_all, hint_one},
+    {COMMAND(EnableTrigUser), "ENABLE TRIGGER USER", why_all, hint_one},
+    {COMMAND(DisableTrigUser), "DISABLE TRIGGER USER", why_all, hint_one},
+    {COMMAND(GenericOptions), "OPTIONS", why_server, NULL},
+    {COMMAND(AttachPartition), "ATTACH PARTITION", "reads the new partition under ACCESS EXCLUSIVE",
+     "add a CHECK that proves the bounds NOT VALID, validate it, and attach by hand with lock_timeout"},
+    {COMMAND(DetachPartition), "DETACH PARTITION", "takes ACCESS EXCLUSIVE on parent and partition",
+     "DETACH PARTITION … CONCURRENTLY by hand, on 14 and later"},
+    {COMMAND(DetachPartitionFinalize), "DETACH PARTITION FINALIZE", "ends what a DETACH began",
+     "run it by hand, with psql"},
 };
 
-static const char *object_words(PgQuery__ObjectType type)
+const char *object_words(PgQuery__ObjectType type)
 {
     const char *words = (size_t)type < ARRAY_LEN(objects) ? objects[type] : NULL;
     return words == NULL ? "object" : words;
@@ -227,11 +278,12 @@ static const char *object_words(PgQuery__ObjectType type)
 
 void refuse_alter(const Statement *stmt, PgQuery__AlterTableType type)
 {
-    const char *words = "this form of ALTER TABLE";
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        if (commands[i].type == type)
-            words = commands[i].words;
-    parser_refuse(stmt, words, NULL);
+        if (commands[i].type == type) {
+            parser_refuse(stmt, commands[i].words, commands[i].why, commands[i].hint);
+            return;
+        }
+    parser_refuse(stmt, "this form of ALTER TABLE", "is not known", NULL);
 }
 
 static const char *transaction_words(PgQuery__TransactionStmtKind kind)
@@ -301,16 +353,21 @@ static const char *varied_words(Arena *arena, const PgQuery__Node *node)
     return arena_printf(arena, "ALTER %s RENAME TO", object_words(type));
 }
 
+const char *statement_words(Arena *arena, const PgQuery__Node *node)
+{
+    const char *words = varied_words(arena, node);
+    for (size_t i = 0; words == NULL && i < ARRAY_LEN(statements); i++)
+        words = statements[i].kind == node->node_case ? statements[i].words : NULL;
+    return words == NULL ? "this statement" : words;
+}
+
 void refuse_statement(const Statement *stmt)
 {
-    const char *words = varied_words(stmt->parser->arena, stmt->node), *hint = NULL;
-    for (size_t i = 0; words == NULL && i < ARRAY_LEN(statements); i++) {
-        if (statements[i].kind == stmt->node->node_case) {
-            words = statements[i].words;
-            hint = statements[i].hint;
+    const char *why = "is not known", *hint = hint_hand;
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
+        if (refusals[i].kind == stmt->node->node_case) {
+            why = refusals[i].why;
+            hint = refusals[i].hint;
         }
-    }
-    if (stmt->node->node_case == NODE(TRANSACTION_STMT))
-        hint = "leave it out: Stoa makes its own transactions";
-    parser_refuse(stmt, words == NULL ? "this statement" : words, hint);
+    parser_refuse(stmt, statement_words(stmt->parser->arena, stmt->node), why, hint);
 }

@@ -26,7 +26,29 @@ static const struct Form {
     {"ENABLE ALWAYS TRIGGER", "SHARE ROW EXCLUSIVE", COMMAND(EnableAlwaysTrig), OF_TRIGGER},
     {"ENABLE REPLICA TRIGGER", "SHARE ROW EXCLUSIVE", COMMAND(EnableReplicaTrig), OF_TRIGGER},
     {"DISABLE TRIGGER", "SHARE ROW EXCLUSIVE", COMMAND(DisableTrig), OF_TRIGGER},
+    {"ENABLE RULE", "ACCESS EXCLUSIVE", COMMAND(EnableRule), OF_TABLE},
+    {"ENABLE ALWAYS RULE", "ACCESS EXCLUSIVE", COMMAND(EnableAlwaysRule), OF_TABLE},
+    {"ENABLE REPLICA RULE", "ACCESS EXCLUSIVE", COMMAND(EnableReplicaRule), OF_TABLE},
+    {"DISABLE RULE", "ACCESS EXCLUSIVE", COMMAND(DisableRule), OF_TABLE},
+    {"ENABLE ROW LEVEL SECURITY", "ACCESS EXCLUSIVE", COMMAND(EnableRowSecurity), OF_TABLE},
+    {"DISABLE ROW LEVEL SECURITY", "ACCESS EXCLUSIVE", COMMAND(DisableRowSecurity), OF_TABLE},
+    {"FORCE ROW LEVEL SECURITY", "ACCESS EXCLUSIVE", COMMAND(ForceRowSecurity), OF_TABLE},
+    {"NO FORCE ROW LEVEL SECURITY", "ACCESS EXCLUSIVE", COMMAND(NoForceRowSecurity), OF_TABLE},
+    {"OWNER TO", "ACCESS EXCLUSIVE", COMMAND(ChangeOwner), OF_TABLE},
+    {"ALTER CONSTRAINT", "ACCESS EXCLUSIVE", COMMAND(AlterConstraint), OF_TABLE},
+    {"DROP EXPRESSION", "ACCESS EXCLUSIVE", COMMAND(DropExpression), OF_COLUMN},
+    {"ADD GENERATED AS IDENTITY", "ACCESS EXCLUSIVE", COMMAND(AddIdentity), OF_COLUMN},
+    {"SET GENERATED", "ACCESS EXCLUSIVE", COMMAND(SetIdentity), OF_COLUMN},
+    {"DROP IDENTITY", "ACCESS EXCLUSIVE", COMMAND(DropIdentity), OF_COLUMN},
+    {"OF type", "ACCESS EXCLUSIVE", COMMAND(AddOf), OF_TABLE},
+    {"NOT OF", "ACCESS EXCLUSIVE", COMMAND(DropOf), OF_TABLE},
 };
+
+/* The role's name; NULL for CURRENT_USER and the like. */
+static const char *role_of(const PgQuery__RoleSpec *role)
+{
+    return role->roletype == PG_QUERY__ROLE_SPEC_TYPE__ROLESPEC_CSTRING ? role->rolename : NULL;
+}
 
 Operation *parse_setting(const Statement *stmt, PgQuery__Node *alone, const PgQuery__AlterTableCmd *command)
 {
@@ -45,6 +67,7 @@ Operation *parse_setting(const Statement *stmt, PgQuery__Node *alone, const PgQu
     Operation *operation = parser_add(stmt, OPERATION_SETTING, sql);
     operation->words = form->words;
     operation->lock = form->lock;
+    operation->new_name = command->newowner != NULL ? role_of(command->newowner) : NULL;
     operation->column = form->subject == OF_COLUMN ? command->name : NULL;
     operation->trigger = form->subject == OF_TRIGGER ? command->name : NULL;
     return operation;

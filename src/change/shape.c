@@ -81,7 +81,8 @@ void parse_rename(const Statement *stmt)
     OperationKind kind = rename_kind(node);
     Name name;
     if (kind == OPERATION_COUNT) {
-        refuse_statement(stmt);
+        if (!parse_native(stmt))
+            refuse_statement(stmt);
         return;
     }
     if (!parser_relation(stmt, node->relation, &name))
@@ -106,7 +107,8 @@ void parse_set_schema(const Statement *stmt)
     const PgQuery__AlterObjectSchemaStmt *node = stmt->node->alter_object_schema_stmt;
     Name name;
     if (node->object_type != OBJECT(TABLE)) {
-        refuse_statement(stmt);
+        if (!parse_native(stmt))
+            refuse_statement(stmt);
         return;
     }
     if (!parser_relation(stmt, node->relation, &name))

@@ -218,6 +218,10 @@ struct EngineOps {
      * ERR_LOCK_TIMEOUT. Outside a transaction. */
     Err *(*fingerprint)(Conn *conn, const Wait *wait, Arena *arena, const int64_t *tables, size_t count,
                         const char *const **ret_lines, size_t *ret_count);
+    /* Whether an object is there; and, in a transaction that is rolled back, whether the statements of `ask`
+     * make the same. An object that cannot be compared has no definition. */
+    Err *(*load_object)(Conn *conn, const Wait *wait, Arena *arena, const ObjectAsk *ask,
+                        ObjectState *ret_state);
     /* The table an index stands on. `schema` NULL: by search path. Both results are NULL when there is no
      * such index. */
     Err *(*index_table)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,

@@ -335,6 +335,33 @@ typedef struct Server {
     size_t publication_count;
 } Server;
 
+/* An object of the catalog in the words of pg_get_object_address(): type "view", "function", "trigger" …
+ * (NULL: none that can be named), {"public", "v"} or {"public", "orders", "touch"}, and argument types. */
+typedef struct ObjectName {
+    const char *type;
+    const char *const *names;
+    size_t name_count;
+    const char *const *args;
+    size_t arg_count;
+} ObjectName;
+
+/* What to look for, and how to make the wanted one among temporary objects. */
+typedef struct ObjectAsk {
+    ObjectName of;
+    const char *const *same_sql;
+    size_t same_count; /* 0: it is not compared */
+    ObjectName same;
+} ObjectAsk;
+
+/* What stands in the catalog under the name of an object that a statement makes or takes away. */
+typedef struct ObjectState {
+    bool there;
+    const char *definition;  /* the server's own words for it, without its schema; NULL: not to be compared */
+    const char *wanted;      /* the same of what the statement would make; NULL */
+    const char *restore_sql; /* makes it again as it is, over another definition; NULL */
+    bool done;               /* the statement's own question says that nothing is left to do */
+} ObjectState;
+
 /* What the server says of an expression over the row. */
 typedef struct ExprInfo {
     const char *error; /* the server's words where it is wrong; NULL if it is right */

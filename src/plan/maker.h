@@ -49,7 +49,8 @@ typedef struct Maker {
     size_t work_count;
     VEC(Step) steps[PHASE_COUNT];
     VEC(Risk) risks;
-    bool *consumed; /* per operation: done as part of another one */
+    struct NativePlace *natives; /* per operation; native_pg.c */
+    bool *consumed;              /* per operation: done as part of another one */
     Texts covered; /* statements that a revert need not take back: they go with a new column, or are undone in
                       another way */
     VEC(Step) reverts_first;    /* of a revert, before all others: views of columns that it takes away */
@@ -297,6 +298,15 @@ Step *back_push(Maker *maker, Step *step, StepKind kind, const char *lock, const
  * To be called when its locks are known. */
 void back_constraint(Maker *maker, TableWork *work, Step *step, const TableConstraint *constraint);
 void back_not_null(Maker *maker, TableWork *work, Step *step, const char *column);
+
+/* native_pg.c: statements that are carried out as written. Sorts out first what each of them is about: which
+ * are done already, which run together, which of all operations are about a table that the change makes. */
+Err *natives_sort(Maker *maker) MUST_USE;
+/* The steps that come before those of tables, and those after them. */
+Err *natives_before(Maker *maker) MUST_USE;
+Err *natives_after(Maker *maker) MUST_USE;
+/* Another step's part, or one of its own: not to be written by the operation's own writer. */
+bool native_has(const Maker *maker, size_t operation);
 
 /* What a person should know before saying yes. */
 Err *risk_gather(Maker *maker) MUST_USE;

@@ -106,9 +106,10 @@ static Err *judge(Arena *arena, const Step *step, const char *relation, const ch
     const Table *table = table_of(arena, relation, tables, count);
     if (is_ours(relation) || (table != NULL && table->empty) || lock_mode(step->lock) < LOCK_SHARE)
         return NULL;
-    return err_hint(err_new(ERR_UNSAFE, "step %d (%s) would %s %s while it holds %s", step->ordinal,
-                            step->title, what, relation, step->lock),
-                    "this server did so on an empty copy; there is no way yet that avoids it");
+    return err_hint(
+        err_new(ERR_UNSAFE, "step %d (%s) would %s %s while it holds %s", step->ordinal, step->title, what,
+                relation, step->lock),
+        "this server did so on an empty copy; do it in smaller parts, or by hand while nobody writes");
 }
 
 Err *step_measured(Arena *arena, Step *step, const Probe *probe, const Table *tables, size_t count)

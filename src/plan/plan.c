@@ -39,6 +39,14 @@ const StepKindInfo step_kinds[STEP_KIND_COUNT] = {
                     .transactional = true,
                     .strong_lock = false,
                     .summary = "from here on the application may rely on the change"},
+    [STEP_LONG] = {.name = "long",
+                   .transactional = true,
+                   .strong_lock = false,
+                   .summary = "a statement that may take long, while reads and writes go on"},
+    [STEP_OUTSIDE] = {.name = "outside",
+                      .transactional = false,
+                      .strong_lock = false,
+                      .summary = "a statement that the server takes outside a transaction only"},
     [STEP_QUIET] = {.name = "quiet",
                     .transactional = true,
                     .strong_lock = false,
@@ -118,6 +126,30 @@ Err *plan_refusal(const Plan *plan)
                     options.buf);
 }
 
+Err *plan_unmeasured(const Plan *plan)
+{
+    const char *why = NULL, *hint = NULL;
+    for (size_t i = 0; i < plan->risk_count; i++)
+        if (str_eq(plan->risks[i].id, "unmeasured")) {
+            why = plan->risks[i].message;
+            hint = plan->risks[i].sql;
+        }
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const Step *step = &plan->steps[i];
+        if (step->evidence != EVIDENCE_UNKNOWN)
+            continue;
+        return err_hint(err_new(ERR_UNSAFE,
+                                "step %d (%s): what it locks and reads is told by no rule, and it was not "
+                                "measured%s%s",
+                                step->ordinal, step->title, why != NULL ? ": " : "", why != NULL ? why : ""),
+                        "%s",
+                        hint != NULL  ? hint
+                        : why != NULL ? "run it by hand with lock_timeout, at a quiet time"
+                                      : "--probe on; its role needs CREATEDB, or a scratch database");
+    }
+    return NULL;
+}
+
 /* ---- what must be loaded first -------------------------------------------------------------- */
 
 typedef VEC(WantedName) WantedNames;
@@ -171,6 +203,8 @@ void plan_wanted_tables(Arena *arena, const Change *change, WantedName **ret_nam
             want_constraints(arena, &wanted, op->add->constraints, op->add->constraint_count);
         if (op->constraint != NULL)
             want_constraints(arena, &wanted, op->constraint, 1);
+        for (size_t j = 0; j < op->name_count; j++)
+            want(arena, &wanted, op->names[j], false);
     }
     for (size_t i = 0; i < change->backfill_count; i++)
         want(arena, &wanted, change->backfills[i].table, false);

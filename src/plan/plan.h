@@ -35,8 +35,13 @@ typedef enum StepKind {
     STEP_DROP_INDEX,   /* CONCURRENTLY */
     STEP_VALIDATE,     /* a scan under a weak lock, in a transaction with its journal row */
     STEP_READY,        /* the position from which the application may rely on the change */
-    STEP_QUIET,        /* complete: no old writer for long enough */
-    STEP_EVIDENCE,     /* complete: nobody uses `columns` of the table, or the table, any more */
+    STEP_LONG,     /* statements in a transaction with its journal row that may take long, under locks that
+                      stop no reader or writer of a table */
+    STEP_OUTSIDE,  /* a statement that cannot run in a transaction; `checks` may hold a query that tells
+                      whether it is done, and one that lists statements to clear away what an interrupted
+                      run left */
+    STEP_QUIET,    /* complete: no old writer for long enough */
+    STEP_EVIDENCE, /* complete: nobody uses `columns` of the table, or the table, any more */
     STEP_KIND_COUNT
 } StepKind;
 
@@ -207,6 +212,7 @@ typedef struct PlanInput {
     const Face *faces;          /* with --versioned: one per table */
     const char *version_schema; /* with --versioned: plan_version_schema() */
     bool version_taken;         /* there is a schema of that name */
+    const ObjectState *objects; /* one per operation, read for OPERATION_NATIVE; NULL: nothing is there */
     const char *journal_sql;    /* what creates the journal: shown to subscribers that would get it; NULL */
     PlanOptions options;
 } PlanInput;
@@ -224,6 +230,8 @@ Err *step_measured(Arena *arena, Step *step, const Probe *probe, const Table *ta
 /* Over SQL, locks and strategy. To be made anew when a step was measured. */
 const char *plan_digest_make(Arena *arena, const Plan *plan);
 
+/* NULL, or ERR_UNSAFE naming a step whose locks no rule tells and that was not measured. */
+Err *plan_unmeasured(const Plan *plan) MUST_USE;
 /* NULL, or ERR_UNSAFE naming every risk that was not accepted, with the options in the hint. */
 Err *plan_refusal(const Plan *plan) MUST_USE;
 

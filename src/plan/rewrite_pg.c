@@ -171,7 +171,10 @@ static Err *operation_table(Maker *maker, const Operation *op, const Table **ret
                                     index ? "index" : "table", name_text(maker->arena, op->table),
                                     maker->server->database),
                             table);
-    TRY(kind_check(maker, op, table));
+    bool index_of_view = table->kind == RELATION_MATVIEW &&
+                         (op->kind == OPERATION_CREATE_INDEX || op->kind == OPERATION_DROP_INDEX);
+    if (!index_of_view)
+        TRY(kind_check(maker, op, table));
     if (!table->may_own)
         return err_hint(err_new(ERR_PRIVILEGE, "role \"%s\" is not an owner of %s", maker->server->role,
                                 sql_name(maker->arena, table->schema, table->name)),
@@ -220,7 +223,6 @@ static const struct {
     [OPERATION_DROP_COLUMN] = {.write = column_drop},
     [OPERATION_DROP_CONSTRAINT] = {.write = constraint_drop},
     [OPERATION_DROP_TABLE] = {.write = table_drop},
-    [OPERATION_NATIVE] = {.words = "this statement"},
 };
 
 static Err *operation_write(Maker *maker, const Operation *op, TableWork *work)
@@ -293,6 +295,8 @@ static Err *operations_write(Maker *maker)
     TRY(backfills_check(maker));
     TRY(reverses_check(maker));
     operations_consume(maker);
+    TRY(natives_sort(maker));
+    TRY(natives_before(maker));
     for (size_t i = 0; i < change->backfill_count; i++) {
         const BackfillSpec *fill = &change->backfills[i];
         const Table *table = maker_table(maker, fill->table, false);
@@ -304,6 +308,8 @@ static Err *operations_write(Maker *maker)
     for (size_t i = 0; i < change->operation_count; i++) {
         const Operation *op = &change->operations[i];
         const Table *table = NULL;
+        if (native_has(maker, i))
+            continue;
         TRY(operation_table(maker, op, &table));
         if (table != NULL && !maker->consumed[i])
             TRY(operation_write(maker, op, maker_work(maker, table)));
@@ -311,6 +317,7 @@ static Err *operations_write(Maker *maker)
     TRY(twins_finish(maker));
     for (size_t i = 0; i < maker->work_count; i++)
         TRY(column_finish(maker, &maker->works[i]));
+    TRY(natives_after(maker));
     return version_finish(maker);
 }
 
@@ -333,6 +340,12 @@ static void plan_tables(Maker *maker, Plan *plan)
         if (!known)
             *vec_push(maker->arena, &tables) = lease;
     }
+    bool any = false;
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        any = any || maker->steps[phase].len > 0;
+    if (tables.len == 0 && any) /* of no table: the change itself is what one runner holds */
+        *vec_push(maker->arena, &tables) =
+            arena_printf(maker->arena, "change %s", sql_ident(maker->arena, maker->change->name));
     if (tables.len > 1)
         qsort(tables.items, tables.len, sizeof tables.items[0], text_compare);
     plan->tables = tables.items;

@@ -38,6 +38,9 @@ typedef struct Attempt {
     Table own;     /* the step's table; with has_children its partitions are locked along with it */
     Group *groups; /* the first is the step's own table, where it has one, with its partitions */
     size_t group_count;
+    Table *others; /* of a step without a table of its own: what it locks, and how */
+    const char **other_modes;
+    size_t other_count;
     void *context;
     bool unbounded;         /* a scan under the lock that was accepted */
     int64_t not_before_ms;  /* no attempt at all before this time */
@@ -93,6 +96,23 @@ static Err *load_own(Runner *runner, Arena *arena, bool undo, Attempt *attempt)
     return NULL;
 }
 
+static Err *load_others(Runner *runner, Arena *arena, bool undo, Attempt *attempt)
+{
+    const Step *step = attempt->step;
+    attempt->others = arena_alloc(arena, (step->lock_count + 1) * sizeof *attempt->others);
+    attempt->other_modes = arena_alloc(arena, (step->lock_count + 1) * sizeof *attempt->other_modes);
+    for (size_t i = 0; i < step->lock_count; i++) {
+        const char *at = step->lock_on[i];
+        Name name = {.schema = name_part(arena, &at)};
+        name.name = name_part(arena, &at);
+        Table *table = &attempt->others[attempt->other_count];
+        TRY(runner_load_table(runner, arena, &name, table));
+        table->has_children = false; /* those that are locked stand in the list themselves */
+        attempt->other_modes[attempt->other_count++] = mode_of(step, i, undo);
+    }
+    return NULL;
+}
+
 /* Relations of one mode are looked at together. */
 static Err *load_groups(Runner *runner, Arena *arena, bool undo, Attempt *attempt)
 {
@@ -102,6 +122,8 @@ static Err *load_groups(Runner *runner, Arena *arena, bool undo, Attempt *attemp
     attempt->groups = arena_alloc(arena, (step->lock_count + 1) * sizeof *attempt->groups);
     if (own)
         TRY(load_own(runner, arena, undo, attempt));
+    else
+        TRY(load_others(runner, arena, undo, attempt));
     for (size_t i = own ? 1 + step->lock_tree : 0; i < step->lock_count; i++) {
         const char *at = step->lock_on[i], *mode = mode_of(step, i, undo);
         const char *schema = name_part(arena, &at), *name = name_part(arena, &at);
@@ -216,6 +238,25 @@ static Err *take_own(Runner *runner, const Attempt *attempt, int64_t share_ms, b
     return runner->ops->lock_table(runner->conn, &wait, &attempt->own, attempt->groups[0].mode, no_wait);
 }
 
+/* A statement without a table of its own: what it needs of tables is taken first, so that nobody queues
+ * behind an attempt. Views and sequences cannot be locked by themselves (LOCK TABLE goes on to what a view
+ * reads), so the statement waits for these as long as the lock timeout lets it. */
+static Err *lock_others(Runner *runner, Attempt *attempt, bool no_wait, int64_t *ret_got_ms)
+{
+    Wait wait = runner_wait(runner);
+    for (size_t i = 0; i < attempt->other_count; i++) {
+        const Table *table = &attempt->others[i];
+        bool lockable = table->kind == RELATION_TABLE || table->kind == RELATION_PARTITION ||
+                        table->kind == RELATION_PARTITIONED;
+        if (table->id == 0 || !lockable || !table->may_own)
+            continue;
+        TRY(runner->ops->lock_table(runner->conn, &wait, table, attempt->other_modes[i], no_wait));
+        if (*ret_got_ms == 0)
+            *ret_got_ms = clock_ms();
+    }
+    return NULL;
+}
+
 static Err *locked(Runner *runner, Attempt *attempt, bool no_wait, int64_t *ret_got_ms)
 {
     const Step *step = attempt->step;
@@ -244,6 +285,8 @@ static Err *locked(Runner *runner, Attempt *attempt, bool no_wait, int64_t *ret_
         if (err == NULL)
             err = runner->ops->act_as(runner->conn, &wait, NULL);
     }
+    if (err == NULL && !own)
+        err = lock_others(runner, attempt, no_wait, ret_got_ms);
     if (err == NULL)
         err = attempt->body(runner, step, table, attempt->context);
     if (err == NULL)

@@ -55,8 +55,10 @@ static void note_error(const Measure *measure, Err *err)
 static bool is_ddl(const Step *step)
 {
     bool kind = step->kind == STEP_DDL || step->kind == STEP_VALIDATE || step->kind == STEP_CREATE_INDEX ||
-                step->kind == STEP_DROP_INDEX;
-    return kind && step->sql_count + step->sync_sql_count > 0;
+                step->kind == STEP_DROP_INDEX || step->kind == STEP_LONG || step->kind == STEP_OUTSIDE;
+    /* the clone's materialized views hold nothing that could be refreshed beside it */
+    bool refresh = step->kind == STEP_LONG && str_starts(step->sql[0], "REFRESH ");
+    return kind && !refresh && step->sql_count + step->sync_sql_count > 0;
 }
 
 typedef VEC(const char *) Statements;

@@ -188,6 +188,10 @@ static Err *step_once(Runner *runner, const Step *step)
         return validate_run(runner, step);
     case STEP_READY:
         return ready_run(runner, step);
+    case STEP_LONG:
+        return long_run(runner, step);
+    case STEP_OUTSIDE:
+        return outside_run(runner, step);
     case STEP_QUIET:
         return quiet_run(runner, step);
     case STEP_EVIDENCE:

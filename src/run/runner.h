@@ -229,6 +229,12 @@ Err *step_build_index(Runner *runner, const Step *step, const char *sql) MUST_US
 Err *step_create_index(Runner *runner, const Step *step) MUST_USE;
 Err *step_drop_index(Runner *runner, const Step *step, const char *const *sql, size_t count) MUST_USE;
 Err *vacuum_run(Runner *runner, const Step *step) MUST_USE;
+/* Carried out as written: in a transaction that may take long; outside of one. */
+Err *long_run(Runner *runner, const Step *step) MUST_USE;
+Err *outside_run(Runner *runner, const Step *step) MUST_USE;
+/* What is there of the objects that the change's statements name, one per operation. */
+Err *natives_load(Runner *runner, Arena *arena, const Change *change,
+                  const ObjectState **ret_states) MUST_USE;
 Err *validate_run(Runner *runner, const Step *step) MUST_USE;
 Err *ready_run(Runner *runner, const Step *step) MUST_USE;
 /* After ready: waits until every replica has replayed it, then notes the position. Does nothing when that is

@@ -227,10 +227,10 @@ def test_every_problem_is_told_with_its_place(tmp_path):
     assert "2 problems" in shown.err
 
 
-def test_what_is_understood_but_not_supported_exits_4():
+def test_what_is_understood_but_refused_exits_4():
     shown = stoa("plan", "UPDATE orders SET a = 1")
     assert shown.code == 4, str(shown)
-    assert re.search(r"^<argument>:1:1: .*not supported yet", shown.err, re.M), str(shown)
+    assert re.search(r"^<argument>:1:1: .*not the schema", shown.err, re.M), str(shown)
 
 
 def test_standard_input_is_read_for_a_dash():

@@ -13,6 +13,8 @@ Err *pg_load_dependents(Conn *conn, const Wait *wait, Arena *arena, Table *table
 Err *pg_load_use(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
                  const char *table, const char *const *columns, size_t column_count, Use *ret_use) MUST_USE;
 Err *pg_flush_counters(Conn *conn, const Wait *wait) MUST_USE;
+Err *pg_load_object(Conn *conn, const Wait *wait, Arena *arena, const ObjectAsk *ask,
+                    ObjectState *ret_state) MUST_USE;
 Err *pg_index_table(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
                     const char **ret_schema, const char **ret_table) MUST_USE;
 Err *pg_load_face(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, Face *ret_face) MUST_USE;

@@ -43,6 +43,7 @@ const EngineOps engine_postgres = {
     .load_column_parts = pg_load_column_parts,
     .find_table = pg_find_table,
     .fingerprint = pg_fingerprint,
+    .load_object = pg_load_object,
     .index_table = pg_index_table,
     .load_face = pg_load_face,
     .find_schema = pg_find_schema,
