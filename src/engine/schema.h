@@ -109,6 +109,8 @@ typedef struct SyncBack {
                                 that did not name it; NULL: none, or one that gives another value each time */
     const char *check_sql;   /* over NEW, with the result in it: where this is false the result is not taken,
                                 because a CHECK would refuse the write; NULL */
+    bool wins;               /* an INSERT that gives one of the sources a value means it, whatever is in the
+                                column */
     bool null_ok;            /* NULL is taken as the result; else the column keeps its value */
 } SyncBack;
 

@@ -237,6 +237,12 @@ void constraint_not_valid(Maker *maker, TableWork *work, const char *name, const
 
 /* ALTER COLUMN TYPE: at once where that costs nothing, else a twin. */
 Err *twin_change_type(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* RENAME COLUMN: both names until `complete`, or at once. */
+Err *rename_column(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* ERR_UNSAFE where another operation of the change works on the same column, defaults excepted. */
+Err *column_alone(const Maker *maker, const Operation *op, const TableWork *work) MUST_USE;
+/* What was loaded of it; NULL. */
+const ColumnParts *column_parts_find(const Table *table, const char *column);
 /* The name of a column that stands beside the one that it is to replace. */
 bool twin_hidden(const TableWork *work, const char *column);
 /* All that hangs on the columns is made for their twins, and the cutover, for all tables of the change. */

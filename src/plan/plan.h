@@ -250,13 +250,11 @@ void plan_wanted_tables(Arena *arena, const Change *change, WantedName **ret_nam
  * change's name. NULL where no table gets another shape. */
 const char *plan_version_schema(Arena *arena, const Change *change, const Table *tables,
                                 const WantedName *wanted, size_t count, const char *given);
-/* The name under which a new column stands beside the one that it is to replace, in this table. */
-const char *plan_twin_name(Arena *arena, const Table *table, const char *column);
 /* The columns of which plan_make needs Table.column_parts: those of a loaded table that this change gives
- * another type or name. */
+ * another type or name; and the names of the new columns beside them. */
 void plan_wanted_column_parts(Arena *arena, const Change *change, const WantedName *names,
                               const Table *tables, size_t count, size_t at, const char *const **ret_columns,
-                              size_t *ret_count);
+                              const char *const **ret_twins, size_t *ret_count);
 /* Columns that refer to one whose type changes change with it: false when there is none that the change does
  * not have, else the change with them. What it adds is not in its digest, since it follows from the catalog.
  */

@@ -217,7 +217,7 @@ static const struct {
     [OPERATION_SETTING] = {.write = setting_write},
     [OPERATION_RENAME] = {.write = rename_write},
     [OPERATION_CHANGE_TYPE] = {.write = twin_change_type},
-    [OPERATION_RENAME_COLUMN] = {.words = "RENAME COLUMN"},
+    [OPERATION_RENAME_COLUMN] = {.write = rename_column},
     [OPERATION_RENAME_TABLE] = {.write = table_rename},
     [OPERATION_SET_SCHEMA] = {.write = table_rename},
     [OPERATION_DROP_COLUMN] = {.write = column_drop},
@@ -422,6 +422,8 @@ static void digest_fill(Str *str, const FillColumn *fill)
                                      back->default_sql != NULL ? back->default_sql : ""};
         digest_list(str, back->null_ok ? "back or null" : "back", words, ARRAY_LEN(words));
         digest_list(str, "reads", back->sources, back->source_count);
+        if (back->wins)
+            str_add(str, "wins\n");
     }
 }
 

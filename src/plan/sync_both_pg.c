@@ -176,7 +176,7 @@ static void when_back(Str *str, const Both *both, const Way *way, bool update)
     if (update)
         when_or(str, arena_printf(arena, "(%s) AND NOT (%s) AND NOT (%s)", wrote,
                                   sync_changed(sync, way->back->column), bypassed));
-    else if (way->of->after)
+    else if (way->of->after || way->back->wins)
         when_or(str, wrote);
     else
         when_or(str, arena_printf(arena, "(%s) AND NOT (%s)", wrote, given(sync, way->back)));
@@ -236,7 +236,7 @@ static void add_way_taken(Str *body, const Both *both, const Way *way, bool upda
     str_addf(body, "    stoa_back_%zu := (%s)", way->number, wrote.buf);
     if (update)
         str_addf(body, " AND NOT (%s)", sync_changed(sync, way->back->column));
-    else if (!way->of->after)
+    else if (!way->of->after && !way->back->wins)
         str_addf(body, " AND NOT (%s)", given(sync, way->back));
     str_add(body, ";\n");
 }

@@ -7,7 +7,8 @@
 
 /* ---- before anything is planned ------------------------------------------------------------- */
 
-const char *plan_twin_name(Arena *arena, const Table *table, const char *column)
+/* The name under which the new column stands beside the old one. */
+static const char *twin_name(Arena *arena, const Table *table, const char *column)
 {
     const char *name = name_hidden(arena, column);
     for (int pass = 1; table_column(table, name) != NULL; pass++)
@@ -29,24 +30,28 @@ static const Table *loaded(const WantedName *names, const Table *tables, size_t 
 
 void plan_wanted_column_parts(Arena *arena, const Change *change, const WantedName *names,
                               const Table *tables, size_t count, size_t at, const char *const **ret_columns,
-                              size_t *ret_count)
+                              const char *const **ret_twins, size_t *ret_count)
 {
-    Texts columns = {0};
+    Texts columns = {0}, twins = {0};
     for (size_t i = 0; i < change->operation_count; i++) {
         const Operation *op = &change->operations[i];
-        const Table *table = retypes(op) ? loaded(names, tables, count, op->table) : NULL;
+        bool wanted = retypes(op) || op->kind == OPERATION_RENAME_COLUMN;
+        const Table *table = wanted ? loaded(names, tables, count, op->table) : NULL;
         bool same = table != NULL && table->id != 0 && table->id == tables[at].id;
         bool known = false;
         for (size_t j = 0; j < columns.len; j++)
             known = known || str_eq(columns.items[j], op->column);
-        if (same && !known && table_column(table, op->column) != NULL)
-            *vec_push(arena, &columns) = op->column;
+        if (!same || known || table_column(table, op->column) == NULL)
+            continue;
+        *vec_push(arena, &columns) = op->column;
+        *vec_push(arena, &twins) = retypes(op) ? twin_name(arena, table, op->column) : op->new_name;
     }
     *ret_columns = columns.items;
+    *ret_twins = twins.items;
     *ret_count = columns.len;
 }
 
-static const ColumnParts *column_parts_find(const Table *table, const char *column)
+const ColumnParts *column_parts_find(const Table *table, const char *column)
 {
     for (size_t i = 0; i < table->column_parts_count; i++)
         if (str_eq(table->column_parts[i].column, column))
@@ -147,7 +152,7 @@ Err *column_parts_check(Maker *maker, const TableWork *work, const char *column,
 }
 
 /* Whether another operation of the change works on the column, too: in which order, nobody could say. */
-static Err *alone_check(const Maker *maker, const Operation *op, const TableWork *work)
+Err *column_alone(const Maker *maker, const Operation *op, const TableWork *work)
 {
     for (size_t i = 0; i < maker->change->operation_count; i++) {
         const Operation *other = &maker->change->operations[i];
@@ -301,7 +306,7 @@ Err *twin_change_type(Maker *maker, const Operation *op, TableWork *work)
     const ColumnParts *column_parts = column_parts_find(table, op->column);
     if (column_parts == NULL)
         return err_new(ERR_BUG, "what hangs on \"%s.%s\" was not looked at", table->name, op->column);
-    TRY(alone_check(maker, op, work));
+    TRY(column_alone(maker, op, work));
     TRY(column_parts_check(maker, work, op->column, column_parts));
     Twin twin = {.op = op,
                  .old = old,

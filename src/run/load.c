@@ -271,13 +271,12 @@ static Err *load_column_parts(Runner *runner, Arena *arena, const Change *change
 {
     Wait wait = runner_wait(runner);
     Table *table = &tables[at];
-    const char *const *columns = NULL;
+    const char *const *columns = NULL, *const *twins = NULL;
     size_t column_count = 0;
-    plan_wanted_column_parts(arena, change, names, tables, count, at, &columns, &column_count);
+    plan_wanted_column_parts(arena, change, names, tables, count, at, &columns, &twins, &column_count);
     ColumnParts *all = arena_alloc(arena, (column_count + 1) * sizeof *all);
     for (size_t i = 0; i < column_count; i++)
-        TRY(runner->ops->load_column_parts(runner->conn, &wait, arena, table, columns[i],
-                                           plan_twin_name(arena, table, columns[i]), &all[i]));
+        TRY(runner->ops->load_column_parts(runner->conn, &wait, arena, table, columns[i], twins[i], &all[i]));
     table->column_parts = all;
     table->column_parts_count = column_count;
     return NULL;
