@@ -38,7 +38,8 @@ static Err *regenerate(Runner *runner, const Step *step, const Table *table)
     const char *const *sql = NULL;
     TRY(journal_sync_load(runner->conn, arena, table->id, &columns, &column_count));
     Table now = *table;
-    if (step->phase == PHASE_CUTOVER) /* names have changed places: what is compared how has, too */
+    bool swapped = step->phase == PHASE_CUTOVER || (step->phase == PHASE_REVERT && step->fill_count > 0);
+    if (swapped) /* names have changed places: what is compared how has, too */
         TRY(runner->ops->load_table(runner->conn, &wait, arena, &runner->server, table->schema, table->name,
                                     &now));
     fills_join_columns(arena, &now, step->fills, step->fill_count);

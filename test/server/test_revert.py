@@ -141,6 +141,26 @@ def test_the_old_column_may_be_dropped_by_the_same_change(db, stoa):
     assert list(db.columns("people")) == ["id", "note", "first", "last"] and db.triggers("people") == []
 
 
+def test_partitioned_tables_go_both_ways_and_back(db, stoa, version):
+    key = "" if version < 11 else ", PRIMARY KEY (id)"
+    db.run(f"CREATE TABLE people (id int NOT NULL, name text NOT NULL, note text{key}) PARTITION BY RANGE (id);"
+           "CREATE TABLE people_1 PARTITION OF people FOR VALUES FROM (0) TO (1000);"
+           "CREATE TABLE people_2 PARTITION OF people FOR VALUES FROM (1000) TO (9000);"
+           "INSERT INTO people SELECT i, 'a' || i || ' b' || i FROM generate_series(1, 2000) i")
+    before = db.fingerprint()
+    stoa("apply", "-f", stoa.file("change.sql", CHANGE.replace("CREATE INDEX people_by_last ON people (last);", "")), "--yes")
+    db.run("INSERT INTO people (id, first, last) VALUES (5001, 'x', 'y'); UPDATE people SET first = 'q' WHERE id IN (7, 1007);"
+           "UPDATE people SET name = 'r s' WHERE id = 1008; INSERT INTO people (id, name) VALUES (0, 't u')")
+    if version >= 11:
+        db.run("UPDATE people SET id = 5002, last = 'moved' WHERE id = 9")
+    names = dict(db.rows("SELECT id, name FROM people"))
+    assert names == dict(db.rows("SELECT id, first || ' ' || last FROM people"))
+    assert (names[7], names[5001], names[1008]) == ("q b7", "x y", "r s")
+    stoa("revert", "split", "--yes")
+    assert db.fingerprint() == before
+    assert dict(db.rows("SELECT id, name FROM people")) == names
+
+
 def test_before_ready_it_is_an_abort(db, stoa):
     db.run(PEOPLE)
     file = stoa.file("change.sql", CHANGE)
