@@ -77,6 +77,8 @@ def test_the_truth_table_of_a_split(db, stoa, people):
     # what cannot be told back is lossy, and never comes back to the new side
     assert people.update("last = 'van der Berg'") == ("Q van der Berg", "Q", "van der Berg")
     assert people.update("note = 'y'") == ("Q van der Berg", "Q", "van der Berg")
+    assert people.update("first = 'Mary Ann'") == ("Mary Ann van der Berg", "Mary Ann", "van der Berg")
+    assert people.insert("first, last", "'Jo Ann', 'de Vries'") == ("Jo Ann de Vries", "Jo Ann", "de Vries")
     assert broken(db) == []
 
 
