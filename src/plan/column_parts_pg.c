@@ -58,7 +58,8 @@ void text_drop_sql(Maker *maker, Step *step, const TableWork *work, const Column
                    size_t count)
 {
     for (size_t i = count; i-- > 0;)
-        if (items[i]->kind == PART_VIEW) {
+        if (items[i]->kind == PART_VIEW &&
+            !version_ends(maker, work->table, items[i]->schema, items[i]->name)) {
             step_add_lock_mode(maker, step, sql_name(maker->arena, items[i]->schema, items[i]->name),
                                "ACCESS EXCLUSIVE");
             add_as(maker, step, work, items[i]->owner, items[i]->drop_sql, items[i]->drop_count);
@@ -75,7 +76,8 @@ void text_make_sql(Maker *maker, Step *step, const TableWork *work, const Column
         if (items[i]->kind == PART_TRIGGER || items[i]->kind == PART_POLICY)
             add_as(maker, step, work, NULL, items[i]->make_sql, items[i]->make_count);
     for (size_t i = 0; i < count; i++)
-        if (items[i]->kind == PART_VIEW)
+        if (items[i]->kind == PART_VIEW &&
+            !version_ends(maker, work->table, items[i]->schema, items[i]->name))
             add_as(maker, step, work, items[i]->owner, items[i]->make_sql, items[i]->make_count);
     /* any write to a function's row makes every session forget what it has prepared in it */
     for (size_t i = 0; i < count; i++)

@@ -663,6 +663,26 @@ static void sort_sides(Side *sides, size_t count)
     }
 }
 
+/* With --versioned each application has its own column until `complete`: names change places in the
+ * transaction that drops the old one. */
+static void cutover_later(Cutover *cut, const Side *side)
+{
+    Arena *arena = cut->maker->arena;
+    TableWork *work = side->work;
+    Step *step = arena_alloc(arena, sizeof *step);
+    Texts sql = {0};
+    *step = (Step){.table = {.schema = work->table->schema, .name = work->table->name}};
+    cutover_sql(cut, step, side);
+    for (size_t i = 0; i < step->sql_count; i++)
+        *vec_push(arena, &sql) = step->sql[i];
+    for (size_t i = 0; i < work->contract_sql.len; i++)
+        *vec_push(arena, &sql) = work->contract_sql.items[i];
+    work->contract_sql.items = sql.items;
+    work->contract_sql.len = sql.len;
+    work->contract_sql.cap = sql.cap;
+    work->swap = step;
+}
+
 Err *twins_finish(Maker *maker)
 {
     Side *sides = arena_alloc(maker->arena, (maker->work_count + 1) * sizeof *sides);
@@ -680,6 +700,10 @@ Err *twins_finish(Maker *maker)
     for (size_t i = 0; i < count; i++)
         TRY(constrain_write(maker, &sides[i]));
     Cutover forth = {.maker = maker}, back = {.maker = maker, .back = true};
+    for (size_t i = 0; i < count && maker->input->options.versioned; i++)
+        cutover_later(&forth, &sides[i]);
+    if (maker->input->options.versioned)
+        return NULL;
     for (size_t i = 0; i < count; i++)
         TRY(cutover_write(&forth, &sides[i]));
     for (size_t i = 0; i < maker->change->operation_count; i++)

@@ -104,8 +104,10 @@ static Err *dependents_check(Maker *maker, const Operation *op, const TableWork 
     for (size_t i = 0; i < work->table->dependent_count; i++) {
         const Dependent *dependent = &work->table->dependents[i];
         bool generated = op->kind == OPERATION_DROP_COLUMN && str_eq(dependent->kind, "generated column");
+        bool ends = str_eq(dependent->kind, "view") &&
+                    version_ends(maker, work->table, dependent->schema, dependent->name);
         if (!stands_on(dependent, op->column, op->constraint_name) || (dependent->goes && !generated) ||
-            taken_first(maker, op, dependent) || end_goes_too(maker, op, dependent))
+            ends || taken_first(maker, op, dependent) || end_goes_too(maker, op, dependent))
             continue;
         const char *removal = removal_sql(arena, dependent);
         str_sep(&found, ", ");

@@ -490,6 +490,9 @@ static void contract_write(Maker *maker, TableWork *work)
                      NULL);
     step->sql = work->contract_sql.items;
     step->sql_count = work->contract_sql.len;
+    for (size_t i = 0; work->swap != NULL && i < work->swap->lock_count; i++)
+        if (!str_eq(work->swap->lock_on[i], work->sql))
+            step_add_lock_mode(maker, step, work->swap->lock_on[i], work->swap->lock_modes[i]);
     if (work->fills.len == 0)
         return;
     step->sync = true;

@@ -31,7 +31,8 @@ typedef struct TableWork {
     VEC(Check) prepare, verify;
     VEC(Twin) twins;
     VEC(const char *) names; /* given to indexes and constraints by this plan */
-    size_t expand_at;        /* place of the shared expand step in its phase */
+    const Step *swap; /* --versioned: locks of the swap of names that `contract_sql` begins with; NULL */
+    size_t expand_at; /* place of the shared expand step in its phase */
     bool expand_placed;
     bool quiet;             /* an old application may depend on the trigger: it stays until complete */
     bool touched;           /* has steps */
@@ -282,6 +283,8 @@ Err *rename_write(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
  * steps of a revert behind those that were written for it. */
 Err *reverses_check(const Maker *maker) MUST_USE;
 Err *reverse_write(Maker *maker, TableWork *work) MUST_USE;
+/* The way back from a twin that is written before the cutover, by a new application through its view. */
+Err *reverse_twin(Maker *maker, TableWork *work, const Twin *twin) MUST_USE;
 void reverts_derive(Maker *maker, const Step *steps, size_t count);
 /* ---- what goes away (drop_pg.c, back_pg.c) ------------------------------------------------------------- */
 
@@ -313,6 +316,9 @@ Err *natives_before(Maker *maker) MUST_USE;
 Err *natives_after(Maker *maker) MUST_USE;
 /* Another step's part, or one of its own: not to be written by the operation's own writer. */
 bool native_has(const Maker *maker, size_t operation);
+
+/* The view is one of an earlier version that `complete` of this change takes away (--versioned). */
+bool version_ends(const Maker *maker, const Table *table, const char *schema, const char *view);
 
 /* What a person should know before saying yes. */
 Err *risk_gather(Maker *maker) MUST_USE;

@@ -250,6 +250,43 @@ static Err *reverse_one(Maker *maker, TableWork *work, const BackfillSpec *spec)
     return NULL;
 }
 
+Err *reverse_twin(Maker *maker, TableWork *work, const Twin *twin)
+{
+    Arena *arena = maker->arena;
+    const Column *column = twin->old;
+    const char **sources = arena_alloc(arena, sizeof *sources);
+    SyncBack *back = arena_alloc(arena, sizeof *back);
+    FillColumn *fill = fill_of(work, twin->hidden);
+    if (!twin->plain)
+        return err_hint(err_new(ERR_UNSAFE,
+                                "USING says how \"%s.%s\" gets its new type and not how the old one follows: "
+                                "the two applications cannot be kept in step",
+                                work->table->name, column->name),
+                        "leave out --versioned; or add a column with --backfill and --reverse");
+    Err *err = column_check(maker, work, column, twin->expr);
+    if (err != NULL)
+        return err_wrap(err_hint(err, "leave out --versioned: then the type changes for both applications at "
+                                      "once, and the old one goes on"),
+                        "--versioned");
+    if (fill == NULL)
+        return err_new(ERR_BUG, "\"%s\" is not filled", twin->hidden);
+    sources[0] = twin->hidden;
+    *back = (SyncBack){.column = column->name,
+                       .expr = arena_printf(arena, "new.%s", sql_ident(arena, twin->hidden)),
+                       .sources = sources,
+                       .source_count = 1,
+                       .default_sql = column->default_sql,
+                       .check_sql = guards_of(maker, work->table, column->name),
+                       .null_ok = !column->not_null};
+    fill->sync.back = back;
+    fill->sync.back_count = 1;
+    fill->sync.null_ok = fill->null_legal;
+    note_keys(maker, work, column);
+    if (column->not_null)
+        not_null_let_go(maker, work, column);
+    return NULL;
+}
+
 /* What the new application wrote into a column that nothing leads back from would be lost. */
 static void note_one_way(Maker *maker, const TableWork *work)
 {

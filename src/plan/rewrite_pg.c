@@ -352,17 +352,18 @@ static void plan_tables(Maker *maker, Plan *plan)
     plan->table_count = tables.len;
 }
 
-enum { STEP_RANKS = 3 };
+enum { STEP_RANKS = 4 };
 
 /* Within constrain, indexes are built before new rows are bound to anything. Within contract, everything is
- * looked at before anything goes, and the sync trigger goes before the columns that it reads. */
+ * looked at before anything goes, views of an earlier version go first, and the sync trigger goes before the
+ * columns that it reads. */
 static int step_rank(const Step *step)
 {
     if (step->phase == PHASE_CONSTRAIN)
         return step->kind == STEP_CREATE_INDEX || step->first ? 0 : 1;
     if (step->phase != PHASE_CONTRACT || step->kind == STEP_QUIET || step->kind == STEP_EVIDENCE)
         return 0;
-    return step->sync ? 1 : 2;
+    return step->first ? 1 : step->sync ? 2 : 3;
 }
 
 /* All steps in the order of their phases, and whether rows have to be visited. */

@@ -269,6 +269,8 @@ static Err *twin_expand(Maker *maker, TableWork *work, Twin *twin)
     *vec_push(arena, &work->added) = twin->hidden;
     *vec_push(arena, &work->new_defs) = arena_printf(arena, "%s %s", wish.ident, wish.type);
     TRY(column_twin(maker, work, &wish, twin->expr));
+    if (maker->input->options.versioned)
+        TRY(reverse_twin(maker, work, twin));
     expand_settings(maker, work, twin);
     *vec_push(arena, &work->contract_sql) =
         arena_printf(arena, "ALTER TABLE %s DROP COLUMN %s", work->sql, sql_ident(arena, twin->hidden));

@@ -12,6 +12,9 @@ enum { VERSION_INVOKER = 150000 }; /* from here on a view may ask with the right
 typedef struct ShownColumn {
     const char *column; /* of the base table */
     const char *shown;  /* in the view */
+    const char *old;    /* whose place it takes, and whose grants and comments: itself, or the column of which
+                           it is the twin */
+    const char *default_sql; /* of the view: a twin has none of its own until `complete`; NULL */
 } ShownColumn;
 
 /* One view. */

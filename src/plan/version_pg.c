@@ -104,28 +104,52 @@ static const char *shown_name(const Maker *maker, const TableWork *work, const c
     return shown;
 }
 
-static Err *add_shown(Maker *maker, VersionTable *table, const char *column)
+static Err *add_shown(Maker *maker, VersionTable *table, ShownColumn column)
 {
-    const char *shown = shown_name(maker, table->work, column);
-    if (shown == NULL)
+    column.shown = shown_name(maker, table->work, column.old);
+    if (column.shown == NULL)
         return NULL;
     for (size_t i = 0; i < table->columns.len; i++)
-        if (str_eq(table->columns.items[i].shown, shown))
+        if (str_eq(table->columns.items[i].shown, column.shown))
             return err_new(ERR_USAGE, "two columns of \"%s\" would have the name \"%s\"",
-                           table->work->table->name, shown);
-    *vec_push(maker->arena, &table->columns) = (ShownColumn){.column = column, .shown = shown};
-    if (!str_eq(shown, column))
-        *vec_push(maker->arena, &table->renames) = (ShownColumn){.column = column, .shown = shown};
+                           table->work->table->name, column.shown);
+    *vec_push(maker->arena, &table->columns) = column;
+    if (!str_eq(column.shown, column.old))
+        *vec_push(maker->arena, &table->renames) = column;
     return NULL;
 }
+
+static const Twin *twin_of(const TableWork *work, const char *column, bool hidden)
+{
+    for (size_t i = 0; i < work->twins.len; i++) {
+        const Twin *twin = &work->twins.items[i];
+        if (str_eq(hidden ? twin->hidden : twin->old->name, column))
+            return twin;
+    }
+    return NULL;
+}
+
+/* Twins that other changes have under way are nobody's business. */
+static bool is_hidden(const char *column) { return str_starts(column, "_stoa_"); }
 
 static Err *read_columns(Maker *maker, VersionTable *table)
 {
     const Table *base = table->work->table;
-    for (size_t i = 0; i < base->column_count; i++)
-        TRY(add_shown(maker, table, base->columns[i].name));
-    for (size_t i = 0; i < table->work->added.len; i++)
-        TRY(add_shown(maker, table, table->work->added.items[i]));
+    for (size_t i = 0; i < base->column_count; i++) {
+        const char *name = base->columns[i].name;
+        const Twin *twin = twin_of(table->work, name, false);
+        if (is_hidden(name))
+            continue;
+        TRY(add_shown(maker, table,
+                      (ShownColumn){.column = twin != NULL ? twin->hidden : name,
+                                    .old = name,
+                                    .default_sql = twin != NULL ? twin->default_sql : NULL}));
+    }
+    for (size_t i = 0; i < table->work->added.len; i++) {
+        const char *name = table->work->added.items[i];
+        if (twin_of(table->work, name, true) == NULL)
+            TRY(add_shown(maker, table, (ShownColumn){.column = name, .old = name}));
+    }
     if (table->columns.len == 0)
         return err_new(ERR_UNSAFE, "no column of \"%s.%s\" is left to be shown", base->schema, base->name);
     return NULL;
@@ -314,6 +338,15 @@ static void make_view(Maker *maker, const Version *version, const VersionTable *
     step_add_lock_mode(maker, step, view, "ACCESS EXCLUSIVE");
 }
 
+/* Who still says the old names is looked for before they go. */
+static void look_for_old(Maker *maker, const VersionTable *table)
+{
+    for (size_t i = 0; i < table->renames.len; i++)
+        maker_evidence(maker, table->work, table->renames.items[i].old, false);
+    if (table->new_name != NULL)
+        maker_evidence(maker, table->work, NULL, true);
+}
+
 /* The table's own new names, which it takes with `complete`; the view goes on under the old ones inside. */
 static void give_names(Maker *maker, const Version *version, const VersionTable *table)
 {
@@ -358,19 +391,9 @@ static void keep_lasting(Maker *maker, const Version *version)
                               sql_name(arena, version->schema, VERSION_WRITES)));
 }
 
-/* Moves the last step of the phase to place `at`. */
-static void move_last(Maker *maker, Phase phase, size_t at)
-{
-    Step *items = maker->steps[phase].items;
-    size_t last = maker->steps[phase].len - 1;
-    Step step = items[last];
-    memmove(&items[at + 1], &items[at], (last - at) * sizeof *items);
-    items[at] = step;
-}
-
 /* Views of versions before this one go before anything is taken from the tables that they show: with the old
  * application, whose they are. A schema with nothing else in it goes with its last view. */
-static void end_older(Maker *maker, const VersionTable *table, size_t *at)
+static void end_older(Maker *maker, const VersionTable *table)
 {
     Arena *arena = maker->arena;
     for (size_t i = 0; i < table->face->version_count; i++) {
@@ -386,18 +409,8 @@ static void end_older(Maker *maker, const VersionTable *table, size_t *at)
             add_schema_end(maker, &older, step, false);
         step->lock = "ACCESS EXCLUSIVE";
         step_add_lock_mode(maker, step, view, "ACCESS EXCLUSIVE");
-        move_last(maker, PHASE_CONTRACT, (*at)++);
+        step->first = true;
     }
-}
-
-/* The first place in the contract phase behind the looks at who is still there. */
-static size_t contract_begin(const Maker *maker)
-{
-    size_t at = 0;
-    while (at < maker->steps[PHASE_CONTRACT].len &&
-           step_kinds[maker->steps[PHASE_CONTRACT].items[at].kind].strong_lock == false)
-        at++;
-    return at;
 }
 
 /* `revert`: the views go first, since they show columns that it takes away; all else of a version is taken
@@ -470,6 +483,19 @@ static void tell(Maker *maker, const Version *version)
 /* ---- the whole ------------------------------------------------------------------------------------------
  */
 
+bool version_ends(const Maker *maker, const Table *table, const char *schema, const char *view)
+{
+    const PlanInput *input = maker->input;
+    if (!input->options.versioned || input->faces == NULL || table < input->tables ||
+        table >= input->tables + input->table_count)
+        return false;
+    const Face *face = &input->faces[table - input->tables];
+    for (size_t i = 0; i < face->version_count; i++)
+        if (str_eq(face->versions[i].schema, schema) && str_eq(face->versions[i].view, view))
+            return true;
+    return false;
+}
+
 /* What was asked for is there already, or was never a matter of shape. */
 static Err *nothing_shown(const Maker *maker)
 {
@@ -495,9 +521,10 @@ Err *version_finish(Maker *maker)
         make_trigger(maker, &version, &version.tables[i]);
     for (size_t i = 0; i < version.table_count; i++)
         make_view(maker, &version, &version.tables[i]);
-    size_t at = contract_begin(maker);
     for (size_t i = 0; i < version.table_count; i++)
-        end_older(maker, &version.tables[i], &at);
+        end_older(maker, &version.tables[i]);
+    for (size_t i = 0; i < version.table_count; i++)
+        look_for_old(maker, &version.tables[i]);
     for (size_t i = 0; i < version.table_count; i++)
         give_names(maker, &version, &version.tables[i]);
     keep_lasting(maker, &version);

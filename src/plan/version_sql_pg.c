@@ -133,7 +133,7 @@ static const char *grantee_sql(Arena *arena, const char *grantee)
 static const char *shown_as(const VersionTable *table, const char *column)
 {
     for (size_t i = 0; i < table->columns.len; i++)
-        if (str_eq(table->columns.items[i].column, column))
+        if (str_eq(table->columns.items[i].old, column))
             return table->columns.items[i].shown;
     return NULL;
 }
@@ -205,6 +205,11 @@ Texts version_view_sql(Arena *arena, const Server *server, const Version *versio
         arena_printf(arena, "CREATE VIEW %s WITH (%scheck_option = local) AS SELECT %s FROM %s WHERE %s()",
                      view, asks_as_invoker(server, table) ? "security_invoker = true, " : "",
                      into(arena, &columns), table->work->sql, sql_name(arena, version->schema, VERSION_FITS));
+    for (size_t i = 0; i < table->columns.len; i++)
+        if (table->columns.items[i].default_sql != NULL)
+            *vec_push(arena, &sql) = arena_printf(arena, "ALTER VIEW %s ALTER COLUMN %s SET DEFAULT %s", view,
+                                                  sql_ident(arena, table->columns.items[i].shown),
+                                                  table->columns.items[i].default_sql);
     add_comments(arena, table, view, &sql);
     add_grants(arena, table, view, &sql);
     return sql;

@@ -194,7 +194,7 @@ static Err *check_expr(Runner *runner, Arena *arena, const WantedExpr *wanted, c
                                 wanted->column, expr.info.error),
                         "it must be an expression over the row of \"%s\" that fits type %s", table->name,
                         type);
-    if (wanted->of_reverse)
+    if (wanted->of_reverse || (runner->options->plan.versioned && column != NULL))
         TRY(check_default(runner, arena, table, column, &expr.default_stable));
     *ret_expr = expr;
     return NULL;

@@ -313,3 +313,128 @@ def test_what_is_refused(db, stoa):
     stoa.apply(RENAME, "--name", NAME, "--versioned=shop_2", "--accept-view")
     fresh(db, options=path("shop_2")).execute("SELECT remark FROM orders")
     assert stoa("plan", RENAME, "--name", NAME, "--json").json["version_schema"] == "shop_2"
+
+
+WIDER = "ALTER TABLE orders ALTER COLUMN customer_id TYPE bigint; " + RENAME
+ORDER = "--accept-column-order"
+
+
+def both_write(db, stoa, sql, *options, count=2000):
+    """The change with the old application writing all the time and the new one from ready on; both are at work when
+    the caller goes on, and are returned."""
+    orders(db, count)
+    db.before = db.fingerprint()
+    make_twin(db, "orders", "twin")
+    old = Writers(db, "orders", OLD, count, twin="twin")
+    apply(stoa, sql, *options)
+    new = Writers(db, "orders", NEW, count, twin="public.twin", options=path(), first=5)
+    seen = old.done, new.done
+    while old.done < seen[0] + 300 or new.done < seen[1] + 300:
+        assert not old.errors and not new.errors, (old.errors, new.errors)
+    return old, new
+
+
+def same_in_both_shapes(db):
+    """Every row as the old application and as the new one sees it."""
+    view = f"SELECT id, customer_id, amount, status, remark AS note, created_at FROM {SCHEMA}.orders"
+    table = "SELECT id, customer_id, amount, status, note, created_at FROM public.{}"
+    db.admin.execute(f"SET stoa.version = '{NAME}'")
+    for one, other in ((view, table.format("twin")), (table.format("twin"), view), (view, table.format("orders"))):
+        assert not db.rows(f"{one} EXCEPT ALL {other} LIMIT 5"), f"{one} / {other}"
+
+
+def test_type_change_with_both_applications(db, stoa):
+    """Each application has its own column; names change places with `complete`."""
+    old, new = both_write(db, stoa, WIDER, ORDER)
+    assert db.columns("orders")["customer_id"][0] == "integer"
+    assert db.value(f"SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = '{SCHEMA}.orders'::regclass "
+                    "AND attname = 'customer_id'") == "bigint"
+    old.stop()
+    seen = new.done
+    while new.done < seen + 100:
+        assert not new.errors, new.errors
+    stoa("complete", NAME, "--yes", "--force")
+    seen = new.done
+    while new.done < seen + 200:
+        assert not new.errors, new.errors
+    new.stop()
+    assert db.columns("orders")["customer_id"][0] == "bigint" and "note" not in db.columns("orders")
+    assert not [name for name in db.columns("orders") if name.startswith("_stoa")]
+    assert db.triggers("orders") == []
+    db.run("ALTER TABLE twin RENAME COLUMN note TO remark")
+    assert_twin(db, "orders", "twin")
+    assert db.value(f"SELECT count(*) FROM pg_indexes WHERE tablename = 'orders' AND indexdef LIKE '%customer_id%'") == 1
+
+
+def test_revert_after_writes_of_both(db, stoa):
+    """What the new application wrote stands in the old columns: the table is as it was, with all rows of both."""
+    old, new = both_write(db, stoa, WIDER, ORDER)
+    old.stop()
+    new.stop()
+    same_in_both_shapes(db)
+    with Writers(db, "orders", OLD, 2000, twin="twin", first=9) as old:
+        stoa("revert", NAME, "--yes")
+        seen = old.done
+        while old.done < seen + 100:
+            assert not old.errors, old.errors
+    assert stoa("status", NAME, "--all", "--json").json["changes"][0]["state"] == "reverted"
+    assert_twin(db, "orders", "twin")
+    db.run("DROP TABLE twin")
+    assert db.fingerprint() == db.before
+
+
+def test_what_the_old_shape_cannot_hold_never_fails_a_write(db, stoa):
+    orders(db, 200)
+    apply(stoa, WIDER, ORDER)
+    new = fresh(db, options=path())
+    new.execute("UPDATE orders SET customer_id = 3000000000 WHERE id = 5")
+    new.execute("INSERT INTO orders (id, customer_id, amount) VALUES (100000, 3000000001, 1)")
+    assert new.execute("SELECT customer_id FROM orders WHERE id IN (5, 100000) ORDER BY id").fetchall() == [
+        (3000000000,), (3000000001,)]
+    refusal = stoa("revert", NAME, "--yes", code=4).err
+    assert "customer_id" in refusal and "id=5" in refusal, refusal
+    new.execute("UPDATE orders SET remark = 'the view is still there' WHERE id = 6")
+    stoa("complete", NAME, "--yes", "--force")
+    assert db.value("SELECT customer_id FROM orders WHERE id = 100000") == 3000000001
+
+
+def test_dropped_column_is_left_out(db, stoa):
+    """The new application inserts without it, though it was NOT NULL; with `complete` it goes."""
+    orders(db, 50)
+    db.run("ALTER TABLE orders ADD COLUMN legacy int NOT NULL DEFAULT 1; ALTER TABLE orders ALTER COLUMN legacy DROP DEFAULT")
+    apply(stoa, "ALTER TABLE orders DROP COLUMN legacy; " + RENAME)
+    new = fresh(db, options=path())
+    row = new.execute("INSERT INTO orders (customer_id, amount) VALUES (1, 1) RETURNING *")
+    assert "legacy" not in [column.name for column in row.description]
+    fresh(db).execute("INSERT INTO orders (customer_id, amount, legacy) VALUES (1, 1, 7)")
+    assert db.value("SELECT count(*) FROM orders WHERE legacy = 7") == 1
+    stoa("complete", NAME, "--yes", "--force")
+    assert "legacy" not in db.columns("orders")
+    new.execute("INSERT INTO orders (customer_id, amount, remark) VALUES (1, 1, 'x')")
+
+
+def test_split_column(db, stoa):
+    db.run("CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL); "
+           "INSERT INTO people SELECT i, 'First' || i || ' Last' || i FROM generate_series(1, 100) i")
+    apply(stoa, "ALTER TABLE people ADD COLUMN first text NOT NULL; ALTER TABLE people ADD COLUMN last text NOT NULL; "
+                "ALTER TABLE people DROP COLUMN name",
+          "--backfill", "people.first = split_part(name, ' ', 1)", "--backfill", "people.last = split_part(name, ' ', 2)",
+          "--reverse", "people.name = first || ' ' || last")
+    new = fresh(db, options=path())
+    new.execute("INSERT INTO people (id, first, last) VALUES (1000, 'Ada', 'Lovelace')")
+    new.execute("UPDATE people SET last = 'Changed' WHERE id = 2")
+    old = fresh(db)
+    old.execute("INSERT INTO people VALUES (1001, 'Alan Turing')")
+    assert new.execute("SELECT * FROM people WHERE id = 1001").fetchone() == (1001, "Alan", "Turing")
+    assert old.execute("SELECT name FROM people WHERE id IN (2, 1000) ORDER BY id").fetchall() == [
+        ("First2 Changed",), ("Ada Lovelace",)]
+    stoa("revert", NAME, "--yes")
+    assert list(db.columns("people")) == ["id", "name"]
+    assert db.value("SELECT name FROM people WHERE id = 1000") == "Ada Lovelace"
+
+
+def test_keys_cannot_have_two_types_at_once(db, stoa):
+    orders(db, 20)
+    db.run("ALTER TABLE orders ALTER COLUMN id DROP IDENTITY; ALTER TABLE orders ALTER COLUMN id TYPE int")
+    refusal = apply(stoa, "ALTER TABLE orders ALTER COLUMN id TYPE bigint", ORDER, code=4).err
+    assert "primary key" in refusal and "leave out --versioned" in refusal, refusal
