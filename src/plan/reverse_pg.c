@@ -397,7 +397,7 @@ void reverts_derive(Maker *maker, const Step *steps, size_t count)
     if (!maker->derives_revert)
         return;
     for (size_t i = 0; i < maker->work_count; i++)
-        if (maker->works[i].twins.len > 0)
+        if (maker->works[i].twins.len > 0 && !maker->input->options.versioned)
             maker_no_revert(maker, "it changes the type of a column, and more");
     size_t own_count = maker->steps[PHASE_REVERT].len;
     Step *own = arena_alloc(maker->arena, (own_count + 1) * sizeof *own);
