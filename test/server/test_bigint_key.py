@@ -11,7 +11,8 @@ from test.lib.servers import until
 from test.lib.writers import Writers
 
 ROWS = int(os.environ.get("STOA_KEY_ROWS", "1500"))
-CHANGE = ("ALTER TABLE customers ALTER COLUMN id TYPE bigint", "--accept-column-order", "--accept-star")
+# a busy machine, and several tables at once
+CHANGE = ("ALTER TABLE customers ALTER COLUMN id TYPE bigint", "--accept-column-order", "--accept-star", "--max-stall", "1s")
 NAME = "customers-id-type-bigint"
 
 # A serial key; a table that refers to it and to itself; one whose own key is a foreign key; one that refers to that.
@@ -83,7 +84,7 @@ def shape(db):
 
 def test_key_with_all_that_refers_to_it(db, stoa, busy):
     before = shape(db)
-    stoa.apply(*CHANGE)
+    stoa.apply(*CHANGE, seconds=3000)
     types = {table: db.columns(table) for table in TABLES}
     assert [types["customers"]["id"][0], types["customers"]["boss"][0], types["orders"]["customer"][0],
             types["profiles"]["customer"][0], types["pictures"]["profile"][0]] == ["bigint"] * 5
@@ -101,7 +102,7 @@ def test_key_with_all_that_refers_to_it(db, stoa, busy):
     same(db)
     refused = stoa("revert", NAME, "--yes", code=4)
     assert "broken" in refused.err and "3000000001" in refused.err, "int does not hold what was written"
-    stoa("complete", NAME, "--yes", "--force")
+    stoa("complete", NAME, "--yes", "--force", "--max-stall", "1s")
     same(db)
     after = shape(db)
     assert before ^ after == set()
@@ -110,8 +111,8 @@ def test_key_with_all_that_refers_to_it(db, stoa, busy):
 
 def test_and_back_again(db, stoa, busy):
     before = shape(db)
-    stoa.apply(*CHANGE)
-    stoa("revert", NAME, "--yes")
+    stoa.apply(*CHANGE, seconds=3000)
+    stoa("revert", NAME, "--yes", "--max-stall", "1s", seconds=3000)
     busy.stop()
     same(db)
     assert before ^ shape(db) == set()
@@ -161,6 +162,6 @@ def test_positions_before_during_and_after(db, stoa):
     # who writes by position is known, and waited for
     refused = stoa("complete", NAME, "--yes", "--quiet", "1s", code=4)
     assert '"_stoa_' in refused.err
-    stoa("complete", NAME, "--yes", "--force")
+    stoa("complete", NAME, "--yes", "--force", "--max-stall", "1s")
     assert list(db.columns("customers")) == ["name", "id", "boss"]
     assert "invalid input syntax" in fails(db, "INSERT INTO customers VALUES (8000000, 'pos', 3)")
