@@ -92,6 +92,8 @@ const char *type_canonical(Arena *arena, const char *type)
                  *rest == '(') { /* the server writes timestamp(3) with time zone */
             const char *zone = strchr(type_aliases[i][1], ' ');
             size_t modifier = strcspn(rest, ")") + 1;
+            if (str_starts(rest + modifier, " with"))
+                return arena_dup(arena, bare);
             return arena_printf(arena, "%.*s%.*s%s%s", (int)(zone - type_aliases[i][1]), type_aliases[i][1],
                                 (int)modifier, rest, zone, rest + modifier);
         } else

@@ -749,6 +749,117 @@ GOLDEN(drop_column_of_a_view)
     op(f, OPERATION_DROP_COLUMN)->column = "status";
 }
 
+/* What hangs on orders.customer_id: an index, a check, a foreign key, a view, a trigger. */
+static void parts_of_customer(Fixture *f, const char *twin)
+{
+    static const char *const drop_view[] = {"DROP VIEW public.v"}, *const make_view[] = {
+                                                                       "CREATE VIEW public.v AS SELECT 1"};
+    static const char *const drop_trigger[] = {"DROP TRIGGER t ON public.orders"}, *const make_trigger[] = {
+                                                                                       "CREATE TRIGGER t …"};
+    static const char *const comment[] = {"COMMENT ON INDEX public.orders_customer_id_idx IS 'used'"};
+    static const char *const grant[] = {"GRANT SELECT (\"new\") ON public.orders TO reader"};
+    static const ColumnPart items[] = {
+        {.kind = PART_VIEW,
+         .schema = "public",
+         .name = "v",
+         .table_schema = "public",
+         .table_name = "v",
+         .owner = "viewer",
+         .validated = true,
+         .drop_sql = drop_view,
+         .drop_count = 1,
+         .make_sql = make_view,
+         .make_count = 1},
+        {.kind = PART_INDEX,
+         .schema = "public",
+         .name = "orders_customer_id_idx",
+         .table_schema = "public",
+         .table_name = "orders",
+         .suffix = "",
+         .validated = true,
+         .columns = customer_column,
+         .column_count = 1,
+         .ref_columns = customer_column,
+         .ref_column_count = 1,
+         .make_sql = comment,
+         .make_count = 1,
+         .definition = "CREATE INDEX orders_customer_id_idx ON public.orders USING btree (customer_id)"},
+        {.kind = PART_CHECK,
+         .schema = "public",
+         .name = "positive",
+         .table_schema = "public",
+         .table_name = "orders",
+         .constraint = "positive",
+         .definition = "CHECK ((customer_id > 0))",
+         .validated = true},
+        {.kind = PART_FOREIGN_KEY,
+         .schema = "public",
+         .name = "of",
+         .table_schema = "public",
+         .table_name = "orders",
+         .constraint = "of",
+         .definition = "FOREIGN KEY (customer_id) REFERENCES public.customers(id) NOT VALID",
+         .columns = customer_column,
+         .column_count = 1,
+         .ref_schema = "public",
+         .ref_table = "customers",
+         .ref_columns = orders_key,
+         .ref_column_count = 1},
+        {.kind = PART_TRIGGER,
+         .schema = "public",
+         .name = "t",
+         .table_schema = "public",
+         .table_name = "orders",
+         .validated = true,
+         .drop_sql = drop_trigger,
+         .drop_count = 1,
+         .make_sql = make_trigger,
+         .make_count = 1},
+    };
+    ColumnParts *parts = arena_alloc(f->arena, sizeof *parts);
+    *parts = (ColumnParts){.column = "customer_id",
+                           .twin = twin,
+                           .comment = "who",
+                           .column_sql = grant,
+                           .column_sql_count = 1,
+                           .items = items,
+                           .count = ARRAY_LEN(items)};
+    f->orders.column_parts = parts;
+    f->orders.column_parts_count = 1;
+}
+
+GOLDEN(change_type)
+{
+    op(f, OPERATION_CHANGE_TYPE)->column = "customer_id";
+    f->ops[f->change.operation_count - 1].type_sql = "numeric";
+    parts_of_customer(f, "_stoa_customer_id");
+    f->exprs[f->input.expr_count++] = (PlanExpr){.table = {.name = "orders"},
+                                                 .column = "customer_id",
+                                                 .forms = {.plain = "customer_id::numeric",
+                                                           .trigger = "new.customer_id::numeric",
+                                                           .sources = customer_column,
+                                                           .source_count = 1},
+                                                 .info = {.immutable = true, .stable = true}};
+}
+
+GOLDEN(change_type_for_free)
+{
+    static Column columns[] = {
+        {.name = "customer_id", .type = "character varying(10)", .exact_equality = true}};
+    f->orders.columns = columns;
+    f->orders.column_count = 1;
+    op(f, OPERATION_CHANGE_TYPE)->column = "customer_id";
+    f->ops[f->change.operation_count - 1].type_sql = "character varying(20)";
+    parts_of_customer(f, "_stoa_customer_id");
+}
+
+GOLDEN(rename_column)
+{
+    op(f, OPERATION_RENAME_COLUMN)->column = "customer_id";
+    f->ops[f->change.operation_count - 1].new_name = "new";
+    parts_of_customer(f, "new");
+}
+
 GOLDEN(drop_key_column) { op(f, OPERATION_DROP_COLUMN)->column = "id"; }
 
 GOLDEN(drop_check) { op(f, OPERATION_DROP_CONSTRAINT)->constraint_name = "orders_amount_check"; }
@@ -1709,6 +1820,9 @@ int main(void)
         TEST(drop_column),
         TEST(drop_not_null_column),
         TEST(drop_column_of_a_view),
+        TEST(change_type),
+        TEST(change_type_for_free),
+        TEST(rename_column),
         TEST(drop_key_column),
         TEST(drop_check),
         TEST(drop_primary_key),
