@@ -48,6 +48,10 @@ WRITERS = {
                "UPDATE {t} SET amount = %(m)s, qty = %(n)s + 1 WHERE id = %(n)s",
                "UPDATE {t} SET status = 'paid', note = 'n' WHERE id = %(n)s",
                "DELETE FROM {t} WHERE id = %(n)s AND id %% 7 = 0"],
+    "accounts": ["INSERT INTO {t} (id, code, points) VALUES (%(new)s, 'new', %(n)s)",
+                 "UPDATE {t} SET points = %(m)s WHERE id = %(n)s",
+                 "UPDATE {t} SET code = 'u' || %(m)s WHERE id = %(n)s",
+                 "DELETE FROM {t} WHERE id = %(n)s AND id %% 7 = 0"],
     "events": ["INSERT INTO {t} (id, at, kind) VALUES (%(new)s, date '2024-01-01' + %(n)s %% 700, 'new')",
                "UPDATE {t} SET kind = 'k' || %(m)s WHERE id = %(n)s",
                "UPDATE {t} SET at = date '2024-01-01' + %(m)s %% 365 WHERE id = %(n)s AND at < '2025-01-01'",
@@ -62,6 +66,19 @@ INSERT INTO events SELECT i, date '2024-01-01' + i % 700, 'k' FROM generate_seri
 CREATE TABLE events_twin (id bigint, at date, kind text);
 CREATE INDEX ON events_twin (id);
 INSERT INTO events_twin SELECT * FROM events;
+"""
+
+ACCOUNTS = f"""
+CREATE TABLE accounts (id serial PRIMARY KEY, code text NOT NULL DEFAULT 'c', points int CHECK (points > -5));
+CREATE INDEX accounts_code ON accounts (code, points) WHERE id > 5;
+CREATE TABLE transfers (id bigint PRIMARY KEY, account_id int CONSTRAINT transfers_account REFERENCES accounts);
+CREATE INDEX transfers_account_id ON transfers (account_id);
+INSERT INTO accounts (code, points) SELECT 'c' || i, i FROM generate_series(1, {ROWS}) i;
+INSERT INTO transfers SELECT i, 8 + i % 6 FROM generate_series(1, {ROWS}) i;
+COMMENT ON COLUMN accounts.id IS 'the key'; GRANT SELECT (id) ON accounts TO PUBLIC;
+ALTER TABLE accounts ALTER points SET STATISTICS 200;
+CREATE TABLE accounts_twin (id int PRIMARY KEY, code text, points int);
+INSERT INTO accounts_twin SELECT * FROM accounts;
 """
 
 
@@ -137,6 +154,35 @@ OPERATIONS = [
        setup="ALTER TABLE orders DROP CONSTRAINT orders_pkey; ALTER TABLE orders ALTER id DROP IDENTITY, ALTER id DROP NOT NULL"),
     Op("validate constraint", "ALTER TABLE orders VALIDATE CONSTRAINT later"),
     Op("rename constraint", "ALTER TABLE orders RENAME CONSTRAINT later TO sooner"),
+    # types
+    Op("change type: longer varchar", "ALTER TABLE orders ALTER code TYPE varchar(20)"),
+    Op("change type: varchar to text", "ALTER TABLE orders ALTER code TYPE text"),
+    Op("change type: longer varchar, expression index", "ALTER TABLE orders ALTER code TYPE varchar(20)",
+       setup="CREATE INDEX orders_code ON orders (lower(code))"),
+    Op("change type: longer numeric", "ALTER TABLE orders ALTER amount TYPE numeric(14,2)"),
+    Op("change type: int to bigint", "ALTER TABLE orders ALTER qty TYPE bigint"),
+    Op("change type with using", "ALTER TABLE orders ALTER qty TYPE text USING 'q' || qty", filled=["qty"],
+       setup="ALTER TABLE orders DROP CONSTRAINT few"),
+    Op("change type: indexed, check, statistics", "ALTER TABLE accounts ALTER points TYPE bigint", setup=ACCOUNTS,
+       table="accounts"),
+    Op("change type: primary key and what refers to it", "ALTER TABLE accounts ALTER id TYPE bigint", setup=ACCOUNTS,
+       table="accounts"),
+    Op("change type of a foreign key column", "ALTER TABLE transfers ALTER account_id TYPE bigint", setup=ACCOUNTS,
+       table="transfers"),
+    Op("change type: of a column that a view reads", "ALTER TABLE orders ALTER status TYPE varchar(50)"),
+    # partitioned tables
+    Op("partitioned: add column", "ALTER TABLE events ADD COLUMN c bigint", setup=EVENTS, table="events"),
+    Op("partitioned: add column not null, backfilled", "ALTER TABLE events ADD COLUMN c bigint NOT NULL",
+       setup=EVENTS, table="events", args=fill("events.c = id * 10"), check=("c", "id * 10")),
+    Op("partitioned: create index", "CREATE INDEX k ON events (kind)", setup=EVENTS, table="events", since=11),
+    Op("partitioned: create unique index", "CREATE UNIQUE INDEX k ON events (id, at)", setup=EVENTS, table="events",
+       since=11),
+    Op("partitioned: add primary key", "ALTER TABLE events ADD PRIMARY KEY (id, at)", setup=EVENTS, table="events",
+       since=11),
+    Op("partitioned: add check", "ALTER TABLE events ADD CONSTRAINT k CHECK (id > 0)", setup=EVENTS, table="events"),
+    Op("partitioned: add foreign key", "ALTER TABLE events ADD CONSTRAINT k FOREIGN KEY (c) REFERENCES customers",
+       setup=EVENTS + "ALTER TABLE events ADD c int", table="events", since=11),
+    Op("partitioned: set not null", "ALTER TABLE events ALTER kind SET NOT NULL", setup=EVENTS, table="events"),
     # drops and renames
     Op("drop column", "ALTER TABLE orders DROP COLUMN code", renamed={"code": None}),
     Op("drop column with an index", "ALTER TABLE orders DROP COLUMN code", renamed={"code": None},

@@ -136,6 +136,13 @@ def observe(base, place, plan):
         copy.drop()
 
 
+def statements(step):
+    """As the step runs them: what leaves the trigger goes before its column."""
+    own = len(step["statements"]) - step["sync_statement_count"]
+    mine, sync = step["statements"][:own], step["statements"][own:]
+    return sync + mine if step["sync"] and not step["fills"] else mine + sync
+
+
 def carry_out(conn, step):
     """For the next step: a backfill in one statement, everything else as it stands."""
     table = step["table"] and sql.Identifier(step["table"]["schema"], step["table"]["name"])
@@ -144,7 +151,7 @@ def carry_out(conn, step):
             conn.execute(sql.SQL("UPDATE {} SET {} = {}").format(table, sql.Identifier(fill["column"]),
                                                                   sql.SQL(fill["expr"])))
     elif step["kind"] in ("ddl", "validate", "create_index", "drop_index"):
-        for statement in step["statements"]:
+        for statement in statements(step):
             conn.execute(statement)
 
 
@@ -156,7 +163,7 @@ def relation_kinds(db):
 def judge_step(place, copy, step):
     if step["kind"] not in ("ddl", "validate") or not step["statements"]:
         return
-    done = subprocess.run([TOOL, "--url", copy.url(), "; ".join(step["statements"])], capture_output=True,
+    done = subprocess.run([TOOL, "--url", copy.url(), "; ".join(statements(step))], capture_output=True,
                           text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
