@@ -143,6 +143,14 @@ static bool was_invalid(const Difference *real, const Line *line)
     return false;
 }
 
+static bool is_spared(Spared spared, const Line *line)
+{
+    if ((spared & SPARE_COMMENTS) != 0 && attribute_starts(line, "comment ="))
+        return true;
+    return (spared & SPARE_RIGHTS) != 0 &&
+           (attribute_starts(line, "grant to ") || attribute_starts(line, "owner keeps ="));
+}
+
 static bool removal_planned(const Difference *planned, const Difference *real, const Line *line)
 {
     return has(planned->removed, line->text) || has_attribute(planned->added, line) ||
@@ -151,7 +159,8 @@ static bool removal_planned(const Difference *planned, const Difference *real, c
 
 static bool addition_planned(const Difference *planned, const Difference *real, const Line *line)
 {
-    if (has(planned->added, line->text))
+    bool other_value = is_of_the_place(line) && has_attribute(planned->added, line);
+    if (has(planned->added, line->text) || other_value)
         return true;
     return is_new(planned, line) && (is_of_the_place(line) || has_moved(planned, real, line));
 }
@@ -173,17 +182,18 @@ void fingerprint_compare(Arena *arena, Lines before, Lines after, Difference *re
         (Difference){.removed = {removed.items, removed.len}, .added = {added.items, added.len}};
 }
 
-Lines fingerprint_unplanned(Arena *arena, const Difference *planned, const Difference *real, Lines after)
+Lines fingerprint_unplanned(Arena *arena, const Difference *planned, const Difference *real, Lines after,
+                            Spared spared)
 {
     Texts out = {0};
     for (size_t i = 0; i < real->removed.count; i++) {
         Line line = line_of(real->removed.items[i]);
-        if (!removal_planned(planned, real, &line))
+        if (!removal_planned(planned, real, &line) && !is_spared(spared, &line))
             *vec_push(arena, &out) = arena_printf(arena, "- %s", line.text);
     }
     for (size_t i = 0; i < real->added.count; i++) {
         Line line = line_of(real->added.items[i]);
-        if (!addition_planned(planned, real, &line))
+        if (!addition_planned(planned, real, &line) && !is_spared(spared, &line))
             *vec_push(arena, &out) = arena_printf(arena, "+ %s", line.text);
     }
     for (size_t i = 0; i < planned->added.count; i++) {

@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum { TOLD_LINES = 8, FINGERPRINT_MS = 60000 };
 
@@ -149,6 +150,26 @@ static bool accepts_drift(const Runner *runner)
     return false;
 }
 
+static bool ends(const char *text, const char *end)
+{
+    size_t length = strlen(text), size = strlen(end);
+    return length >= size && strcasecmp(text + length - size, end) == 0;
+}
+
+static Spared spared_of(const Plan *plan)
+{
+    Spared spared = 0;
+    for (size_t i = 0; i < plan->step_count; i++)
+        for (size_t j = 0; j < plan->steps[i].sql_count; j++) {
+            const char *sql = plan->steps[i].sql[j];
+            if (strncasecmp(sql, "COMMENT ON ", 11) == 0 && ends(sql, " IS NULL"))
+                spared |= SPARE_COMMENTS;
+            if (strncasecmp(sql, "REVOKE ", 7) == 0)
+                spared |= SPARE_RIGHTS;
+        }
+    return spared;
+}
+
 /* What differs from the print of `from`, beside what was planned; `planned` NULL: nothing is known of that.
  */
 static Err *compare_since(Runner *runner, Arena *arena, const char *from, const Difference *planned,
@@ -161,7 +182,7 @@ static Err *compare_since(Runner *runner, Arena *arena, const char *from, const 
     TRY(take_now(runner, arena, &before, &now));
     fingerprint_compare(arena, before.lines, now.lines, ret_real);
     if (planned != NULL)
-        *ret_unplanned = fingerprint_unplanned(arena, planned, ret_real, now.lines);
+        *ret_unplanned = fingerprint_unplanned(arena, planned, ret_real, now.lines, spared_of(&runner->plan));
     return NULL;
 }
 

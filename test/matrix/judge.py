@@ -104,7 +104,10 @@ def _judge(statement, template, mine, program, args):
     accepts = sorted({risk["accept"] for risk in plan["risks"] if risk["accept"] and not risk["accepted"]})
     done = program("apply", statement.sql, "--yes", "--probe", "on", "--lock-wait", "20s", *args, *accepts, code=None)
     if done.code != 0:
-        return Verdict(statement, PLANNED, f"apply ended with {done.code}", words(done.err))
+        said = "\n".join(line for line in done.err.splitlines() if line.startswith(("error:", "hint:")))
+        if done.code == 6 and server_refuses(statement, template):
+            return Verdict(statement, "planned, rows are in the way", "", words(said))
+        return Verdict(statement, PLANNED, f"apply ended with {done.code}", words(said))
     if program.status(plan["change"])["state"] == "ready":
         ended = program("complete", plan["change"], "--yes", "--force", "--quiet", "0s", code=None)
         if ended.code != 0:
@@ -112,13 +115,17 @@ def _judge(statement, template, mine, program, args):
     return Verdict(statement, PLANNED, *effect(statement, template, mine, plan))
 
 
-def refusal(statement, template, told):
-    """A precise refusal has a reason and says what to do; what the server itself refuses needs its words only."""
+def server_refuses(statement, template):
     twin = Twin(template.server, template)
     try:
-        server_says = plain(statement, twin)
+        return plain(statement, twin)
     finally:
         twin.drop()
+
+
+def refusal(statement, template, told):
+    """A precise refusal has a reason and says what to do; what the server itself refuses needs its words only."""
+    server_says = server_refuses(statement, template)
     detail = words(told.err)
     if told.code not in (2, 4):
         return Verdict(statement, REFUSED, f"exit {told.code}", detail)
@@ -139,12 +146,14 @@ def effect(statement, template, mine, plan):
     try:
         problem = plain(statement, twin)
         if problem and not statement.backfill:
-            return f"done, but the server refuses the plain SQL", problem
+            return "", f"done, although the server refuses the plain SQL: {problem}"
         (ours, our_order), (theirs, their_order) = split_order(mine.fingerprint()), split_order(twin.fingerprint())
         if statement.backfill:  # plain SQL cannot fill
             return "", ""
-        only_ours = [" ".join(line) for line in ours if line not in theirs]
-        only_theirs = [" ".join(line) for line in theirs if line not in ours]
+        only_ours, only_theirs = (
+            [" ".join(line) for line in some if line not in others and not (
+                statement.beside and statement.beside in " ".join(line))]
+            for some, others in ((ours, theirs), (theirs, ours)))
         if only_ours or only_theirs:
             return "another result than the plain SQL", f"stoa: {only_ours[:4]} plain: {only_theirs[:4]}"[:900]
         announced = any("order" in risk["id"] for risk in plan["risks"])

@@ -2,12 +2,14 @@
 
 Each must have a safe plan, which then does what the plain SQL does, or a refusal that says why and what to do by
 hand. (class, SQL, options): options are `since` (the version to judge it on, 15 where the syntax is older),
-`backfill`, and `refused` with a word that must stand in the refusal.
+`backfill`, `refused` with a word that must stand in the refusal, and `beside` with a name that may differ from what
+the plain SQL leaves, as the plan says.
 """
 
 
 class Statement:
-    def __init__(self, group, sql, since=15, backfill=(), refused=None):
+    def __init__(self, group, sql, since=15, backfill=(), refused=None, beside=None):
+        self.beside = beside
         self.group, self.sql, self.since, self.backfill, self.refused = group, sql, since, tuple(backfill), refused
 
     @property
@@ -164,7 +166,7 @@ group("alter type",
       "ALTER TABLE orders ALTER placed TYPE timestamptz USING placed AT TIME ZONE 'UTC'",
       "ALTER TABLE orders ALTER note TYPE varchar(100)",
       "ALTER TABLE orders ALTER region TYPE bigint",
-      "ALTER TABLE accounts ALTER id TYPE bigint",
+      ("ALTER TABLE accounts ALTER id TYPE bigint", {"beside": "transfers"}),
       "ALTER TABLE transfers ALTER account_id TYPE bigint",
       "ALTER TABLE skus ALTER sku TYPE text",
       "ALTER TABLE prices ALTER feeling TYPE text",

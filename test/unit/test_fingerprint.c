@@ -43,7 +43,7 @@ static void expect(Lines removed, Lines added, Difference real, Lines after, con
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Difference planned = {removed, added};
-    assert_string_equal(joined(arena, fingerprint_unplanned(arena, &planned, &real, after)), unplanned);
+    assert_string_equal(joined(arena, fingerprint_unplanned(arena, &planned, &real, after, 0)), unplanned);
 }
 
 static void as_planned_is_nothing(void **state)
@@ -136,6 +136,25 @@ static void an_invalid_index_may_go(void **state)
     expect(NO_LINES, NO_LINES, real, NO_LINES, "");
 }
 
+static void what_a_copy_never_had_may_be_taken_away(void **state)
+{
+    (void)state;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Difference nothing = {NO_LINES, NO_LINES};
+    Difference comment = {LINES("column public.t.a: comment = x"), NO_LINES};
+    Difference right = {LINES("table public.t: grant to bob = INSERT, SELECT"),
+                        LINES("table public.t: grant to bob = SELECT")};
+    assert_int_equal(fingerprint_unplanned(arena, &nothing, &comment, NO_LINES, SPARE_COMMENTS).count, 0);
+    assert_int_equal(fingerprint_unplanned(arena, &nothing, &comment, NO_LINES, SPARE_RIGHTS).count, 1);
+    assert_int_equal(fingerprint_unplanned(arena, &nothing, &right, right.added, SPARE_RIGHTS).count, 0);
+    assert_int_equal(fingerprint_unplanned(arena, &nothing, &right, right.added, SPARE_COMMENTS).count, 2);
+    /* GRANT adds to what is there, of which a copy knows nothing */
+    expect(NO_LINES, LINES("table public.t: grant to bob = INSERT"),
+           (Difference){LINES("table public.t: grant to bob = SELECT"),
+                        LINES("table public.t: grant to bob = INSERT, SELECT")},
+           NO_LINES, "");
+}
+
 static void names_may_hold_anything(void **state)
 {
     (void)state;
@@ -165,6 +184,7 @@ int main(void)
         cmocka_unit_test(a_new_table_has_its_own_rights),
         cmocka_unit_test(a_view_is_primarily_a_view),
         cmocka_unit_test(an_invalid_index_may_go),
+        cmocka_unit_test(what_a_copy_never_had_may_be_taken_away),
         cmocka_unit_test(names_may_hold_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
