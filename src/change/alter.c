@@ -119,7 +119,8 @@ static void alter_whole(const Alter *alter)
 {
     const PgQuery__AlterTableStmt *node = alter->stmt->node->alter_table_stmt;
     Operation *operation = NULL;
-    if (!parse_shape(alter->stmt, alter->alone, alter->command, &operation))
+    if (!parse_shape(alter->stmt, alter->alone, alter->command, &operation) &&
+        !parse_partition_command(alter->stmt, alter->alone, alter->command, &operation))
         operation = parse_setting(alter->stmt, alter->alone, alter->command);
     if (operation == NULL)
         return;

@@ -28,7 +28,10 @@ typedef enum OperationKind {
     OPERATION_DROP_COLUMN,
     OPERATION_DROP_CONSTRAINT,
     OPERATION_DROP_TABLE, /* one for each table of the statement */
-    OPERATION_NATIVE,     /* anything else that is carried out as written; `names` says what it touches */
+    OPERATION_ATTACH_PARTITION,
+    OPERATION_DETACH_PARTITION,
+    OPERATION_CREATE_PARTITION, /* CREATE TABLE … PARTITION OF; `table` is the parent */
+    OPERATION_NATIVE, /* anything else that is carried out as written; `names` says what it touches */
     OPERATION_COUNT
 } OperationKind;
 
@@ -133,6 +136,21 @@ typedef struct IndexSpec {
     size_t column_count;
 } IndexSpec;
 
+/* ATTACH, DETACH, CREATE TABLE … PARTITION OF. */
+typedef struct PartitionSpec {
+    Name name;                /* the partition */
+    const char *bound_sql;    /* "FOR VALUES FROM (…) TO (…)", "DEFAULT"; NULL of DETACH */
+    char strategy;            /* 'r' range, 'l' list, 'h' hash, 'd' default partition */
+    const char *const *lower; /* range: one for each key column; MINVALUE and MAXVALUE as such */
+    const char *const *upper;
+    size_t bound_count;
+    const char *const *values; /* list: expressions; "NULL" for null */
+    size_t value_count;
+    int modulus, remainder;      /* hash */
+    bool concurrently, finalize; /* DETACH as written */
+    const char *tail_sql;        /* CREATE: " PARTITION BY … WITH … TABLESPACE …" or "" */
+} PartitionSpec;
+
 typedef struct Operation {
     OperationKind kind;
     Name table;    /* the table; for DROP INDEX the index (table unknown) */
@@ -162,6 +180,7 @@ typedef struct Operation {
     const ColumnSpec *add;    /* ADD COLUMN */
     const ConstraintSpec *constraint;
     const IndexSpec *index;
+    const PartitionSpec *partition;
     const char *sql; /* canonical SQL of this operation alone, without a final semicolon */
     int line;        /* where its statement begins, from 1 */
 } Operation;

@@ -74,6 +74,9 @@ static bool is_light(const Operation *op)
     case OPERATION_DROP_COLUMN:
     case OPERATION_DROP_CONSTRAINT:
     case OPERATION_DROP_TABLE:
+    case OPERATION_ATTACH_PARTITION:
+    case OPERATION_DETACH_PARTITION:
+    case OPERATION_CREATE_PARTITION:
     case OPERATION_COUNT:
         break;
     }

@@ -38,6 +38,8 @@ static void parse_known(const Statement *stmt)
         parse_drop_table(stmt);
     else if (node->node_case == PG_QUERY__NODE__NODE_RENAME_STMT)
         parse_rename(stmt);
+    else if (node->node_case == PG_QUERY__NODE__NODE_CREATE_STMT && node->create_stmt->partbound != NULL)
+        parse_create_partition(stmt);
     else if (node->node_case == PG_QUERY__NODE__NODE_ALTER_OBJECT_SCHEMA_STMT)
         parse_set_schema(stmt);
     else if (!parse_native(stmt))
@@ -59,6 +61,9 @@ static bool is_on_made(const Statement *stmt)
         relation = node->create_policy_stmt->table;
     else if (node->node_case == PG_QUERY__NODE__NODE_RULE_STMT)
         relation = node->rule_stmt->relation;
+    else if (node->node_case == PG_QUERY__NODE__NODE_CREATE_STMT && node->create_stmt->partbound != NULL &&
+             node->create_stmt->n_inh_relations == 1)
+        relation = node->create_stmt->inh_relations[0]->range_var;
     if (relation == NULL)
         return false;
     Name name = {.schema = relation->schemaname[0] == '\0' ? NULL : relation->schemaname,
@@ -283,6 +288,12 @@ static const char *describe(Arena *arena, const Operation *operation)
         return arena_printf(arena, "%s-drop-%s", table, operation->column);
     case OPERATION_DROP_CONSTRAINT:
         return arena_printf(arena, "%s-drop-constraint-%s", table, operation->constraint_name);
+    case OPERATION_ATTACH_PARTITION:
+        return arena_printf(arena, "%s-attach-%s", table, operation->partition->name.name);
+    case OPERATION_DETACH_PARTITION:
+        return arena_printf(arena, "%s-detach-%s", table, operation->partition->name.name);
+    case OPERATION_CREATE_PARTITION:
+        return arena_printf(arena, "%s-create-%s", table, operation->partition->name.name);
     case OPERATION_DROP_TABLE:
         return arena_printf(arena, "drop-table-%s", table);
     case OPERATION_NATIVE:

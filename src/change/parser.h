@@ -62,6 +62,10 @@ Operation *parse_setting(const Statement *stmt, PgQuery__Node *alone, const PgQu
 /* ALTER COLUMN TYPE, DROP COLUMN, DROP CONSTRAINT; false: the command is none of these. */
 bool parse_shape(const Statement *stmt, PgQuery__Node *alone, const PgQuery__AlterTableCmd *command,
                  Operation **ret_operation);
+/* partition.c: ATTACH and DETACH PARTITION; false: the command is none of these. */
+bool parse_partition_command(const Statement *stmt, PgQuery__Node *alone,
+                             const PgQuery__AlterTableCmd *command, Operation **ret_operation);
+void parse_create_partition(const Statement *stmt);
 void parse_rename(const Statement *stmt);
 void parse_set_schema(const Statement *stmt);
 void parse_drop_table(const Statement *stmt);

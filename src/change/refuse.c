@@ -262,12 +262,6 @@ static const struct {
     {COMMAND(EnableTrigUser), "ENABLE TRIGGER USER", why_all, hint_one},
     {COMMAND(DisableTrigUser), "DISABLE TRIGGER USER", why_all, hint_one},
     {COMMAND(GenericOptions), "OPTIONS", why_server, NULL},
-    {COMMAND(AttachPartition), "ATTACH PARTITION", "reads the new partition under ACCESS EXCLUSIVE",
-     "add a CHECK that proves the bounds NOT VALID, validate it, and attach by hand with lock_timeout"},
-    {COMMAND(DetachPartition), "DETACH PARTITION", "takes ACCESS EXCLUSIVE on parent and partition",
-     "DETACH PARTITION … CONCURRENTLY by hand, on 14 and later"},
-    {COMMAND(DetachPartitionFinalize), "DETACH PARTITION FINALIZE", "ends what a DETACH began",
-     "run it by hand, with psql"},
 };
 
 const char *object_words(PgQuery__ObjectType type)

@@ -178,9 +178,11 @@ typedef struct Table {
     bool may_own; /* we are the owner, a member of it, or superuser */
     bool temporary, unlogged;
     bool rls, rls_forced;
-    bool has_children;     /* inheritance children */
-    const char *parent;    /* of a partition or inheritance child */
-    bool is_partition;     /* of a partitioned table; an inheritance child is none */
+    bool has_children;                /* inheritance children */
+    const char *parent;               /* of a partition or inheritance child */
+    const char *partition_constraint; /* of a partition: what its rows satisfy; NULL */
+    bool detaching;                   /* a partition whose DETACH … CONCURRENTLY was not finished */
+    bool is_partition;                /* of a partitioned table; an inheritance child is none */
     const char *root;      /* "schema.name" at the top of the tree that it is a part of; NULL if it is none */
     int64_t root_id;       /* 0 if there is none above it */
     Partition *partitions; /* all beneath it, parents before their children */

@@ -88,6 +88,11 @@ Err *index_tree(Maker *maker, TableWork *work, const IndexSpec *spec, const char
 Err *index_tree_drop(Maker *maker, TableWork *work, const Index *index) MUST_USE;
 Err *key_tree(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *name) MUST_USE;
 
+/* attach_pg.c; `parent` is the partitioned table */
+Err *partition_attach(Maker *maker, const Operation *op, TableWork *parent) MUST_USE;
+Err *partition_create(Maker *maker, const Operation *op, TableWork *parent) MUST_USE;
+Err *partition_detach(Maker *maker, const Operation *op, TableWork *parent) MUST_USE;
+
 /* ---- looking up (rewrite_pg.c) -------------------------------------------------------------- */
 
 /* The loaded table of a name as written; kind RELATION_MISSING where there is none. */

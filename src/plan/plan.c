@@ -31,6 +31,10 @@ const StepKindInfo step_kinds[STEP_KIND_COUNT] = {
                          .transactional = false,
                          .strong_lock = false,
                          .summary = "an index is dropped while writes go on"},
+    [STEP_DETACH] = {.name = "detach",
+                     .transactional = false,
+                     .strong_lock = false,
+                     .summary = "a partition is detached while reads and writes go on"},
     [STEP_VALIDATE] = {.name = "validate",
                        .transactional = true,
                        .strong_lock = false,
@@ -201,6 +205,8 @@ void plan_wanted_tables(Arena *arena, const Change *change, WantedName **ret_nam
         want_new_name(arena, &wanted, op);
         if (op->add != NULL)
             want_constraints(arena, &wanted, op->add->constraints, op->add->constraint_count);
+        if (op->partition != NULL)
+            (void)want(arena, &wanted, op->partition->name, false);
         if (op->constraint != NULL)
             want_constraints(arena, &wanted, op->constraint, 1);
         for (size_t j = 0; j < op->name_count; j++)

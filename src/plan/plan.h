@@ -33,6 +33,7 @@ typedef enum StepKind {
     STEP_CREATE_INDEX, /* CONCURRENTLY: outside a transaction, probed, an INVALID leftover is dropped and
                           rebuilt */
     STEP_DROP_INDEX,   /* CONCURRENTLY */
+    STEP_DETACH,       /* DETACH PARTITION CONCURRENTLY; the second statement finishes one that was cut off */
     STEP_VALIDATE,     /* a scan under a weak lock, in a transaction with its journal row */
     STEP_READY,        /* the position from which the application may rely on the change */
     STEP_LONG,     /* statements in a transaction with its journal row that may take long, under locks that

@@ -223,6 +223,9 @@ static const struct {
     [OPERATION_DROP_COLUMN] = {.write = column_drop},
     [OPERATION_DROP_CONSTRAINT] = {.write = constraint_drop},
     [OPERATION_DROP_TABLE] = {.write = table_drop},
+    [OPERATION_ATTACH_PARTITION] = {.write = partition_attach},
+    [OPERATION_DETACH_PARTITION] = {.write = partition_detach},
+    [OPERATION_CREATE_PARTITION] = {.write = partition_create},
 };
 
 static Err *operation_write(Maker *maker, const Operation *op, TableWork *work)

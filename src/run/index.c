@@ -6,7 +6,7 @@
 #include "base/failpoint.h"
 
 /* One statement that may wait long for old transactions; it blocks no reader or writer meanwhile. */
-static Err *run_long(Runner *runner, const Step *step, const char *sql)
+Err *step_run_long(Runner *runner, const Step *step, const char *sql)
 {
     Wait wait = runner_wait(runner);
     CLEANUP(arena_freep) Arena *arena = arena_new();
@@ -34,9 +34,9 @@ static Err *drop_leftover(Runner *runner, const Step *step)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     runner_event(runner, "invalid_index", step->ordinal, NULL,
                  "dropping what an interrupted build left: index \"%s\"", step->index);
-    return run_long(runner, step,
-                    arena_printf(arena, "DROP INDEX CONCURRENTLY IF EXISTS %s",
-                                 sql_name(arena, step->table.schema, step->index)));
+    return step_run_long(runner, step,
+                         arena_printf(arena, "DROP INDEX CONCURRENTLY IF EXISTS %s",
+                                      sql_name(arena, step->table.schema, step->index)));
 }
 
 static Err *index_state(Runner *runner, const Step *step, IndexState *ret_state)
@@ -75,7 +75,7 @@ Err *step_build_index(Runner *runner, const Step *step, const char *sql)
         TRY(drop_leftover(runner, step));
     if (state != INDEX_VALID && state != INDEX_PART) {
         TRY(failpoint_at("index_before"));
-        Err *err = run_long(runner, step, sql);
+        Err *err = step_run_long(runner, step, sql);
         if (err == NULL)
             err = failpoint_at("index_after");
         if (err != NULL)
@@ -100,7 +100,7 @@ Err *step_drop_index(Runner *runner, const Step *step, const char *const *sql, s
     /* never another table's index, nor one that the step before undoes with the parent's */
     bool ours = state == INDEX_VALID || state == INDEX_INVALID;
     for (size_t i = 0; ours && i < count; i++)
-        TRY(run_long(runner, step, sql[i]));
+        TRY(step_run_long(runner, step, sql[i]));
     return NULL;
 }
 

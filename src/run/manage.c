@@ -80,6 +80,8 @@ static Err *undo_step(Runner *runner, const Step *step)
         TRY(step_drop_index(runner, step, step->undo, step->undo_count));
     else if (step->kind == STEP_DROP_INDEX && step->undo_count > 0)
         TRY(step_build_index(runner, step, step->undo[0]));
+    else if (step->kind == STEP_DETACH)
+        return detach_undo(runner, step);
     else if (step->undo_count > 0 || step->sync)
         return ddl_undo(runner, step);
     /* Should the change be applied again after an abort that was cut off, rows must be filled again. */

@@ -184,6 +184,8 @@ static Err *step_once(Runner *runner, const Step *step)
         return step_create_index(runner, step);
     case STEP_DROP_INDEX:
         return drop_step(runner, step);
+    case STEP_DETACH:
+        return detach_run(runner, step);
     case STEP_VALIDATE:
         return validate_run(runner, step);
     case STEP_READY:

@@ -226,6 +226,11 @@ Err *backfill_run(Runner *runner, const Step *step) MUST_USE;
 Err *verify_run(Runner *runner, const Step *step) MUST_USE;
 /* Builds with this statement unless a valid index is there; drops an INVALID one first. */
 Err *step_build_index(Runner *runner, const Step *step, const char *sql) MUST_USE;
+/* One statement outside a transaction that may wait long for old transactions, within --lock-wait; whoever is
+ * in its way is named. */
+Err *step_run_long(Runner *runner, const Step *step, const char *sql) MUST_USE;
+Err *detach_run(Runner *runner, const Step *step) MUST_USE;
+Err *detach_undo(Runner *runner, const Step *step) MUST_USE;
 Err *step_create_index(Runner *runner, const Step *step) MUST_USE;
 Err *step_drop_index(Runner *runner, const Step *step, const char *const *sql, size_t count) MUST_USE;
 Err *vacuum_run(Runner *runner, const Step *step) MUST_USE;

@@ -110,15 +110,20 @@ static void show_native(Str *str, const Operation *operation)
 
 static void show_operation(Str *str, const Operation *operation)
 {
-    static const char *const kinds[] = {"add-column",   "set-not-null",    "drop-not-null", "set-default",
-                                        "drop-default", "add-constraint",  "validate",      "create-index",
-                                        "drop-index",   "comment",         "setting",       "rename",
-                                        "change-type",  "rename-column",   "rename-table",  "set-schema",
-                                        "drop-column",  "drop-constraint", "drop-table",    "native"};
+    static const char *const kinds[] = {"add-column",   "set-not-null",     "drop-not-null", "set-default",
+                                        "drop-default", "add-constraint",   "validate",      "create-index",
+                                        "drop-index",   "comment",          "setting",       "rename",
+                                        "change-type",  "rename-column",    "rename-table",  "set-schema",
+                                        "drop-column",  "drop-constraint",  "drop-table",    "attach",
+                                        "detach",       "create-partition", "native"};
     str_addf(str, "%d %s %s%s%s", operation->line, kinds[operation->kind],
              operation->table.schema == NULL ? "" : operation->table.schema,
              operation->table.schema == NULL ? "" : "|",
              operation->table.name == NULL ? "-" : operation->table.name);
+    if (operation->partition != NULL)
+        str_addf(str, " part<%s> bound<%s> %c", operation->partition->name.name,
+                 operation->partition->bound_sql != NULL ? operation->partition->bound_sql : "",
+                 operation->partition->strategy != '\0' ? operation->partition->strategy : '-');
     show_flag(str, "if-exists", operation->if_exists);
     show_flag(str, "if-not-exists", operation->if_not_exists);
     show_flag(str, "only", operation->only);
@@ -620,9 +625,8 @@ static void test_native(void **state UNUSED)
          "    first new names<items> only-new<EXCLUDE constraint builds its index under ACCESS EXCLUSIVE, "
          "and no server takes one that is there already>\n"},
         {"CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); SELECT a INTO t FROM b",
-         "1 native p2 words<CREATE TABLE>\n"
+         "1 create-partition p part<p2> bound<FOR VALUES IN (2)> l\n"
          "  CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2)\n"
-         "    first unknown makes<table p2> ACCESS EXCLUSIVE on p names<p2,p> undo<DROP TABLE p2>\n"
          "1 native t words<SELECT INTO>\n"
          "  SELECT a INTO t FROM b\n"
          "    first long makes<table t> names<t,b> undo<DROP TABLE t>\n"},

@@ -381,6 +381,8 @@ static void read_relation(Arena *arena, const json_t *row, Table *table)
                      .rls_forced = catalog_bool(row, "rls_forced"),
                      .has_children = catalog_bool(row, "has_children"),
                      .parent = catalog_text(arena, row, "parent"),
+                     .partition_constraint = catalog_text(arena, row, "partition_constraint"),
+                     .detaching = catalog_bool(row, "detaching"),
                      .is_partition = catalog_bool(row, "is_partition"),
                      .root = name_of(arena, row, "root"),
                      .root_id = catalog_int(row, "root_id"),

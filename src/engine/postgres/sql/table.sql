@@ -108,6 +108,11 @@ SELECT rel.nspname AS schema, rel.relname AS name, rel.id::int8 AS id, rel.relki
         JOIN pg_catalog.pg_class t ON t.oid = a.id JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
      ORDER BY a.level DESC LIMIT 1) AS root,
     (SELECT a.id::int8 FROM above a ORDER BY a.level DESC LIMIT 1) AS root_id,
+    CASE WHEN rel.relispartition THEN pg_catalog.pg_get_partition_constraintdef(rel.id) END
+        AS partition_constraint,
+    false
+        OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = rel.id AND i.inhdetachpending) --@14+
+        AS detaching,
     CASE WHEN rel.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(rel.id) END AS partition_key,
     (SELECT pg_catalog.json_agg(a.attname ORDER BY k.ord) FROM pg_catalog.pg_partitioned_table pt
         CROSS JOIN LATERAL pg_catalog.unnest(pt.partattrs::int2[]) WITH ORDINALITY AS k(attnum, ord)
