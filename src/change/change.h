@@ -86,7 +86,8 @@ typedef enum ConstraintKind {
     CONSTRAINT_CHECK,
     CONSTRAINT_FOREIGN_KEY,
     CONSTRAINT_UNIQUE,
-    CONSTRAINT_PRIMARY_KEY
+    CONSTRAINT_PRIMARY_KEY,
+    CONSTRAINT_EXCLUDE
 } ConstraintKind;
 
 typedef struct ConstraintSpec {
@@ -176,6 +177,7 @@ typedef struct Operation {
                                  the CREATE TABLE */
     const char *words;        /* SETTING, NATIVE: "SET STATISTICS", "CREATE VIEW" … */
     const char *lock;         /* SETTING: what the server takes, by rule */
+    bool rewrites;            /* SETTING: the server writes all of the table anew */
     const char *default_sql;  /* SET DEFAULT */
     const ColumnSpec *add;    /* ADD COLUMN */
     const ConstraintSpec *constraint;

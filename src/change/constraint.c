@@ -1,4 +1,4 @@
-/* CHECK, FOREIGN KEY, UNIQUE and PRIMARY KEY, written at a column or at the table. */
+/* CHECK, FOREIGN KEY, UNIQUE, PRIMARY KEY and EXCLUDE, written at a column or at the table. */
 #include "change/parser.h"
 #include "engine/sql.h"
 
@@ -173,6 +173,42 @@ static bool key(const Statement *stmt, PgQuery__Constraint *node, ConstraintSpec
     return true;
 }
 
+/* As written back behind ADD, without its name and suffix. */
+static bool exclude(const Statement *stmt, const PgQuery__Constraint *node, ConstraintSpec *spec)
+{
+    static const char head[] = "ALTER TABLE t ADD ";
+    Arena *arena = stmt->parser->arena;
+    TreeFault fault;
+    PgQuery__Node *alter = tree_parse(arena, "ALTER TABLE t ADD EXCLUDE (c WITH =)", &fault);
+    const char *sql = NULL;
+    char none[] = "";
+    if (alter != NULL) {
+        PgQuery__Constraint copy = *node;
+        copy.conname = none;
+        copy.deferrable = copy.initdeferred = false;
+        alter->alter_table_stmt->cmds[0]->alter_table_cmd->def->constraint = &copy;
+        sql = tree_sql(arena, alter);
+    }
+    spec->kind = CONSTRAINT_EXCLUDE;
+    if (sql == NULL || !str_starts(sql, head)) {
+        parser_inexact(stmt);
+        return false;
+    }
+    spec->definition_sql = arena_dup(arena, sql + sizeof head - 1);
+    const char **columns = arena_alloc(arena, (node->n_exclusions + 1) * sizeof *columns);
+    for (size_t i = 0; i < node->n_exclusions; i++) {
+        const PgQuery__List *pair =
+            node->exclusions[i]->node_case == PG_QUERY__NODE__NODE_LIST ? node->exclusions[i]->list : NULL;
+        const PgQuery__Node *element = pair != NULL && pair->n_items > 0 ? pair->items[0] : NULL;
+        bool plain = element != NULL && element->node_case == PG_QUERY__NODE__NODE_INDEX_ELEM &&
+                     element->index_elem->name[0] != '\0';
+        columns[i] = plain ? element->index_elem->name : NULL;
+    }
+    spec->columns = columns;
+    spec->column_count = node->n_exclusions;
+    return true;
+}
+
 bool parse_constraint(const Statement *stmt, PgQuery__Constraint *node, const char *column,
                       ConstraintSpec *ret_spec)
 {
@@ -199,14 +235,11 @@ bool parse_constraint(const Statement *stmt, PgQuery__Constraint *node, const ch
                node->contype == PG_QUERY__CONSTR_TYPE__CONSTR_PRIMARY) {
         if (!key(stmt, node, &spec))
             return false;
+    } else if (node->contype == PG_QUERY__CONSTR_TYPE__CONSTR_EXCLUSION) {
+        if (!exclude(stmt, node, &spec))
+            return false;
     } else {
-        bool excludes = node->contype == PG_QUERY__CONSTR_TYPE__CONSTR_EXCLUSION;
-        parser_refuse(stmt, excludes ? "EXCLUDE constraint" : "this kind of constraint",
-                      excludes ? "builds its index under ACCESS EXCLUSIVE, and no server takes one that is "
-                                 "there already"
-                               : "is not known",
-                      excludes ? "make a new table with it and keep both in step; or a trigger that checks"
-                               : NULL);
+        parser_refuse(stmt, "this kind of constraint", "is not known", NULL);
         return false;
     }
     constraint_set_suffix(arena, &spec, suffix_of(node));

@@ -213,13 +213,14 @@ static const char *constraint_part(Arena *arena, const ConstraintSpec *spec)
     static const char *const kinds[] = {[CONSTRAINT_CHECK] = "check",
                                         [CONSTRAINT_FOREIGN_KEY] = "foreign-key",
                                         [CONSTRAINT_UNIQUE] = "unique",
-                                        [CONSTRAINT_PRIMARY_KEY] = "primary-key"};
+                                        [CONSTRAINT_PRIMARY_KEY] = "primary-key",
+                                        [CONSTRAINT_EXCLUDE] = "exclude"};
     if (spec->name != NULL)
         return arena_printf(arena, "add-constraint-%s", spec->name);
     Str str = STR_INIT;
     str_addf(&str, "add-%s", kinds[spec->kind]);
     for (size_t i = 0; i < spec->column_count; i++)
-        str_addf(&str, "-%s", spec->columns[i]);
+        str_addf(&str, "-%s", spec->columns[i] != NULL ? spec->columns[i] : "expr");
     const char *res = arena_dup(arena, str.buf);
     str_done(&str);
     return res;

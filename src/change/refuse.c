@@ -233,10 +233,6 @@ static const char *const objects[] = {
     [OBJECT(VIEW)] = "VIEW",
 };
 
-static const char why_rewrites[] =
-    "rewrites the table under ACCESS EXCLUSIVE: readers and writers stand still";
-static const char hint_copy[] =
-    "make a new table with it, keep both in step, and change names; or use pg_repack";
 static const char why_all[] = "concerns Stoa's own triggers, too, and ALL those of foreign keys";
 static const char hint_one[] = "name the trigger";
 static const char why_server[] = "is for foreign tables";
@@ -246,17 +242,8 @@ static const struct {
     const char *words, *why, *hint;
 } commands[] = {
     {COMMAND(AlterColumnGenericOptions), "ALTER COLUMN OPTIONS", why_server, NULL},
-    {COMMAND(SetLogged), "SET LOGGED", why_rewrites, hint_copy},
-    {COMMAND(SetUnLogged), "SET UNLOGGED", why_rewrites, hint_copy},
     {COMMAND(DropOids), "SET WITHOUT OIDS",
      "means nothing on servers from 12 on, and rewrites the table before", "leave it out"},
-    {COMMAND(SetAccessMethod), "SET ACCESS METHOD", why_rewrites, hint_copy},
-    {COMMAND(SetTableSpace), "SET TABLESPACE", why_rewrites, hint_copy},
-    {COMMAND(AddInherit), "INHERIT",
-     "makes a child of the table, whose parent's queries read it from then on",
-     "do it by hand, with lock_timeout"},
-    {COMMAND(DropInherit), "NO INHERIT", "takes the table's rows away from its parent's queries",
-     "do it by hand, with lock_timeout"},
     {COMMAND(EnableTrigAll), "ENABLE TRIGGER ALL", why_all, hint_one},
     {COMMAND(DisableTrigAll), "DISABLE TRIGGER ALL", why_all, hint_one},
     {COMMAND(EnableTrigUser), "ENABLE TRIGGER USER", why_all, hint_one},

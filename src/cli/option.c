@@ -229,6 +229,13 @@ const Option all_options[OPT_COUNT] = {
                                  .verbs = IN_REQUEST,
                                  .help =
                                      "a column that gets another type may become the last one of its table"},
+    [OPT_ACCEPT_ROW_SECURITY] = {.name = "accept-row-security",
+                                 .kind = VALUE_FLAG,
+                                 .group = OPTIONS_ACCEPT,
+                                 .verbs = IN_REQUEST,
+                                 .help =
+                                     "row level security without a policy hides every row from others than "
+                                     "the owner"},
     [OPT_SUBSCRIBERS_READY] = {.name = "subscribers-ready",
                                .kind = VALUE_FLAG,
                                .group = OPTIONS_ACCEPT,

@@ -54,6 +54,7 @@ static const char *accepted_ids(size_t at, OptionId *ret_option)
                {"key-loss", OPT_ACCEPT_KEY_LOSS},
                {"index-loss", OPT_ACCEPT_INDEX_LOSS},
                {"rename", OPT_ACCEPT_RENAME},
+               {"row-security", OPT_ACCEPT_ROW_SECURITY},
                {"column-order", OPT_ACCEPT_COLUMN_ORDER},
                {"subscribers", OPT_SUBSCRIBERS_READY}};
     if (at >= ARRAY_LEN(ids))

@@ -15,6 +15,8 @@ static const char *kind_label(ConstraintKind kind)
         return "key";
     case CONSTRAINT_PRIMARY_KEY:
         return "pkey";
+    case CONSTRAINT_EXCLUDE:
+        return "excl";
     }
     return "";
 }
@@ -30,6 +32,8 @@ static char kind_letter(ConstraintKind kind)
         return 'u';
     case CONSTRAINT_PRIMARY_KEY:
         return 'p';
+    case CONSTRAINT_EXCLUDE:
+        return 'x';
     }
     return ' ';
 }
@@ -48,6 +52,7 @@ static const char *name_middle(Maker *maker, const TableWork *work, const Constr
         return name_columns(arena, spec->columns,
                             maker->server->version_num < 120000 ? 1 : spec->column_count);
     case CONSTRAINT_UNIQUE:
+    case CONSTRAINT_EXCLUDE:
         return name_columns(arena, spec->columns, spec->column_count);
     case CONSTRAINT_PRIMARY_KEY:
         return NULL;
@@ -442,6 +447,12 @@ static Err *unique_index(Maker *maker, TableWork *work, const ConstraintSpec *sp
 static Err *unique_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column)
 {
     Arena *arena = maker->arena;
+    if (maker->server->version_num < 150000 && spec->index_sql != NULL &&
+        strstr(spec->index_sql, "NULLS NOT DISTINCT") != NULL)
+        return err_hint(
+            err_new(ERR_UNSAFE, "PostgreSQL %s has no NULLS NOT DISTINCT: it came with 15",
+                    maker->server->version),
+            "two unique indexes do the same: one over the columns, one over the others WHERE … IS NULL");
     bool primary = spec->kind == CONSTRAINT_PRIMARY_KEY;
     for (size_t i = 0; i < spec->column_count; i++)
         TRY(maker_needs_column(maker, work->table, spec->columns[i]));
@@ -482,6 +493,42 @@ static Err *unique_add(Maker *maker, TableWork *work, const ConstraintSpec *spec
     return NULL;
 }
 
+/* ---- exclude ---------------------------------------------------------------------------------------------
+ */
+
+/* There is no online form: the index is built under the lock, about 50 rows a millisecond. */
+static Err *exclude_add(Maker *maker, TableWork *work, const ConstraintSpec *spec)
+{
+    enum { ROWS_PER_MS = 50 };
+    Arena *arena = maker->arena;
+    const Table *table = work->table;
+    int64_t stall_ms = table->empty ? 1 : estimate_stall_ms(table) + table->row_estimate / ROWS_PER_MS;
+    if (!table->empty && stall_ms > maker->input->options.max_stall_ms)
+        return err_hint(
+            err_new(
+                ERR_UNSAFE,
+                "EXCLUDE has no online form: its index on \"%s.%s\" would be built for about %lld ms under "
+                "ACCESS EXCLUSIVE, more than --max-stall",
+                table->schema, table->name, (long long)stall_ms),
+            "by hand: a new table with the constraint, filled and swapped; or a unique index where = alone "
+            "is meant; "
+            "or a longer --max-stall with --accept-scan at a quiet time");
+    if (!table->empty)
+        maker_risk(maker, "scan", "--accept-scan",
+                   arena_printf(arena,
+                                "EXCLUDE builds an index on %s for about %lld ms under ACCESS EXCLUSIVE",
+                                work->sql, (long long)stall_ms),
+                   NULL);
+    const char *ident = sql_ident(arena, constraint_name(maker, work, spec, NULL));
+    Step *step = maker_ddl(
+        maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE", arena_printf(arena, "add constraint %s", ident),
+        arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s %s", work->sql, ident, spec->definition_sql),
+        arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", work->sql, ident));
+    step->scans = !table->empty;
+    step_estimate(step, 1, stall_ms * 2 + 20);
+    return NULL;
+}
+
 /* ---- the operations ------------------------------------------------------------------------- */
 
 Err *constraint_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column)
@@ -500,6 +547,8 @@ Err *constraint_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, c
     case CONSTRAINT_UNIQUE:
     case CONSTRAINT_PRIMARY_KEY:
         return unique_add(maker, work, spec, of_column);
+    case CONSTRAINT_EXCLUDE:
+        return exclude_add(maker, work, spec);
     }
     return err_new(ERR_BUG, "constraint of an unknown kind");
 }

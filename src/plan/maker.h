@@ -283,6 +283,10 @@ const char *index_duplicates_query(Maker *maker, const TableWork *work, const ch
 /* Settings of tables, columns and triggers; names of constraints and indexes. */
 Err *setting_write(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
 Err *rename_write(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* The step of a setting, with what its form presupposes and takes along (form_pg.c). */
+Err *form_write(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
+/* A later ADD IDENTITY of the change drops this default in its own transaction. */
+bool identity_takes_default(const Maker *maker, const Operation *op);
 
 /* Ways back (reverse_pg.c): what is asked makes sense at all; a table's, after its columns are known; and the
  * steps of a revert behind those that were written for it. */

@@ -6,6 +6,8 @@
 
 #include "base/str.h"
 
+#include <string.h>
+
 const StepKindInfo step_kinds[STEP_KIND_COUNT] = {
     [STEP_DDL] = {.name = "ddl",
                   .transactional = true,
@@ -172,8 +174,12 @@ static WantedName *want(Arena *arena, WantedNames *wanted, Name name, bool index
 }
 
 /* Operations that must know what stands on the table. */
-static bool looks_closely(OperationKind kind)
+static bool looks_closely(const Operation *op)
 {
+    OperationKind kind = op->kind;
+    if (kind == OPERATION_SETTING)
+        return op->words != NULL &&
+               (strstr(op->words, "ROW LEVEL SECURITY") != NULL || str_eq(op->words, "ADD GENERATED AS IDENTITY"));
     return kind == OPERATION_DROP_COLUMN || kind == OPERATION_DROP_CONSTRAINT ||
            kind == OPERATION_DROP_TABLE || kind == OPERATION_RENAME_TABLE || kind == OPERATION_SET_SCHEMA;
 }
@@ -200,9 +206,11 @@ void plan_wanted_tables(Arena *arena, const Change *change, WantedName **ret_nam
     for (size_t i = 0; i < change->operation_count; i++) {
         const Operation *op = &change->operations[i];
         WantedName *name = want(arena, &wanted, op->table, op->kind == OPERATION_DROP_INDEX || op->on_index);
-        if (name != NULL && looks_closely(op->kind))
+        if (name != NULL && looks_closely(op))
             name->closely = true;
         want_new_name(arena, &wanted, op);
+        if (op->kind == OPERATION_SETTING && op->name_count > 0) /* INHERIT */
+            want(arena, &wanted, op->names[0], false);
         if (op->add != NULL)
             want_constraints(arena, &wanted, op->add->constraints, op->add->constraint_count);
         if (op->partition != NULL)

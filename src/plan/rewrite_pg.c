@@ -261,6 +261,8 @@ static void operations_consume(Maker *maker)
         const Table *table = of_column ? maker_table(maker, op->table, false) : NULL;
         if (table != NULL && table->kind != RELATION_MISSING && table_column(table, op->column) == NULL)
             maker->consumed[i] = maker_adds(maker, table, op->column) != NULL;
+        if (identity_takes_default(maker, op))
+            maker->consumed[i] = true;
         bool of_default = op->kind == OPERATION_SET_DEFAULT || op->kind == OPERATION_DROP_DEFAULT;
         if (table != NULL && of_default && table->kind != RELATION_MISSING &&
             retyped(maker, table, op->column))

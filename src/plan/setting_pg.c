@@ -1,22 +1,16 @@
 /* Settings and names of the catalog that no row depends on: one short step each. */
 #include "plan/maker.h"
 
-/* A setting of the catalog's. Undo would need what stood there: the plan says that there is none, and it is
- * done last. */
+/* A setting of the catalog's. Undo would mostly need what stood there: the plan says that there is none. */
 Err *setting_write(Maker *maker, const Operation *op, TableWork *work)
 {
-    Arena *arena = maker->arena;
     if (op->column != NULL)
         TRY(maker_needs_column(maker, work->table, op->column));
-    const char *of = op->column != NULL ? op->column : op->trigger;
     for (size_t i = 0; i < work->table->trigger_count; i++)
         if (work->table->triggers[i].stoa && str_eq(work->table->triggers[i].name, op->trigger))
             return err_hint(err_new(ERR_UNSAFE, "trigger \"%s\" is Stoa's own", op->trigger),
                             "\"stoa complete\" takes it away when no old application needs it");
-    maker_ddl(maker, PHASE_CONSTRAIN, work, op->lock,
-              of == NULL ? op->words : arena_printf(arena, "%s of %s", op->words, sql_ident(arena, of)),
-              op->sql, NULL);
-    return NULL;
+    return form_write(maker, op, work);
 }
 
 /* Names of constraints and indexes: applications know them at most from ON CONFLICT and error texts. */

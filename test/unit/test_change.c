@@ -34,7 +34,7 @@ static void show_list(Str *str, const char *label, const char *const *words, siz
 
 static void show_constraint(Str *str, const ConstraintSpec *spec)
 {
-    static const char *const kinds[] = {"check", "fk", "unique", "pk"};
+    static const char *const kinds[] = {"check", "fk", "unique", "pk", "exclude"};
     str_addf(str, "    %s", kinds[spec->kind]);
     show_text(str, "name", spec->name);
     show_list(str, " on ", spec->columns, spec->column_count);
@@ -620,10 +620,9 @@ static void test_native(void **state UNUSED)
          "1 create-index s|items\n"
          "  CREATE INDEX CONCURRENTLY ON s.items USING btree (o)\n"
          "    concurrently on o def<USING btree (o)>\n"
-         "1 native items words<ALTER TABLE>\n"
+         "1 add-constraint items\n"
          "  ALTER TABLE items ADD EXCLUDE USING gist (b WITH =)\n"
-         "    first new names<items> only-new<EXCLUDE constraint builds its index under ACCESS EXCLUSIVE, "
-         "and no server takes one that is there already>\n"},
+         "    exclude on b def<EXCLUDE USING gist (b WITH =)>\n"},
         {"CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); SELECT a INTO t FROM b",
          "1 create-partition p part<p2> bound<FOR VALUES IN (2)> l\n"
          "  CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2)\n"
@@ -1021,10 +1020,13 @@ static void test_refused(void **state UNUSED)
          "transactions>\n"
          "unsafe 1:123 COMMIT AND CHAIN is not for a change to say hint<leave it out: Stoa makes its own "
          "transactions>\n"},
-        {"ALTER TABLE t ADD CONSTRAINT x EXCLUDE USING gist (a WITH =)",
-         "unsafe 1:1 EXCLUDE constraint builds its index under ACCESS EXCLUSIVE, and no server takes one "
-         "that is there already hint<make a new table with it and keep both in step; or a trigger that "
-         "checks>\n"},
+        {"ALTER TABLE t ADD CONSTRAINT x EXCLUDE USING gist (lower(a) WITH =, b WITH &&) WHERE (b IS NOT "
+         "NULL)",
+         "1 add-constraint t\n"
+         "  ALTER TABLE t ADD CONSTRAINT x EXCLUDE USING gist (lower(a) WITH =, b WITH &&) WHERE (b IS NOT "
+         "NULL)\n"
+         "    exclude name<x> on *,b def<EXCLUDE USING gist (lower(a) WITH =, b WITH &&) WHERE (b IS NOT "
+         "NULL)>\n"},
         {"ALTER TABLE db.s.t ADD c int; CREATE INDEX ON db.s.t (a); DROP INDEX db.s.i; COMMENT ON COLUMN c "
          "IS 'x'",
          "usage 1:1 a name with a database in front is not possible hint<write schema.table, and choose the "
