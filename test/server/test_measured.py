@@ -195,3 +195,34 @@ def test_a_hundred_tables_that_point_at_it(maker, stoa):
     assert is_measured(stoa("plan", ADD, "--json").json)
     (name,) = kept(maker)
     assert relations_in(maker, name) == 0
+
+
+ABOUT_OTHERS = [  # statement, [(relation, lock)]
+    ("CREATE TYPE state AS ENUM ('x')", []),
+    ("ALTER TYPE mood ADD VALUE 'c'", []),
+    ("CREATE VIEW v2 AS SELECT o.id, c.id AS customer FROM orders o JOIN customers c ON c.id = o.customer_id", []),
+    ("CREATE OR REPLACE VIEW v_orders AS SELECT id, amount, note FROM orders", [("public.v_orders", "ACCESS EXCLUSIVE")]),
+    ("DROP SEQUENCE nums", [("public.nums", "ACCESS EXCLUSIVE")]),
+    ("DROP MATERIALIZED VIEW mv", [("public.mv", "ACCESS EXCLUSIVE")]),
+    ("CREATE TABLE fresh (id int PRIMARY KEY, o bigint REFERENCES orders)", [("public.orders", "SHARE ROW EXCLUSIVE")]),
+    ("CREATE FUNCTION f(mood) RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM orders'", []),
+    ("DO $$BEGIN ALTER TABLE orders ADD COLUMN zz mood; END$$", [("public.orders", "ACCESS EXCLUSIVE")]),
+]
+
+
+def test_statements_about_no_table_of_their_own(shop, admin_stoa):
+    """Types, views, sequences: what they name is in the copy, and the server's locks on it are the plan's."""
+    shop.run("CREATE TYPE mood AS ENUM ('a', 'b'); CREATE SEQUENCE nums; CREATE VIEW v_orders AS SELECT id, amount FROM orders;"
+             "CREATE MATERIALIZED VIEW mv AS SELECT customer_id, sum(amount) AS total FROM orders GROUP BY 1;"
+             "CREATE DOMAIN short AS text; CREATE TABLE d (s short); INSERT INTO d VALUES ('x')")
+    before = shop.fingerprint()
+    for text, locks in ABOUT_OTHERS:
+        plan = admin_stoa("plan", text, "--json").json
+        assert [risk for risk in plan["risks"] if risk["id"] == "unmeasured"] == [], (text, plan["risks"])
+        step = next(step for step in plan["steps"] if step["kind"] in ("ddl", "long", "outside"))
+        outside = shop.version < 12 and text.startswith("ALTER TYPE")
+        assert step["evidence"] == "measured" or outside, (text, step)
+        assert list(zip(step["lock_on"], step["lock_modes"])) == locks, (text, step)
+    refused = admin_stoa("plan", "ALTER DOMAIN short ADD CHECK (VALUE <> 'y')", code=4)
+    assert "read the whole of public.d while it holds" in refused.err, "a table that the statement does not name"
+    assert shop.fingerprint() == before
