@@ -102,7 +102,7 @@ def _judge(statement, template, mine, program, args):
     if plan["nothing_to_do"]:
         return Verdict(statement, NOTHING, *effect(statement, template, mine, plan))
     accepts = sorted({risk["accept"] for risk in plan["risks"] if risk["accept"] and not risk["accepted"]})
-    done = program("apply", statement.sql, "--yes", "--probe", "on", "--lock-wait", "20s", *args, *accepts, code=None)
+    done = program("apply", statement.sql, "--yes", "--probe", "on", "--lock-wait", "60s", "--max-stall", "1s", *args, *accepts, code=None)
     if done.code != 0:
         said = "\n".join(line for line in done.err.splitlines() if line.startswith(("error:", "hint:")))
         if done.code == 6 and server_refuses(statement, template):

@@ -197,6 +197,7 @@ OPERATIONS = [
     Op("drop table", "DROP TABLE items", table="items"),
     Op("drop table with foreign keys", "DROP TABLE items", table="items",
        setup="ALTER TABLE items ADD FOREIGN KEY (id) REFERENCES customers NOT VALID"),
+    Op("rename column", "ALTER TABLE orders RENAME COLUMN qty TO quantity", renamed={"qty": "quantity"}),
     Op("rename table", "ALTER TABLE orders RENAME TO purchases", becomes="purchases"),
     Op("set schema", "ALTER TABLE orders SET SCHEMA other", becomes="other.orders", setup="CREATE SCHEMA other"),
     # indexes
@@ -219,5 +220,22 @@ OPERATIONS = [
     Op("replica identity", "ALTER TABLE orders REPLICA IDENTITY FULL"),
     Op("cluster on", "ALTER TABLE orders CLUSTER ON orders_customer"),
     Op("disable trigger", "ALTER TABLE orders DISABLE TRIGGER own"),
+    # everything else, as it is written
+    Op("native: create table", "CREATE TABLE fresh (id bigint PRIMARY KEY, customer_id int REFERENCES customers)"),
+    Op("native: create view", "CREATE VIEW paid AS SELECT id, amount FROM orders WHERE status = 'paid'"),
+    Op("native: create materialized view", "CREATE MATERIALIZED VIEW sums AS SELECT status, count(*) FROM orders GROUP BY 1"),
+    Op("native: create trigger", "CREATE TRIGGER more BEFORE UPDATE ON orders FOR EACH ROW EXECUTE PROCEDURE own()"),
+    Op("native: drop trigger", "DROP TRIGGER own ON orders"),
+    Op("native: create policy", "CREATE POLICY all_rows ON orders USING (true)"),
+    Op("native: grant", "GRANT UPDATE (note) ON orders TO PUBLIC"),
+    Op("native: revoke", "REVOKE SELECT ON orders FROM PUBLIC"),
+    Op("native: comment is null", "COMMENT ON COLUMN orders.note IS NULL"),
+    Op("native: create statistics", "CREATE STATISTICS st (dependencies) ON status, customer_id FROM orders"),
+    Op("native: create sequence", "CREATE SEQUENCE numbers START WITH 100"),
+    Op("native: alter sequence", "ALTER SEQUENCE orders_id_seq CACHE 10"),
+    Op("native: create type", "CREATE TYPE size AS ENUM ('s', 'm')"),
+    Op("native: enum add value", "ALTER TYPE mood ADD VALUE 'calm'", setup="CREATE TYPE mood AS ENUM ('sad')"),
+    Op("native: create function", "CREATE FUNCTION twice(n int) RETURNS int LANGUAGE sql AS 'SELECT n * 2'"),
+    Op("native: do block", "DO $$BEGIN ALTER TABLE orders ADD COLUMN c int; END$$"),
 ]
 assert len({op.id for op in OPERATIONS}) == len(OPERATIONS)
