@@ -182,6 +182,7 @@ def main():
     programs = [str(path) for path in ("test/cli", "test/server") if (ROOT / path).is_dir()]
 
     suites.run("floors", [PYTHON, "tools/check_floors.py"])
+    suites.run("list of operations", [PYTHON, "tools/operations_doc.py", "--check"])
     if build(suites, "build", ["-Dwerror=true"], "build"):
         suites.meson("unit tests", "build")
         suites.pytest("program and server tests, 15", programs)
