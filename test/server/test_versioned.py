@@ -1,10 +1,17 @@
-"""--versioned: the old application on the table and the new one on a view of it, both writing all the time."""
+"""--versioned: the old application on the table and the new one on a view of it, both writing all the time.
+
+STOA_VERSIONED_SECONDS is how long both write before complete and revert (as long as 300 statements each take).
+"""
+import os
+import time
+
 import psycopg
 import pytest
 
 from test.lib.database import orders
 from test.lib.writers import Writers, assert_twin, make_twin
 
+SECONDS = float(os.environ.get("STOA_VERSIONED_SECONDS", "0"))
 NAME = "both"
 SCHEMA = "public_both"
 OLD = [
@@ -278,6 +285,44 @@ def test_the_version_before_goes_with_complete(db, stoa):
     two.execute("UPDATE orders SET words = 'by two' WHERE id = 4")
 
 
+def test_the_next_version_takes_what_the_one_before_shows(db, admin_stoa):
+    """Its view does not stand in the way; tried on an empty copy first, as superusers can."""
+    stoa = admin_stoa
+    orders(db, 200)
+    db.run("GRANT SELECT ON orders TO PUBLIC; COMMENT ON COLUMN orders.note IS 'said'")
+    stoa.apply(RENAME, "--name", "one", "--versioned", "--accept-view")
+    one = fresh(db, options=path("public_one", "one"))
+    stoa("complete", "one", "--yes", "--force")
+    stoa.apply("ALTER TABLE orders DROP COLUMN remark; ALTER TABLE orders ALTER COLUMN customer_id TYPE bigint", "--name",
+               "two", "--versioned", "--accept-view", ORDER)
+    two = fresh(db, options=path("public_two", "two"))
+    one.execute("UPDATE orders SET remark = 'x', customer_id = 77 WHERE id = 1")
+    assert two.execute("SELECT customer_id FROM orders WHERE id = 1").fetchone() == (77,)
+    two.execute("UPDATE orders SET customer_id = 78 WHERE id = 1")
+    assert one.execute("SELECT customer_id, remark FROM orders WHERE id = 1").fetchone() == (78, "x")
+    stoa("complete", "two", "--yes", "--force")
+    assert db.value("SELECT to_regnamespace('public_one') IS NULL")
+    assert db.columns("orders")["customer_id"][0] == "bigint" and "remark" not in db.columns("orders")
+    two.execute("UPDATE orders SET customer_id = 3000000000 WHERE id = 1")
+
+
+def test_partitioned_table(db, stoa):
+    db.run("CREATE TABLE log (day int NOT NULL, note text) PARTITION BY RANGE (day); "
+           "CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10); "
+           "CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM (10) TO (20); "
+           "INSERT INTO log SELECT i % 20, i FROM generate_series(1, 99) i")
+    apply(stoa, "ALTER TABLE log ADD COLUMN line text NOT NULL", "--backfill", "log.line = 'l' || note")
+    new = fresh(db, options=path())
+    assert new.execute("UPDATE log SET line = 'x' WHERE day = 3").rowcount > 0
+    new.execute("INSERT INTO log (day, line) VALUES (12, 'y')")
+    if db.version >= 11:
+        refused(new, "INSERT INTO public.log (day, line) VALUES (12, 'z')", "writes past")
+    fresh(db).execute("INSERT INTO log (day, note) VALUES (12, 'n')")
+    assert new.execute("SELECT line FROM log WHERE note = 'n'").fetchone() == ("ln",)
+    stoa("complete", NAME, "--yes", "--force")
+    new.execute("INSERT INTO log (day, line) VALUES (12, 'y')")
+
+
 def test_parallel_plans_come_back_with_complete(db, stoa):
     orders(db, 2000)
     apply(stoa, RENAME)
@@ -328,9 +373,10 @@ def both_write(db, stoa, sql, *options, count=2000):
     old = Writers(db, "orders", OLD, count, twin="twin")
     apply(stoa, sql, *options)
     new = Writers(db, "orders", NEW, count, twin="public.twin", options=path(), first=5)
-    seen = old.done, new.done
-    while old.done < seen[0] + 300 or new.done < seen[1] + 300:
+    seen, until = (old.done, new.done), time.monotonic() + SECONDS
+    while old.done < seen[0] + 300 or new.done < seen[1] + 300 or time.monotonic() < until:
         assert not old.errors and not new.errors, (old.errors, new.errors)
+        time.sleep(0.01)
     return old, new
 
 
@@ -381,6 +427,43 @@ def test_revert_after_writes_of_both(db, stoa):
     assert_twin(db, "orders", "twin")
     db.run("DROP TABLE twin")
     assert db.fingerprint() == db.before
+
+
+@pytest.mark.parametrize("failpoint", ["ddl_before_journal=kill:1", "locked_after_commit=kill:1", "ddl_before_journal=kill:3",
+                                       "locked_after_commit=kill:4"])
+def test_revert_killed_and_begun_again(db, stoa, failpoint):
+    old, new = both_write(db, stoa, WIDER, ORDER, count=200)
+    new.stop()
+    killed = stoa("revert", NAME, "--yes", code=None, env={"STOA_FAILPOINT": failpoint})
+    assert killed.code != 0, str(killed)
+    stoa("revert", NAME, "--yes")
+    old.stop()
+    assert_twin(db, "orders", "twin")
+    db.run("DROP TABLE twin")
+    assert db.fingerprint() == db.before
+
+
+@pytest.mark.parametrize("verb, failpoint", [("apply", "ddl_before_journal=kill:2"), ("apply", "wave_after_commit=kill:1"),
+                                             ("apply", "locked_after_commit=kill:4"), ("complete", "ddl_before_journal=kill:1"),
+                                             ("complete", "locked_after_commit=kill:1")])
+def test_type_change_killed_and_begun_again(db, stoa, verb, failpoint):
+    orders(db, 500)
+    make_twin(db, "orders", "twin")
+    env = {"STOA_FAILPOINT": failpoint}
+    with Writers(db, "orders", OLD, 500, twin="twin", threads=1) as old:
+        if verb == "apply":
+            assert apply(stoa, WIDER, ORDER, code=None, env=env).code != 0
+        apply(stoa, WIDER, ORDER)
+        old.stop()
+    with Writers(db, "orders", NEW, 500, twin="public.twin", options=path(), first=5, threads=1) as new:
+        if verb == "complete":
+            assert stoa("complete", NAME, "--yes", "--force", code=None, env=env).code != 0
+        stoa("complete", NAME, "--yes", "--force")
+        seen = new.done
+        while new.done < seen + 30:
+            assert not new.errors, new.errors
+    db.run("ALTER TABLE twin RENAME COLUMN note TO remark")
+    assert_twin(db, "orders", "twin")
 
 
 def test_what_the_old_shape_cannot_hold_never_fails_a_write(db, stoa):
