@@ -322,14 +322,6 @@ Err *twin_change_type(Maker *maker, const Operation *op, TableWork *work)
         TRY(widen_write(maker, op, work, column_parts, &done));
     if (done)
         return NULL;
-    if (maker->input->options.versioned)
-        return err_hint(
-            err_new(ERR_UNSAFE,
-                    "--versioned keeps the old shape of \"%s\" until complete, and another type of \"%s\" "
-                    "takes its place before",
-                    table->name, op->column),
-            "change the type without --versioned: both applications go on with the same name; or add a "
-            "column of another name with --backfill and --reverse");
     if (!twin.plain && is_referenced(column_parts))
         return err_hint(err_new(ERR_UNSAFE,
                                 "foreign keys point to \"%s.%s\", and USING says how to convert this "
