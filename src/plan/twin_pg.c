@@ -168,7 +168,7 @@ Err *column_alone(const Maker *maker, const Operation *op, const TableWork *work
     return NULL;
 }
 
-/* What the value is then would depend on who writes it. */
+/* The value would depend on the time zone of whoever writes it. */
 static Err *zone_check(const Twin *twin, const TableWork *work)
 {
     const char *from = twin->old->type, *to = twin->type;
