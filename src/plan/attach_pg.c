@@ -445,14 +445,6 @@ static Err *parent_kind(const TableWork *parent)
     return err_new(ERR_USAGE, "\"%s.%s\" is not partitioned", parent->table->schema, parent->table->name);
 }
 
-static const char *missing_sql(const Maker *maker, Name name)
-{
-    const char *schema = name.schema != NULL                    ? name.schema
-                         : maker->server->search_path_count > 0 ? maker->server->search_path[0]
-                                                                : "public";
-    return sql_name(maker->arena, schema, name.name);
-}
-
 static bool is_part_of(const Table *table, const TableWork *parent)
 {
     for (size_t i = 0; i < parent->table->partition_count; i++)
@@ -495,14 +487,39 @@ Err *partition_attach(Maker *maker, const Operation *op, TableWork *parent)
     return coming_write(&coming, !child->empty);
 }
 
-/* Everything that a partition made by PARTITION OF would have of its parent; indexes and foreign keys come
- * with ATTACH, over nothing. */
+/* The table as LIKE makes it. */
+static TableWork *made_table(const Maker *maker, const Operation *op, const Table *parent)
+{
+    Arena *arena = maker->arena;
+    Name name = op->partition->name;
+    if (name.schema == NULL)
+        name.schema = maker->server->search_path_count > 0 ? maker->server->search_path[0] : "public";
+    Table *table = arena_alloc(arena, sizeof *table);
+    *table = (Table){.schema = name.schema,
+                     .name = name.name,
+                     .kind = RELATION_TABLE,
+                     .owner = parent->owner,
+                     .may_own = true,
+                     .empty = true,
+                     .columns = parent->columns,
+                     .column_count = parent->column_count};
+    table->constraints = arena_alloc(arena, (parent->constraint_count + 1) * sizeof *table->constraints);
+    for (size_t i = 0; i < parent->constraint_count; i++)
+        if (parent->constraints[i].kind == 'c')
+            table->constraints[table->constraint_count++] = parent->constraints[i];
+    TableWork *work = arena_alloc(arena, sizeof *work);
+    *work = (TableWork){.table = table, .sql = sql_name(arena, table->schema, table->name)};
+    return work;
+}
+
+/* Everything that a partition made by PARTITION OF would have of its parent. */
 Err *partition_create(Maker *maker, const Operation *op, TableWork *parent)
 {
     Arena *arena = maker->arena;
     const Table *child = maker_table(maker, op->partition->name, false);
     TRY(parent_kind(parent));
-    const char *name = missing_sql(maker, op->partition->name);
+    TableWork *made = made_table(maker, op, parent->table);
+    const char *name = made->sql;
     if (child->kind != RELATION_MISSING && is_part_of(child, parent))
         return NULL;
     if (child->kind != RELATION_MISSING)
@@ -530,11 +547,15 @@ Err *partition_create(Maker *maker, const Operation *op, TableWork *parent)
                                     "  END IF;\n"
                                     "END\n",
                                     name, sql_literal(arena, name));
-    bool empty = strstr(op->partition->tail_sql, "PARTITION BY") == NULL;
-    if (empty)
+    bool plain = strstr(op->partition->tail_sql, "PARTITION BY") == NULL;
+    if (plain)
         step_add_undo(maker, step, arena_printf(arena, "DO %s", sql_dollar(arena, body)));
     step_add_undo(maker, step, arena_printf(arena, "DROP TABLE %s", name));
-    Coming coming = {.maker = maker, .op = op, .parent = parent, .child_sql = name};
+    Coming coming = {.maker = maker, .op = op, .parent = parent, .child = made, .child_sql = name};
+    if (plain) { /* else it holds nothing that could be read, and nothing is built in it */
+        add_constraints(&coming);
+        add_indexes(&coming);
+    }
     return coming_write(&coming, false);
 }
 

@@ -6,6 +6,8 @@
 #include "engine/lock.h"
 #include "engine/sql.h"
 
+#include <string.h>
+
 static bool is_ours(const char *relation) { return str_starts(relation, "stoa."); }
 
 static const Table *table_of(Arena *arena, const char *relation, const Table *tables, size_t count)
@@ -99,12 +101,28 @@ static void take_locks(Arena *arena, Step *step, const Probe *probe, const Table
     }
 }
 
+/* It was looked for and not there: the plan itself makes it, and nobody has put rows into it. */
+static bool is_new(Arena *arena, const char *relation, const Table *tables, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (tables[i].kind != RELATION_MISSING || tables[i].name == NULL)
+            continue;
+        const char *name = sql_ident(arena, tables[i].name);
+        const char *dot = strrchr(relation, '.');
+        if (tables[i].schema != NULL ? str_eq(sql_name(arena, tables[i].schema, tables[i].name), relation)
+                                     : dot != NULL && str_eq(dot + 1, name))
+            return true;
+    }
+    return false;
+}
+
 /* A table with rows, read or rewritten under a lock that stops writers, which the plan did not foresee. */
 static Err *judge(Arena *arena, const Step *step, const char *relation, const char *what, const Table *tables,
                   size_t count)
 {
     const Table *table = table_of(arena, relation, tables, count);
-    if (is_ours(relation) || (table != NULL && table->empty) || lock_mode(step->lock) < LOCK_SHARE)
+    if (is_ours(relation) || (table != NULL && table->empty) || is_new(arena, relation, tables, count) ||
+        lock_mode(step->lock) < LOCK_SHARE)
         return NULL;
     return err_hint(
         err_new(ERR_UNSAFE, "step %d (%s) would %s %s while it holds %s", step->ordinal, step->title, what,
