@@ -522,7 +522,24 @@ bool tree_is_sql(Arena *arena, PgQuery__Node *stmt, const char *sql)
     return again != NULL && tree_same(arena, stmt, again);
 }
 
-const char *tree_sql(Arena *arena, PgQuery__Node *stmt)
+/* The deparser writes EXECUTE FUNCTION, which PostgreSQL 10 does not know; every version knows PROCEDURE. */
+static const char *trigger_sql(Arena *arena, const char *sql)
+{
+    static const char word[] = " EXECUTE FUNCTION ";
+    char quote = '\0';
+    for (const char *at = sql; *at != '\0'; at++) {
+        if (quote != '\0')
+            quote = *at == quote ? '\0' : quote;
+        else if (*at == '"' || *at == '\'')
+            quote = *at;
+        else if (strncmp(at, word, sizeof word - 1) == 0)
+            return arena_printf(arena, "%.*s EXECUTE PROCEDURE %s", (int)(at - sql), sql,
+                                at + sizeof word - 1);
+    }
+    return sql;
+}
+
+static const char *readable_sql(Arena *arena, PgQuery__Node *stmt)
 {
     PgQuery__Node *readable = tree_copy(arena, stmt);
     tree_walk(readable, visit_cast, arena);
@@ -536,6 +553,13 @@ const char *tree_sql(Arena *arena, PgQuery__Node *stmt)
     tree_walk(careful, visit_parenthesise, arena);
     sql = deparse(arena, careful);
     return tree_is_sql(arena, stmt, sql) ? sql : NULL;
+}
+
+const char *tree_sql(Arena *arena, PgQuery__Node *stmt)
+{
+    const char *sql = readable_sql(arena, stmt);
+    bool trigger = stmt->node_case == PG_QUERY__NODE__NODE_CREATE_TRIG_STMT;
+    return sql != NULL && trigger ? trigger_sql(arena, sql) : sql;
 }
 
 const char *tree_expr_sql(Arena *arena, PgQuery__Node *expr)

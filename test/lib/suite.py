@@ -215,6 +215,8 @@ def operations(suites, chosen):
     for version in chosen:
         suites.pytest(f"operations, {version}", ["test/matrix/test_operations.py"], [f"--pg={version}"],
                       {"STOA_MATRIX_OUT": str(out)})
+    if {"15", "18"} <= set(chosen):
+        suites.pytest("statements, 15 and 18", ["test/matrix/test_statements.py"])
 
 
 def sanitize(suites, programs, how_much):

@@ -64,6 +64,8 @@ def split_order(print_):
             place, _, value = value.partition(" ")
             order[name] = int(place)
             value = re.sub(r" ?\{pg_attver=\d+\}", "", value)  # a mark of the server's own
+        if kind in ("comment", "published"):
+            name = re.sub(r"\b\d{5,}\b", "N", name)  # an object's number, where it has no better name
         lines.append((kind, name, value))
     return sorted(lines), order
 
