@@ -346,10 +346,13 @@ void parse_do(const Statement *stmt)
                       "write its statements without it");
         return;
     }
+    size_t made = stmt->parser->made.len;
     json_t *json = parse_block(&block);
     if (json != NULL)
         walk(&block, json);
     json_decref(json);
     if (!block.refused)
         block_end(&block);
+    if (block.refused)
+        stmt->parser->made.len = made;
 }

@@ -558,13 +558,15 @@ static const struct Rule {
 
 /* ---- the operation -------------------------------------------------------------------------- */
 
+/* To its last token: a comment behind it would swallow what follows. */
 const char *statement_text(const Statement *stmt)
 {
-    const char *text = stmt->parser->text;
-    size_t end = stmt->end;
-    while (end > stmt->start && strchr(" \t\r\n\f", text[end - 1]) != NULL)
-        end--;
-    return arena_dupn(stmt->parser->arena, text + stmt->start, end - stmt->start);
+    const Tokens *tokens = &stmt->parser->tokens;
+    size_t end = stmt->start;
+    for (size_t i = stmt->parser->next_token; i < tokens->len && tokens->items[i].end <= stmt->end; i++)
+        if (!token_is_comment(&tokens->items[i]))
+            end = tokens->items[i].end;
+    return arena_dupn(stmt->parser->arena, stmt->parser->text + stmt->start, end - stmt->start);
 }
 
 Operation *native_add(const Statement *stmt, NativeSpec *spec, const char *words, NativeWhen when)

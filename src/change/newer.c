@@ -313,15 +313,13 @@ static bool parse_alter(const Span *span)
     Arena *arena = span->parser->arena;
     Alter alter = {.whole = *span};
     size_t at = 2;
-    if (is_word(span, at, "IF"))
-        at += 2;
-    if (is_word(span, at, "ONLY"))
-        at++;
+    bool if_exists = is_word(span, at, "IF"), only = is_word(span, at + (if_exists ? 2 : 0), "ONLY");
+    at += (if_exists ? 2U : 0U) + (only ? 1U : 0U);
     size_t name = read_name(span, at, &alter.table);
     if (name == 0 || at + name >= span->len)
         return false;
-    Span head = span_part(span, 0, at + name);
-    alter.head = span_text(&head);
+    alter.head = arena_printf(arena, "ALTER TABLE %s%s%s", if_exists ? "IF EXISTS " : "", only ? "ONLY " : "",
+                              sql_name(arena, alter.table.schema, alter.table.name));
     Spans parts = parts_of(span, at + name);
     for (size_t i = 0; i < parts.len; i++) {
         TreeFault fault;
