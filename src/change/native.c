@@ -569,10 +569,40 @@ const char *statement_text(const Statement *stmt)
     return arena_dupn(stmt->parser->arena, stmt->parser->text + stmt->start, end - stmt->start);
 }
 
+/* EXECUTE FUNCTION, which the deparser writes, is known from 11 on; EXECUTE PROCEDURE is always. */
+static const char *trigger_sql(Arena *arena, const char *sql)
+{
+    TreeFault fault;
+    Tokens tokens = tree_scan(arena, sql, &fault);
+    for (size_t i = 0; i + 1 < tokens.len; i++)
+        if (tokens.items[i].kind == PG_QUERY__TOKEN__EXECUTE &&
+            tokens.items[i + 1].kind == PG_QUERY__TOKEN__FUNCTION)
+            return arena_printf(arena, "%.*sPROCEDURE%s", (int)tokens.items[i + 1].start, sql,
+                                sql + tokens.items[i + 1].end);
+    return sql;
+}
+
+const char *native_sql(Arena *arena, PgQuery__Node *node)
+{
+    const char *sql = tree_sql(arena, node);
+    if (sql != NULL && node->node_case == NODE(CREATE_TRIG_STMT))
+        return trigger_sql(arena, sql);
+    if (node->node_case != NODE(REINDEX_STMT) || node->reindex_stmt->n_params != 1)
+        return sql;
+    /* REINDEX (CONCURRENTLY) is known from 14 on */
+    const PgQuery__RangeVar *relation = node->reindex_stmt->relation;
+    bool index = node->reindex_stmt->kind == PG_QUERY__REINDEX_OBJECT_TYPE__REINDEX_OBJECT_INDEX;
+    const char *plain = relation == NULL
+                            ? NULL
+                            : arena_printf(arena, "REINDEX %s CONCURRENTLY %s", index ? "INDEX" : "TABLE",
+                                           sql_name(arena, name_of(relation).schema, relation->relname));
+    return tree_is_sql(arena, node, plain) ? plain : sql;
+}
+
 Operation *native_add(const Statement *stmt, NativeSpec *spec, const char *words, NativeWhen when)
 {
     Arena *arena = stmt->parser->arena;
-    const char *sql = stmt->node != NULL ? tree_sql(arena, stmt->node) : NULL;
+    const char *sql = stmt->node != NULL ? native_sql(arena, stmt->node) : NULL;
     if (sql == NULL) /* what the deparser cannot write back is run as it stands there */
         sql = statement_text(stmt);
     Operation *operation = parser_add(stmt, OPERATION_NATIVE, sql);

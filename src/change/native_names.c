@@ -480,7 +480,7 @@ void native_same(Arena *arena, PgQuery__Node *node, NativeSpec *spec)
     } else if (!make_temporary(arena, copy)) {
         return;
     }
-    sql[count] = tree_sql(arena, copy);
+    sql[count] = native_sql(arena, copy);
     if (sql[count] == NULL)
         return;
     spec->same_sql = sql;

@@ -109,6 +109,8 @@ const char *object_words(PgQuery__ObjectType type);
 bool parse_native(const Statement *stmt);
 /* The statement as an operation without rule: its canonical or, where it cannot be written back, own text. */
 Operation *native_add(const Statement *stmt, NativeSpec *spec, const char *words, NativeWhen when);
+/* tree_sql() in words that old servers know as well. */
+const char *native_sql(Arena *arena, PgQuery__Node *node);
 void native_lock(Arena *arena, NativeSpec *spec, Name relation, const char *mode);
 bool name_same(Name a, Name b);
 /* The statement's own text, without what stands around it. */

@@ -161,17 +161,15 @@ def test_what_is_there_already(db, stoa, busy):
     stoa.apply("ALTER TABLE orders ALTER COLUMN amount SET NOT NULL")
 
 
-@pytest.mark.parametrize("text", [
-    "ALTER TABLE orders ALTER COLUMN amount TYPE bigint",
-    "TRUNCATE orders",
-    "UPDATE orders SET note = 'all'",
-    "CREATE TABLE other (a int)",
-    "GRANT ALL ON orders TO PUBLIC",
-    "DO $$ BEGIN EXECUTE 'DROP TABLE orders'; END $$",
+@pytest.mark.parametrize("text, words", [
+    ("ALTER TABLE orders ALTER COLUMN amount TYPE bigint", "not accepted"),
+    ("TRUNCATE orders", "takes away all rows"),
+    ("UPDATE orders SET note = 'all'", "not the schema"),
+    ("DO $$ BEGIN EXECUTE 'DROP TABLE orders'; END $$", "must be taken apart"),
 ])
-def test_whatever_else_is_refused(db, stoa, text):
+def test_whatever_else_is_refused(db, stoa, text, words):
     orders(db, 10)
     before = db.fingerprint()
     result = stoa.apply(text, code=4)
-    assert "not supported" in result.err
+    assert words in result.err, str(result)
     assert db.fingerprint() == before

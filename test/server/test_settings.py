@@ -73,7 +73,6 @@ def test_locks_of_the_plan(db, stoa):
     ("ALTER TABLE orders RENAME CONSTRAINT orders_pkey TO orders_customer_id_idx", 2, "exists already"),
     ("ALTER INDEX nothing RENAME TO x", 2, "nothing"),
     ("ALTER TABLE orders DISABLE TRIGGER ALL", 4, "DISABLE TRIGGER ALL"),
-    ("ALTER TABLE orders RENAME customer_id TO customer", 4, "RENAME COLUMN"),
 ])
 def test_what_is_refused_changes_nothing(db, stoa, text, code, words):
     orders(db, 10)

@@ -762,7 +762,7 @@ static void test_native(void **state UNUSED)
          "  REFRESH MATERIALIZED VIEW CONCURRENTLY m\n"
          "    last long EXCLUSIVE on m names<m>\n"
          "1 native - words<REINDEX>\n"
-         "  REINDEX (CONCURRENTLY) INDEX i\n"
+         "  REINDEX INDEX CONCURRENTLY i\n"
          "    last outside outside-before<0> since<120000> names<i>\n"
          "1 native - words<VACUUM>\n"
          "  VACUUM (ANALYZE) t\n"
