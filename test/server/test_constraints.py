@@ -177,8 +177,8 @@ def test_whatever_else_is_refused(db, stoa, text, words):
     ("ALTER TABLE orders ALTER COLUMN amount TYPE bigint", "--accept-column-order"),
     ("TRUNCATE orders", "takes away all rows"),
     ("UPDATE orders SET note = 'all'", "not the schema"),
-    ("DO $$ BEGIN EXECUTE 'DROP ' || 'TABLE orders'; END $$", "EXECUTE"),
-    ("ALTER TABLE orders SET UNLOGGED", "rewrite"),
+    ("DO $$ BEGIN EXECUTE 'DROP ' || 'TABLE orders'; END $$", "told by no rule"),
+    ("ALTER TABLE orders SET UNLOGGED", "anew under ACCESS EXCLUSIVE"),
 ])
 def test_what_is_refused_says_why(db, stoa, text, words):
     orders(db, 10)
