@@ -186,6 +186,14 @@ Err *column_twin(Maker *maker, TableWork *work, const Wish *wish, const PlanExpr
 /* ---- defaults that the catalog cannot give to existing rows -----------------------------------------------
  */
 
+static const char *sequence_sql(Arena *arena, const char *name, const Wish *wish)
+{
+    const char *options = wish->spec.identity != 0 ? wish->spec.identity_options_sql : NULL;
+    bool has_options = options != NULL && *options != '\0';
+    return arena_printf(arena, "CREATE SEQUENCE %s AS %s%s%s", name, wish->type, has_options ? " " : "",
+                        has_options ? options : "");
+}
+
 /* The sequence of a serial column, or the one that stands in until the identity can be set. */
 static const char *sequence_create(Maker *maker, TableWork *work, const Wish *wish)
 {
@@ -194,10 +202,7 @@ static const char *sequence_create(Maker *maker, TableWork *work, const Wish *wi
     bool identity = spec->identity != 0;
     const char *name = sql_name(arena, work->table->schema,
                                 name_free(maker, work, spec->name, identity ? "stoa_seq" : "seq"));
-    bool options = identity && spec->identity_options_sql != NULL && *spec->identity_options_sql != '\0';
-    *vec_push(arena, &work->expand_sql) =
-        arena_printf(arena, "CREATE SEQUENCE %s AS %s%s%s", name, wish->type, options ? " " : "",
-                     options ? spec->identity_options_sql : "");
+    *vec_push(arena, &work->expand_sql) = sequence_sql(arena, name, wish);
     if (identity) /* not owned: the identity's own sequence is found by ownership */
         *vec_push(arena, &work->expand_undo) = arena_printf(arena, "DROP SEQUENCE IF EXISTS %s", name);
     else
@@ -215,8 +220,22 @@ static void identity_set(Maker *maker, TableWork *work, const Wish *wish, const 
         maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
                   arena_printf(arena, "make %s an identity", wish->ident),
                   arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", work->sql, wish->ident),
+                  sequence_sql(arena, sequence, wish));
+    /* writers are given a value until the column goes as well */
+    const char *own = arena_printf(arena, "pg_catalog.pg_get_serial_sequence(%s, %s)::pg_catalog.regclass",
+                                   sql_literal(arena, work->sql), sql_literal(arena, spec->name));
+    step_add_undo(maker, step,
+                  arena_printf(arena,
+                               "SELECT pg_catalog.setval(%s::pg_catalog.regclass, pg_catalog.nextval(%s))",
+                               sql_literal(arena, sequence), own));
+    step_add_undo(maker, step,
                   arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY IF EXISTS", work->sql,
                                wish->ident));
+    step_add_undo(maker, step,
+                  arena_printf(arena,
+                               "ALTER TABLE %s ALTER COLUMN %s SET DEFAULT "
+                               "pg_catalog.nextval(%s::pg_catalog.regclass)",
+                               work->sql, wish->ident, sql_literal(arena, sequence)));
     step_add_sql(maker, step,
                  arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s ADD GENERATED %s AS IDENTITY%s%s%s",
                               work->sql, wish->ident, spec->identity == 'a' ? "ALWAYS" : "BY DEFAULT",
@@ -224,11 +243,7 @@ static void identity_set(Maker *maker, TableWork *work, const Wish *wish, const 
                               options ? ")" : ""));
     step_add_sql(
         maker, step,
-        arena_printf(
-            arena,
-            "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(%s, %s)::pg_catalog.regclass, "
-            "last_value, is_called) FROM %s",
-            sql_literal(arena, work->sql), sql_literal(arena, spec->name), sequence));
+        arena_printf(arena, "SELECT pg_catalog.setval(%s, last_value, is_called) FROM %s", own, sequence));
     step_add_sql(maker, step, arena_printf(arena, "DROP SEQUENCE %s", sequence));
 }
 
