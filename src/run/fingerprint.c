@@ -21,19 +21,57 @@ static void add_number(Arena *arena, Numbers *numbers, int64_t number)
         *vec_push(arena, numbers) = number;
 }
 
+/* Takes one identifier as SQL writes it, quoted or not; what follows it is left in *at. */
+static const char *take_word(Arena *arena, const char **at)
+{
+    CLEANUP(str_donep) Str word = STR_INIT;
+    const char *text = *at;
+    bool quoted = *text == '"';
+    for (text += quoted ? 1 : 0; *text != '\0'; text++) {
+        if (quoted && text[0] == '"' && text[1] != '"')
+            break;
+        if (!quoted && *text == '.')
+            break;
+        str_addn(&word, text, 1);
+        text += quoted && *text == '"' ? 1 : 0;
+    }
+    *at = text + (quoted && *text == '"' ? 1 : 0);
+    return arena_dup(arena, word.buf);
+}
+
+/* "public.orders" as the lease has it; name NULL where it is no table. */
+static Name lease_name(Arena *arena, const char *text)
+{
+    Name name = {.schema = take_word(arena, &text)};
+    if (*text != '.')
+        return (Name){0};
+    text++;
+    name.name = take_word(arena, &text);
+    return name;
+}
+
+static Err *add_table(const EngineOps *ops, Conn *conn, const Wait *wait, Arena *arena, const Name *name,
+                      Numbers *ids)
+{
+    int64_t id = 0;
+    if (name->name == NULL)
+        return NULL;
+    TRY(ops->find_table(conn, wait, arena, name->schema, name->name, &id));
+    add_number(arena, ids, id);
+    return NULL;
+}
+
 Err *fingerprint_take(const EngineOps *ops, Conn *conn, const Wait *wait, Arena *arena, const Plan *plan,
                       const Print *since, Print *ret_print)
 {
     Numbers ids = {0};
     for (size_t i = 0; since != NULL && i < since->id_count; i++)
         add_number(arena, &ids, since->ids[i]);
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const Name *name = &plan->steps[i].table;
-        int64_t id = 0;
-        if (name->name == NULL)
-            continue;
-        TRY(ops->find_table(conn, wait, arena, name->schema, name->name, &id));
-        add_number(arena, &ids, id);
+    for (size_t i = 0; i < plan->step_count; i++)
+        TRY(add_table(ops, conn, wait, arena, &plan->steps[i].table, &ids));
+    for (size_t i = 0; i < plan->table_count; i++) {
+        Name name = lease_name(arena, plan->tables[i]);
+        TRY(add_table(ops, conn, wait, arena, &name, &ids));
     }
     *ret_print = (Print){.ids = ids.items, .id_count = ids.len};
     return ops->fingerprint(conn, wait, arena, ids.items, ids.len, &ret_print->lines.items,
@@ -173,7 +211,7 @@ static Spared spared_of(const Plan *plan)
 /* What differs from the print of `from`, beside what was planned; `planned` NULL: nothing is known of that.
  */
 static Err *compare_since(Runner *runner, Arena *arena, const char *from, const Difference *planned,
-                          Difference *ret_real, Lines *ret_unplanned, bool *ret_known)
+                          Spared spared, Difference *ret_real, Lines *ret_unplanned, bool *ret_known)
 {
     Print before = {0}, now = {0};
     TRY(load_print(runner, arena, from, &before, ret_known));
@@ -182,7 +220,7 @@ static Err *compare_since(Runner *runner, Arena *arena, const char *from, const 
     TRY(take_now(runner, arena, &before, &now));
     fingerprint_compare(arena, before.lines, now.lines, ret_real);
     if (planned != NULL)
-        *ret_unplanned = fingerprint_unplanned(arena, planned, ret_real, now.lines, spared_of(&runner->plan));
+        *ret_unplanned = fingerprint_unplanned(arena, planned, ret_real, now.lines, spared);
     return NULL;
 }
 
@@ -217,8 +255,8 @@ Err *fingerprint_check(Runner *runner, const Step *step)
     Difference real = {0};
     Lines unplanned = {0};
     bool known = false;
-    TRY(compare_since(runner, arena, "before", mark == NULL ? NULL : &mark->difference, &real, &unplanned,
-                      &known));
+    TRY(compare_since(runner, arena, "before", mark == NULL ? NULL : &mark->difference,
+                      spared_of(&runner->plan), &real, &unplanned, &known));
     if (!known)
         return NULL;
     json_t *detail = detail_of(at, &real, unplanned);
@@ -271,8 +309,8 @@ Err *fingerprint_completed(Runner *runner)
     Difference real = {0};
     Lines unplanned = {0};
     bool known = false;
-    TRY(compare_since(runner, arena, "ready", mark == NULL ? NULL : &mark->difference, &real, &unplanned,
-                      &known));
+    TRY(compare_since(runner, arena, "ready", mark == NULL ? NULL : &mark->difference,
+                      spared_of(&runner->plan), &real, &unplanned, &known));
     return known ? report(runner, arena, "after complete", &real, unplanned) : NULL;
 }
 
@@ -282,6 +320,6 @@ Err *fingerprint_back(Runner *runner, const char *verb)
     Difference real = {0}, nothing = {0};
     Lines unplanned = {0};
     bool known = false;
-    TRY(compare_since(runner, arena, "before", &nothing, &real, &unplanned, &known));
+    TRY(compare_since(runner, arena, "before", &nothing, 0, &real, &unplanned, &known));
     return known ? report(runner, arena, arena_printf(arena, "after %s", verb), &real, unplanned) : NULL;
 }

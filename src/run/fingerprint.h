@@ -10,7 +10,7 @@ typedef struct Print {
     Lines lines;
 } Print;
 
-/* Of the tables that the plan's steps work on, as far as they are there under these names, and of those of
+/* Of the tables that the plan's steps work on or its lease holds, as far as they are there under these names, and of those of
  * `since` (NULL: none). */
 Err *fingerprint_take(const EngineOps *ops, Conn *conn, const Wait *wait, Arena *arena, const Plan *plan,
                       const Print *since, Print *ret_print) MUST_USE;

@@ -11,6 +11,8 @@ does. A row is Op(id, SQL, …):
     becomes  the table's name after complete
     check    (column, expression over the row) that must hold of every row afterwards
     filled   columns that the change itself writes, so that the twin has other values
+    stays    an abort cannot give back all, which is told where it hangs on a table of the plan
+    one_way  no way back behind the cutover
     first    SQL of the blocked step is waited for by "SHARE UPDATE EXCLUSIVE" on this table (default: `table`)
 """
 
@@ -84,10 +86,11 @@ INSERT INTO accounts_twin SELECT * FROM accounts;
 
 class Op:
     def __init__(self, id_, change, setup="", args=(), since=10, until=18, refused=None, table="orders", renamed=None,
-                 becomes=None, check=None, first=None, filled=()):
+                 becomes=None, check=None, first=None, filled=(), stays=False, one_way=False):
         self.id, self.change, self.setup, self.args = id_, change, setup, list(args)
         self.since, self.until, self.table, self.renamed = since, until, table, renamed or {}
         self.becomes, self.check, self.first = becomes or table, check, first or table
+        self.stays, self.one_way = stays, one_way
         self.filled, self._refused = filled, refused
 
     def refused(self, version):
@@ -149,7 +152,7 @@ OPERATIONS = [
     Op("add unique deferrable", "ALTER TABLE orders ADD CONSTRAINT k UNIQUE (customer_id, id) DEFERRABLE"),
     Op("add unique nulls not distinct", "ALTER TABLE orders ADD CONSTRAINT k UNIQUE NULLS NOT DISTINCT (note, id)",
        since=15),
-    Op("add unique using index", "ALTER TABLE orders ADD CONSTRAINT k UNIQUE USING INDEX made"),
+    Op("add unique using index", "ALTER TABLE orders ADD CONSTRAINT k UNIQUE USING INDEX made", stays=True),
     Op("add primary key", "ALTER TABLE orders ADD PRIMARY KEY (id)",
        setup="ALTER TABLE orders DROP CONSTRAINT orders_pkey; ALTER TABLE orders ALTER id DROP IDENTITY, ALTER id DROP NOT NULL"),
     Op("validate constraint", "ALTER TABLE orders VALIDATE CONSTRAINT later"),
@@ -162,7 +165,7 @@ OPERATIONS = [
     Op("change type: longer numeric", "ALTER TABLE orders ALTER amount TYPE numeric(14,2)"),
     Op("change type: int to bigint", "ALTER TABLE orders ALTER qty TYPE bigint"),
     Op("change type with using", "ALTER TABLE orders ALTER qty TYPE text USING 'q' || qty", filled=["qty"],
-       setup="ALTER TABLE orders DROP CONSTRAINT few"),
+       setup="ALTER TABLE orders DROP CONSTRAINT few", one_way=True),
     Op("change type: indexed, check, statistics", "ALTER TABLE accounts ALTER points TYPE bigint", setup=ACCOUNTS,
        table="accounts"),
     Op("change type: primary key and what refers to it", "ALTER TABLE accounts ALTER id TYPE bigint", setup=ACCOUNTS,
@@ -227,8 +230,8 @@ OPERATIONS = [
     Op("native: create trigger", "CREATE TRIGGER more BEFORE UPDATE ON orders FOR EACH ROW EXECUTE PROCEDURE own()"),
     Op("native: drop trigger", "DROP TRIGGER own ON orders"),
     Op("native: create policy", "CREATE POLICY all_rows ON orders USING (true)"),
-    Op("native: grant", "GRANT UPDATE (note) ON orders TO PUBLIC"),
-    Op("native: revoke", "REVOKE SELECT ON orders FROM PUBLIC"),
+    Op("native: grant", "GRANT UPDATE (note) ON orders TO PUBLIC", stays=True),
+    Op("native: revoke", "REVOKE SELECT ON orders FROM PUBLIC", stays=True),
     Op("native: comment is null", "COMMENT ON COLUMN orders.note IS NULL"),
     Op("native: create statistics", "CREATE STATISTICS st (dependencies) ON status, customer_id FROM orders"),
     Op("native: create sequence", "CREATE SEQUENCE numbers START WITH 100"),
