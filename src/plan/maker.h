@@ -329,5 +329,17 @@ bool native_has(const Maker *maker, size_t operation);
 /* The view is one of an earlier version that `complete` of this change takes away (--versioned). */
 bool version_ends(const Maker *maker, const Table *table, const char *schema, const char *view);
 
+/* ---- bounds of a partition (bound_pg.c) ------------------------------------------------------ */
+
+typedef struct Bounds {
+    Arena *arena;
+    const Table *parent;
+    const PartitionSpec *spec;
+} Bounds;
+/* ERR_USAGE: they do not fit how the parent is partitioned; ERR_UNSAFE: by an expression. */
+Err *bounds_check(const Bounds *bounds) MUST_USE;
+/* What holds for the rows of the partition, and for no others of the parent's. */
+const char *bounds_sql(const Bounds *bounds);
+
 /* What a person should know before saying yes. */
 Err *risk_gather(Maker *maker) MUST_USE;
