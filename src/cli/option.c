@@ -218,11 +218,12 @@ const Option all_options[OPT_COUNT] = {
                                .verbs = IN_REQUEST,
                                .help = "indexes, constraints or statistics over further columns go with the "
                                        "column that is dropped"},
-    [OPT_ACCEPT_RENAME] = {.name = "accept-rename",
-                           .kind = VALUE_FLAG,
-                           .group = OPTIONS_ACCEPT,
-                           .verbs = IN_REQUEST,
-                           .help = "a table gets its new name or schema at once: nobody uses the old one"},
+    [OPT_ACCEPT_RENAME] =
+        {.name = "accept-rename",
+         .kind = VALUE_FLAG,
+         .group = OPTIONS_ACCEPT,
+         .verbs = IN_REQUEST,
+         .help = "a table or column gets its new name (or schema) at once: nobody uses the old one"},
     [OPT_ACCEPT_COLUMN_ORDER] = {.name = "accept-column-order",
                                  .kind = VALUE_FLAG,
                                  .group = OPTIONS_ACCEPT,

@@ -236,7 +236,7 @@ static Err *operation_write(Maker *maker, const Operation *op, TableWork *work)
         return version_rename(maker, op, work);
     if (operations[op->kind].write != NULL)
         return operations[op->kind].write(maker, op, work);
-    return err_new(ERR_UNSAFE, "line %d: %s is not supported yet", op->line, operations[op->kind].words);
+    return err_new(ERR_BUG, "line %d: nobody writes the steps of this statement", op->line);
 }
 
 static bool retyped(const Maker *maker, const Table *table, const char *column)
