@@ -20,6 +20,7 @@ static pthread_mutex_t points_lock = PTHREAD_MUTEX_INITIALIZER;
 static Point points[POINT_MAX];
 static size_t point_count;
 static int points_wanted = -1; /* -1 not asked yet */
+static int points_step;
 
 static long pass(const char *name)
 {
@@ -56,14 +57,43 @@ static const char *wish(const char *name, long count)
     return NULL;
 }
 
+/* Whether nobody died at this point of this step yet; then it is written down. */
+static bool is_next_of_chain(const char *name)
+{
+    const char *path = getenv("STOA_FAILPOINT_CHAIN");
+    FILE *file = path == NULL ? NULL : fopen(path, "a+");
+    if (file == NULL)
+        return false;
+    char wanted[80], line[80];
+    (void)snprintf(wanted, sizeof wanted, "%s@%d\n", name, points_step);
+    bool seen = false;
+    rewind(file);
+    while (!seen && fgets(line, sizeof line, file) != NULL)
+        seen = str_eq(line, wanted);
+    if (!seen)
+        (void)fputs(wanted, file);
+    (void)fclose(file);
+    return !seen;
+}
+
+void failpoint_scope(int step)
+{
+    pthread_mutex_lock(&points_lock);
+    points_step = step;
+    pthread_mutex_unlock(&points_lock);
+}
+
 Err *failpoint_at(const char *name)
 {
     if (points_wanted == 0)
         return NULL;
     pthread_mutex_lock(&points_lock);
     if (points_wanted < 0)
-        points_wanted = getenv("STOA_FAILPOINT") != NULL || getenv("STOA_FAILPOINT_LOG") != NULL;
+        points_wanted = getenv("STOA_FAILPOINT") != NULL || getenv("STOA_FAILPOINT_LOG") != NULL ||
+                        getenv("STOA_FAILPOINT_CHAIN") != NULL;
     const char *action = points_wanted ? wish(name, pass(name)) : NULL;
+    if (points_wanted && action == NULL && is_next_of_chain(name))
+        action = "kill";
     pthread_mutex_unlock(&points_lock);
     if (action == NULL)
         return NULL;

@@ -72,6 +72,7 @@ static Err *undo_step(Runner *runner, const Step *step)
     bool began = str_eq(state, "done") || (str_eq(state, "running") && !step_kinds[step->kind].transactional);
     if (!began)
         return NULL;
+    failpoint_scope(step->ordinal);
     control_step(runner, step, 0);
     if (step->undo_count > 0 || step->sync)
         runner_event(runner, "undo", step->ordinal, NULL, "undoing: %s", step->title);

@@ -256,6 +256,7 @@ Err *runner_step(Runner *runner, const Step *step)
     int64_t marks = runner->progress_marks, pause_ms = RETRY_PAUSE_MS, from = clock_ms();
     int tries = 0;
     bool begun = false, done = false;
+    failpoint_scope(step->ordinal);
     control_step(runner, step, 0);
     Err *err = step_try(runner, step, &begun, &done);
     while (err != NULL && err_is_transient(err)) {
