@@ -4,7 +4,7 @@ Nothing is said here of locks, scans and rewrites: those are taken from the plan
 does. A row is Op(id, SQL, …):
     setup    SQL before, on the tables of BASE
     args     further options ("--backfill", …)
-    since    the first version that knows the syntax; until: the last
+    since    the first version that knows the syntax; older ones refuse it in their own words
     refused  words of the refusal: of all versions, or {from version: words, or None where it is planned}
     table    what writers write to and what is locked by the blocker
     renamed  {old column: new column} after complete; None: it is gone
@@ -85,10 +85,10 @@ INSERT INTO accounts_twin SELECT * FROM accounts;
 
 
 class Op:
-    def __init__(self, id_, change, setup="", args=(), since=10, until=18, refused=None, table="orders", renamed=None,
+    def __init__(self, id_, change, setup="", args=(), since=10, refused=None, table="orders", renamed=None,
                  becomes=None, check=None, first=None, filled=(), stays=False, one_way=False):
         self.id, self.change, self.setup, self.args = id_, change, setup, list(args)
-        self.since, self.until, self.table, self.renamed = since, until, table, renamed or {}
+        self.since, self.table, self.renamed = since, table, renamed or {}
         self.becomes, self.check, self.first = becomes or table, check, first or table
         self.stays, self.one_way = stays, one_way
         self.filled, self._refused = filled, refused

@@ -58,8 +58,11 @@ class Place:
     def __init__(self, base, op):
         self.base, self.op = base, op
         self.db = Copy(base, base.name)
-        if op.setup:
-            self.db.run(op.setup)
+        try:
+            self.db.run(op.setup or "SELECT 1")
+        except Exception:
+            self.db.drop()
+            raise
         self.stoa = Stoa(self.db.url())
         self.writers = None
         self.accepts = []

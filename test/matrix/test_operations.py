@@ -3,9 +3,10 @@ writers with every row compared; on 15 and 18 also a blocker, a crash at every j
 import re
 import time
 
+import psycopg
 import pytest
 
-from test.matrix.place import WEAK_FIRST, observe, strength
+from test.matrix.place import WEAK_FIRST, Place, observe, strength
 
 PATIENT = ["--lock-wait", "60s", "--max-stall", "1s"]  # a busy machine is no blocker
 FAST = ["--probe", "off", *PATIENT]
@@ -48,6 +49,23 @@ def test_operation(place, base, op, version, result):
     assert place.drift() == []
     result(line_of(op, version, "planned", strategy=plan["strategy"], steps=steps_of(plan), longest_ms=longest,
                    seconds=round(time.monotonic() - started, 2)))
+
+
+def test_older_version(base, op, version, result):
+    """What the version does not know yet is refused in the server's words, and nothing is changed."""
+    try:
+        place = Place(base, op)
+    except psycopg.Error as problem:  # it does not know what it is about either
+        result(line_of(op, version, "refused", reason=str(problem).splitlines()[0]))
+        return
+    try:
+        before = catalog(place.db)
+        told = place.plan("--name", "op", code=None)
+        assert told.code in (2, 4), str(told)
+        assert catalog(place.db) == before
+        result(line_of(op, version, "refused", reason=told.err.split("error: ")[-1].split("\n")[0]))
+    finally:
+        place.close()
 
 
 def catalog(db):
