@@ -442,7 +442,9 @@ static void detach_at_once(Maker *maker, TableWork *parent, TableWork *child, co
                            arena_printf(arena, "ALTER TABLE %s ATTACH PARTITION %s %s", parent->sql,
                                         child->sql, partition->bound));
     step_only(step);
-    step_add_lock_mode(maker, step, child->sql, "ACCESS EXCLUSIVE");
+    step_add_lock_mode(maker, step, child->sql,
+                       maker->server->version_num < DETACH_CONCURRENTLY_VERSION ? "SHARE UPDATE EXCLUSIVE"
+                                                                                : "ACCESS EXCLUSIVE");
     if (fallback != NULL && fallback != child)
         step_add_lock_mode(maker, step, fallback->sql, "ACCESS EXCLUSIVE");
     lock_references(maker, step, parent->table);
