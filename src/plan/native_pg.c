@@ -440,6 +440,17 @@ static void trigger_note(Maker *maker, const Operation *op)
         }
 }
 
+/* A view that has got more columns cannot be replaced by one without them. The columns stand in front of the
+ * query, which begins with a space. */
+static bool may_be_replaced(const ObjectName *object, const ObjectState *state)
+{
+    if (!str_eq(object->type, "view"))
+        return true;
+    const char *end = state->definition == NULL ? NULL : strstr(state->definition, "\n ");
+    return end != NULL && state->wanted != NULL &&
+           strncmp(state->definition, state->wanted, (size_t)(end - state->definition) + 2) == 0;
+}
+
 static void add_undo(Maker *maker, Step *step, size_t i)
 {
     const Operation *op = op_of(maker, i);
@@ -447,8 +458,17 @@ static void add_undo(Maker *maker, Step *step, size_t i)
     if (op->kind != OPERATION_NATIVE || step->phase == PHASE_CONTRACT)
         return;
     bool replaced = op->native->makes.type != NULL && state->there && drop_before(maker, i) == NOBODY;
-    if (replaced && state->restore_sql != NULL)
+    bool back = replaced && may_be_replaced(&op->native->makes, state);
+    if (back && state->restore_sql != NULL)
         step_add_undo(maker, step, state->restore_sql);
+    if (replaced && !back)
+        maker_risk(
+            maker, "view-columns", NULL,
+            arena_printf(maker->arena,
+                         "view %s gets other columns: an abort leaves it as it is then, since no view can "
+                         "be replaced by one with fewer",
+                         last_name(maker->arena, &op->native->makes)),
+            NULL);
     if (!replaced && op->native->undo_sql != NULL)
         step_add_undo(maker, step, op->native->undo_sql);
     bool rule = str_eq(op->native->drops.type, "trigger") || str_eq(op->native->drops.type, "rule");

@@ -9,7 +9,10 @@ import pytest
 from test.matrix.place import WEAK_FIRST, Place, observe, strength
 
 PATIENT = ["--lock-wait", "60s", "--max-stall", "1s"]  # a busy machine is no blocker
-FAST = ["--probe", "off", *PATIENT]
+
+
+def fast(op):
+    return ["--probe", "on" if op.measured else "off", *PATIENT]
 
 
 def line_of(op, version, outcome, **more):
@@ -88,7 +91,7 @@ def test_blocked(place, op, version):
     blocker = place.db.connect(autocommit=False)
     blocker.execute(f"LOCK TABLE {op.first} IN SHARE UPDATE EXCLUSIVE MODE")
     blocked = meets(plan, op.first)
-    ended = place.stoa(*place.apply_args("--probe", "off", "--lock-wait", "500ms"), code=5 if blocked else 0)
+    ended = place.stoa(*place.apply_args("--probe", "on" if op.measured else "off", "--lock-wait", "500ms"), code=5 if blocked else 0)
     if blocked:
         assert "pid" in ended.err, str(ended)
         assert place.state in ("waiting", "aborted")
@@ -96,7 +99,7 @@ def test_blocked(place, op, version):
         assert catalog(place.db) == before
     blocker.rollback()
     place.write()
-    place.stoa(*place.apply_args(*FAST))
+    place.stoa(*place.apply_args(*fast(op)))
     place.rest()
     assert place.state in ("ready", "completed")
     place.compare(place.state == "completed")
@@ -119,7 +122,7 @@ def test_killed_at_every_journal_write(place, op, version, tmp_path):
     place.plan("--name", "op")
     chain = tmp_path / "chain"
     place.write()
-    ended = finish(place, *place.apply_args(*FAST, "--chunk-time", "5ms"), chain=chain)
+    ended = finish(place, *place.apply_args(*fast(op), "--chunk-time", "5ms"), chain=chain)
     assert ended.code == 0, str(ended)
     place.rest()
     assert place.state in ("ready", "completed")
@@ -148,7 +151,7 @@ def test_abort_leaves_nothing(places, op, version, tmp_path):
         place.accepts = accepts
         before = catalog(place.db)
         place.write()
-        place.stoa(*place.apply_args(*FAST), code=None, env={"STOA_FAILPOINT": point})
+        place.stoa(*place.apply_args(*fast(op)), code=None, env={"STOA_FAILPOINT": point})
         if not go_back(place, op, tmp_path / point):
             continue
         place.rest()
