@@ -1,6 +1,6 @@
 /* Syntax that only servers newer than the parser know: taken apart by its tokens, and judged by the server.
  */
-#include "change/parser.h"
+#include "change/native.h"
 #include "engine/sql.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The request as a whole: statements, annotations, name and digest. */
 #include "base/digest.h"
-#include "change/parser.h"
+#include "change/native.h"
 #include "engine/sql.h"
 
 #include <stdlib.h>
@@ -66,8 +66,7 @@ static bool is_on_made(const Statement *stmt)
         relation = node->create_stmt->inh_relations[0]->range_var;
     if (relation == NULL)
         return false;
-    Name name = {.schema = relation->schemaname[0] == '\0' ? NULL : relation->schemaname,
-                 .name = relation->relname};
+    Name name = relation_name(relation);
     for (size_t i = 0; i < stmt->parser->made.len; i++)
         if (name_same(stmt->parser->made.items[i], name))
             return true;

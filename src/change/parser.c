@@ -1,5 +1,6 @@
 /* What the parts of the parser share: places, problems, names. */
 #include "change/parser.h"
+#include "base/str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,29 @@ Operation *parser_add(const Statement *stmt, OperationKind kind, const char *sql
     return operation;
 }
 
+/* To its last token: a comment behind it would swallow what follows. */
+const char *statement_text(const Statement *stmt)
+{
+    const Tokens *tokens = &stmt->parser->tokens;
+    size_t end = stmt->start;
+    for (size_t i = stmt->parser->next_token; i < tokens->len && tokens->items[i].end <= stmt->end; i++)
+        if (!token_is_comment(&tokens->items[i]))
+            end = tokens->items[i].end;
+    return arena_dupn(stmt->parser->arena, stmt->parser->text + stmt->start, end - stmt->start);
+}
+
+Name relation_name(const PgQuery__RangeVar *relation)
+{
+    return (Name){.schema = relation->schemaname[0] == '\0' ? NULL : relation->schemaname,
+                  .name = relation->relname};
+}
+
+bool name_same(Name a, Name b)
+{
+    bool name = str_eq(a.name, b.name);
+    return name && (a.schema == NULL || b.schema == NULL || str_eq(a.schema, b.schema));
+}
+
 static bool database_in_front(const Statement *stmt)
 {
     parser_problem(stmt->parser, ERR_USAGE, stmt->start,
@@ -71,8 +95,7 @@ bool parser_relation(const Statement *stmt, const PgQuery__RangeVar *relation, N
 {
     if (relation == NULL || relation->catalogname[0] != '\0')
         return database_in_front(stmt);
-    *ret_name = (Name){.schema = relation->schemaname[0] == '\0' ? NULL : relation->schemaname,
-                       .name = relation->relname};
+    *ret_name = relation_name(relation);
     return true;
 }
 
