@@ -139,6 +139,8 @@ char *journal_grants(Arena *arena, const Server *server);
 void journal_change_done(JournalChange *change);
 /* The change that is not aborted or reverted, by name; id 0 if none. */
 Err *journal_find(Conn *conn, Arena *arena, const char *name, JournalChange *ret_change) MUST_USE;
+/* Its state and phase as they are now: another runner may have ended meanwhile. */
+Err *journal_look_again(Conn *conn, Arena *arena, JournalChange *change) MUST_USE;
 /* Inserts change, steps and controls, in the transaction at hand. */
 Err *journal_insert(Conn *conn, Arena *arena, const Plan *plan, const Controls *controls,
                     int64_t *ret_id) MUST_USE;
@@ -259,6 +261,11 @@ Err *sync_check(Runner *runner, const Name *table) MUST_USE;
 
 /* manage.c: ERR_UNSAFE: the change is on its way back. */
 Err *reverting(const char *change) MUST_USE;
+/* Whether something of the phase is done, or may be half done: then there is no way but on. Looking whether
+ * the old shape is still used does not count. */
+Err *phase_has_begun(Runner *runner, Phase phase, bool *ret_begun) MUST_USE;
+/* ERR_UNSAFE: complete has taken something away already. */
+Err *contract_check(Runner *runner) MUST_USE;
 
 /* revert.c */
 /* ERR_UNSAFE with time and key when a direction of the change has lost a value. */
