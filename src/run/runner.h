@@ -247,6 +247,9 @@ Err *ready_run(Runner *runner, const Step *step) MUST_USE;
 /* After ready: waits until every replica has replayed it, then notes the position. Does nothing when that is
  * done. */
 Err *ready_settle(Runner *runner) MUST_USE;
+/* Before the rows are verified: how many failures of the trigger stand in the journal. Ready is blocked while
+ * there are more. */
+Err *failures_note(Runner *runner) MUST_USE;
 Err *quiet_run(Runner *runner, const Step *step) MUST_USE;
 /* evidence.c */
 /* Before ready: notes what is known of the use of all that is to go, to hold later looks against. */
