@@ -45,23 +45,6 @@ static int compare_words(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* As the server folds it: quotes off, or lower case. */
-static const char *word_of(Arena *arena, const char *text, const Token *token)
-{
-    bool quoted = text[token->start] == '"';
-    size_t from = token->start + (quoted ? 1 : 0), to = token->end - (quoted ? 1 : 0);
-    char *word = arena_dupn(arena, text + from, to > from ? to - from : 0);
-    char *out = word;
-    for (const char *at = word; *at != '\0'; at++) {
-        bool upper = !quoted && *at >= 'A' && *at <= 'Z';
-        *out++ = upper ? (char)(*at - 'A' + 'a') : *at;
-        if (quoted && at[0] == '"' && at[1] == '"')
-            at++;
-    }
-    *out = '\0';
-    return word;
-}
-
 static void gather_words(Arena *arena, const char *text, Words *words, bool bodies)
 {
     TreeFault fault;
@@ -79,7 +62,7 @@ static void gather_words(Arena *arena, const char *text, Words *words, bool bodi
                     arena_dupn(arena, text + token->start + open, token->end - token->start - 2 * open),
                     words, false);
         } else if (letter && !token_is_comment(token) && token->kind != PG_QUERY__TOKEN__SCONST) {
-            *vec_push(arena, words) = word_of(arena, text, token);
+            *vec_push(arena, words) = token_word(arena, text, token);
         }
     }
 }

@@ -2,24 +2,9 @@
 #include "change/native.h"
 #include "engine/sql.h"
 
-/* EXECUTE FUNCTION, which the deparser writes, is known from 11 on; EXECUTE PROCEDURE is always. */
-static const char *trigger_sql(Arena *arena, const char *sql)
-{
-    TreeFault fault;
-    Tokens tokens = tree_scan(arena, sql, &fault);
-    for (size_t i = 0; i + 1 < tokens.len; i++)
-        if (tokens.items[i].kind == PG_QUERY__TOKEN__EXECUTE &&
-            tokens.items[i + 1].kind == PG_QUERY__TOKEN__FUNCTION)
-            return arena_printf(arena, "%.*sPROCEDURE%s", (int)tokens.items[i + 1].start, sql,
-                                sql + tokens.items[i + 1].end);
-    return sql;
-}
-
 const char *native_sql(Arena *arena, PgQuery__Node *node)
 {
     const char *sql = tree_sql(arena, node);
-    if (sql != NULL && node->node_case == NODE(CREATE_TRIG_STMT))
-        return trigger_sql(arena, sql);
     if (node->node_case != NODE(REINDEX_STMT) || node->reindex_stmt->n_params != 1)
         return sql;
     /* REINDEX (CONCURRENTLY) is known from 14 on */

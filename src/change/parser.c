@@ -50,6 +50,14 @@ void parser_inexact(const Statement *stmt)
                    "the statement cannot be written back exactly, so it is not carried out");
 }
 
+const char *parser_sql(const Statement *stmt, PgQuery__Node *node)
+{
+    const char *sql = tree_sql(stmt->parser->arena, node);
+    if (sql == NULL)
+        parser_inexact(stmt);
+    return sql;
+}
+
 Operation *parser_add(const Statement *stmt, OperationKind kind, const char *sql)
 {
     Parser *parser = stmt->parser;
@@ -81,6 +89,14 @@ bool name_same(Name a, Name b)
 {
     bool name = str_eq(a.name, b.name);
     return name && (a.schema == NULL || b.schema == NULL || str_eq(a.schema, b.schema));
+}
+
+bool parser_made(const Parser *parser, Name name)
+{
+    for (size_t i = 0; i < parser->made.len; i++)
+        if (name_same(parser->made.items[i], name))
+            return true;
+    return false;
 }
 
 static bool database_in_front(const Statement *stmt)

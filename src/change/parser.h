@@ -37,6 +37,8 @@ void parser_problem(Parser *parser, ErrKind kind, size_t offset, const char *hin
 void parser_refuse(const Statement *stmt, const char *what, const char *why, const char *hint);
 /* The text cannot be written back: refused. */
 void parser_inexact(const Statement *stmt);
+/* tree_sql() of the statement, or of `node` in its place; NULL with that problem. */
+const char *parser_sql(const Statement *stmt, PgQuery__Node *node);
 /* Adds an operation of the statement with kind, line and sql set. */
 Operation *parser_add(const Statement *stmt, OperationKind kind, const char *sql);
 
@@ -47,6 +49,8 @@ const char *statement_text(const Statement *stmt);
 Name relation_name(const PgQuery__RangeVar *relation);
 /* A name without schema may mean one in any. */
 bool name_same(Name a, Name b);
+/* CREATE TABLE has made it further up in the text. */
+bool parser_made(const Parser *parser, Name name);
 /* The name of a table or index. False (with a problem) for a name with a database in front. */
 bool parser_relation(const Statement *stmt, const PgQuery__RangeVar *relation, Name *ret_name);
 /* A dotted name of one or two words from String nodes. */

@@ -79,18 +79,7 @@ static bool object_same(const ObjectName *a, const ObjectName *b)
 
 static bool mentions(const NativeSpec *native, const char *word)
 {
-    size_t low = 0, high = native->mention_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(native->mentions[middle], word);
-        if (order == 0)
-            return true;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
+    return str_in_sorted(native->mentions, native->mention_count, word);
 }
 
 /* ---- what is there -------------------------------------------------------------------------- */
