@@ -96,7 +96,8 @@ static Err *undo_step(Runner *runner, const Step *step)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const char *state = NULL;
     TRY(journal_step_state(runner->conn, arena, runner->change_id, step->ordinal, &state));
-    bool began = str_eq(state, "done") || (str_eq(state, "running") && !step_kinds[step->kind].transactional);
+    bool by_parts = step->kind == STEP_BACKFILL || !step_kinds[step->kind].transactional;
+    bool began = str_eq(state, "done") || (str_eq(state, "running") && by_parts);
     if (!began)
         return NULL;
     control_step(runner, step, 0);

@@ -439,3 +439,19 @@ def test_watch_says_that_nobody_works(db, stoa, busy):
     watch.says(f"stoa resume {NAME}")
     stoa("resume", NAME)
     watch.wait(0, seconds=20)
+
+
+def test_an_abort_that_was_cut_off_leaves_no_watermark(db, stoa):
+    """Applied again the column is a new one: what was filled went with the old one."""
+    orders(db, 20000)
+    add = "ALTER TABLE orders ADD COLUMN ticket float8"
+    fill = ["--backfill", "orders.ticket = random() + 1", "--name", "tickets"]  # NULL is legal, and nothing to compare
+    dead = stoa.start("apply", add, *fill, "--yes", "--chunk-time", "1ms",
+                      env={"STOA_FAILPOINT": "wave_after_commit=kill:4"}).wait(None)
+    assert dead.code == -9, dead
+    assert db.value("SELECT count(*) FROM orders WHERE ticket IS NOT NULL") > 0
+    dead = stoa.start("abort", "tickets", "--yes", env={"STOA_FAILPOINT": "abort_before_state=kill:1"}).wait(None)
+    assert dead.code == -9, dead
+    assert "ticket" not in db.columns("orders")
+    stoa("resume", "tickets")
+    assert db.value("SELECT count(*) FROM orders WHERE ticket IS NULL") == 0
