@@ -360,7 +360,7 @@ static Err *next_attempt(Runner *runner, Attempt *attempt, bool *ret_done)
 
 Err *lockwait_run(Runner *runner, const Step *step, bool undo, LockedBody *body, void *context)
 {
-    int64_t from = clock_ms();
+    int64_t from = runner_clock_ms(runner);
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Attempt attempt = {.step = step,
                        .body = body,
@@ -371,7 +371,7 @@ Err *lockwait_run(Runner *runner, const Step *step, bool undo, LockedBody *body,
         TRY(control_gate(runner));
         TRY(next_attempt(runner, &attempt, &done));
         int64_t lock_wait_ms = control_settings(runner).lock_wait_ms;
-        if (!done && clock_ms() - from >= lock_wait_ms) {
+        if (!done && runner_clock_ms(runner) - from >= lock_wait_ms) {
             bool blocked = false;
             TRY(look_at_blockers(runner, &attempt, 0, &blocked));
             return budget_used(&attempt, lock_wait_ms);

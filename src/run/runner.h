@@ -81,7 +81,11 @@ typedef struct Runner {
     pthread_mutex_t telling;
     int64_t progress_marks; /* raised whenever something was committed: retries are counted between marks */
     int64_t deadline_ms;    /* statements of the working thread are cancelled past it; 0: none */
+    int64_t rested_ms;      /* the working thread has waited at its gate, all in all */
 } Runner;
+
+/* Monotonic, and stands still while the change is paused or throttled: for --lock-wait. */
+static inline int64_t runner_clock_ms(const Runner *runner) { return clock_ms() - runner->rested_ms; }
 
 static inline Wait runner_wait(const Runner *runner)
 {

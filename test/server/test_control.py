@@ -455,3 +455,22 @@ def test_an_abort_that_was_cut_off_leaves_no_watermark(db, stoa):
     assert "ticket" not in db.columns("orders")
     stoa("resume", "tickets")
     assert db.value("SELECT count(*) FROM orders WHERE ticket IS NULL") == 0
+
+
+def test_the_time_of_a_pause_is_no_waiting_for_a_lock(db, stoa):
+    orders(db, 100)
+    held = db.connect(autocommit=False, application_name="long report")
+    held.execute("SELECT count(*) FROM orders")
+    running = stoa.start("apply", "ALTER TABLE orders ADD COLUMN code int", "--name", "code", "--yes",
+                         "--lock-wait", "3s", "--json")
+    running.says("lock_blocked")
+    stoa("pause", "code")
+    until(lambda: stoa.status("code")["state"] == "paused", 10)
+    since = time.monotonic()
+    until(lambda: time.monotonic() - since > 3.5, 10)
+    stoa("resume", "code")
+    since = time.monotonic()
+    until(lambda: time.monotonic() - since > 0.7 or not running.is_running(), 10)
+    assert running.is_running(), running.partial()
+    held.rollback()
+    running.wait(0)
