@@ -22,3 +22,5 @@ static inline void str_donep(Str *str) { str_done(str); }
 /* True when both are NULL, or equal. */
 bool str_eq(const char *a, const char *b);
 bool str_starts(const char *text, const char *prefix);
+/* Whether the text stands among `items`, which are sorted by strcmp(). */
+bool str_in_sorted(const char *const *items, size_t count, const char *text);

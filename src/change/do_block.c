@@ -1,11 +1,9 @@
 /* DO blocks: opened, and each statement in them judged as one of its own. */
-#include "change/parser.h"
+#include "change/native.h"
 #include "engine/sql.h"
 
 #include <jansson.h>
 #include <string.h>
-
-#define NODE(x) PG_QUERY__NODE__NODE_##x
 
 enum { BLOCK_WORDS_MAX = 400 }; /* words that open something: the parser of PL/pgSQL recurses */
 

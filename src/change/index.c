@@ -137,11 +137,9 @@ void parse_comment(const Statement *stmt)
     Name name;
     if (!parser_dotted(stmt, words, count - parts, &name))
         return;
-    const char *sql = tree_sql(stmt->parser->arena, stmt->node);
-    if (sql == NULL) {
-        parser_inexact(stmt);
+    const char *sql = parser_sql(stmt, stmt->node);
+    if (sql == NULL)
         return;
-    }
     Operation *operation = parser_add(stmt, OPERATION_COMMENT, sql);
     operation->table = name;
     operation->on_index = on_index;

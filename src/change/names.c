@@ -55,23 +55,6 @@ static bool is_word(const Token *token)
            token->keyword == PG_QUERY__KEYWORD_KIND__COL_NAME_KEYWORD;
 }
 
-/* As the server folds it. */
-static const char *word_of(Arena *arena, const char *text, const Token *token)
-{
-    size_t len = token->end - token->start, out = 0;
-    const char *from = text + token->start;
-    char *word = arena_dupn(arena, from, len);
-    bool quoted = len >= 2 && *from == '"';
-    for (size_t i = quoted ? 1 : 0; i < (quoted ? len - 1 : len); i++) {
-        char c = from[i];
-        if (quoted && c == '"')
-            i++; /* doubled */
-        word[out++] = (char)(!quoted && c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-    }
-    word[out] = '\0';
-    return word;
-}
-
 typedef VEC(const char *) Texts;
 
 static const char *literal_inside(Arena *arena, const char *text, const Token *token)
@@ -97,7 +80,7 @@ static void scan_text(Collector *collector, const char *text, unsigned kinds, bo
     for (size_t i = 0; i < tokens.len; i++) {
         const Token *token = &tokens.items[i];
         if (is_word(token)) {
-            *vec_push(arena, &words) = word_of(arena, text, token);
+            *vec_push(arena, &words) = token_word(arena, text, token);
             bool goes_on = i + 2 < tokens.len && token_symbol(text, token + 1) == '.' && is_word(token + 2);
             if (goes_on) {
                 i++;

@@ -1,6 +1,6 @@
 /* Syntax that only servers newer than the parser know: taken apart by its tokens, and judged by the server.
  */
-#include "change/parser.h"
+#include "change/native.h"
 #include "engine/sql.h"
 
 #include <stdlib.h>
@@ -116,14 +116,6 @@ static Span span_of(Parser *parser, size_t start, size_t end)
 
 /* ---- operations ----------------------------------------------------------------------------- */
 
-static bool is_made(const Parser *parser, Name name)
-{
-    for (size_t i = 0; i < parser->made.len; i++)
-        if (name_same(parser->made.items[i], name))
-            return true;
-    return false;
-}
-
 static Operation *add(const Span *whole, NativeSpec spec, const char *words, NativeWhen when, Name table,
                       const char *sql)
 {
@@ -141,7 +133,7 @@ static Operation *add(const Span *whole, NativeSpec spec, const char *words, Nat
     operation->names = names;
     operation->name_count = 1;
     operation->table = table;
-    operation->on_new = is_made(parser, table);
+    operation->on_new = parser_made(parser, table);
     return operation;
 }
 
@@ -217,7 +209,7 @@ static void add_not_null(const Alter *alter, const Span *part, const NotNull *sp
 {
     Arena *arena = alter->whole.parser->arena;
     const char *name = sql_ident(arena, spec->name);
-    if (is_made(alter->whole.parser, alter->table)) {
+    if (parser_made(alter->whole.parser, alter->table)) {
         add(&alter->whole, (NativeSpec){.since = 180000}, "ADD NOT NULL constraint", NATIVE_FIRST,
             alter->table, arena_printf(arena, "%s %s", alter->head, span_text(part)));
         return;

@@ -1,6 +1,6 @@
 /* The request as a whole: statements, annotations, name and digest. */
 #include "base/digest.h"
-#include "change/parser.h"
+#include "change/native.h"
 #include "engine/sql.h"
 
 #include <stdlib.h>
@@ -64,14 +64,7 @@ static bool is_on_made(const Statement *stmt)
     else if (node->node_case == PG_QUERY__NODE__NODE_CREATE_STMT && node->create_stmt->partbound != NULL &&
              node->create_stmt->n_inh_relations == 1)
         relation = node->create_stmt->inh_relations[0]->range_var;
-    if (relation == NULL)
-        return false;
-    Name name = {.schema = relation->schemaname[0] == '\0' ? NULL : relation->schemaname,
-                 .name = relation->relname};
-    for (size_t i = 0; i < stmt->parser->made.len; i++)
-        if (name_same(stmt->parser->made.items[i], name))
-            return true;
-    return false;
+    return relation != NULL && parser_made(stmt->parser, relation_name(relation));
 }
 
 /* Nobody uses a table that the change itself makes: whatever is said of it runs as it is written, even what

@@ -1,5 +1,6 @@
 /* What the parts of the parser share: places, problems, names. */
 #include "change/parser.h"
+#include "base/str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,14 @@ void parser_inexact(const Statement *stmt)
                    "the statement cannot be written back exactly, so it is not carried out");
 }
 
+const char *parser_sql(const Statement *stmt, PgQuery__Node *node)
+{
+    const char *sql = tree_sql(stmt->parser->arena, node);
+    if (sql == NULL)
+        parser_inexact(stmt);
+    return sql;
+}
+
 Operation *parser_add(const Statement *stmt, OperationKind kind, const char *sql)
 {
     Parser *parser = stmt->parser;
@@ -57,6 +66,37 @@ Operation *parser_add(const Statement *stmt, OperationKind kind, const char *sql
     *operation = (Operation){.kind = kind, .sql = sql};
     text_position(parser->text, stmt->start, &operation->line, &column);
     return operation;
+}
+
+/* To its last token: a comment behind it would swallow what follows. */
+const char *statement_text(const Statement *stmt)
+{
+    const Tokens *tokens = &stmt->parser->tokens;
+    size_t end = stmt->start;
+    for (size_t i = stmt->parser->next_token; i < tokens->len && tokens->items[i].end <= stmt->end; i++)
+        if (!token_is_comment(&tokens->items[i]))
+            end = tokens->items[i].end;
+    return arena_dupn(stmt->parser->arena, stmt->parser->text + stmt->start, end - stmt->start);
+}
+
+Name relation_name(const PgQuery__RangeVar *relation)
+{
+    return (Name){.schema = relation->schemaname[0] == '\0' ? NULL : relation->schemaname,
+                  .name = relation->relname};
+}
+
+bool name_same(Name a, Name b)
+{
+    bool name = str_eq(a.name, b.name);
+    return name && (a.schema == NULL || b.schema == NULL || str_eq(a.schema, b.schema));
+}
+
+bool parser_made(const Parser *parser, Name name)
+{
+    for (size_t i = 0; i < parser->made.len; i++)
+        if (name_same(parser->made.items[i], name))
+            return true;
+    return false;
 }
 
 static bool database_in_front(const Statement *stmt)
@@ -71,8 +111,7 @@ bool parser_relation(const Statement *stmt, const PgQuery__RangeVar *relation, N
 {
     if (relation == NULL || relation->catalogname[0] != '\0')
         return database_in_front(stmt);
-    *ret_name = (Name){.schema = relation->schemaname[0] == '\0' ? NULL : relation->schemaname,
-                       .name = relation->relname};
+    *ret_name = relation_name(relation);
     return true;
 }
 

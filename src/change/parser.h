@@ -37,9 +37,20 @@ void parser_problem(Parser *parser, ErrKind kind, size_t offset, const char *hin
 void parser_refuse(const Statement *stmt, const char *what, const char *why, const char *hint);
 /* The text cannot be written back: refused. */
 void parser_inexact(const Statement *stmt);
+/* tree_sql() of the statement, or of `node` in its place; NULL with that problem. */
+const char *parser_sql(const Statement *stmt, PgQuery__Node *node);
 /* Adds an operation of the statement with kind, line and sql set. */
 Operation *parser_add(const Statement *stmt, OperationKind kind, const char *sql);
 
+/* The statement's own text, without what stands around it. */
+const char *statement_text(const Statement *stmt);
+
+/* The name as written. */
+Name relation_name(const PgQuery__RangeVar *relation);
+/* A name without schema may mean one in any. */
+bool name_same(Name a, Name b);
+/* CREATE TABLE has made it further up in the text. */
+bool parser_made(const Parser *parser, Name name);
 /* The name of a table or index. False (with a problem) for a name with a database in front. */
 bool parser_relation(const Statement *stmt, const PgQuery__RangeVar *relation, Name *ret_name);
 /* A dotted name of one or two words from String nodes. */
@@ -107,22 +118,6 @@ const char *statement_words(Arena *arena, const PgQuery__Node *node);
 const char *object_words(PgQuery__ObjectType type);
 /* native.c: what is carried out as written; false: the statement is none of these. */
 bool parse_native(const Statement *stmt);
-/* The statement as an operation without rule: its canonical or, where it cannot be written back, own text. */
-Operation *native_add(const Statement *stmt, NativeSpec *spec, const char *words, NativeWhen when);
-/* tree_sql() in words that old servers know as well. */
-const char *native_sql(Arena *arena, PgQuery__Node *node);
-void native_lock(Arena *arena, NativeSpec *spec, Name relation, const char *mode);
-bool name_same(Name a, Name b);
-/* The statement's own text, without what stands around it. */
-const char *statement_text(const Statement *stmt);
-/* native_names.c: relations a statement names; identifiers in a text, in quoted bodies as well, sorted. */
-void names_gather(Arena *arena, PgQuery__Node *node, const Name **ret_names, size_t *ret_count);
-void mentions_gather(Arena *arena, const char *text, const char *const **ret_words, size_t *ret_count);
-/* What a CREATE makes, and a DROP of one object takes away; with type NULL where it has no such name. */
-ObjectName object_made(Arena *arena, const PgQuery__Node *node);
-ObjectName object_of(Arena *arena, PgQuery__ObjectType type, const PgQuery__Node *object);
-/* The same object among temporary ones, for comparison: statements and its name. */
-void native_same(Arena *arena, PgQuery__Node *node, NativeSpec *spec);
 /* do_block.c: DO, its statements judged one by one. */
 void parse_do(const Statement *stmt);
 /* newer.c: syntax that only servers newer than the parser know; false: it is a plain mistake. */

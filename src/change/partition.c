@@ -49,7 +49,7 @@ static bool read_bound(const Statement *stmt, const PgQuery__PartitionBoundSpec 
         spec->strategy = 'd';
         return true;
     }
-    spec->strategy = bound->strategy != NULL ? bound->strategy[0] : '\0';
+    spec->strategy = (char)(bound->strategy != NULL ? bound->strategy[0] : '\0');
     spec->modulus = bound->modulus;
     spec->remainder = bound->remainder;
     spec->value_count = bound->n_listdatums;

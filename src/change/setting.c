@@ -82,11 +82,9 @@ Operation *parse_setting(const Statement *stmt, PgQuery__Node *alone, const PgQu
         refuse_alter(stmt, command->subtype);
         return NULL;
     }
-    const char *sql = tree_sql(stmt->parser->arena, alone);
-    if (sql == NULL) {
-        parser_inexact(stmt);
+    const char *sql = parser_sql(stmt, alone);
+    if (sql == NULL)
         return NULL;
-    }
     const Name *parent = NULL;
     if (form->subject == OF_PARENT && !read_parent(stmt, command, &parent))
         return NULL;

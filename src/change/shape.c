@@ -45,11 +45,9 @@ bool parse_shape(const Statement *stmt, PgQuery__Node *alone, const PgQuery__Alt
     if (!type && !column && command->subtype != COMMAND(DropConstraint))
         return false;
     *ret_operation = NULL;
-    const char *sql = tree_sql(stmt->parser->arena, alone);
-    if (sql == NULL) {
-        parser_inexact(stmt);
+    const char *sql = parser_sql(stmt, alone);
+    if (sql == NULL)
         return true;
-    }
     if (type) {
         *ret_operation = change_type(stmt, command, sql);
         return true;
@@ -87,11 +85,9 @@ void parse_rename(const Statement *stmt)
     }
     if (!parser_relation(stmt, node->relation, &name))
         return;
-    const char *sql = tree_sql(stmt->parser->arena, stmt->node);
-    if (sql == NULL) {
-        parser_inexact(stmt);
+    const char *sql = parser_sql(stmt, stmt->node);
+    if (sql == NULL)
         return;
-    }
     Operation *operation = parser_add(stmt, kind, sql);
     operation->table = name;
     operation->on_index = node->rename_type == OBJECT(INDEX);
@@ -113,11 +109,9 @@ void parse_set_schema(const Statement *stmt)
     }
     if (!parser_relation(stmt, node->relation, &name))
         return;
-    const char *sql = tree_sql(stmt->parser->arena, stmt->node);
-    if (sql == NULL) {
-        parser_inexact(stmt);
+    const char *sql = parser_sql(stmt, stmt->node);
+    if (sql == NULL)
         return;
-    }
     Operation *operation = parser_add(stmt, OPERATION_SET_SCHEMA, sql);
     operation->table = name;
     operation->if_exists = node->missing_ok;
@@ -128,11 +122,9 @@ void parse_set_schema(const Statement *stmt)
 
 static void drop_table(const Statement *stmt, PgQuery__Node *alone, const Name *name)
 {
-    const char *sql = tree_sql(stmt->parser->arena, alone);
-    if (sql == NULL) {
-        parser_inexact(stmt);
+    const char *sql = parser_sql(stmt, alone);
+    if (sql == NULL)
         return;
-    }
     Operation *operation = parser_add(stmt, OPERATION_DROP_TABLE, sql);
     operation->table = *name;
     operation->if_exists = alone->drop_stmt->missing_ok;

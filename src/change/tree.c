@@ -57,6 +57,22 @@ static Tokens scan_prefix(Arena *arena, const char *text, TreeFault *fault)
     return tokens;
 }
 
+const char *token_word(Arena *arena, const char *text, const Token *token)
+{
+    size_t len = token->end - token->start, out = 0;
+    const char *from = text + token->start;
+    char *word = arena_dupn(arena, from, len);
+    bool quoted = len >= 2 && *from == '"';
+    for (size_t i = quoted ? 1 : 0; i < (quoted ? len - 1 : len); i++) {
+        char c = from[i];
+        if (quoted && c == '"')
+            i++; /* doubled */
+        word[out++] = (char)(!quoted && c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    }
+    word[out] = '\0';
+    return word;
+}
+
 Tokens tree_scan(Arena *arena, const char *text, TreeFault *ret_fault)
 {
     *ret_fault = (TreeFault){0};
@@ -525,17 +541,13 @@ bool tree_is_sql(Arena *arena, PgQuery__Node *stmt, const char *sql)
 /* The deparser writes EXECUTE FUNCTION, which PostgreSQL 10 does not know; every version knows PROCEDURE. */
 static const char *trigger_sql(Arena *arena, const char *sql)
 {
-    static const char word[] = " EXECUTE FUNCTION ";
-    char quote = '\0';
-    for (const char *at = sql; *at != '\0'; at++) {
-        if (quote != '\0')
-            quote = *at == quote ? '\0' : quote;
-        else if (*at == '"' || *at == '\'')
-            quote = *at;
-        else if (strncmp(at, word, sizeof word - 1) == 0)
-            return arena_printf(arena, "%.*s EXECUTE PROCEDURE %s", (int)(at - sql), sql,
-                                at + sizeof word - 1);
-    }
+    TreeFault fault;
+    Tokens tokens = tree_scan(arena, sql, &fault);
+    for (size_t i = 0; i + 1 < tokens.len; i++)
+        if (tokens.items[i].kind == PG_QUERY__TOKEN__EXECUTE &&
+            tokens.items[i + 1].kind == PG_QUERY__TOKEN__FUNCTION)
+            return arena_printf(arena, "%.*sPROCEDURE%s", (int)tokens.items[i + 1].start, sql,
+                                sql + tokens.items[i + 1].end);
     return sql;
 }
 

@@ -43,6 +43,9 @@ static inline char token_symbol(const char *text, const Token *token)
     return text[token->start];
 }
 
+/* An identifier as the server folds it: quotes off, or lower case (of ASCII letters). */
+const char *token_word(Arena *arena, const char *text, const Token *token);
+
 /* All tokens, comments included. On a fault returns the tokens before the place where it happened. */
 Tokens tree_scan(Arena *arena, const char *text, TreeFault *ret_fault);
 /* Offset of the first token of `tokens` at which the nesting passes TREE_DEPTH_MAX, or SIZE_MAX. */

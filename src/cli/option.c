@@ -407,7 +407,10 @@ const Verb verbs[VERB_COUNT] = {
          .synopsis = "[CHANGE]",
          .summary = "undo a change that is not ready yet",
          .details =
-             "Undoes the steps in reverse order. Nothing of the change stays but its entries in the journal.",
+             "Undoes the steps in reverse order. Nothing of the change stays but its entries in the journal. "
+             "A "
+             "change that is ready needs --force; once \"stoa complete\" has begun to remove the old shape, "
+             "there is only the way on.",
          .run = cmd_abort},
     [VERB_REVERT] =
         {.name = "revert",
@@ -420,7 +423,9 @@ const Verb verbs[VERB_COUNT] = {
              "For changes whose new columns all have a --reverse: the old columns hold what either "
              "application wrote, so the trigger and the new columns are removed and the old application is "
              "alone again. Refused with time and row when a value was written that the old column could not "
-             "take, and after \"stoa complete\". When it is interrupted, the same command goes on.",
+             "take, and once \"stoa complete\" has begun to remove the old shape. When it is interrupted, "
+             "the "
+             "same command goes on.",
          .example = "stoa revert people-first",
          .run = cmd_revert},
     [VERB_PAUSE] = {.name = "pause",

@@ -273,3 +273,29 @@ char *sql_ident_list(Arena *arena, const char *const *names, size_t count)
     }
     return into(arena, &str);
 }
+
+/* One word, quoted or not; what follows it is left in *at. */
+static const char *take_word(Arena *arena, const char **at)
+{
+    CLEANUP(str_donep) Str word = STR_INIT;
+    const char *from = *at;
+    bool quoted = *from == '"';
+    for (from += quoted ? 1 : 0; *from != '\0'; from++) {
+        if (quoted && *from == '"' && *++from != '"')
+            break;
+        if (!quoted && *from == '.')
+            break;
+        str_addn(&word, from, 1);
+    }
+    *at = from;
+    return arena_dup(arena, word.buf);
+}
+
+void sql_name_parts(Arena *arena, const char *sql, const char **ret_schema, const char **ret_name)
+{
+    const char *first = take_word(arena, &sql);
+    *ret_schema = *sql == '.' ? first : NULL;
+    if (*sql == '.')
+        sql++;
+    *ret_name = *ret_schema == NULL ? first : take_word(arena, &sql);
+}

@@ -11,6 +11,8 @@
 char *sql_ident(Arena *arena, const char *name) __attribute__((returns_nonnull));
 /* schema.name, each quoted as needed; `schema` may be NULL. */
 char *sql_name(Arena *arena, const char *schema, const char *name) __attribute__((returns_nonnull));
+/* What sql_name() wrote, apart again; *ret_schema NULL where it stands alone. */
+void sql_name_parts(Arena *arena, const char *sql, const char **ret_schema, const char **ret_name);
 /* 'text' with quotes doubled; NULL gives NULL without quotes. */
 char *sql_literal(Arena *arena, const char *text) __attribute__((returns_nonnull));
 /* A literal in dollar quotes with a tag that the text does not contain, for function bodies. */

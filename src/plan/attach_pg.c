@@ -466,6 +466,9 @@ Err *partition_detach(Maker *maker, const Operation *op, TableWork *parent)
     for (size_t i = 0; i < parent->table->partition_count; i++)
         if (parent->table->partitions[i].id == child->id)
             partition = &parent->table->partitions[i];
+    if (partition == NULL)
+        return err_new(ERR_USAGE, "\"%s.%s\" was attached to or detached from %s just now", child->schema,
+                       child->name, parent->sql);
     TableWork *work = maker_work(maker, child);
     bool slowly = maker->server->version_num >= DETACH_CONCURRENTLY_VERSION &&
                   (default_partition(maker, parent) == NULL || partition->detaching);

@@ -112,7 +112,7 @@ Err *bounds_check(const Bounds *bounds)
     const Table *parent = bounds->parent;
     const PartitionSpec *spec = bounds->spec;
     const char *strategy = key_strategy(parent);
-    char letter = strategy[0] == 'R' ? 'r' : strategy[0] == 'L' ? 'l' : 'h';
+    char letter = (char)(strategy[0] == 'R' ? 'r' : strategy[0] == 'L' ? 'l' : 'h');
     size_t count = spec->strategy == 'r' ? spec->bound_count : parent->key_column_count;
     if (spec->strategy != letter || count != parent->key_column_count)
         return err_new(ERR_USAGE, "\"%s.%s\" is partitioned by %s, which %s does not fit", parent->schema,

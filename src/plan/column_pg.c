@@ -58,6 +58,21 @@ static Wish wish_of(const Maker *maker, const TableWork *work, const Operation *
                   .type = op->add->type_sql};
 }
 
+/* The change adds a primary key with the column in it. */
+static bool in_coming_key(const Maker *maker, const TableWork *work, const char *column)
+{
+    for (size_t i = 0; i < maker->change->operation_count; i++) {
+        const Operation *op = &maker->change->operations[i];
+        if (op->kind != OPERATION_ADD_CONSTRAINT || op->constraint->kind != CONSTRAINT_PRIMARY_KEY ||
+            maker_work(maker, maker_table(maker, op->table, false)) != work)
+            continue;
+        for (size_t j = 0; j < op->constraint->column_count; j++)
+            if (str_eq(op->constraint->columns[j], column))
+                return true;
+    }
+    return false;
+}
+
 /* Adds what the change's other operations ask of the column. */
 static Err *wish_gather(const Maker *maker, const TableWork *work, Wish *wish)
 {
@@ -82,15 +97,8 @@ static Err *wish_gather(const Maker *maker, const TableWork *work, Wish *wish)
         wish->spec.default_sql = other->default_sql;
         wish->spec.default_constant = true;
     }
-    /* a primary key of the same change makes its columns NOT NULL */
-    for (size_t i = 0; i < maker->change->operation_count; i++) {
-        const Operation *other = &maker->change->operations[i];
-        if (other->kind != OPERATION_ADD_CONSTRAINT || other->constraint->kind != CONSTRAINT_PRIMARY_KEY ||
-            maker_work(maker, maker_table(maker, other->table, false)) != work)
-            continue;
-        for (size_t j = 0; j < other->constraint->column_count; j++)
-            wish->spec.not_null = wish->spec.not_null || str_eq(other->constraint->columns[j], name);
-    }
+    /* which makes its columns NOT NULL */
+    wish->spec.not_null = wish->spec.not_null || in_coming_key(maker, work, name);
     if (default_is_null(&wish->spec))
         wish->spec.default_sql = NULL;
     return NULL;
@@ -103,16 +111,7 @@ bool wish_hard(const Maker *maker, const TableWork *work, const Wish *wish)
     for (size_t i = 0; i < wish->spec.constraint_count; i++)
         if (wish->spec.constraints[i].kind == CONSTRAINT_PRIMARY_KEY)
             return true;
-    for (size_t i = 0; i < maker->change->operation_count; i++) {
-        const Operation *other = &maker->change->operations[i];
-        if (other->kind != OPERATION_ADD_CONSTRAINT || other->constraint->kind != CONSTRAINT_PRIMARY_KEY ||
-            maker_work(maker, maker_table(maker, other->table, false)) != work)
-            continue;
-        for (size_t j = 0; j < other->constraint->column_count; j++)
-            if (str_eq(other->constraint->columns[j], wish->spec.name))
-                return true;
-    }
-    return false;
+    return in_coming_key(maker, work, wish->spec.name);
 }
 
 /* ---- the column is there already ------------------------------------------------------------ */

@@ -418,18 +418,22 @@ static Err *using_index_check(Maker *maker, const TableWork *work, const Constra
     return NULL;
 }
 
+static bool nulls_not_distinct(const ConstraintSpec *spec)
+{
+    return spec->index_sql != NULL && strstr(spec->index_sql, "NULLS NOT DISTINCT") != NULL;
+}
+
 static Err *unique_index(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column,
                          const char *name)
 {
     Arena *arena = maker->arena;
     size_t at = 0;
     for (TableWork *leaf; (leaf = work_next_leaf(maker, work, &at)) != NULL;) {
-        const Check check = {
-            .label = arena_printf(arena, "the same (%s) more than once",
-                                  sql_ident_list(arena, spec->columns, spec->column_count)),
-            .query = index_duplicates_query(maker, leaf, spec->columns, spec->column_count,
-                                            strstr(spec->index_sql, "NULLS NOT DISTINCT") != NULL),
-            .hint = "make these rows differ, or remove what is too much"};
+        const Check check = {.label = arena_printf(arena, "the same (%s) more than once",
+                                                   sql_ident_list(arena, spec->columns, spec->column_count)),
+                             .query = index_duplicates_query(maker, leaf, spec->columns, spec->column_count,
+                                                             nulls_not_distinct(spec)),
+                             .hint = "make these rows differ, or remove what is too much"};
         const char *title = arena_printf(arena, "no duplicates for %s", sql_ident(arena, name));
         maker_checks(maker, look_phase(work, spec, of_column), leaf, title, &check, 1);
     }
@@ -447,8 +451,7 @@ static Err *unique_index(Maker *maker, TableWork *work, const ConstraintSpec *sp
 static Err *unique_add(Maker *maker, TableWork *work, const ConstraintSpec *spec, const char *of_column)
 {
     Arena *arena = maker->arena;
-    if (maker->server->version_num < 150000 && spec->index_sql != NULL &&
-        strstr(spec->index_sql, "NULLS NOT DISTINCT") != NULL)
+    if (maker->server->version_num < 150000 && nulls_not_distinct(spec))
         return err_hint(
             err_new(ERR_UNSAFE, "PostgreSQL %s has no NULLS NOT DISTINCT: it came with 15",
                     maker->server->version),

@@ -50,21 +50,7 @@ static bool attribute_starts(const Line *line, const char *name)
     return line->attribute_len > line->object_len + 2 && str_starts(line->text + line->object_len + 2, name);
 }
 
-static bool has(Lines lines, const char *text)
-{
-    size_t low = 0, high = lines.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(lines.items[middle], text);
-        if (order == 0)
-            return true;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
-}
+static bool has(Lines lines, const char *text) { return str_in_sorted(lines.items, lines.count, text); }
 
 /* The attribute that every object of its kind has. */
 static bool is_primary(const Line *line)

@@ -1,6 +1,8 @@
 /* Statements that are carried out as written: what is there already, which of them run together, and when. */
 #include "plan/maker.h"
 
+#include "engine/lock.h"
+
 #include <string.h>
 
 enum { NOBODY = -1 };
@@ -77,18 +79,7 @@ static bool object_same(const ObjectName *a, const ObjectName *b)
 
 static bool mentions(const NativeSpec *native, const char *word)
 {
-    size_t low = 0, high = native->mention_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(native->mentions[middle], word);
-        if (order == 0)
-            return true;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
+    return str_in_sorted(native->mentions, native->mention_count, word);
 }
 
 /* ---- what is there -------------------------------------------------------------------------- */
@@ -347,16 +338,6 @@ Err *natives_sort(Maker *maker)
 
 /* ---- steps ---------------------------------------------------------------------------------- */
 
-static int strength(const char *mode)
-{
-    static const char *const modes[] = {"SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE",
-                                        "ACCESS EXCLUSIVE"};
-    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
-        if (str_eq(modes[i], mode))
-            return (int)i + 1;
-    return 0;
-}
-
 /* The relation as it is there now; one that the change makes has nobody on it. */
 static void take_lock(Maker *maker, Step *step, Name name, const char *mode)
 {
@@ -365,12 +346,12 @@ static void take_lock(Maker *maker, Step *step, Name name, const char *mode)
         return;
     TableWork *work = maker_work(maker, table);
     work->touched = true;
-    if (strength(mode) > strength(step->lock))
+    if (lock_mode(mode) > lock_mode(step->lock))
         step->lock = mode;
     for (size_t i = 0; i < step->lock_count; i++) {
         if (!str_eq(step->lock_on[i], work->sql))
             continue;
-        if (strength(mode) > strength(step->lock_modes[i])) {
+        if (lock_mode(mode) > lock_mode(step->lock_modes[i])) {
             const char **modes = arena_alloc(maker->arena, step->lock_count * sizeof *modes);
             memcpy(modes, step->lock_modes, step->lock_count * sizeof *modes);
             modes[i] = mode;

@@ -178,8 +178,8 @@ static bool looks_closely(const Operation *op)
 {
     OperationKind kind = op->kind;
     if (kind == OPERATION_SETTING)
-        return op->words != NULL &&
-               (strstr(op->words, "ROW LEVEL SECURITY") != NULL || str_eq(op->words, "ADD GENERATED AS IDENTITY"));
+        return op->words != NULL && (strstr(op->words, "ROW LEVEL SECURITY") != NULL ||
+                                     str_eq(op->words, "ADD GENERATED AS IDENTITY"));
     return kind == OPERATION_DROP_COLUMN || kind == OPERATION_DROP_CONSTRAINT ||
            kind == OPERATION_DROP_TABLE || kind == OPERATION_RENAME_TABLE || kind == OPERATION_SET_SCHEMA;
 }

@@ -224,9 +224,9 @@ static Err *reverse_one(Maker *maker, TableWork *work, const BackfillSpec *spec)
     Texts sources = {0};
     TRY(find_sources(maker, work, expr, &sources));
     TRY(column_check(maker, work, column, expr));
-    FillColumn *fill = fill_of(work, sources.items[0]);
+    FillColumn *fill = sources.len > 0 ? fill_of(work, sources.items[0]) : NULL;
     if (fill == NULL)
-        return err_new(ERR_BUG, "\"%s\" is not filled", sources.items[0]);
+        return err_new(ERR_BUG, "what the reverse of \"%s\" reads is not filled", spec->column);
     SyncBack *backs = arena_alloc(arena, (fill->sync.back_count + 1) * sizeof *backs);
     if (fill->sync.back_count > 0)
         memcpy(backs, fill->sync.back, fill->sync.back_count * sizeof *backs);

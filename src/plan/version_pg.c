@@ -25,7 +25,7 @@ static const char *schema_name(Arena *arena, const char *base, const char *chang
     char *name = arena_printf(arena, "%s_%s", base, change);
     const char *digest = digest_text(arena, name, strlen(name)) + strlen("sha256:");
     for (char *at = name + strlen(base); *at != '\0'; at++)
-        *at = *at == '-' || *at == '.' ? '_' : (char)tolower((unsigned char)*at);
+        *at = (char)(*at == '-' || *at == '.' ? '_' : tolower((unsigned char)*at));
     if (strlen(name) <= SCHEMA_BYTES_MAX)
         return name;
     size_t keep = SCHEMA_BYTES_MAX - 9;

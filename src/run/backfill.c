@@ -62,7 +62,7 @@ static Err *wait_for_table(Fill *fill, int64_t from_ms, const Err *why)
     size_t count = 0;
     TRY(runner->ops->blockers(runner->conn, &wait, runner->scratch, &fill->table.id, 1, "ROW EXCLUSIVE",
                               &blockers, &count));
-    if (clock_ms() - from_ms > control_settings(runner).lock_wait_ms)
+    if (runner_clock_ms(runner) - from_ms > control_settings(runner).lock_wait_ms)
         return err_hint(err_new(ERR_LOCK_BUDGET,
                                 "\"%s\" cannot be written for longer than --lock-wait: %s (pid %lld)",
                                 fill->table.name, count > 0 ? blockers[0].mode : why->msg,
@@ -83,7 +83,7 @@ static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *t
     ret_wave->sql = to->parked /* the busy rows of an earlier wave would be met again */
                         ? runner->ops->update_free_rows(runner->scratch, &fill->table, set, where)
                         : arena_printf(runner->scratch, "UPDATE ONLY %s SET %s WHERE %s", table, set, where);
-    int64_t from_ms = clock_ms();
+    int64_t from_ms = runner_clock_ms(runner);
     for (int tries = 1;; tries++) {
         CLEANUP(err_freep) Err *err = fill_run(fill, ret_wave, advance_chunk, to);
         if (err == NULL)
@@ -348,7 +348,7 @@ static Err *revisit(Fill *fill, int64_t deadline_ms)
     bool left = false, pop = true;
     for (size_t i = 0; i < fill->step->fill_count; i++)
         TRY(revisit_column(fill, &fill->step->fills[i], range_sql, &left));
-    if (left && clock_ms() > deadline_ms)
+    if (left && runner_clock_ms(runner) > deadline_ms)
         return held_row(fill, range_sql);
     if (left) {
         stop_sleep(runner->options->stop, PARK_PAUSE_MS);
@@ -369,7 +369,7 @@ static Err *fill_all(Fill *fill)
         bool back = fill->scanned || fill->parked.len >= PARKED_MAX;
         size_t parked = fill->parked.len;
         if (back && deadline_ms == 0)
-            deadline_ms = clock_ms() + control_settings(runner).lock_wait_ms;
+            deadline_ms = runner_clock_ms(runner) + control_settings(runner).lock_wait_ms;
         TRY(back ? revisit(fill, deadline_ms) : chunk(fill));
         if (!back || fill->parked.len < parked) /* each parked range has its own --lock-wait */
             deadline_ms = 0;

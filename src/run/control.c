@@ -448,7 +448,7 @@ Controls control_settings(Runner *runner)
 Err *control_gate(Runner *runner)
 {
     Control *control = &runner->control;
-    for (;;) {
+    for (int64_t from = clock_ms();;) {
         TRY(stop_check(runner->options->stop));
         pthread_mutex_lock(&control->lock);
         bool fenced = control->fenced, abort_requested = control->abort_requested;
@@ -466,8 +466,10 @@ Err *control_gate(Runner *runner)
             return err_hint(
                 err_new(ERR_STOPPED, "change \"%s\" is being aborted by another process", runner->name),
                 "see how it ended: stoa status %s", runner->name);
-        if (!held)
+        if (!held) {
+            runner->rested_ms += clock_ms() - from;
             return NULL;
+        }
         stop_sleep(runner->options->stop, 20);
     }
 }

@@ -21,35 +21,6 @@ static void add_number(Arena *arena, Numbers *numbers, int64_t number)
         *vec_push(arena, numbers) = number;
 }
 
-/* Takes one identifier as SQL writes it, quoted or not; what follows it is left in *at. */
-static const char *take_word(Arena *arena, const char **at)
-{
-    CLEANUP(str_donep) Str word = STR_INIT;
-    const char *text = *at;
-    bool quoted = *text == '"';
-    for (text += quoted ? 1 : 0; *text != '\0'; text++) {
-        if (quoted && text[0] == '"' && text[1] != '"')
-            break;
-        if (!quoted && *text == '.')
-            break;
-        str_addn(&word, text, 1);
-        text += quoted && *text == '"' ? 1 : 0;
-    }
-    *at = text + (quoted && *text == '"' ? 1 : 0);
-    return arena_dup(arena, word.buf);
-}
-
-/* "public.orders" as the lease has it; name NULL where it is no table. */
-static Name lease_name(Arena *arena, const char *text)
-{
-    Name name = {.schema = take_word(arena, &text)};
-    if (*text != '.')
-        return (Name){0};
-    text++;
-    name.name = take_word(arena, &text);
-    return name;
-}
-
 static Err *add_table(const EngineOps *ops, Conn *conn, const Wait *wait, Arena *arena, const Name *name,
                       Numbers *ids)
 {
@@ -70,8 +41,10 @@ Err *fingerprint_take(const EngineOps *ops, Conn *conn, const Wait *wait, Arena 
     for (size_t i = 0; i < plan->step_count; i++)
         TRY(add_table(ops, conn, wait, arena, &plan->steps[i].table, &ids));
     for (size_t i = 0; i < plan->table_count; i++) {
-        Name name = lease_name(arena, plan->tables[i]);
-        TRY(add_table(ops, conn, wait, arena, &name, &ids));
+        Name name = {0};
+        sql_name_parts(arena, plan->tables[i], &name.schema, &name.name);
+        if (name.schema != NULL) /* else the lease is of no table */
+            TRY(add_table(ops, conn, wait, arena, &name, &ids));
     }
     *ret_print = (Print){.ids = ids.items, .id_count = ids.len};
     return ops->fingerprint(conn, wait, arena, ids.items, ids.len, &ret_print->lines.items,

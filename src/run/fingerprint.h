@@ -10,8 +10,8 @@ typedef struct Print {
     Lines lines;
 } Print;
 
-/* Of the tables that the plan's steps work on or its lease holds, as far as they are there under these names, and of those of
- * `since` (NULL: none). */
+/* Of the tables that the plan's steps work on or its lease holds, as far as they are there under these names,
+ * and of those of `since` (NULL: none). */
 Err *fingerprint_take(const EngineOps *ops, Conn *conn, const Wait *wait, Arena *arena, const Plan *plan,
                       const Print *since, Print *ret_print) MUST_USE;
 

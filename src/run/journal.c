@@ -152,6 +152,19 @@ Err *journal_find(Conn *conn, Arena *arena, const char *name, JournalChange *ret
     return NULL;
 }
 
+Err *journal_look_again(Conn *conn, Arena *arena, JournalChange *change)
+{
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(conn, &wait, arena, &rows, "SELECT state, phase FROM stoa.changes WHERE id = $1",
+                    num(arena, change->id)));
+    if (rows.row_count == 0)
+        return err_new(ERR_USAGE, "change \"%s\" is no longer in the journal", change->name);
+    change->state = rows_cell(&rows, 0, 0);
+    change->phase = rows_cell(&rows, 0, 1);
+    return NULL;
+}
+
 Err *journal_insert_steps(Conn *conn, Arena *arena, const Step *steps, size_t count, int64_t change_id)
 {
     for (size_t i = 0; i < count; i++) {

@@ -52,23 +52,6 @@ typedef struct Attempt {
 
 /* ---- what is locked ------------------------------------------------------------------------- */
 
-/* One part of a name as sql.h writes it; `at` is moved behind it. */
-static const char *name_part(Arena *arena, const char **at)
-{
-    CLEANUP(str_donep) Str out = STR_INIT;
-    bool quoted = **at == '"';
-    const char *from = *at + (quoted ? 1 : 0);
-    for (; *from != '\0'; from++) {
-        if (quoted && *from == '"' && *++from != '"')
-            break;
-        if (!quoted && *from == '.')
-            break;
-        str_addn(&out, from, 1);
-    }
-    *at = *from == '.' ? from + 1 : from;
-    return arena_dup(arena, out.buf);
-}
-
 /* Undoing drops triggers, foreign keys and indexes, which takes the strongest lock on both ends. */
 static const char *mode_of(const Step *step, size_t index, bool undo)
 {
@@ -102,9 +85,8 @@ static Err *load_others(Runner *runner, Arena *arena, bool undo, Attempt *attemp
     attempt->others = arena_alloc(arena, (step->lock_count + 1) * sizeof *attempt->others);
     attempt->other_modes = arena_alloc(arena, (step->lock_count + 1) * sizeof *attempt->other_modes);
     for (size_t i = 0; i < step->lock_count; i++) {
-        const char *at = step->lock_on[i];
-        Name name = {.schema = name_part(arena, &at)};
-        name.name = name_part(arena, &at);
+        Name name = {0};
+        sql_name_parts(arena, step->lock_on[i], &name.schema, &name.name);
         Table *table = &attempt->others[attempt->other_count];
         TRY(runner_load_table(runner, arena, &name, table));
         table->has_children = false; /* those that are locked stand in the list themselves */
@@ -125,8 +107,8 @@ static Err *load_groups(Runner *runner, Arena *arena, bool undo, Attempt *attemp
     else
         TRY(load_others(runner, arena, undo, attempt));
     for (size_t i = own ? 1 + step->lock_tree : 0; i < step->lock_count; i++) {
-        const char *at = step->lock_on[i], *mode = mode_of(step, i, undo);
-        const char *schema = name_part(arena, &at), *name = name_part(arena, &at);
+        const char *schema = NULL, *name = NULL, *mode = mode_of(step, i, undo);
+        sql_name_parts(arena, step->lock_on[i], &schema, &name);
         Group *last =
             attempt->group_count > (own ? 1 : 0) ? &attempt->groups[attempt->group_count - 1] : NULL;
         int64_t id = 0;
@@ -378,7 +360,7 @@ static Err *next_attempt(Runner *runner, Attempt *attempt, bool *ret_done)
 
 Err *lockwait_run(Runner *runner, const Step *step, bool undo, LockedBody *body, void *context)
 {
-    int64_t from = clock_ms();
+    int64_t from = runner_clock_ms(runner);
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Attempt attempt = {.step = step,
                        .body = body,
@@ -389,7 +371,7 @@ Err *lockwait_run(Runner *runner, const Step *step, bool undo, LockedBody *body,
         TRY(control_gate(runner));
         TRY(next_attempt(runner, &attempt, &done));
         int64_t lock_wait_ms = control_settings(runner).lock_wait_ms;
-        if (!done && clock_ms() - from >= lock_wait_ms) {
+        if (!done && runner_clock_ms(runner) - from >= lock_wait_ms) {
             bool blocked = false;
             TRY(look_at_blockers(runner, &attempt, 0, &blocked));
             return budget_used(&attempt, lock_wait_ms);

@@ -46,6 +46,33 @@ Err *reverting(const char *change)
     return err_hint(err_new(ERR_UNSAFE, "change \"%s\" is being reverted", change), "stoa revert %s", change);
 }
 
+Err *phase_has_begun(Runner *runner, Phase phase, bool *ret_begun)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(
+        runner->conn, &wait, arena, &rows,
+        "SELECT 1 FROM stoa.steps WHERE change_id = $1 AND phase = $2 AND kind NOT IN ('quiet', 'evidence') "
+        "AND (state = 'done' OR (state = 'running' AND kind <> 'ddl')) LIMIT 1",
+        arena_printf(arena, "%lld", (long long)runner->change_id), phase_name(phase)));
+    *ret_begun = rows.row_count > 0;
+    return NULL;
+}
+
+Err *contract_check(Runner *runner)
+{
+    bool begun = false;
+    TRY(phase_has_begun(runner, PHASE_CONTRACT, &begun));
+    if (!begun)
+        return NULL;
+    return err_hint(err_new(ERR_UNSAFE,
+                            "complete of change \"%s\" has begun to take the old shape away: there is no way "
+                            "back any more",
+                            runner->name),
+                    "go on: stoa complete %s", runner->name);
+}
+
 /* ---- abort ---------------------------------------------------------------------------------- */
 
 /* Before the undo itself; each can be repeated, so nothing is written down of them. */
@@ -69,7 +96,8 @@ static Err *undo_step(Runner *runner, const Step *step)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const char *state = NULL;
     TRY(journal_step_state(runner->conn, arena, runner->change_id, step->ordinal, &state));
-    bool began = str_eq(state, "done") || (str_eq(state, "running") && !step_kinds[step->kind].transactional);
+    bool by_parts = step->kind == STEP_BACKFILL || !step_kinds[step->kind].transactional;
+    bool began = str_eq(state, "done") || (str_eq(state, "running") && by_parts);
     if (!began)
         return NULL;
     failpoint_scope(step->ordinal);
@@ -108,8 +136,8 @@ static Err *undo_with_retries(Runner *runner, const Step *step)
 }
 
 /* Behind a cutover the new columns have the names, and the old ones must be made whole before they take them
- * again: that is what revert does. */
-static Err *refuse_after_cutover(Runner *runner)
+ * again: that is what revert does. What complete took away nothing brings back. */
+static Err *refuse_too_late(Runner *runner)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     for (size_t i = 0; i < runner->plan.step_count; i++) {
@@ -124,12 +152,12 @@ static Err *refuse_after_cutover(Runner *runner)
                         step->table.name),
                 "go on: stoa resume %s; then go back: stoa revert %s", runner->name, runner->name);
     }
-    return NULL;
+    return contract_check(runner);
 }
 
 static Err *abort_all(Runner *runner)
 {
-    TRY(refuse_after_cutover(runner));
+    TRY(refuse_too_late(runner));
     TRY(journal_state(runner->conn, runner->change_id, "failed", NULL,
                       "an abort was begun and not finished"));
     for (size_t i = runner->plan.step_count; i-- > 0;)
@@ -142,25 +170,39 @@ static Err *abort_all(Runner *runner)
     return journal_state(runner->conn, runner->change_id, "aborted", NULL, NULL);
 }
 
+static Err *may_abort(const RunOptions *options, const JournalChange *known)
+{
+    if (str_eq(known->state, "completed"))
+        return err_new(ERR_UNSAFE, "change \"%s\" is completed: there is nothing left to abort", known->name);
+    if (str_eq(known->state, "reverted") || str_eq(known->state, "aborted"))
+        return err_new(ERR_USAGE, "change \"%s\" was %s just now", known->name, known->state);
+    if (str_eq(known->phase, phase_name(PHASE_REVERT)))
+        return reverting(known->name);
+    if (str_eq(known->state, "ready") && !options->force)
+        return err_hint(
+            err_new(ERR_UNSAFE, "change \"%s\" is ready: applications may rely on it already", known->name),
+            "finish it: stoa complete %s; or undo it all the same: stoa abort %s --force", known->name,
+            known->name);
+    return NULL;
+}
+
 Err *run_abort(const RunOptions *options, Arena *arena, const char *change)
 {
     Runner runner;
     JournalChange known = {0};
     Err *err = runner_adopt(&runner, options, arena, change, &known);
-    if (err == NULL && str_eq(known.state, "completed"))
-        err = err_new(ERR_UNSAFE, "change \"%s\" is completed: there is nothing left to abort", change);
-    if (err == NULL && str_eq(known.state, "ready") && !options->force)
-        err = err_hint(
-            err_new(ERR_UNSAFE, "change \"%s\" is ready: applications may rely on it already", change),
-            "finish it: stoa complete %s; or undo it all the same: stoa abort %s --force", change, change);
-    if (err == NULL && str_eq(known.phase, phase_name(PHASE_REVERT)))
-        err = reverting(change);
+    if (err == NULL)
+        err = may_abort(options, &known);
     if (err == NULL)
         err = journal_request_abort(runner.conn, known.id, true);
     if (err == NULL)
         err = take_when_free(&runner);
     if (err == NULL) /* the request was for the other runner; ours must not obey it */
         err = journal_request_abort(runner.conn, known.id, false);
+    if (err == NULL) /* which may have come to its end before it saw the request */
+        err = journal_look_again(runner.conn, arena, &known);
+    if (err == NULL)
+        err = may_abort(options, &known);
     if (err == NULL)
         err = journal_store_controls(runner.conn, known.id, &options->controls, options->controls_given,
                                      &(bool){false});
@@ -200,24 +242,33 @@ static Err *contract_all(Runner *runner)
     return journal_state(runner->conn, runner->change_id, "completed", "contract", NULL);
 }
 
+static Err *may_complete(const JournalChange *known)
+{
+    if (str_eq(known->phase, phase_name(PHASE_REVERT)))
+        return reverting(known->name);
+    if (str_eq(known->state, "ready") || str_eq(known->state, "completed"))
+        return NULL;
+    return err_hint(err_new(ERR_UNSAFE, "change \"%s\" is not ready but %s", known->name, known->state),
+                    "stoa resume %s", known->name);
+}
+
 Err *run_complete(const RunOptions *options, Arena *arena, const char *change, RunSummary *ret_summary)
 {
     Runner runner;
     JournalChange known = {0};
     Err *err = runner_adopt(&runner, options, arena, change, &known);
     runner.summary.state = STATE_COMPLETED;
-    runner.summary.already_done = err == NULL && str_eq(known.state, "completed");
-    if (err == NULL && str_eq(known.phase, phase_name(PHASE_REVERT)))
-        err = reverting(change);
-    bool go = err == NULL && !runner.summary.already_done;
-    if (go && !str_eq(known.state, "ready")) {
-        err = err_hint(err_new(ERR_UNSAFE, "change \"%s\" is not ready but %s", change, known.state),
-                       "stoa resume %s", change);
-        go = false;
-    }
-    if (go)
+    if (err == NULL)
+        err = may_complete(&known);
+    if (err == NULL && !str_eq(known.state, "completed"))
         err = lease_take(&runner);
-    if (go && err == NULL)
+    if (err == NULL) /* whoever had the lease may have ended it, or begun to revert it */
+        err = journal_look_again(runner.conn, arena, &known);
+    if (err == NULL)
+        err = may_complete(&known);
+    runner.summary.already_done = err == NULL && str_eq(known.state, "completed");
+    bool go = err == NULL && !runner.summary.already_done;
+    if (go)
         err = journal_store_controls(runner.conn, known.id, &options->controls, options->controls_given,
                                      &(bool){false});
     if (go && err == NULL)

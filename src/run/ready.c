@@ -102,20 +102,68 @@ static Err *start_observing(Runner *runner, Arena *arena)
     return NULL;
 }
 
+static const Step *ready_step(const Plan *plan)
+{
+    for (size_t i = 0; i < plan->step_count; i++)
+        if (plan->steps[i].kind == STEP_READY)
+            return &plan->steps[i];
+    return NULL;
+}
+
+static Err *count_failures(Runner *runner, Arena *arena, int64_t *ret_count)
+{
+    Wait wait = runner_wait(runner);
+    Rows rows = {0};
+    TRY(conn_params(runner->conn, &wait, arena, &rows,
+                    "SELECT count(*) FROM stoa.sync_failures f JOIN stoa.sync_columns s USING (table_id, "
+                    "column_name) WHERE s.change_id = $1",
+                    arena_printf(arena, "%lld", (long long)runner->change_id)));
+    *ret_count = rows_int(&rows, 0, 0);
+    return NULL;
+}
+
+Err *failures_note(Runner *runner)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const Step *step = ready_step(&runner->plan);
+    int64_t count = 0;
+    if (step == NULL)
+        return NULL;
+    TRY(count_failures(runner, arena, &count));
+    return journal_checkpoint(runner->conn, &runner->lease, runner->change_id, step->ordinal,
+                              arena_printf(arena, "{\"failures\": %lld}", (long long)count));
+}
+
+/* More than verify could know of: a failure counts from its commit, and its time is when its transaction
+ * began. */
+static Err *failures_grew(Runner *runner, Arena *arena, bool *ret_grew)
+{
+    const Step *step = ready_step(&runner->plan);
+    int64_t count = 0;
+    json_t *body = NULL;
+    TRY(count_failures(runner, arena, &count));
+    TRY(journal_load_checkpoint(runner->conn, arena, runner->change_id, step->ordinal, &body));
+    const json_t *known = json_object_get(body, "failures");
+    *ret_grew = json_is_integer(known) && count > json_integer_value(known);
+    json_decref(body);
+    return NULL;
+}
+
 /* What the trigger could not compute since the rows were verified: NULL, or on UPDATE the old value, may
  * stand there. */
 static Err *failures_block(Runner *runner, Arena *arena)
 {
     Wait wait = runner_wait(runner);
     Rows rows = {0};
+    bool grew = false;
+    TRY(failures_grew(runner, arena, &grew));
     TRY(conn_params(
         runner->conn, &wait, arena, &rows,
         "SELECT f.column_name, f.key, f.message FROM stoa.sync_failures f JOIN stoa.sync_columns s USING "
-        "(table_id, column_name) JOIN stoa.changes c ON c.id = s.change_id WHERE s.change_id = $1 AND f.at "
-        ">= "
-        "coalesce((SELECT min(started_at) FROM stoa.steps WHERE change_id = c.id AND phase = 'verify'), "
-        "c.created_at) ORDER BY f.id DESC LIMIT 1",
-        arena_printf(arena, "%lld", (long long)runner->change_id)));
+        "(table_id, column_name) JOIN stoa.changes c ON c.id = s.change_id WHERE s.change_id = $1 AND ($2 OR "
+        "f.at >= coalesce((SELECT min(started_at) FROM stoa.steps WHERE change_id = c.id AND phase = "
+        "'verify'), c.created_at)) ORDER BY f.id DESC LIMIT 1",
+        arena_printf(arena, "%lld", (long long)runner->change_id), grew ? "true" : "false"));
     if (rows.row_count == 0)
         return NULL;
     return err_hint(

@@ -99,21 +99,6 @@ static Err *forget_steps(Runner *runner)
                        arena_printf(arena, "%lld", (long long)runner->change_id));
 }
 
-/* Whether a step of the revert is done: then there is no way but on. */
-static Err *has_begun(Runner *runner, bool *ret_begun)
-{
-    CLEANUP(arena_freep) Arena *arena = arena_new();
-    Wait wait = journal_wait();
-    Rows rows = {0};
-    TRY(conn_params(
-        runner->conn, &wait, arena, &rows,
-        "SELECT 1 FROM stoa.steps WHERE change_id = $1 AND phase = 'revert' AND (state = 'done' OR "
-        "(state = 'running' AND kind <> 'ddl')) LIMIT 1",
-        arena_printf(arena, "%lld", (long long)runner->change_id)));
-    *ret_begun = rows.row_count > 0;
-    return NULL;
-}
-
 /* Nothing was changed yet: the change is ready as before. Else it can be gone on with. Gives the error back.
  */
 static Err *record_end(Runner *runner, Err *err)
@@ -122,7 +107,7 @@ static Err *record_end(Runner *runner, Err *err)
         return err;
     CLEANUP(mem_freep) char *text = err_text(err);
     bool begun = true, stopped = err->kind == ERR_STOPPED || err->kind == ERR_HELD;
-    err_free(has_begun(runner, &begun));
+    err_free(phase_has_begun(runner, PHASE_REVERT, &begun));
     runner_event(runner, stopped ? "stopped" : "failed", 0, NULL, "%s", text);
     if (!begun) {
         runner->summary.state = STATE_READY;
@@ -146,6 +131,8 @@ static Err *may_revert(Runner *runner, const JournalChange *known)
     if (str_eq(known->state, "completed"))
         return err_new(ERR_UNSAFE, "change \"%s\" is completed: the old columns are no longer kept in step",
                        known->name);
+    if (str_eq(known->state, "reverted"))
+        return err_new(ERR_USAGE, "change \"%s\" was reverted just now", known->name);
     if (!begun && !str_eq(known->state, "ready"))
         return err_hint(err_new(ERR_UNSAFE, "change \"%s\" is not ready but %s", known->name, known->state),
                         "undo it with: stoa abort %s", known->name);
@@ -158,7 +145,8 @@ static Err *may_revert(Runner *runner, const JournalChange *known)
             known->name, known->name);
     bool done = false;
     if (begun)
-        TRY(has_begun(runner, &done));
+        TRY(phase_has_begun(runner, PHASE_REVERT, &done));
+    TRY(contract_check(runner));
     return done ? NULL : broken_check(runner);
 }
 
@@ -185,6 +173,10 @@ Err *run_revert(const RunOptions *options, Arena *arena, const char *change, Run
         err = may_revert(&runner, &known);
     if (err == NULL)
         err = lease_take(&runner);
+    if (err == NULL)
+        err = journal_look_again(runner.conn, arena, &known);
+    if (err == NULL)
+        err = may_revert(&runner, &known);
     bool held = err == NULL;
     if (err == NULL)
         err = journal_store_controls(runner.conn, known.id, &options->controls, options->controls_given,

@@ -301,6 +301,8 @@ static Err *run_steps(Runner *runner, Phase last)
     return NULL;
 }
 
+/* An index or a partition is half gone while its step runs: those outlive the statement that was cancelled.
+ */
 static bool changed_something(Runner *runner)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
@@ -309,7 +311,7 @@ static bool changed_something(Runner *runner)
     Err *err = conn_params(
         runner->conn, &wait, arena, &rows,
         "SELECT 1 FROM stoa.steps WHERE change_id = $1 AND phase <> 'prepare' AND (state = 'done' OR "
-        "(state = 'running' AND kind = 'create_index'))",
+        "(state = 'running' AND kind IN ('create_index', 'drop_index', 'detach')))",
         arena_printf(arena, "%lld", (long long)runner->change_id));
     bool changed = err != NULL || rows.row_count > 0;
     err_free(err);

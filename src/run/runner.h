@@ -81,7 +81,11 @@ typedef struct Runner {
     pthread_mutex_t telling;
     int64_t progress_marks; /* raised whenever something was committed: retries are counted between marks */
     int64_t deadline_ms;    /* statements of the working thread are cancelled past it; 0: none */
+    int64_t rested_ms;      /* the working thread has waited at its gate, all in all */
 } Runner;
+
+/* Monotonic, and stands still while the change is paused or throttled: for --lock-wait. */
+static inline int64_t runner_clock_ms(const Runner *runner) { return clock_ms() - runner->rested_ms; }
 
 static inline Wait runner_wait(const Runner *runner)
 {
@@ -139,6 +143,8 @@ char *journal_grants(Arena *arena, const Server *server);
 void journal_change_done(JournalChange *change);
 /* The change that is not aborted or reverted, by name; id 0 if none. */
 Err *journal_find(Conn *conn, Arena *arena, const char *name, JournalChange *ret_change) MUST_USE;
+/* Its state and phase as they are now: another runner may have ended meanwhile. */
+Err *journal_look_again(Conn *conn, Arena *arena, JournalChange *change) MUST_USE;
 /* Inserts change, steps and controls, in the transaction at hand. */
 Err *journal_insert(Conn *conn, Arena *arena, const Plan *plan, const Controls *controls,
                     int64_t *ret_id) MUST_USE;
@@ -245,6 +251,9 @@ Err *ready_run(Runner *runner, const Step *step) MUST_USE;
 /* After ready: waits until every replica has replayed it, then notes the position. Does nothing when that is
  * done. */
 Err *ready_settle(Runner *runner) MUST_USE;
+/* Before the rows are verified: how many failures of the trigger stand in the journal. Ready is blocked while
+ * there are more. */
+Err *failures_note(Runner *runner) MUST_USE;
 Err *quiet_run(Runner *runner, const Step *step) MUST_USE;
 /* evidence.c */
 /* Before ready: notes what is known of the use of all that is to go, to hold later looks against. */
@@ -259,6 +268,11 @@ Err *sync_check(Runner *runner, const Name *table) MUST_USE;
 
 /* manage.c: ERR_UNSAFE: the change is on its way back. */
 Err *reverting(const char *change) MUST_USE;
+/* Whether something of the phase is done, or may be half done: then there is no way but on. Looking whether
+ * the old shape is still used does not count. */
+Err *phase_has_begun(Runner *runner, Phase phase, bool *ret_begun) MUST_USE;
+/* ERR_UNSAFE: complete has taken something away already. */
+Err *contract_check(Runner *runner) MUST_USE;
 
 /* revert.c */
 /* ERR_UNSAFE with time and key when a direction of the change has lost a value. */

@@ -208,7 +208,21 @@ static Err *verify_newcomers(Runner *runner, const Step *step, const Table *tabl
     return journal_step_done(runner->conn, &runner->lease, runner->change_id, step->ordinal);
 }
 
-Err *verify_run(Runner *runner, const Step *step) { return verify_table(runner, step, true); }
+/* The rows of all tables are looked at from here on. */
+static bool is_first(const Plan *plan, const Step *step)
+{
+    for (size_t i = 0; i < plan->step_count; i++)
+        if (plan->steps[i].phase == PHASE_VERIFY)
+            return plan->steps[i].ordinal == step->ordinal;
+    return false;
+}
+
+Err *verify_run(Runner *runner, const Step *step)
+{
+    if (is_first(&runner->plan, step))
+        TRY(failures_note(runner));
+    return verify_table(runner, step, true);
+}
 
 /* `whole`: it is the step, and journalled. */
 static Err *verify_table(Runner *runner, const Step *step, bool whole)

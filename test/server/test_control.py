@@ -439,3 +439,38 @@ def test_watch_says_that_nobody_works(db, stoa, busy):
     watch.says(f"stoa resume {NAME}")
     stoa("resume", NAME)
     watch.wait(0, seconds=20)
+
+
+def test_an_abort_that_was_cut_off_leaves_no_watermark(db, stoa):
+    """Applied again the column is a new one: what was filled went with the old one."""
+    orders(db, 20000)
+    add = "ALTER TABLE orders ADD COLUMN ticket float8"
+    fill = ["--backfill", "orders.ticket = random() + 1", "--name", "tickets"]  # NULL is legal, and nothing to compare
+    dead = stoa.start("apply", add, *fill, "--yes", "--chunk-time", "1ms",
+                      env={"STOA_FAILPOINT": "wave_after_commit=kill:4"}).wait(None)
+    assert dead.code == -9, dead
+    assert db.value("SELECT count(*) FROM orders WHERE ticket IS NOT NULL") > 0
+    dead = stoa.start("abort", "tickets", "--yes", env={"STOA_FAILPOINT": "abort_before_state=kill:1"}).wait(None)
+    assert dead.code == -9, dead
+    assert "ticket" not in db.columns("orders")
+    stoa("resume", "tickets")
+    assert db.value("SELECT count(*) FROM orders WHERE ticket IS NULL") == 0
+
+
+def test_the_time_of_a_pause_is_no_waiting_for_a_lock(db, stoa):
+    orders(db, 100)
+    held = db.connect(autocommit=False, application_name="long report")
+    held.execute("SELECT count(*) FROM orders")
+    running = stoa.start("apply", "ALTER TABLE orders ADD COLUMN code int", "--name", "code", "--yes",
+                         "--lock-wait", "3s", "--json")
+    running.says("lock_blocked")
+    stoa("pause", "code")
+    until(lambda: stoa.status("code")["state"] == "paused", 10)
+    since = time.monotonic()
+    until(lambda: time.monotonic() - since > 3.5, 10)
+    stoa("resume", "code")
+    since = time.monotonic()
+    until(lambda: time.monotonic() - since > 0.7 or not running.is_running(), 10)
+    assert running.is_running(), running.partial()
+    held.rollback()
+    running.wait(0)

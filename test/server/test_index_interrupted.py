@@ -95,3 +95,38 @@ def test_a_blocked_build_blocks_nobody(db, stoa, holder):
         apply.wait(0)
     assert longest < 0.25, longest
     finished(db)
+
+
+def test_a_drop_that_was_given_up_is_not_called_undone(db, stoa, holder):
+    """The server marks the index as invalid before it waits for old transactions: no query uses it from there on, and
+    whoever drops it knows of it."""
+    holder.commit()
+    db.run("CREATE INDEX by_note ON orders (note)")
+    before = db.fingerprint()
+    holder.execute("UPDATE orders SET note = 'open' WHERE id = 1")
+    refused = stoa.apply("DROP INDEX by_note", "--name", "away", "--lock-wait", "1s", code=5)
+    assert "nightly report" in refused.err
+    assert not db.value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_note'::regclass")
+    assert stoa.status("away")["state"] == "waiting"
+    holder.rollback()
+    stoa("abort", "away", "--yes")
+    assert db.fingerprint() == before
+    stoa.apply("DROP INDEX by_note", "--name", "away")
+    assert db.value("SELECT to_regclass('by_note') IS NULL")
+
+
+def test_a_detach_that_was_given_up_is_not_called_undone(db, stoa, version):
+    if version < 14:
+        return  # it is detached at once
+    db.run("CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);"
+           "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100);"
+           "INSERT INTO parts SELECT generate_series(1, 50)")
+    held = db.connect(autocommit=False, application_name="nightly report")
+    held.execute("SELECT count(*) FROM parts")
+    refused = stoa.apply("ALTER TABLE parts DETACH PARTITION parts_1", "--name", "away", "--lock-wait", "1s", code=5)
+    assert "nightly report" in refused.err
+    assert db.value("SELECT count(*) FROM parts") == 0, "the rows are out of sight already"
+    assert stoa.status("away")["state"] == "waiting"
+    held.rollback()
+    stoa("abort", "away", "--yes")
+    assert db.value("SELECT count(*) FROM parts") == 50

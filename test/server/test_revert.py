@@ -192,6 +192,34 @@ def test_killed_it_goes_on(db, stoa, ready, place):
     assert dict(db.rows("SELECT id, name FROM people")) == names
 
 
+def begin_complete(stoa, place="locked_after_commit=kill:1"):
+    """The first step that takes something away is done, those behind it are not."""
+    dead = stoa.start("complete", "split", "--yes", "--force", env={"STOA_FAILPOINT": place}).wait(None)
+    assert dead.code == -9, dead
+    assert stoa.status("split")["state"] == "ready"
+
+
+@pytest.mark.parametrize("verb", [["revert", "split", "--yes"], ["abort", "split", "--yes", "--force"]])
+def test_there_is_no_way_back_behind_the_first_step_of_complete(db, stoa, verb):
+    """The trigger is gone then: what one application has written since, the other's columns do not have."""
+    db.run(PEOPLE)
+    stoa("apply", "-f", stoa.file("change.sql", CHANGE + "ALTER TABLE people DROP COLUMN name;"), "--yes")
+    begin_complete(stoa)
+    assert db.triggers("people") == []
+    db.run("UPDATE people SET first = 'new' WHERE id = 7")
+    shape = db.fingerprint()
+    refused = stoa(*verb, code=None)
+    for _ in range(40):
+        if refused.code != 3:
+            break
+        refused = stoa(*verb, code=None)
+    assert refused.code == 4 and "stoa complete split" in refused.err, refused
+    assert db.fingerprint() == shape, "nothing was changed"
+    assert stoa.status("split")["state"] == "ready"
+    stoa("complete", "split", "--yes", "--force")
+    assert db.value("SELECT first || ' ' || last FROM people WHERE id = 7") == "new b7"
+
+
 def test_plans_show_the_way_back(db, stoa):
     db.run(PEOPLE)
     file = stoa.file("change.sql", CHANGE)

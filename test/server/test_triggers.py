@@ -217,3 +217,24 @@ def test_star_users_are_found(db, admin_stoa):
     assert db.fingerprint() == before
     admin_stoa.apply("ALTER TABLE two ADD COLUMN c int", "--accept-star")
     admin_stoa.apply("ALTER TABLE lonely ADD COLUMN c int")
+
+
+@pytest.mark.parametrize("write", ["UPDATE items SET size = 'wide' WHERE id = 7",
+                                   "INSERT INTO items VALUES (900, 'wide')"])
+def test_a_value_that_cannot_be_computed_counts_from_its_commit(db, stoa, write):
+    """The transaction began before the rows were verified and ended after that: nobody has looked at its row."""
+    db.run("CREATE TABLE items (id int PRIMARY KEY, size text);"
+           "INSERT INTO items SELECT i, i::text FROM generate_series(1, 500) i")
+    change = ["ALTER TABLE items ADD COLUMN n int", "--backfill", "items.n = size::int", "--name", "sizes"]
+    stoa.apply(*change, "--until", "backfill")
+    late = db.connect(autocommit=False)
+    late.execute(write)
+    stoa("resume", "sizes", "--until", "verify")
+    late.commit()
+    for _ in range(2):
+        refused = stoa("resume", "sizes", code=6)
+        assert "wide" in refused.err, refused
+    assert stoa.status("sizes")["state"] == "failed"
+    db.run("UPDATE items SET size = '70' WHERE size = 'wide'")
+    stoa("resume", "sizes")
+    assert_equal(db, "items", "n", "size::int")

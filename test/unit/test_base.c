@@ -43,6 +43,11 @@ static void strings_grow_and_hand_over(void **state UNUSED)
     char *text = str_take(&str);
     assert_true(str_starts(text, "0,1,2"));
     free(text);
+    static const char *const sorted[] = {"a", "ab", "b", "\u00e9"};
+    for (size_t at = 0; at < ARRAY_LEN(sorted); at++)
+        assert_true(str_in_sorted(sorted, ARRAY_LEN(sorted), sorted[at]));
+    assert_false(str_in_sorted(sorted, ARRAY_LEN(sorted), "aa"));
+    assert_false(str_in_sorted(sorted, 0, "a"));
     assert_true(str_eq(NULL, NULL));
     assert_false(str_eq(NULL, ""));
 }
@@ -140,6 +145,14 @@ static void names_and_literals_are_quoted(void **state UNUSED)
     Arena *arena = arena_new();
     assert_string_equal(sql_name(arena, "public", "orders"), "public.orders");
     assert_string_equal(sql_name(arena, NULL, "Orders"), "\"Orders\"");
+    static const char *const words[] = {"orders", "Orders", "a\"b", "x.y", "\"", "."};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        for (size_t j = 0; j <= ARRAY_LEN(words); j++) {
+            const char *in = j == ARRAY_LEN(words) ? NULL : words[j], *schema = NULL, *name = NULL;
+            sql_name_parts(arena, sql_name(arena, in, words[i]), &schema, &name);
+            assert_true(str_eq(schema, in));
+            assert_string_equal(name, words[i]);
+        }
     assert_string_equal(sql_ident(arena, "a\"b"), "\"a\"\"b\"");
     assert_string_equal(sql_ident(arena, "select"), "\"select\"");
     assert_string_equal(sql_ident(arena, "user"), "\"user\"");

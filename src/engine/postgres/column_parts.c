@@ -33,7 +33,7 @@ static ColumnPart read_one(Arena *arena, const json_t *row)
                       .table_name = catalog_text(arena, row, "table_name"),
                       .definition = catalog_text(arena, row, "definition"),
                       .constraint = catalog_text(arena, row, "constraint"),
-                      .type = type != NULL ? type[0] : '\0',
+                      .type = (char)(type != NULL ? type[0] : '\0'),
                       .suffix = catalog_text(arena, row, "suffix"),
                       .validated = catalog_bool(row, "validated"),
                       .expression = catalog_bool(row, "expression"),

@@ -254,6 +254,14 @@ static Err *statement_error(Err *err, const char *sql)
                     shown > STATEMENT_SHOWN || sql[shown] != '\0' ? "…" : "");
 }
 
+/* The results of what was sent, within the wait. */
+static Err *settled(PgConn *conn, const Wait *wait, const char *sql, PGresult **ret_res)
+{
+    Patience patience = patience_of(wait);
+    Err *err = settle(&patience, read_results(conn, &patience, ret_res));
+    return statement_error(err, sql);
+}
+
 static Err *run_one(PgConn *conn, const Wait *wait, Arena *arena, const char *sent, const char *sql,
                     size_t param_count, const char *const *params, Rows *ret_rows)
 {
@@ -264,11 +272,8 @@ static Err *run_one(PgConn *conn, const Wait *wait, Arena *arena, const char *se
                    : PQsendQueryParams(conn->pg, sent, (int)param_count, NULL, params, NULL, NULL, 0);
     if (done == 0)
         return result_error(conn, NULL);
-    Patience patience = patience_of(wait);
     CLEANUP(pq_clearp) PGresult *res = NULL;
-    Err *err = settle(&patience, read_results(conn, &patience, &res));
-    if (err != NULL)
-        return statement_error(err, sql);
+    TRY(settled(conn, wait, sql, &res));
     if (ret_rows != NULL && res != NULL) {
         copy_rows(arena, res, ret_rows);
         ret_rows->affected = strtoll(PQcmdTuples(res), NULL, 10);
@@ -305,18 +310,14 @@ Err *pg_copy_in(Conn *base, const Wait *wait, const char *sql, const char *data,
     TRY(send_begin(conn, wait));
     if (PQsendQuery(conn->pg, sql) == 0)
         return result_error(conn, NULL);
-    Patience patience = patience_of(wait);
     CLEANUP(pq_clearp) PGresult *res = NULL;
-    Err *err = settle(&patience, read_results(conn, &patience, &res));
-    if (err != NULL)
-        return statement_error(err, sql);
+    TRY(settled(conn, wait, sql, &res));
     if (PQresultStatus(res) != PGRES_COPY_IN)
         return err_new(ERR_BUG, "not a COPY FROM STDIN: \"%s\"", sql);
     if (PQputCopyData(conn->pg, data, (int)len) != 1 || PQputCopyEnd(conn->pg, NULL) != 1)
         return result_error(conn, NULL);
     CLEANUP(pq_clearp) PGresult *end = NULL;
-    patience = patience_of(wait);
-    return statement_error(settle(&patience, read_results(conn, &patience, &end)), sql);
+    return settled(conn, wait, sql, &end);
 }
 
 /* ---- transactions --------------------------------------------------------------------------- */

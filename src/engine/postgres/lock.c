@@ -13,6 +13,13 @@ static Err *known_mode(const char *lock, LockMode *ret_mode)
     return *ret_mode != LOCK_NONE ? NULL : err_new(ERR_BUG, "no such lock mode: \"%s\"", lock);
 }
 
+/* As in LOCK TABLE; a prepared transaction is named in its place. */
+static const char *mode_shown(const char *text)
+{
+    LockMode mode = lock_mode_of_catalog(text);
+    return mode == LOCK_NONE ? text : lock_mode_name(mode);
+}
+
 Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, const int64_t *table_ids, size_t table_count,
                  const char *lock, Blocker **ret_blockers, size_t *ret_count)
 {
@@ -42,7 +49,7 @@ Err *pg_blockers(Conn *conn, const Wait *wait, Arena *arena, const int64_t *tabl
                                 .user = catalog_text(arena, row, "user"),
                                 .state = catalog_text(arena, row, "state"),
                                 .statement = catalog_text(arena, row, "statement"),
-                                .mode = catalog_text(arena, row, "mode"),
+                                .mode = mode_shown(catalog_text(arena, row, "mode")),
                                 .relation = catalog_text(arena, row, "relation"),
                                 .age_ms = catalog_int(row, "age_ms"),
                                 .waiting = catalog_bool(row, "waiting")};

@@ -1,17 +1,16 @@
 -- Who stands before a lock on tables: holders of conflicting locks, then those who wait for one.
--- $1 tables, $2 lock modes that conflict (as pg_locks writes them).
+-- $1 tables, $2 lock modes that conflict (as pg_locks writes them), from the weakest to the strongest.
 WITH here AS (
     SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
 ), held AS (
-    -- The strongest lock of each, by the position of its name.
+    -- The strongest lock of each: $2 begins with the weakest.
     SELECT DISTINCT ON (coalesce(l.pid::text, l.virtualtransaction)) l.pid, l.virtualtransaction, l.mode, l.granted,
            l.relation
     FROM pg_catalog.pg_locks l
     WHERE l.locktype = 'relation' AND l.relation = ANY ($1::oid[]) AND l.database = (SELECT oid FROM here)
       AND l.mode = ANY ($2::text[]) AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
-    ORDER BY coalesce(l.pid::text, l.virtualtransaction), l.granted DESC, pg_catalog.array_position(
-        '{AccessExclusiveLock,ExclusiveLock,ShareRowExclusiveLock,ShareLock,ShareUpdateExclusiveLock,
-          RowExclusiveLock,RowShareLock,AccessShareLock}'::text[], l.mode)
+    ORDER BY coalesce(l.pid::text, l.virtualtransaction), l.granted DESC,
+        pg_catalog.array_position($2::text[], l.mode) DESC
 ), me AS (
     SELECT a.usesysid, a.client_addr FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()
 )
@@ -22,9 +21,7 @@ SELECT coalesce(h.pid, 0) AS pid,
     coalesce(a.usename::text, x.owner::text, '') AS "user",
     CASE WHEN h.pid IS NULL THEN 'prepared' ELSE coalesce(a.state, '') END AS state,
     CASE WHEN a.query <> '<insufficient privilege>' AND a.query <> '' THEN "left"(a.query, 200) END AS statement,
-    CASE WHEN h.pid IS NULL THEN 'prepared transaction'
-         ELSE pg_catalog.upper(pg_catalog.btrim(pg_catalog.regexp_replace(
-             pg_catalog.replace(h.mode, 'Lock', ''), '([a-z])([A-Z])', '\1 \2', 'g'))) END AS mode,
+    CASE WHEN h.pid IS NULL THEN 'prepared transaction' ELSE h.mode END AS mode,
     h.relation::regclass::text AS relation,
     coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.xact_start, x.prepared)) * 1000, 0)::int8
         AS age_ms,

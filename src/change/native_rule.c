@@ -1,0 +1,76 @@
+/* The table of rules: what is carried out as written, and where each has its place. */
+#include "change/native.h"
+
+/* Locks were looked at on 10 to 18 (test/server/probe_cases.py). */
+static const NativeRule rules[] = {
+    {NODE(ALTER_COLLATION_STMT), NATIVE_FIRST, NULL},
+    {NODE(ALTER_DEFAULT_PRIVILEGES_STMT), NATIVE_FIRST, NULL},
+    {NODE(ALTER_DOMAIN_STMT), NATIVE_FIRST, native_read_alter_domain},
+    {NODE(ALTER_ENUM_STMT), NATIVE_FIRST, native_read_enum},
+    {NODE(ALTER_EVENT_TRIG_STMT), NATIVE_LAST, NULL},
+    {NODE(ALTER_EXTENSION_CONTENTS_STMT), NATIVE_LAST, native_read_unknown},
+    {NODE(ALTER_EXTENSION_STMT), NATIVE_FIRST, native_read_unknown},
+    {NODE(ALTER_FDW_STMT), NATIVE_FIRST, NULL},
+    {NODE(ALTER_FOREIGN_SERVER_STMT), NATIVE_FIRST, NULL},
+    {NODE(ALTER_FUNCTION_STMT), NATIVE_FIRST, NULL},
+    {NODE(ALTER_OBJECT_DEPENDS_STMT), NATIVE_LAST, NULL},
+    {NODE(ALTER_OBJECT_SCHEMA_STMT), NATIVE_CONTRACT, native_read_move},
+    {NODE(ALTER_OPERATOR_STMT), NATIVE_FIRST, NULL},
+    {NODE(ALTER_OP_FAMILY_STMT), NATIVE_FIRST, NULL},
+    {NODE(ALTER_OWNER_STMT), NATIVE_LAST, native_read_owner},
+    {NODE(ALTER_POLICY_STMT), NATIVE_LAST, native_read_alter_policy},
+    {NODE(ALTER_PUBLICATION_STMT), NATIVE_LAST, native_read_alter_publication},
+    {NODE(ALTER_SEQ_STMT), NATIVE_LAST, native_read_alter_sequence},
+    {NODE(ALTER_STATS_STMT), NATIVE_LAST, NULL},
+    {NODE(ALTER_TABLE_STMT), NATIVE_LAST, native_read_alter_relation},
+    {NODE(ALTER_TSCONFIGURATION_STMT), NATIVE_FIRST, NULL},
+    {NODE(ALTER_TSDICTIONARY_STMT), NATIVE_FIRST, NULL},
+    {NODE(ALTER_TYPE_STMT), NATIVE_FIRST, NULL},
+    {NODE(ALTER_USER_MAPPING_STMT), NATIVE_FIRST, NULL},
+    {NODE(COMMENT_STMT), NATIVE_LAST, native_read_comment},
+    {NODE(COMPOSITE_TYPE_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_AM_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_CAST_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_CONVERSION_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_DOMAIN_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_ENUM_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_EVENT_TRIG_STMT), NATIVE_LAST, NULL},
+    {NODE(CREATE_EXTENSION_STMT), NATIVE_FIRST, native_read_extension},
+    {NODE(CREATE_FDW_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_FOREIGN_SERVER_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_FOREIGN_TABLE_STMT), NATIVE_FIRST, native_read_foreign_table},
+    {NODE(CREATE_FUNCTION_STMT), NATIVE_FIRST, native_read_function},
+    {NODE(CREATE_OP_CLASS_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_OP_FAMILY_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_PLANG_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_POLICY_STMT), NATIVE_LAST, native_read_policy},
+    {NODE(CREATE_PUBLICATION_STMT), NATIVE_LAST, native_read_publication},
+    {NODE(CREATE_RANGE_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_SCHEMA_STMT), NATIVE_FIRST, native_read_schema},
+    {NODE(CREATE_SEQ_STMT), NATIVE_FIRST, native_read_sequence},
+    {NODE(CREATE_STATS_STMT), NATIVE_LAST, native_read_statistics},
+    {NODE(CREATE_STMT), NATIVE_FIRST, native_read_table},
+    {NODE(CREATE_TABLE_AS_STMT), NATIVE_FIRST, native_read_table_as},
+    {NODE(CREATE_TRANSFORM_STMT), NATIVE_FIRST, NULL},
+    {NODE(CREATE_TRIG_STMT), NATIVE_LAST, native_read_trigger},
+    {NODE(CREATE_USER_MAPPING_STMT), NATIVE_FIRST, NULL},
+    {NODE(DEFINE_STMT), NATIVE_FIRST, native_read_define},
+    {NODE(DROP_USER_MAPPING_STMT), NATIVE_CONTRACT, NULL},
+    {NODE(GRANT_STMT), NATIVE_LAST, native_read_grant},
+    {NODE(IMPORT_FOREIGN_SCHEMA_STMT), NATIVE_FIRST, native_read_import},
+    {NODE(REFRESH_MAT_VIEW_STMT), NATIVE_LAST, native_read_refresh},
+    {NODE(REINDEX_STMT), NATIVE_LAST, native_read_reindex},
+    {NODE(RENAME_STMT), NATIVE_CONTRACT, native_read_rename},
+    {NODE(RULE_STMT), NATIVE_LAST, native_read_rule},
+    {NODE(SEC_LABEL_STMT), NATIVE_LAST, NULL},
+    {NODE(VACUUM_STMT), NATIVE_LAST, native_read_vacuum},
+    {NODE(VIEW_STMT), NATIVE_LAST, native_read_view},
+};
+
+const NativeRule *native_rule(const PgQuery__Node *node)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+        if (rules[i].kind == node->node_case)
+            return &rules[i];
+    return NULL;
+}
