@@ -91,6 +91,14 @@ static Err *undo_first(Runner *runner, const Step *step)
     return NULL;
 }
 
+/* A statement as written that nothing takes back; what is done to a table is told by its fingerprint. */
+static bool stays(const Step *step)
+{
+    bool written = step->kind == STEP_DDL || step->kind == STEP_LONG || step->kind == STEP_OUTSIDE;
+    return written && step->table.name == NULL && step->undo_count + step->undo_step_count == 0 &&
+           !step->sync;
+}
+
 static Err *undo_step(Runner *runner, const Step *step)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
@@ -104,6 +112,9 @@ static Err *undo_step(Runner *runner, const Step *step)
     control_step(runner, step, 0);
     if (step->undo_count > 0 || step->sync)
         runner_event(runner, "undo", step->ordinal, NULL, "undoing: %s", step->title);
+    if (stays(step))
+        runner_event(runner, "stays", step->ordinal, NULL, "left as it is, nothing takes it back: %s",
+                     step->title);
     TRY(undo_first(runner, step));
     if (step->kind == STEP_CREATE_INDEX)
         TRY(step_drop_index(runner, step, step->undo, step->undo_count));
@@ -155,6 +166,19 @@ static Err *refuse_too_late(Runner *runner)
     return contract_check(runner);
 }
 
+/* An abort that was cut off may have said so, too. */
+static Err *something_stays(Runner *runner, bool *ret_left)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(runner->conn, &wait, arena, &rows,
+                    "SELECT 1 FROM stoa.events WHERE change_id = $1 AND kind = 'stays' LIMIT 1",
+                    arena_printf(arena, "%lld", (long long)runner->change_id)));
+    *ret_left = rows.row_count > 0;
+    return NULL;
+}
+
 static Err *abort_all(Runner *runner)
 {
     TRY(refuse_too_late(runner));
@@ -165,7 +189,11 @@ static Err *abort_all(Runner *runner)
             TRY(undo_with_retries(runner, &runner->plan.steps[i]));
     TRY(fingerprint_back(runner, "abort"));
     TRY(failpoint_at("abort_before_state"));
-    runner_event(runner, "aborted", 0, NULL, "undone: nothing is left of change \"%s\" but the journal",
+    bool left = false;
+    TRY(something_stays(runner, &left));
+    runner_event(runner, "aborted", 0, NULL,
+                 left ? "undone, but for what was said to stay: change \"%s\" is over"
+                      : "undone: nothing is left of change \"%s\" but the journal",
                  runner->name);
     return journal_state(runner->conn, runner->change_id, "aborted", NULL, NULL);
 }

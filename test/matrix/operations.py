@@ -11,7 +11,7 @@ does. A row is Op(id, SQL, …):
     becomes  the table's name after complete
     check    (column, expression over the row) that must hold of every row afterwards
     filled   columns that the change itself writes, so that the twin has other values
-    stays    an abort cannot give back all, which is told where it hangs on a table of the plan
+    stays    an abort cannot give back all, which is told
     one_way  no way back behind the cutover
     measured what it locks is told by no rule: it is carried out with the probe on
     first    SQL of the blocked step is waited for by "SHARE UPDATE EXCLUSIVE" on this table (default: `table`)
@@ -285,7 +285,7 @@ OPERATIONS = [
     Op("native: drop view", "DROP VIEW seen"),
     Op("native: refresh materialized view concurrently", "REFRESH MATERIALIZED VIEW CONCURRENTLY sums",
        setup="CREATE MATERIALIZED VIEW sums AS SELECT status, count(*) FROM orders GROUP BY 1; "
-             "CREATE UNIQUE INDEX sums_status ON sums (status)"),
+             "CREATE UNIQUE INDEX sums_status ON sums (status)", stays=True),
     Op("native: refresh materialized view", "REFRESH MATERIALIZED VIEW sums", refused="CONCURRENTLY",
        setup="CREATE MATERIALIZED VIEW sums AS SELECT status, count(*) FROM orders GROUP BY 1"),
     Op("native: create trigger", "CREATE TRIGGER more BEFORE UPDATE ON orders FOR EACH ROW EXECUTE PROCEDURE own()"),

@@ -118,7 +118,7 @@ class Place:
         return self.db.value("SELECT state FROM stoa.changes ORDER BY id DESC LIMIT 1")
 
     def drift(self):
-        return self.db.rows("SELECT text FROM stoa.events WHERE kind IN ('drift', 'drift_accepted')")
+        return self.db.rows("SELECT text FROM stoa.events WHERE kind IN ('drift', 'drift_accepted', 'stays')")
 
     def close(self):
         if self.writers is not None:
