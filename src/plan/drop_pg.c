@@ -506,7 +506,7 @@ Err *constraint_drop(Maker *maker, const Operation *op, TableWork *work)
     const char *what =
         arena_printf(arena, "%s %s of %s", constraint_words(constraint->kind), ident, work->sql);
     TRY(dependents_check(maker, op, work, what));
-    if (constraint->kind == 'p' && key_replaced_by(maker, op) != NULL)
+    if (constraint->kind == 'p' && key_replaced_by(maker, op) != NULL && !work_is_tree(work))
         return NULL; /* in the transaction that makes the new one */
     key_risk(maker, work, constraint);
     /* There is no way back online for it, so it stays as long as the old application may need it. */

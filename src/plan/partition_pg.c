@@ -193,6 +193,7 @@ static Err *parent_check(const Maker *maker, const Operation *op, const Table *t
         OPERATION_CREATE_INDEX,     OPERATION_DROP_INDEX,       OPERATION_VALIDATE_CONSTRAINT,
         OPERATION_COMMENT,          OPERATION_SETTING,          OPERATION_RENAME,
         OPERATION_ATTACH_PARTITION, OPERATION_DETACH_PARTITION, OPERATION_CREATE_PARTITION,
+        OPERATION_DROP_CONSTRAINT,
     };
     bool known = op == NULL;
     for (size_t i = 0; i < ARRAY_LEN(done) && !known; i++)

@@ -165,7 +165,7 @@ static Err *direct(Maker *maker, TableWork *work, const Target *target)
     Step *step = maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
                            arena_printf(arena, "%s becomes %s", work->sql, target->sql),
                            move_sql(arena, work, target), NULL);
-    Step *back = back_push(maker, step, STEP_DDL, "ACCESS EXCLUSIVE",
+    Step *back = back_push(maker, step, work->table, STEP_DDL, "ACCESS EXCLUSIVE",
                            arena_printf(arena, "%s becomes %s again", target->sql, work->sql));
     back->table = (Name){.schema = target->schema, .name = target->name}; /* as it is called then */
     back->lock_count = 0;
