@@ -65,7 +65,8 @@ void back_validate(Maker *maker, const TableWork *work, Step *step, const char *
     validate_one(maker, work, step, name, title);
 }
 
-const char *not_null_name(Arena *arena, const Table *table, const char *column)
+/* The name of PostgreSQL 18's own constraint. */
+static const char *not_null_name(Arena *arena, const Table *table, const char *column)
 {
     const char *text = arena_printf(arena, "NOT NULL %s", sql_ident(arena, column));
     for (size_t i = 0; i < table->constraint_count; i++)
@@ -81,8 +82,8 @@ void back_not_null(Maker *maker, TableWork *work, Step *step, const char *column
     int version = maker->server->version_num;
     const char *ident = sql_ident(arena, column), *own = not_null_name(arena, work->table, column);
     const char *set = arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", work->sql, ident);
-    if (work_is_tree(work) && (version < 120000 || (version >= 180000 && own != NULL))) {
-        back_not_null_tree(maker, work, step, column, own);
+    if (work_is_tree(work) && version < 120000) {
+        back_not_null_tree(maker, work, step, column);
     } else if (version >= 180000 && own != NULL) {
         back_not_valid(maker, work, step, own, arena_printf(arena, "NOT NULL %s", ident));
         back_validate(maker, work, step, own);

@@ -117,7 +117,7 @@ static void back_key_tree(Maker *maker, TableWork *work, Step *step, const Table
         attach(maker, step, &parts[i - 1]);
 }
 
-/* ---- foreign keys and NOT NULL -------------------------------------------------------------- */
+/* ---- foreign keys -------------------------------------------------------------------------- */
 
 /* The partition's part of it, by preference under the same name. */
 static const TableConstraint *part_of(const Table *leaf, const TableConstraint *constraint)
@@ -168,27 +168,19 @@ void back_constraint_tree(Maker *maker, TableWork *work, Step *step, const Table
                    NULL);
 }
 
-void back_not_null_tree(Maker *maker, TableWork *work, Step *step, const char *column, const char *own)
+/* ---- NOT NULL ------------------------------------------------------------------------------- */
+
+/* 10 and 11 know no proof: the scan of each is bounded by --max-stall. */
+void back_not_null_tree(Maker *maker, TableWork *work, Step *step, const char *column)
 {
     Arena *arena = maker->arena;
-    const char *ident = sql_ident(arena, column);
+    const char *set = arena_printf(arena, "ALTER COLUMN %s SET NOT NULL", sql_ident(arena, column));
     size_t at = 0;
     for (TableWork *leaf; (leaf = work_next_leaf(maker, work, &at)) != NULL;) {
-        const char *name = own != NULL ? not_null_name(arena, leaf->table, column) : NULL;
-        if (own != NULL && name != NULL) {
-            back_not_valid(maker, leaf, step, name, arena_printf(arena, "NOT NULL %s", ident));
-            back_validate(maker, leaf, step, name);
-        } else if (own == NULL) { /* 10 and 11 know no proof: the scan of each is bounded by --max-stall */
-            Step *set = back_push(maker, step, leaf->table, STEP_DDL, "ACCESS EXCLUSIVE",
-                                  arena_printf(arena, "set %s of %s not null", ident, leaf->sql));
-            step_add_sql(
-                maker, set,
-                arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", leaf->sql, ident));
-        }
+        Step *added =
+            back_push(maker, step, leaf->table, STEP_DDL, "ACCESS EXCLUSIVE",
+                      arena_printf(arena, "set %s of %s not null", sql_ident(arena, column), leaf->sql));
+        step_add_sql(maker, added, arena_printf(arena, "ALTER TABLE %s %s", leaf->sql, set));
     }
-    step_add_undo(maker, step,
-                  own != NULL
-                      ? arena_printf(arena, "ALTER TABLE %s ADD CONSTRAINT %s NOT NULL %s", work->sql,
-                                     sql_ident(arena, own), ident)
-                      : arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", work->sql, ident));
+    step_add_undo(maker, step, arena_printf(arena, "ALTER TABLE %s %s", work->sql, set));
 }

@@ -1,150 +1,9 @@
 /* Columns, constraints and tables that go: what stands on them is named first, who uses them is looked for,
  * and the strong locks come one by one. */
-#include "plan/maker.h"
+#include "plan/drop.h"
 
 #include <ctype.h>
 #include <string.h>
-
-/* ---- what stands in the way ----------------------------------------------------------------- */
-
-static bool is_table(const Maker *maker, const Operation *op, const char *schema, const char *name)
-{
-    const Table *table = maker_table(maker, op->table, false);
-    return table->kind != RELATION_MISSING && str_eq(table->schema, schema) && str_eq(table->name, name);
-}
-
-/* A statement as written that drops the object, or takes the table out of the publication. */
-static bool native_takes(Arena *arena, const Operation *op, const Dependent *dependent)
-{
-    bool drops = str_starts(op->words, "DROP ") || str_starts(op->words, "ALTER PUBLICATION");
-    return drops && dependent->name != NULL && strstr(op->sql, sql_ident(arena, dependent->name)) != NULL;
-}
-
-/* Another operation of the change takes the dependent away before `op` has its turn. */
-static bool taken_first(const Maker *maker, const Operation *op, const Dependent *dependent)
-{
-    for (size_t i = 0; i < maker->change->operation_count; i++) {
-        const Operation *other = &maker->change->operations[i];
-        bool before = other < op, on = is_table(maker, other, dependent->on_schema, dependent->on);
-        bool taken = false;
-        if (other->kind == OPERATION_DROP_CONSTRAINT) /* long before contract */
-            taken = on && str_eq(other->constraint_name, dependent->name);
-        else if (other->kind == OPERATION_DROP_INDEX)
-            taken = str_eq(dependent->kind, "index") && str_eq(other->table.name, dependent->name);
-        else if (other->kind == OPERATION_DROP_COLUMN)
-            taken = before && on && str_eq(other->column, dependent->name);
-        else if (other->kind == OPERATION_DROP_DEFAULT)
-            taken = on && str_eq(dependent->kind, "default") && str_eq(other->column, dependent->name);
-        else if (other->kind == OPERATION_DROP_TABLE)
-            taken = on && before;
-        else if (other->kind == OPERATION_NATIVE)
-            taken =
-                (before || other->when != NATIVE_CONTRACT) && native_takes(maker->arena, other, dependent);
-        if (taken)
-            return true;
-    }
-    return false;
-}
-
-/* What a person would write to get it out of the way. */
-static const char *removal_sql(Arena *arena, const Dependent *dependent)
-{
-    const char *name = sql_ident(arena, dependent->name);
-    const char *on = dependent->on != NULL ? sql_name(arena, dependent->on_schema, dependent->on) : NULL;
-    const char *kind = dependent->kind;
-    if (on == NULL && (str_eq(kind, "view") || str_eq(kind, "materialized view") || str_eq(kind, "table")))
-        return arena_printf(arena, "DROP %s %s",
-                            str_eq(kind, "view")    ? "VIEW"
-                            : str_eq(kind, "table") ? "TABLE"
-                                                    : "MATERIALIZED VIEW",
-                            sql_name(arena, dependent->schema, dependent->name));
-    if (on == NULL)
-        return NULL;
-    if (str_eq(kind, "trigger") || str_eq(kind, "policy") || str_eq(kind, "rule"))
-        return arena_printf(arena, "DROP %s %s ON %s",
-                            str_eq(kind, "trigger")  ? "TRIGGER"
-                            : str_eq(kind, "policy") ? "POLICY"
-                                                     : "RULE",
-                            name, on);
-    if (str_eq(kind, "generated column") || str_eq(kind, "column"))
-        return arena_printf(arena, "ALTER TABLE %s DROP COLUMN %s", on, name);
-    if (str_eq(kind, "default"))
-        return arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", on, name);
-    return arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT %s", on, name);
-}
-
-/* Of the column, else of the constraint, else of the table as a whole. */
-static bool stands_on(const Dependent *dependent, const char *column, const char *constraint)
-{
-    return !dependent->hint && str_eq(dependent->column, column) &&
-           str_eq(dependent->constraint, constraint) &&
-           (column != NULL || constraint != NULL ||
-            (dependent->column == NULL && dependent->constraint == NULL));
-}
-
-/* The other end goes with this change as well: its foreign key is dropped on the way. */
-static bool end_goes_too(const Maker *maker, const Operation *op, const Dependent *dependent)
-{
-    if (op->kind != OPERATION_DROP_TABLE || dependent->on == NULL)
-        return false;
-    bool key = str_eq(dependent->kind, "foreign key");
-    for (size_t i = 0; i < maker->change->operation_count; i++)
-        if (maker->change->operations[i].kind == OPERATION_DROP_TABLE && key &&
-            is_table(maker, &maker->change->operations[i], dependent->on_schema, dependent->on))
-            return true;
-    return false;
-}
-
-/* Nothing goes that nobody named: ERR_UNSAFE with all that stands in the way. A generated column is in the
- * way even where the server would let it go without a word (12 to 14). */
-static Err *dependents_check(Maker *maker, const Operation *op, const TableWork *work, const char *what)
-{
-    Arena *arena = maker->arena;
-    Str found CLEANUP(str_donep) = STR_INIT, sql CLEANUP(str_donep) = STR_INIT;
-    for (size_t i = 0; i < work->table->dependent_count; i++) {
-        const Dependent *dependent = &work->table->dependents[i];
-        bool generated = op->kind == OPERATION_DROP_COLUMN && str_eq(dependent->kind, "generated column");
-        bool ends = str_eq(dependent->kind, "view") &&
-                    version_ends(maker, work->table, dependent->schema, dependent->name);
-        if (!stands_on(dependent, op->column, op->constraint_name) || (dependent->goes && !generated) ||
-            ends || taken_first(maker, op, dependent) || end_goes_too(maker, op, dependent))
-            continue;
-        const char *removal = removal_sql(arena, dependent);
-        str_sep(&found, ", ");
-        str_add(&found, dependent->text);
-        if (removal == NULL)
-            continue;
-        str_sep(&sql, "; ");
-        str_add(&sql, removal);
-    }
-    if (found.len == 0)
-        return NULL;
-    Err *err = err_new(ERR_UNSAFE, "%s cannot go while others stand on it: %s", what, found.buf);
-    if (op->cascade)
-        return err_hint(err,
-                        "CASCADE would take them away unseen; write them into the change, before this: %s",
-                        sql.len > 0 ? sql.buf : "drop or change each of them by name");
-    return err_hint(err, "write them into the same change, before this: %s",
-                    sql.len > 0 ? sql.buf : "drop or change each of them by name");
-}
-
-/* Functions that only mention it: the server knows nothing of it, and they fail afterwards. */
-static void mention_note(Maker *maker, const Operation *op, const TableWork *work, const char *what)
-{
-    Str found CLEANUP(str_donep) = STR_INIT;
-    for (size_t i = 0; i < work->table->dependent_count; i++) {
-        const Dependent *dependent = &work->table->dependents[i];
-        if (!dependent->hint || !str_eq(dependent->column, op->column))
-            continue;
-        str_sep(&found, ", ");
-        str_add(&found, dependent->text);
-    }
-    if (found.len > 0)
-        maker_risk(maker, "mentions", NULL,
-                   arena_printf(maker->arena, "these mention %s in their text, and may fail afterwards: %s",
-                                what, found.buf),
-                   NULL);
-}
 
 /* ---- evidence ------------------------------------------------------------------------------- */
 
@@ -235,7 +94,7 @@ static bool dropped_here(const Maker *maker, const TableWork *work, const char *
     for (size_t i = 0; i < maker->change->operation_count; i++) {
         const Operation *op = &maker->change->operations[i];
         if (op->kind == OPERATION_DROP_COLUMN && str_eq(op->column, column) &&
-            is_table(maker, op, work->table->schema, work->table->name))
+            op_is_on(maker, op, work->table->schema, work->table->name))
             return true;
     }
     return false;
@@ -435,7 +294,7 @@ static const Operation *key_replaced_by(const Maker *maker, const Operation *op)
         const Table *table = maker_table(maker, op->table, false);
         if (other > op && other->kind == OPERATION_ADD_CONSTRAINT &&
             other->constraint->kind == CONSTRAINT_PRIMARY_KEY &&
-            is_table(maker, other, table->schema, table->name))
+            op_is_on(maker, other, table->schema, table->name))
             return other;
     }
     return NULL;
@@ -447,7 +306,7 @@ const TableConstraint *primary_key_dropped(const Maker *maker, const TableWork *
         const Operation *op = &maker->change->operations[i];
         const TableConstraint *constraint =
             op->kind == OPERATION_DROP_CONSTRAINT &&
-                    is_table(maker, op, work->table->schema, work->table->name)
+                    op_is_on(maker, op, work->table->schema, work->table->name)
                 ? table_constraint(work->table, op->constraint_name)
                 : NULL;
         if (constraint != NULL && constraint->kind == 'p')

@@ -330,11 +330,9 @@ const char *back_key_sql(Arena *arena, const TableWork *work, const TableConstra
 void back_constraint(Maker *maker, TableWork *work, Step *step, const TableConstraint *constraint);
 void back_not_null(Maker *maker, TableWork *work, Step *step, const char *column);
 /* The same of partitioned tables (back_tree_pg.c): valid unique constraints, primary keys and foreign keys; a
- * NOT NULL before 12, or the server's own constraint `own` (18), else NULL. */
+ * NOT NULL before 12. */
 void back_constraint_tree(Maker *maker, TableWork *work, Step *step, const TableConstraint *constraint);
-void back_not_null_tree(Maker *maker, TableWork *work, Step *step, const char *column, const char *own);
-/* The name of PostgreSQL 18's own NOT NULL constraint of the column; NULL. */
-const char *not_null_name(Arena *arena, const Table *table, const char *column);
+void back_not_null_tree(Maker *maker, TableWork *work, Step *step, const char *column);
 
 /* native_pg.c: statements that are carried out as written. Sorts out first what each of them is about: which
  * are done already, which run together, which of all operations are about a table that the change makes. */
