@@ -65,22 +65,31 @@ void back_validate(Maker *maker, const TableWork *work, Step *step, const char *
     validate_one(maker, work, step, name, title);
 }
 
-/* The name of PostgreSQL 18's own constraint. */
-static const char *not_null_name(Arena *arena, const Table *table, const char *column)
+/* PostgreSQL 18's own constraint. */
+static const TableConstraint *not_null_find(Arena *arena, const Table *table, const char *column)
 {
     const char *text = arena_printf(arena, "NOT NULL %s", sql_ident(arena, column));
     for (size_t i = 0; i < table->constraint_count; i++)
         if (table->constraints[i].kind == 'n' && str_starts(table->constraints[i].definition, text) &&
             strchr(" ", table->constraints[i].definition[strlen(text)]) != NULL)
-            return table->constraints[i].name;
+            return &table->constraints[i];
     return NULL;
+}
+
+bool not_null_own(Arena *arena, const Table *table, const char *column)
+{
+    const TableConstraint *found = not_null_find(arena, table, column);
+    return found != NULL && found->local;
 }
 
 void back_not_null(Maker *maker, TableWork *work, Step *step, const char *column)
 {
     Arena *arena = maker->arena;
     int version = maker->server->version_num;
-    const char *ident = sql_ident(arena, column), *own = not_null_name(arena, work->table, column);
+    const char *ident = sql_ident(arena, column), *own = NULL;
+    const TableConstraint *constraint = not_null_find(arena, work->table, column);
+    if (constraint != NULL)
+        own = constraint->name;
     const char *set = arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", work->sql, ident);
     if (work_is_tree(work) && version < 120000) {
         back_not_null_tree(maker, work, step, column);

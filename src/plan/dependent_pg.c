@@ -95,26 +95,50 @@ bool end_goes_too(const Maker *maker, const Operation *op, const Dependent *depe
 
 /* Nothing goes that nobody named: ERR_UNSAFE with all that stands in the way. A generated column is in the
  * way even where the server would let it go without a word (12 to 14). */
-Err *dependents_check(Maker *maker, const Operation *op, const TableWork *work, const char *what)
+/* `top` is the table itself, `work` this or a partition of it. */
+static void find_in_way(Maker *maker, const Operation *op, const TableWork *top, const TableWork *work,
+                        const char *constraint, Str *found, Str *sql)
 {
     Arena *arena = maker->arena;
-    Str found CLEANUP(str_donep) = STR_INIT, sql CLEANUP(str_donep) = STR_INIT;
     for (size_t i = 0; i < work->table->dependent_count; i++) {
         const Dependent *dependent = &work->table->dependents[i];
         bool generated = op->kind == OPERATION_DROP_COLUMN && str_eq(dependent->kind, "generated column");
+        bool named = work != top && generated && table_column(top->table, dependent->name) != NULL;
         bool ends = str_eq(dependent->kind, "view") &&
                     version_ends(maker, work->table, dependent->schema, dependent->name);
-        if (!stands_on(dependent, op->column, op->constraint_name) || (dependent->goes && !generated) ||
-            ends || taken_first(maker, op, dependent) || end_goes_too(maker, op, dependent))
+        if (!stands_on(dependent, op->column, constraint) || (dependent->goes && !generated) || ends ||
+            named || taken_first(maker, op, dependent) || end_goes_too(maker, op, dependent))
             continue;
         const char *removal = removal_sql(arena, dependent);
-        str_sep(&found, ", ");
-        str_add(&found, dependent->text);
+        str_sep(found, ", ");
+        str_add(found, dependent->text);
         if (removal == NULL)
             continue;
-        str_sep(&sql, "; ");
-        str_add(&sql, removal);
+        str_sep(sql, "; ");
+        str_add(sql, removal);
     }
+}
+
+/* Of a partition: its part of the parent's constraint. */
+static const char *constraint_part(const TableWork *work, const TableWork *part, const char *name)
+{
+    const TableConstraint *whole = name != NULL ? table_constraint(work->table, name) : NULL;
+    for (size_t i = 0; whole != NULL && i < part->table->constraint_count; i++) {
+        const TableConstraint *one = &part->table->constraints[i];
+        if (one->kind == whole->kind && one->inherited && str_eq(one->definition, whole->definition))
+            return one->name;
+    }
+    return name;
+}
+
+Err *dependents_check(Maker *maker, const Operation *op, TableWork *work, const char *what)
+{
+    Str found CLEANUP(str_donep) = STR_INIT, sql CLEANUP(str_donep) = STR_INIT;
+    find_in_way(maker, op, work, work, op->constraint_name, &found, &sql);
+    size_t at = 1; /* what stands on partitions stands on the parent as a whole, as the server sees it */
+    for (TableWork *part;
+         op->kind != OPERATION_DROP_TABLE && (part = work_next_part(maker, work, &at)) != NULL;)
+        find_in_way(maker, op, work, part, constraint_part(work, part, op->constraint_name), &found, &sql);
     if (found.len == 0)
         return NULL;
     Err *err = err_new(ERR_UNSAFE, "%s cannot go while others stand on it: %s", what, found.buf);
@@ -127,16 +151,23 @@ Err *dependents_check(Maker *maker, const Operation *op, const TableWork *work, 
 }
 
 /* Functions that only mention it: the server knows nothing of it, and they fail afterwards. */
-void mention_note(Maker *maker, const Operation *op, const TableWork *work, const char *what)
+void mention_note(Maker *maker, const Operation *op, TableWork *work, const char *what)
 {
     Str found CLEANUP(str_donep) = STR_INIT;
-    for (size_t i = 0; i < work->table->dependent_count; i++) {
-        const Dependent *dependent = &work->table->dependents[i];
-        if (!dependent->hint || !str_eq(dependent->column, op->column))
-            continue;
-        str_sep(&found, ", ");
-        str_add(&found, dependent->text);
-    }
+    Texts known = {0};
+    size_t at = 0;
+    for (TableWork *part; (part = work_next_part(maker, work, &at)) != NULL;)
+        for (size_t i = 0; i < part->table->dependent_count; i++) {
+            const Dependent *dependent = &part->table->dependents[i];
+            bool said = !dependent->hint || !str_eq(dependent->column, op->column);
+            for (size_t k = 0; k < known.len && !said; k++)
+                said = str_eq(known.items[k], dependent->text);
+            if (said)
+                continue;
+            *vec_push(maker->arena, &known) = dependent->text;
+            str_sep(&found, ", ");
+            str_add(&found, dependent->text);
+        }
     if (found.len > 0)
         maker_risk(maker, "mentions", NULL,
                    arena_printf(maker->arena, "these mention %s in their text, and may fail afterwards: %s",

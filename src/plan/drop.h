@@ -11,6 +11,6 @@ bool stands_on(const Dependent *dependent, const char *column, const char *const
 /* The other end of a foreign key goes with this change as well. */
 bool end_goes_too(const Maker *maker, const Operation *op, const Dependent *dependent);
 /* ERR_UNSAFE with all that stands in the way, and how to write it into the change. */
-Err *dependents_check(Maker *maker, const Operation *op, const TableWork *work, const char *what) MUST_USE;
+Err *dependents_check(Maker *maker, const Operation *op, TableWork *work, const char *what) MUST_USE;
 /* A note of functions that only mention it. */
-void mention_note(Maker *maker, const Operation *op, const TableWork *work, const char *what);
+void mention_note(Maker *maker, const Operation *op, TableWork *work, const char *what);

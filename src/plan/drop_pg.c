@@ -100,10 +100,27 @@ static bool dropped_here(const Maker *maker, const TableWork *work, const char *
     return false;
 }
 
-/* An index goes with its columns: nothing is lost where the change names them all. */
-static bool whole_index_goes(const Maker *maker, const TableWork *work, const char *name)
+/* It belongs to this table alone: neither to a partition of it nor, on a partition, to its parent as well. */
+static bool is_own(const TableWork *part, const Dependent *dependent)
 {
-    const Index *index = table_index(work->table, name);
+    const Table *table = part->table;
+    if (dependent->on == NULL)
+        return true;
+    if (!str_eq(dependent->on, table->name) || !str_eq(dependent->on_schema, table->schema))
+        return false;
+    const Index *index = table_index(table, dependent->name);
+    const TableConstraint *constraint = table_constraint(table, dependent->name);
+    if (!table->is_partition)
+        return true;
+    return str_eq(dependent->kind, "index") ? index == NULL || index->parent == NULL
+                                            : constraint == NULL || !constraint->inherited;
+}
+
+/* An index goes with its columns: nothing is lost where the change names them all. */
+static bool whole_index_goes(const Maker *maker, const TableWork *work, const TableWork *part,
+                             const char *name)
+{
+    const Index *index = table_index(part->table, name);
     for (size_t i = 0; index != NULL && i < index->column_count; i++)
         if (index->columns[i] == NULL || !dropped_here(maker, work, index->columns[i]))
             return false;
@@ -119,22 +136,25 @@ static bool is_key(const TableWork *work, const Dependent *dependent)
 }
 
 /* What the server would take along without a word. */
-static void column_losses(Maker *maker, const Operation *op, const TableWork *work, const char *what)
+static void column_losses(Maker *maker, const Operation *op, TableWork *work, const char *what)
 {
     Arena *arena = maker->arena;
     Str keys CLEANUP(str_donep) = STR_INIT, others CLEANUP(str_donep) = STR_INIT;
-    for (size_t i = 0; i < work->table->dependent_count; i++) {
-        const Dependent *dependent = &work->table->dependents[i];
-        if (!stands_on(dependent, op->column, NULL) || !dependent->goes || taken_first(maker, op, dependent))
-            continue;
-        bool key = is_key(work, dependent);
-        bool lost = dependent->shared && !whole_index_goes(maker, work, dependent->name);
-        if (!key && !lost)
-            continue;
-        Str *list = key ? &keys : &others;
-        str_sep(list, ", ");
-        str_add(list, dependent->text);
-    }
+    size_t at = 0;
+    for (TableWork *part; (part = work_next_part(maker, work, &at)) != NULL;)
+        for (size_t i = 0; i < part->table->dependent_count; i++) {
+            const Dependent *dependent = &part->table->dependents[i];
+            if (!stands_on(dependent, op->column, NULL) || !dependent->goes || !is_own(part, dependent) ||
+                taken_first(maker, op, dependent))
+                continue;
+            bool key = is_key(part, dependent);
+            bool lost = dependent->shared && !whole_index_goes(maker, work, part, dependent->name);
+            if (!key && !lost)
+                continue;
+            Str *list = key ? &keys : &others;
+            str_sep(list, ", ");
+            str_add(list, dependent->text);
+        }
     if (keys.len > 0)
         maker_risk(maker, "key-loss", "--accept-key-loss",
                    arena_printf(arena,
@@ -164,20 +184,32 @@ static const TableConstraint *not_null_check(Arena *arena, const Table *table, c
     return NULL;
 }
 
-static bool in_primary_key(const Maker *maker, const TableWork *work, const char *column)
+static bool in_primary_key(const Maker *maker, const TableWork *work, const TableWork *part,
+                           const char *column)
 {
     const TableConstraint *dropped = primary_key_dropped(maker, work);
-    for (size_t i = 0; i < work->table->index_count && dropped == NULL; i++)
-        for (size_t k = 0; work->table->indexes[i].primary && k < work->table->indexes[i].column_count; k++)
-            if (str_eq(work->table->indexes[i].columns[k], column))
+    for (size_t i = 0; i < part->table->index_count && dropped == NULL; i++)
+        for (size_t k = 0; part->table->indexes[i].primary && k < part->table->indexes[i].column_count; k++)
+            if (str_eq(part->table->indexes[i].columns[k], column))
                 return true;
     return false;
 }
 
-/* Subscribers with the column's NOT NULL would stop at the first row without it. */
-static void subscribers_risk(Maker *maker, const TableWork *work, const char *ident)
+static bool is_published_by(const Table *table, const char *publication)
 {
-    for (size_t i = 0; i < work->table->publication_count; i++)
+    for (size_t i = 0; i < table->publication_count; i++)
+        if (str_eq(table->publications[i].name, publication))
+            return true;
+    return false;
+}
+
+/* Subscribers with the column's NOT NULL would stop at the first row without it. `whole` is the table that is
+ * changed, `work` this or a partition of it. */
+static void subscribers_risk(Maker *maker, const TableWork *whole, const TableWork *work, const char *ident)
+{
+    for (size_t i = 0; i < work->table->publication_count; i++) {
+        if (work != whole && is_published_by(whole->table, work->table->publications[i].name))
+            continue;
         maker_risk(
             maker, "subscribers", "--subscribers-ready",
             arena_printf(maker->arena,
@@ -185,42 +217,65 @@ static void subscribers_risk(Maker *maker, const TableWork *work, const char *id
                          "first row without it; let it be null there first",
                          sql_ident(maker->arena, work->table->publications[i].name), work->sql, ident),
             arena_printf(maker->arena, "ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", work->sql, ident));
+    }
 }
 
-/* The new application leaves the column out from `ready` on: it must have a default, or may be null. */
-static Err *column_left_out(Maker *maker, TableWork *work, const Column *column)
+static Err *not_in_key(const Maker *maker, const TableWork *work, const TableWork *part, const char *column)
+{
+    if (!in_primary_key(maker, work, part, column))
+        return NULL;
+    return err_hint(
+        err_new(ERR_UNSAFE,
+                "\"%s.%s.%s\" is part of the primary key and has no default: no application can leave "
+                "it out before it goes",
+                part->table->schema, part->table->name, column),
+        "replace the key in the same change, before this: ALTER TABLE %s DROP CONSTRAINT …, ADD PRIMARY "
+        "KEY (…); or give the column a default",
+        part->sql);
+}
+
+/* One table of the tree, or the plain one. What a partition has of its parent went with that. */
+static Err *left_out_of(Maker *maker, TableWork *work, TableWork *part, const char *name)
 {
     Arena *arena = maker->arena;
-    const char *ident = sql_ident(arena, column->name);
-    if (column->default_sql != NULL || column->generated_sql != NULL || column->identity != '\0')
-        return NULL;
-    if (in_primary_key(maker, work, column->name))
-        return err_hint(
-            err_new(ERR_UNSAFE,
-                    "\"%s.%s.%s\" is part of the primary key and has no default: no application can leave "
-                    "it out before it goes",
-                    work->table->schema, work->table->name, column->name),
-            "replace the key in the same change, before this: ALTER TABLE %s DROP CONSTRAINT …, ADD PRIMARY "
-            "KEY (…); or give the column a default",
-            work->sql);
-    const TableConstraint *check = not_null_check(arena, work->table, column->name);
-    if (column->not_null) {
+    const Column *column = table_column(part->table, name);
+    const char *ident = sql_ident(arena, name);
+    TRY(not_in_key(maker, work, part, name));
+    const TableConstraint *check = not_null_check(arena, part->table, name);
+    bool of_parent = part != work && table_column(work->table, name)->not_null;
+    bool lets = column->not_null && (!of_parent || not_null_own(arena, part->table, name));
+    const char *title = in_leaf(maker, work, part, arena_printf(arena, "let %s be left out", ident));
+    if (lets) {
         Step *step = maker_ddl(
-            maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
-            arena_printf(arena, "let %s be left out", ident),
-            arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", work->sql, ident), NULL);
-        back_not_null(maker, work, step, column->name);
+            maker, PHASE_CONSTRAIN, part, "ACCESS EXCLUSIVE", title,
+            arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", part->sql, ident), NULL);
+        back_not_null(maker, part, step, name);
     }
-    if (check != NULL) {
-        Step *step = maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
-                               arena_printf(arena, "let %s be left out", ident),
-                               arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT %s", work->sql,
+    if (check != NULL && (part == work || !check->inherited)) {
+        Step *step = maker_ddl(maker, PHASE_CONSTRAIN, part, "ACCESS EXCLUSIVE", title,
+                               arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT %s", part->sql,
                                             sql_ident(arena, check->name)),
                                NULL);
-        back_constraint(maker, work, step, check);
+        back_constraint(maker, part, step, check);
     }
     if (column->not_null || check != NULL)
-        subscribers_risk(maker, work, ident);
+        subscribers_risk(maker, work, part, ident);
+    return NULL;
+}
+
+/* The new application leaves the column out from `ready` on: it must have a default, or may be null, in each
+ * partition as well, since rows may be written into it by its name. */
+static Err *column_left_out(Maker *maker, TableWork *work, const char *name)
+{
+    bool computed = true;
+    size_t at = 0;
+    for (TableWork *part; (part = work_next_part(maker, work, &at)) != NULL && computed;) {
+        const Column *column = table_column(part->table, name);
+        computed = column->default_sql != NULL || column->generated_sql != NULL || column->identity != '\0';
+    }
+    at = 0;
+    for (TableWork *part; !computed && (part = work_next_part(maker, work, &at)) != NULL;)
+        TRY(left_out_of(maker, work, part, name));
     return NULL;
 }
 
@@ -242,18 +297,44 @@ static Err *sync_check_column(const Table *table, const char *column)
     return NULL;
 }
 
+/* The server drops an index of a partitioned table with all its parts, and not CONCURRENTLY: so each goes by
+ * itself, under a lock of its own that is held for as long as that takes and no longer (its files are removed
+ * when the lock is gone). */
+static void tree_index_goes(Maker *maker, TableWork *work, const Dependent *dependent)
+{
+    Arena *arena = maker->arena;
+    const char *ident = sql_ident(arena, dependent->name);
+    const char *sql =
+        arena_printf(arena, "DROP INDEX IF EXISTS %s", sql_name(arena, dependent->schema, dependent->name));
+    if (contract_has(maker, sql))
+        return;
+    maker_ddl(maker, PHASE_CONTRACT, work, "ACCESS EXCLUSIVE",
+              arena_printf(arena, "drop index %s of all partitions", ident), sql, NULL);
+    maker_risk(maker, "drop-index", NULL,
+               arena_printf(arena,
+                            "the server drops index %s of a partitioned table not CONCURRENTLY but under a "
+                            "short lock on all partitions: it goes by itself, before the column",
+                            ident),
+               NULL);
+}
+
 static void column_goes(Maker *maker, const Operation *op, TableWork *work, const char *ident)
 {
     Arena *arena = maker->arena;
-    for (size_t i = 0; i < work->table->dependent_count; i++) {
-        const Dependent *dependent = &work->table->dependents[i];
-        if (!stands_on(dependent, op->column, NULL) || !dependent->goes || taken_first(maker, op, dependent))
-            continue;
-        if (str_eq(dependent->kind, "index"))
-            index_goes(maker, work, dependent);
-        else if (str_eq(dependent->kind, "foreign key") && str_eq(dependent->on, work->table->name))
-            key_goes(maker, work, dependent->name, far_end(arena, work->table, dependent->name));
-    }
+    size_t at = 0;
+    for (TableWork *part; (part = work_next_part(maker, work, &at)) != NULL;)
+        for (size_t i = 0; i < part->table->dependent_count; i++) {
+            const Dependent *dependent = &part->table->dependents[i];
+            if (!stands_on(dependent, op->column, NULL) || !dependent->goes || !is_own(part, dependent) ||
+                taken_first(maker, op, dependent))
+                continue;
+            if (str_eq(dependent->kind, "index") && part->table->kind == RELATION_PARTITIONED)
+                tree_index_goes(maker, part, dependent);
+            else if (str_eq(dependent->kind, "index"))
+                index_goes(maker, part, dependent);
+            else if (str_eq(dependent->kind, "foreign key"))
+                key_goes(maker, part, dependent->name, far_end(arena, part->table, dependent->name));
+        }
     maker_ddl(maker, PHASE_CONTRACT, work, "ACCESS EXCLUSIVE", arena_printf(arena, "drop column %s", ident),
               arena_printf(arena, "ALTER TABLE %s DROP COLUMN IF EXISTS %s", work->sql, ident), NULL);
 }
@@ -274,9 +355,12 @@ Err *column_drop(Maker *maker, const Operation *op, TableWork *work)
     if (column == NULL)
         return err_new(ERR_USAGE, "table \"%s.%s\" has no column \"%s\"", work->table->schema,
                        work->table->name, op->column);
+    TRY(partition_key_check(
+        work, op->column, "it cannot be dropped",
+        "a new table that is partitioned another way, filled from this one, takes its place"));
     TRY(sync_check_column(work->table, op->column));
     TRY(dependents_check(maker, op, work, what));
-    TRY(column_left_out(maker, work, column));
+    TRY(column_left_out(maker, work, column->name));
     maker->derives_revert = true;
     column_losses(maker, op, work, what);
     mention_note(maker, op, work, what);

@@ -72,6 +72,12 @@ bool work_is_tree(const TableWork *work);
 /* The works of the tables that hold its rows: of each partition, or itself. `at` begins at 0; NULL: no more.
  */
 TableWork *work_next_leaf(const Maker *maker, const TableWork *work, size_t *at);
+/* The table itself, then all beneath it, parents before their children. */
+TableWork *work_next_part(const Maker *maker, TableWork *work, size_t *at);
+/* ERR_UNSAFE where a column is named in the partition key of the table or of a partition: `what` may not be
+ * done to it, and `hint` says what can be done instead. */
+Err *partition_key_check(const TableWork *work, const char *column, const char *what,
+                         const char *hint) MUST_USE;
 /* The table whose lease a change of it takes: the top of its tree. */
 const char *work_lease(const TableWork *work);
 /* The step locks its table only, not the partitions. */
@@ -329,6 +335,8 @@ const char *back_key_sql(Arena *arena, const TableWork *work, const TableConstra
  * To be called when its locks are known. */
 void back_constraint(Maker *maker, TableWork *work, Step *step, const TableConstraint *constraint);
 void back_not_null(Maker *maker, TableWork *work, Step *step, const char *column);
+/* The table's own NOT NULL, which stays when its parent's goes (18: before, there is none). */
+bool not_null_own(Arena *arena, const Table *table, const char *column);
 /* The same of partitioned tables (back_tree_pg.c): valid unique constraints, primary keys and foreign keys; a
  * NOT NULL before 12. */
 void back_constraint_tree(Maker *maker, TableWork *work, Step *step, const TableConstraint *constraint);
