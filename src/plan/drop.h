@@ -12,5 +12,10 @@ bool stands_on(const Dependent *dependent, const char *column, const char *const
 bool end_goes_too(const Maker *maker, const Operation *op, const Dependent *dependent);
 /* ERR_UNSAFE with all that stands in the way, and how to write it into the change. */
 Err *dependents_check(Maker *maker, const Operation *op, TableWork *work, const char *what) MUST_USE;
+/* A step of contract that drops the foreign key of `owner`; `far` is the table at its other end, NULL: none.
+ */
+void key_goes(Maker *maker, TableWork *owner, const char *name, const char *far);
+/* The table that the foreign key refers to, quoted; NULL. */
+const char *far_end(Arena *arena, const Table *table, const char *constraint);
 /* A note of functions that only mention it. */
 void mention_note(Maker *maker, const Operation *op, TableWork *work, const char *what);

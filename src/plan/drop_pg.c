@@ -1,4 +1,4 @@
-/* Columns, constraints and tables that go: what stands on them is named first, who uses them is looked for,
+/* Columns and constraints that go: what stands on them is named first, who uses them is looked for,
  * and the strong locks come one by one. */
 #include "plan/drop.h"
 
@@ -68,7 +68,7 @@ static void index_goes(Maker *maker, TableWork *work, const Dependent *dependent
 }
 
 /* One short transaction that takes both ends of a foreign key (measured: ACCESS EXCLUSIVE on both). */
-static void key_goes(Maker *maker, TableWork *owner, const char *name, const char *far)
+void key_goes(Maker *maker, TableWork *owner, const char *name, const char *far)
 {
     Arena *arena = maker->arena;
     const char *sql = arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", owner->sql,
@@ -81,7 +81,7 @@ static void key_goes(Maker *maker, TableWork *owner, const char *name, const cha
         step_add_lock_mode(maker, step, far, "ACCESS EXCLUSIVE");
 }
 
-static const char *far_end(Arena *arena, const Table *table, const char *constraint)
+const char *far_end(Arena *arena, const Table *table, const char *constraint)
 {
     const TableConstraint *key = table_constraint(table, constraint);
     return key != NULL && key->ref_table != NULL ? sql_name(arena, key->ref_schema, key->ref_table) : NULL;
@@ -463,52 +463,5 @@ Err *constraint_drop(Maker *maker, const Operation *op, TableWork *work)
         step_add_lock_mode(maker, step, far, "ACCESS EXCLUSIVE");
     if (!late)
         back_constraint(maker, work, step, constraint);
-    return NULL;
-}
-
-/* ---- table ---------------------------------------------------------------------------------- */
-
-/* Foreign keys of other tables that go as well; DROP TABLE would take the strongest lock on all of them at
- * once. */
-static void table_keys_go(Maker *maker, const Operation *op, TableWork *work)
-{
-    Arena *arena = maker->arena;
-    for (size_t i = 0; i < work->table->constraint_count; i++) {
-        const TableConstraint *constraint = &work->table->constraints[i];
-        bool self = str_eq(constraint->ref_table, work->table->name) &&
-                    str_eq(constraint->ref_schema, work->table->schema);
-        if (constraint->kind == 'f' && !self)
-            key_goes(maker, work, constraint->name, far_end(arena, work->table, constraint->name));
-    }
-    for (size_t i = 0; i < work->table->dependent_count; i++) {
-        const Dependent *dependent = &work->table->dependents[i];
-        if (!stands_on(dependent, NULL, NULL) || dependent->goes || !end_goes_too(maker, op, dependent))
-            continue;
-        for (size_t k = 0; k < maker->work_count; k++)
-            if (str_eq(maker->works[k].table->name, dependent->on) &&
-                str_eq(maker->works[k].table->schema, dependent->on_schema))
-                key_goes(maker, &maker->works[k], dependent->name, work->sql);
-    }
-}
-
-Err *table_drop(Maker *maker, const Operation *op, TableWork *work)
-{
-    Arena *arena = maker->arena;
-    if (work->table->sync_count > 0)
-        return err_hint(err_new(ERR_UNSAFE, "another change is under way on \"%s.%s\"", work->table->schema,
-                                work->table->name),
-                        "complete or abort it first: stoa status");
-    TRY(dependents_check(maker, op, work, work->sql));
-    mention_note(maker, op, work, work->sql);
-    if (!work->table->empty)
-        maker_risk(maker, "rows", NULL,
-                   arena_printf(arena, "about %lld rows go with %s; there is no way back from \"complete\"",
-                                (long long)work->table->row_estimate, work->sql),
-                   NULL);
-    maker_evidence(maker, work, NULL, false);
-    table_keys_go(maker, op, work);
-    maker_ddl(maker, PHASE_CONTRACT, work, "ACCESS EXCLUSIVE",
-              arena_printf(arena, "drop table %s", work->sql),
-              arena_printf(arena, "DROP TABLE IF EXISTS %s", work->sql), NULL);
     return NULL;
 }

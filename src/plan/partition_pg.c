@@ -204,7 +204,7 @@ static Err *parent_check(const Maker *maker, const Operation *op, const Table *t
         OPERATION_CREATE_INDEX,     OPERATION_DROP_INDEX,       OPERATION_VALIDATE_CONSTRAINT,
         OPERATION_COMMENT,          OPERATION_SETTING,          OPERATION_RENAME,
         OPERATION_ATTACH_PARTITION, OPERATION_DETACH_PARTITION, OPERATION_CREATE_PARTITION,
-        OPERATION_DROP_CONSTRAINT,  OPERATION_DROP_COLUMN,
+        OPERATION_DROP_CONSTRAINT,  OPERATION_DROP_COLUMN,      OPERATION_DROP_TABLE,
     };
     bool known = op == NULL;
     for (size_t i = 0; i < ARRAY_LEN(done) && !known; i++)
@@ -269,10 +269,12 @@ Err *partition_key_check(const TableWork *work, const char *column, const char *
 
 Err *partition_check(const Maker *maker, const Operation *op, const Table *table)
 {
+    if (table->is_partition)
+        TRY(leaf_check(op, table));
     if (table->kind == RELATION_PARTITIONED)
         return parent_check(maker, op, table);
     if (table->is_partition)
-        return leaf_check(op, table);
+        return NULL;
     if (table->parent != NULL || table->has_children)
         return inheritance_check(op, table);
     return NULL;

@@ -89,7 +89,7 @@ class Op:
                  becomes=None, check=None, first=None, filled=(), stays=False, one_way=False):
         self.id, self.change, self.setup, self.args = id_, change, setup, list(args)
         self.since, self.until, self.table, self.renamed = since, until, table, renamed or {}
-        self.becomes, self.check, self.first = becomes or table, check, first or table
+        self.becomes, self.check, self.first = table if becomes is None else becomes, check, first or table
         self.stays, self.one_way = stays, one_way
         self.filled, self._refused = filled, refused
 
@@ -193,6 +193,7 @@ OPERATIONS = [
        renamed={"kind": None}, since=11),
     Op("partitioned: drop column of the partition key", "ALTER TABLE events DROP COLUMN at", setup=EVENTS, table="events",
        refused="partitioned by"),
+    Op("partitioned: drop table", "DROP TABLE events", setup=EVENTS, table="events", becomes=""),
     Op("partitioned: drop check", "ALTER TABLE events DROP CONSTRAINT k",
        setup=EVENTS + "ALTER TABLE events ADD CONSTRAINT k CHECK (id > 0)", table="events"),
     Op("partitioned: drop unique", "ALTER TABLE events DROP CONSTRAINT k",

@@ -190,3 +190,59 @@ def test_what_stands_on_a_partition_is_named(db, stoa):
     stoa.apply(f"DROP VIEW v; {DROP_NOTE}", "--name", "both")
     stoa("complete", "both", "--yes", "--force")
     assert "note" not in db.columns("events_3")
+
+
+# ---- tables
+
+def test_table_goes_partition_by_partition(db, stoa):
+    """Many partitions, no lock of all of them; what is detached meanwhile stays."""
+    events(db, 400, default=db.version >= 11)
+    db.run("CREATE TABLE notes (id int PRIMARY KEY); INSERT INTO notes VALUES (1)")
+    if db.version >= 11:
+        db.run("ALTER TABLE events ADD FOREIGN KEY (shop_id) REFERENCES shops")
+    db.run("ALTER TABLE events_4 ADD CONSTRAINT own FOREIGN KEY (shop_id) REFERENCES shops")
+    with Writers(db, "shops", ["UPDATE {t} SET id = id WHERE id = 200 + %(n)s", "INSERT INTO {t} VALUES (%(new)s)"]) as writers:
+        with Stalls(db, writers):
+            stoa.apply("DROP TABLE events", "--name", "drop", "--max-stall", f"{MAX_STALL_MS}ms")
+            assert db.value("SELECT count(*) FROM events") == 400, "nothing goes before complete"
+            db.run("ALTER TABLE events DETACH PARTITION events_3")
+            stoa("complete", "drop", "--yes", "--force")
+    assert db.value("SELECT to_regclass('events') IS NULL AND to_regclass('events_7') IS NULL")
+    assert db.value("SELECT count(*) FROM events_3") == 20
+    steps = [step for step in stoa.status("drop")["steps"] if step["phase"] == "contract"]
+    assert [step["title"] for step in steps if step["title"] == "drop foreign key own"]
+    assert steps[-1]["title"] == "drop table public.events"
+
+
+def test_table_in_use_through_a_partition_stays(db, stoa):
+    events(db, 400)
+    stoa.apply("DROP TABLE events", "--name", "drop")
+    assert "no use of public.events was seen, but for" in stoa("complete", "drop", "--yes", "--quiet", "1h", code=4).err
+    conn = db.connect()
+    conn.execute("SELECT count(*) FROM events_2b WHERE amount > 5")
+    conn.close()
+    until(lambda: "still used" in stoa("complete", "drop", "--yes", "--quiet", "1h", code=4).err, 10, "the counters to arrive")
+    assert db.value("SELECT count(*) FROM events") == 400
+
+
+@pytest.mark.parametrize("point", ["locked_after_commit=kill:5", "ddl_before_journal=kill:22"])
+def test_drop_of_a_table_killed_goes_on(db, stoa, point):
+    events(db, 400)
+    stoa.apply("DROP TABLE events", "--name", "drop")
+    result = stoa("complete", "drop", "--yes", "--force", env={"STOA_FAILPOINT": point}, code=None)
+    assert result.code == -9, str(result)
+    until(lambda: stoa("complete", "drop", "--yes", "--force", code=None).code == 0, 30, "the end of it")
+    assert db.value("SELECT count(*) FROM pg_class WHERE relname ~ '^events' AND relnamespace = 'public'::regnamespace") == 0
+
+
+def test_view_on_a_partition_keeps_the_table(db, stoa):
+    events(db, 10)
+    db.run("CREATE VIEW v AS SELECT note FROM events_3")
+    result = stoa.apply("DROP TABLE events", code=4)
+    assert "view public.v" in result.err, str(result)
+
+
+def test_partition_that_is_partitioned_is_changed_through_its_parent(db, stoa):
+    events(db, 10)
+    for text, words in (("ALTER TABLE events_2 DROP COLUMN note", "change the parent"), ("DROP TABLE events_2", "detach it first")):
+        assert words in stoa.apply(text, code=4).err
