@@ -205,6 +205,7 @@ static Err *parent_check(const Maker *maker, const Operation *op, const Table *t
         OPERATION_COMMENT,          OPERATION_SETTING,          OPERATION_RENAME,
         OPERATION_ATTACH_PARTITION, OPERATION_DETACH_PARTITION, OPERATION_CREATE_PARTITION,
         OPERATION_DROP_CONSTRAINT,  OPERATION_DROP_COLUMN,      OPERATION_DROP_TABLE,
+        OPERATION_RENAME_TABLE,     OPERATION_SET_SCHEMA,
     };
     bool known = op == NULL;
     for (size_t i = 0; i < ARRAY_LEN(done) && !known; i++)
