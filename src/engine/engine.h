@@ -197,9 +197,10 @@ struct EngineOps {
     /* Who uses a table, or these columns of it, by what the server remembers: statement statistics, sessions,
      * counters, the text of functions. Statements of our own and DDL are left out. `columns` none: the table
      * under its name. An INSERT or COPY without a column list uses every column; SELECT * counts as a use of
-     * none. */
+     * none. With `parts` what is said of one of its partitions, or counted there, counts as well. */
     Err *(*load_use)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
-                     const char *table, const char *const *columns, size_t column_count, Use *ret_use);
+                     const char *table, bool parts, const char *const *columns, size_t column_count,
+                     Use *ret_use);
     /* What this session has counted is handed on to the statistics now. */
     Err *(*flush_counters)(Conn *conn, const Wait *wait);
     /* All that hangs on a column, with its own text by which it can be made for another column or made again.

@@ -58,6 +58,7 @@ typedef struct TableConstraint {
     const char *ref_schema, *ref_table; /* foreign key: the referenced table */
     const char *definition;             /* the server's own text, with NOT VALID where it applies */
     bool inherited;                     /* it is its parent's as well: only there can it be changed */
+    bool local;                         /* the table's own: it stays when the parent's goes */
 } TableConstraint;
 
 typedef struct Trigger {

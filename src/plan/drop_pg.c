@@ -1,150 +1,9 @@
-/* Columns, constraints and tables that go: what stands on them is named first, who uses them is looked for,
+/* Columns and constraints that go: what stands on them is named first, who uses them is looked for,
  * and the strong locks come one by one. */
-#include "plan/maker.h"
+#include "plan/drop.h"
 
 #include <ctype.h>
 #include <string.h>
-
-/* ---- what stands in the way ----------------------------------------------------------------- */
-
-static bool is_table(const Maker *maker, const Operation *op, const char *schema, const char *name)
-{
-    const Table *table = maker_table(maker, op->table, false);
-    return table->kind != RELATION_MISSING && str_eq(table->schema, schema) && str_eq(table->name, name);
-}
-
-/* A statement as written that drops the object, or takes the table out of the publication. */
-static bool native_takes(Arena *arena, const Operation *op, const Dependent *dependent)
-{
-    bool drops = str_starts(op->words, "DROP ") || str_starts(op->words, "ALTER PUBLICATION");
-    return drops && dependent->name != NULL && strstr(op->sql, sql_ident(arena, dependent->name)) != NULL;
-}
-
-/* Another operation of the change takes the dependent away before `op` has its turn. */
-static bool taken_first(const Maker *maker, const Operation *op, const Dependent *dependent)
-{
-    for (size_t i = 0; i < maker->change->operation_count; i++) {
-        const Operation *other = &maker->change->operations[i];
-        bool before = other < op, on = is_table(maker, other, dependent->on_schema, dependent->on);
-        bool taken = false;
-        if (other->kind == OPERATION_DROP_CONSTRAINT) /* long before contract */
-            taken = on && str_eq(other->constraint_name, dependent->name);
-        else if (other->kind == OPERATION_DROP_INDEX)
-            taken = str_eq(dependent->kind, "index") && str_eq(other->table.name, dependent->name);
-        else if (other->kind == OPERATION_DROP_COLUMN)
-            taken = before && on && str_eq(other->column, dependent->name);
-        else if (other->kind == OPERATION_DROP_DEFAULT)
-            taken = on && str_eq(dependent->kind, "default") && str_eq(other->column, dependent->name);
-        else if (other->kind == OPERATION_DROP_TABLE)
-            taken = on && before;
-        else if (other->kind == OPERATION_NATIVE)
-            taken =
-                (before || other->when != NATIVE_CONTRACT) && native_takes(maker->arena, other, dependent);
-        if (taken)
-            return true;
-    }
-    return false;
-}
-
-/* What a person would write to get it out of the way. */
-static const char *removal_sql(Arena *arena, const Dependent *dependent)
-{
-    const char *name = sql_ident(arena, dependent->name);
-    const char *on = dependent->on != NULL ? sql_name(arena, dependent->on_schema, dependent->on) : NULL;
-    const char *kind = dependent->kind;
-    if (on == NULL && (str_eq(kind, "view") || str_eq(kind, "materialized view") || str_eq(kind, "table")))
-        return arena_printf(arena, "DROP %s %s",
-                            str_eq(kind, "view")    ? "VIEW"
-                            : str_eq(kind, "table") ? "TABLE"
-                                                    : "MATERIALIZED VIEW",
-                            sql_name(arena, dependent->schema, dependent->name));
-    if (on == NULL)
-        return NULL;
-    if (str_eq(kind, "trigger") || str_eq(kind, "policy") || str_eq(kind, "rule"))
-        return arena_printf(arena, "DROP %s %s ON %s",
-                            str_eq(kind, "trigger")  ? "TRIGGER"
-                            : str_eq(kind, "policy") ? "POLICY"
-                                                     : "RULE",
-                            name, on);
-    if (str_eq(kind, "generated column") || str_eq(kind, "column"))
-        return arena_printf(arena, "ALTER TABLE %s DROP COLUMN %s", on, name);
-    if (str_eq(kind, "default"))
-        return arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT", on, name);
-    return arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT %s", on, name);
-}
-
-/* Of the column, else of the constraint, else of the table as a whole. */
-static bool stands_on(const Dependent *dependent, const char *column, const char *constraint)
-{
-    return !dependent->hint && str_eq(dependent->column, column) &&
-           str_eq(dependent->constraint, constraint) &&
-           (column != NULL || constraint != NULL ||
-            (dependent->column == NULL && dependent->constraint == NULL));
-}
-
-/* The other end goes with this change as well: its foreign key is dropped on the way. */
-static bool end_goes_too(const Maker *maker, const Operation *op, const Dependent *dependent)
-{
-    if (op->kind != OPERATION_DROP_TABLE || dependent->on == NULL)
-        return false;
-    bool key = str_eq(dependent->kind, "foreign key");
-    for (size_t i = 0; i < maker->change->operation_count; i++)
-        if (maker->change->operations[i].kind == OPERATION_DROP_TABLE && key &&
-            is_table(maker, &maker->change->operations[i], dependent->on_schema, dependent->on))
-            return true;
-    return false;
-}
-
-/* Nothing goes that nobody named: ERR_UNSAFE with all that stands in the way. A generated column is in the
- * way even where the server would let it go without a word (12 to 14). */
-static Err *dependents_check(Maker *maker, const Operation *op, const TableWork *work, const char *what)
-{
-    Arena *arena = maker->arena;
-    Str found CLEANUP(str_donep) = STR_INIT, sql CLEANUP(str_donep) = STR_INIT;
-    for (size_t i = 0; i < work->table->dependent_count; i++) {
-        const Dependent *dependent = &work->table->dependents[i];
-        bool generated = op->kind == OPERATION_DROP_COLUMN && str_eq(dependent->kind, "generated column");
-        bool ends = str_eq(dependent->kind, "view") &&
-                    version_ends(maker, work->table, dependent->schema, dependent->name);
-        if (!stands_on(dependent, op->column, op->constraint_name) || (dependent->goes && !generated) ||
-            ends || taken_first(maker, op, dependent) || end_goes_too(maker, op, dependent))
-            continue;
-        const char *removal = removal_sql(arena, dependent);
-        str_sep(&found, ", ");
-        str_add(&found, dependent->text);
-        if (removal == NULL)
-            continue;
-        str_sep(&sql, "; ");
-        str_add(&sql, removal);
-    }
-    if (found.len == 0)
-        return NULL;
-    Err *err = err_new(ERR_UNSAFE, "%s cannot go while others stand on it: %s", what, found.buf);
-    if (op->cascade)
-        return err_hint(err,
-                        "CASCADE would take them away unseen; write them into the change, before this: %s",
-                        sql.len > 0 ? sql.buf : "drop or change each of them by name");
-    return err_hint(err, "write them into the same change, before this: %s",
-                    sql.len > 0 ? sql.buf : "drop or change each of them by name");
-}
-
-/* Functions that only mention it: the server knows nothing of it, and they fail afterwards. */
-static void mention_note(Maker *maker, const Operation *op, const TableWork *work, const char *what)
-{
-    Str found CLEANUP(str_donep) = STR_INIT;
-    for (size_t i = 0; i < work->table->dependent_count; i++) {
-        const Dependent *dependent = &work->table->dependents[i];
-        if (!dependent->hint || !str_eq(dependent->column, op->column))
-            continue;
-        str_sep(&found, ", ");
-        str_add(&found, dependent->text);
-    }
-    if (found.len > 0)
-        maker_risk(maker, "mentions", NULL,
-                   arena_printf(maker->arena, "these mention %s in their text, and may fail afterwards: %s",
-                                what, found.buf),
-                   NULL);
-}
 
 /* ---- evidence ------------------------------------------------------------------------------- */
 
@@ -209,7 +68,7 @@ static void index_goes(Maker *maker, TableWork *work, const Dependent *dependent
 }
 
 /* One short transaction that takes both ends of a foreign key (measured: ACCESS EXCLUSIVE on both). */
-static void key_goes(Maker *maker, TableWork *owner, const char *name, const char *far)
+void key_goes(Maker *maker, TableWork *owner, const char *name, const char *far)
 {
     Arena *arena = maker->arena;
     const char *sql = arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", owner->sql,
@@ -222,7 +81,7 @@ static void key_goes(Maker *maker, TableWork *owner, const char *name, const cha
         step_add_lock_mode(maker, step, far, "ACCESS EXCLUSIVE");
 }
 
-static const char *far_end(Arena *arena, const Table *table, const char *constraint)
+const char *far_end(Arena *arena, const Table *table, const char *constraint)
 {
     const TableConstraint *key = table_constraint(table, constraint);
     return key != NULL && key->ref_table != NULL ? sql_name(arena, key->ref_schema, key->ref_table) : NULL;
@@ -235,16 +94,33 @@ static bool dropped_here(const Maker *maker, const TableWork *work, const char *
     for (size_t i = 0; i < maker->change->operation_count; i++) {
         const Operation *op = &maker->change->operations[i];
         if (op->kind == OPERATION_DROP_COLUMN && str_eq(op->column, column) &&
-            is_table(maker, op, work->table->schema, work->table->name))
+            op_is_on(maker, op, work->table->schema, work->table->name))
             return true;
     }
     return false;
 }
 
-/* An index goes with its columns: nothing is lost where the change names them all. */
-static bool whole_index_goes(const Maker *maker, const TableWork *work, const char *name)
+/* It belongs to this table alone: neither to a partition of it nor, on a partition, to its parent as well. */
+static bool is_own(const TableWork *part, const Dependent *dependent)
 {
-    const Index *index = table_index(work->table, name);
+    const Table *table = part->table;
+    if (dependent->on == NULL)
+        return true;
+    if (!str_eq(dependent->on, table->name) || !str_eq(dependent->on_schema, table->schema))
+        return false;
+    const Index *index = table_index(table, dependent->name);
+    const TableConstraint *constraint = table_constraint(table, dependent->name);
+    if (!table->is_partition)
+        return true;
+    return str_eq(dependent->kind, "index") ? index == NULL || index->parent == NULL
+                                            : constraint == NULL || !constraint->inherited;
+}
+
+/* An index goes with its columns: nothing is lost where the change names them all. */
+static bool whole_index_goes(const Maker *maker, const TableWork *work, const TableWork *part,
+                             const char *name)
+{
+    const Index *index = table_index(part->table, name);
     for (size_t i = 0; index != NULL && i < index->column_count; i++)
         if (index->columns[i] == NULL || !dropped_here(maker, work, index->columns[i]))
             return false;
@@ -260,22 +136,25 @@ static bool is_key(const TableWork *work, const Dependent *dependent)
 }
 
 /* What the server would take along without a word. */
-static void column_losses(Maker *maker, const Operation *op, const TableWork *work, const char *what)
+static void column_losses(Maker *maker, const Operation *op, TableWork *work, const char *what)
 {
     Arena *arena = maker->arena;
     Str keys CLEANUP(str_donep) = STR_INIT, others CLEANUP(str_donep) = STR_INIT;
-    for (size_t i = 0; i < work->table->dependent_count; i++) {
-        const Dependent *dependent = &work->table->dependents[i];
-        if (!stands_on(dependent, op->column, NULL) || !dependent->goes || taken_first(maker, op, dependent))
-            continue;
-        bool key = is_key(work, dependent);
-        bool lost = dependent->shared && !whole_index_goes(maker, work, dependent->name);
-        if (!key && !lost)
-            continue;
-        Str *list = key ? &keys : &others;
-        str_sep(list, ", ");
-        str_add(list, dependent->text);
-    }
+    size_t at = 0;
+    for (TableWork *part; (part = work_next_part(maker, work, &at)) != NULL;)
+        for (size_t i = 0; i < part->table->dependent_count; i++) {
+            const Dependent *dependent = &part->table->dependents[i];
+            if (!stands_on(dependent, op->column, NULL) || !dependent->goes || !is_own(part, dependent) ||
+                taken_first(maker, op, dependent))
+                continue;
+            bool key = is_key(part, dependent);
+            bool lost = dependent->shared && !whole_index_goes(maker, work, part, dependent->name);
+            if (!key && !lost)
+                continue;
+            Str *list = key ? &keys : &others;
+            str_sep(list, ", ");
+            str_add(list, dependent->text);
+        }
     if (keys.len > 0)
         maker_risk(maker, "key-loss", "--accept-key-loss",
                    arena_printf(arena,
@@ -305,20 +184,32 @@ static const TableConstraint *not_null_check(Arena *arena, const Table *table, c
     return NULL;
 }
 
-static bool in_primary_key(const Maker *maker, const TableWork *work, const char *column)
+static bool in_primary_key(const Maker *maker, const TableWork *work, const TableWork *part,
+                           const char *column)
 {
     const TableConstraint *dropped = primary_key_dropped(maker, work);
-    for (size_t i = 0; i < work->table->index_count && dropped == NULL; i++)
-        for (size_t k = 0; work->table->indexes[i].primary && k < work->table->indexes[i].column_count; k++)
-            if (str_eq(work->table->indexes[i].columns[k], column))
+    for (size_t i = 0; i < part->table->index_count && dropped == NULL; i++)
+        for (size_t k = 0; part->table->indexes[i].primary && k < part->table->indexes[i].column_count; k++)
+            if (str_eq(part->table->indexes[i].columns[k], column))
                 return true;
     return false;
 }
 
-/* Subscribers with the column's NOT NULL would stop at the first row without it. */
-static void subscribers_risk(Maker *maker, const TableWork *work, const char *ident)
+static bool is_published_by(const Table *table, const char *publication)
 {
-    for (size_t i = 0; i < work->table->publication_count; i++)
+    for (size_t i = 0; i < table->publication_count; i++)
+        if (str_eq(table->publications[i].name, publication))
+            return true;
+    return false;
+}
+
+/* Subscribers with the column's NOT NULL would stop at the first row without it. `whole` is the table that is
+ * changed, `work` this or a partition of it. */
+static void subscribers_risk(Maker *maker, const TableWork *whole, const TableWork *work, const char *ident)
+{
+    for (size_t i = 0; i < work->table->publication_count; i++) {
+        if (work != whole && is_published_by(whole->table, work->table->publications[i].name))
+            continue;
         maker_risk(
             maker, "subscribers", "--subscribers-ready",
             arena_printf(maker->arena,
@@ -326,42 +217,65 @@ static void subscribers_risk(Maker *maker, const TableWork *work, const char *id
                          "first row without it; let it be null there first",
                          sql_ident(maker->arena, work->table->publications[i].name), work->sql, ident),
             arena_printf(maker->arena, "ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", work->sql, ident));
+    }
 }
 
-/* The new application leaves the column out from `ready` on: it must have a default, or may be null. */
-static Err *column_left_out(Maker *maker, TableWork *work, const Column *column)
+static Err *not_in_key(const Maker *maker, const TableWork *work, const TableWork *part, const char *column)
+{
+    if (!in_primary_key(maker, work, part, column))
+        return NULL;
+    return err_hint(
+        err_new(ERR_UNSAFE,
+                "\"%s.%s.%s\" is part of the primary key and has no default: no application can leave "
+                "it out before it goes",
+                part->table->schema, part->table->name, column),
+        "replace the key in the same change, before this: ALTER TABLE %s DROP CONSTRAINT …, ADD PRIMARY "
+        "KEY (…); or give the column a default",
+        part->sql);
+}
+
+/* One table of the tree, or the plain one. What a partition has of its parent went with that. */
+static Err *left_out_of(Maker *maker, TableWork *work, TableWork *part, const char *name)
 {
     Arena *arena = maker->arena;
-    const char *ident = sql_ident(arena, column->name);
-    if (column->default_sql != NULL || column->generated_sql != NULL || column->identity != '\0')
-        return NULL;
-    if (in_primary_key(maker, work, column->name))
-        return err_hint(
-            err_new(ERR_UNSAFE,
-                    "\"%s.%s.%s\" is part of the primary key and has no default: no application can leave "
-                    "it out before it goes",
-                    work->table->schema, work->table->name, column->name),
-            "replace the key in the same change, before this: ALTER TABLE %s DROP CONSTRAINT …, ADD PRIMARY "
-            "KEY (…); or give the column a default",
-            work->sql);
-    const TableConstraint *check = not_null_check(arena, work->table, column->name);
-    if (column->not_null) {
+    const Column *column = table_column(part->table, name);
+    const char *ident = sql_ident(arena, name);
+    TRY(not_in_key(maker, work, part, name));
+    const TableConstraint *check = not_null_check(arena, part->table, name);
+    bool of_parent = part != work && table_column(work->table, name)->not_null;
+    bool lets = column->not_null && (!of_parent || not_null_own(arena, part->table, name));
+    const char *title = in_leaf(maker, work, part, arena_printf(arena, "let %s be left out", ident));
+    if (lets) {
         Step *step = maker_ddl(
-            maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
-            arena_printf(arena, "let %s be left out", ident),
-            arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", work->sql, ident), NULL);
-        back_not_null(maker, work, step, column->name);
+            maker, PHASE_CONSTRAIN, part, "ACCESS EXCLUSIVE", title,
+            arena_printf(arena, "ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", part->sql, ident), NULL);
+        back_not_null(maker, part, step, name);
     }
-    if (check != NULL) {
-        Step *step = maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
-                               arena_printf(arena, "let %s be left out", ident),
-                               arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT %s", work->sql,
+    if (check != NULL && (part == work || !check->inherited)) {
+        Step *step = maker_ddl(maker, PHASE_CONSTRAIN, part, "ACCESS EXCLUSIVE", title,
+                               arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT %s", part->sql,
                                             sql_ident(arena, check->name)),
                                NULL);
-        back_constraint(maker, work, step, check);
+        back_constraint(maker, part, step, check);
     }
     if (column->not_null || check != NULL)
-        subscribers_risk(maker, work, ident);
+        subscribers_risk(maker, work, part, ident);
+    return NULL;
+}
+
+/* The new application leaves the column out from `ready` on: it must have a default, or may be null, in each
+ * partition as well, since rows may be written into it by its name. */
+static Err *column_left_out(Maker *maker, TableWork *work, const char *name)
+{
+    bool computed = true;
+    size_t at = 0;
+    for (TableWork *part; (part = work_next_part(maker, work, &at)) != NULL && computed;) {
+        const Column *column = table_column(part->table, name);
+        computed = column->default_sql != NULL || column->generated_sql != NULL || column->identity != '\0';
+    }
+    at = 0;
+    for (TableWork *part; !computed && (part = work_next_part(maker, work, &at)) != NULL;)
+        TRY(left_out_of(maker, work, part, name));
     return NULL;
 }
 
@@ -383,18 +297,44 @@ static Err *sync_check_column(const Table *table, const char *column)
     return NULL;
 }
 
+/* The server drops an index of a partitioned table with all its parts, and not CONCURRENTLY: so each goes by
+ * itself, under a lock of its own that is held for as long as that takes and no longer (its files are removed
+ * when the lock is gone). */
+static void tree_index_goes(Maker *maker, TableWork *work, const Dependent *dependent)
+{
+    Arena *arena = maker->arena;
+    const char *ident = sql_ident(arena, dependent->name);
+    const char *sql =
+        arena_printf(arena, "DROP INDEX IF EXISTS %s", sql_name(arena, dependent->schema, dependent->name));
+    if (contract_has(maker, sql))
+        return;
+    maker_ddl(maker, PHASE_CONTRACT, work, "ACCESS EXCLUSIVE",
+              arena_printf(arena, "drop index %s of all partitions", ident), sql, NULL);
+    maker_risk(maker, "drop-index", NULL,
+               arena_printf(arena,
+                            "the server drops index %s of a partitioned table not CONCURRENTLY but under a "
+                            "short lock on all partitions: it goes by itself, before the column",
+                            ident),
+               NULL);
+}
+
 static void column_goes(Maker *maker, const Operation *op, TableWork *work, const char *ident)
 {
     Arena *arena = maker->arena;
-    for (size_t i = 0; i < work->table->dependent_count; i++) {
-        const Dependent *dependent = &work->table->dependents[i];
-        if (!stands_on(dependent, op->column, NULL) || !dependent->goes || taken_first(maker, op, dependent))
-            continue;
-        if (str_eq(dependent->kind, "index"))
-            index_goes(maker, work, dependent);
-        else if (str_eq(dependent->kind, "foreign key") && str_eq(dependent->on, work->table->name))
-            key_goes(maker, work, dependent->name, far_end(arena, work->table, dependent->name));
-    }
+    size_t at = 0;
+    for (TableWork *part; (part = work_next_part(maker, work, &at)) != NULL;)
+        for (size_t i = 0; i < part->table->dependent_count; i++) {
+            const Dependent *dependent = &part->table->dependents[i];
+            if (!stands_on(dependent, op->column, NULL) || !dependent->goes || !is_own(part, dependent) ||
+                taken_first(maker, op, dependent))
+                continue;
+            if (str_eq(dependent->kind, "index") && part->table->kind == RELATION_PARTITIONED)
+                tree_index_goes(maker, part, dependent);
+            else if (str_eq(dependent->kind, "index"))
+                index_goes(maker, part, dependent);
+            else if (str_eq(dependent->kind, "foreign key"))
+                key_goes(maker, part, dependent->name, far_end(arena, part->table, dependent->name));
+        }
     maker_ddl(maker, PHASE_CONTRACT, work, "ACCESS EXCLUSIVE", arena_printf(arena, "drop column %s", ident),
               arena_printf(arena, "ALTER TABLE %s DROP COLUMN IF EXISTS %s", work->sql, ident), NULL);
 }
@@ -415,9 +355,12 @@ Err *column_drop(Maker *maker, const Operation *op, TableWork *work)
     if (column == NULL)
         return err_new(ERR_USAGE, "table \"%s.%s\" has no column \"%s\"", work->table->schema,
                        work->table->name, op->column);
+    TRY(partition_key_check(
+        work, op->column, "it cannot be dropped",
+        "a new table that is partitioned another way, filled from this one, takes its place"));
     TRY(sync_check_column(work->table, op->column));
     TRY(dependents_check(maker, op, work, what));
-    TRY(column_left_out(maker, work, column));
+    TRY(column_left_out(maker, work, column->name));
     maker->derives_revert = true;
     column_losses(maker, op, work, what);
     mention_note(maker, op, work, what);
@@ -435,7 +378,7 @@ static const Operation *key_replaced_by(const Maker *maker, const Operation *op)
         const Table *table = maker_table(maker, op->table, false);
         if (other > op && other->kind == OPERATION_ADD_CONSTRAINT &&
             other->constraint->kind == CONSTRAINT_PRIMARY_KEY &&
-            is_table(maker, other, table->schema, table->name))
+            op_is_on(maker, other, table->schema, table->name))
             return other;
     }
     return NULL;
@@ -447,7 +390,7 @@ const TableConstraint *primary_key_dropped(const Maker *maker, const TableWork *
         const Operation *op = &maker->change->operations[i];
         const TableConstraint *constraint =
             op->kind == OPERATION_DROP_CONSTRAINT &&
-                    is_table(maker, op, work->table->schema, work->table->name)
+                    op_is_on(maker, op, work->table->schema, work->table->name)
                 ? table_constraint(work->table, op->constraint_name)
                 : NULL;
         if (constraint != NULL && constraint->kind == 'p')
@@ -506,7 +449,7 @@ Err *constraint_drop(Maker *maker, const Operation *op, TableWork *work)
     const char *what =
         arena_printf(arena, "%s %s of %s", constraint_words(constraint->kind), ident, work->sql);
     TRY(dependents_check(maker, op, work, what));
-    if (constraint->kind == 'p' && key_replaced_by(maker, op) != NULL)
+    if (constraint->kind == 'p' && key_replaced_by(maker, op) != NULL && !work_is_tree(work))
         return NULL; /* in the transaction that makes the new one */
     key_risk(maker, work, constraint);
     /* There is no way back online for it, so it stays as long as the old application may need it. */
@@ -520,52 +463,5 @@ Err *constraint_drop(Maker *maker, const Operation *op, TableWork *work)
         step_add_lock_mode(maker, step, far, "ACCESS EXCLUSIVE");
     if (!late)
         back_constraint(maker, work, step, constraint);
-    return NULL;
-}
-
-/* ---- table ---------------------------------------------------------------------------------- */
-
-/* Foreign keys of other tables that go as well; DROP TABLE would take the strongest lock on all of them at
- * once. */
-static void table_keys_go(Maker *maker, const Operation *op, TableWork *work)
-{
-    Arena *arena = maker->arena;
-    for (size_t i = 0; i < work->table->constraint_count; i++) {
-        const TableConstraint *constraint = &work->table->constraints[i];
-        bool self = str_eq(constraint->ref_table, work->table->name) &&
-                    str_eq(constraint->ref_schema, work->table->schema);
-        if (constraint->kind == 'f' && !self)
-            key_goes(maker, work, constraint->name, far_end(arena, work->table, constraint->name));
-    }
-    for (size_t i = 0; i < work->table->dependent_count; i++) {
-        const Dependent *dependent = &work->table->dependents[i];
-        if (!stands_on(dependent, NULL, NULL) || dependent->goes || !end_goes_too(maker, op, dependent))
-            continue;
-        for (size_t k = 0; k < maker->work_count; k++)
-            if (str_eq(maker->works[k].table->name, dependent->on) &&
-                str_eq(maker->works[k].table->schema, dependent->on_schema))
-                key_goes(maker, &maker->works[k], dependent->name, work->sql);
-    }
-}
-
-Err *table_drop(Maker *maker, const Operation *op, TableWork *work)
-{
-    Arena *arena = maker->arena;
-    if (work->table->sync_count > 0)
-        return err_hint(err_new(ERR_UNSAFE, "another change is under way on \"%s.%s\"", work->table->schema,
-                                work->table->name),
-                        "complete or abort it first: stoa status");
-    TRY(dependents_check(maker, op, work, work->sql));
-    mention_note(maker, op, work, work->sql);
-    if (!work->table->empty)
-        maker_risk(maker, "rows", NULL,
-                   arena_printf(arena, "about %lld rows go with %s; there is no way back from \"complete\"",
-                                (long long)work->table->row_estimate, work->sql),
-                   NULL);
-    maker_evidence(maker, work, NULL, false);
-    table_keys_go(maker, op, work);
-    maker_ddl(maker, PHASE_CONTRACT, work, "ACCESS EXCLUSIVE",
-              arena_printf(arena, "drop table %s", work->sql),
-              arena_printf(arena, "DROP TABLE IF EXISTS %s", work->sql), NULL);
     return NULL;
 }

@@ -62,6 +62,9 @@ typedef struct Maker {
 
 /* ---- partitioned tables (partition_pg.c) ----------------------------------------------------- */
 
+/* From here on ALTER INDEX … ATTACH PARTITION leaves the parent's table alone. */
+enum { INDEX_ATTACH_WEAK_VERSION = 120000 };
+
 /* One work for each distinct table that was loaded, partitions included. */
 void works_open(Maker *maker);
 /* It has partitions. */
@@ -69,6 +72,12 @@ bool work_is_tree(const TableWork *work);
 /* The works of the tables that hold its rows: of each partition, or itself. `at` begins at 0; NULL: no more.
  */
 TableWork *work_next_leaf(const Maker *maker, const TableWork *work, size_t *at);
+/* The table itself, then all beneath it, parents before their children. */
+TableWork *work_next_part(const Maker *maker, TableWork *work, size_t *at);
+/* ERR_UNSAFE where a column is named in the partition key of the table or of a partition: `what` may not be
+ * done to it, and `hint` says what can be done instead. */
+Err *partition_key_check(const TableWork *work, const char *column, const char *what,
+                         const char *hint) MUST_USE;
 /* The table whose lease a change of it takes: the top of its tree. */
 const char *work_lease(const TableWork *work);
 /* The step locks its table only, not the partitions. */
@@ -309,13 +318,29 @@ const TableConstraint *primary_key_dropped(const Maker *maker, const TableWork *
 /* Contract begins with a look for whoever still uses the column. NULL: the table itself, or (`name_only`)
  * only its name. One step a table for columns. */
 void maker_evidence(Maker *maker, TableWork *work, const char *column, bool name_only);
-/* A further step to be run before the undo of `step`, on the same table; holds until the next one is pushed.
- */
-Step *back_push(Maker *maker, Step *step, StepKind kind, const char *lock, const char *title);
+/* A further step to be run before the undo of `step`, on `table` and what lies beneath it; holds until the
+ * next one is pushed. */
+Step *back_push(Maker *maker, Step *step, const Table *table, StepKind kind, const char *lock,
+                const char *title);
+/* Such steps: the constraint NOT VALID, in place of what an earlier try may have left; its validation,
+ * partition by partition; the index, built CONCURRENTLY. */
+Step *back_not_valid(Maker *maker, const TableWork *work, Step *step, const char *name,
+                     const char *definition);
+void back_validate(Maker *maker, const TableWork *work, Step *step, const char *name);
+void back_index(Maker *maker, const TableWork *work, Step *step, const Index *index);
+/* ALTER TABLE … ADD CONSTRAINT name … USING INDEX name, as unique or primary as the constraint was. */
+const char *back_key_sql(Arena *arena, const TableWork *work, const TableConstraint *constraint,
+                         const char *name);
 /* The way back of a step that drops a constraint or a NOT NULL: its undo, without a scan under a strong lock.
  * To be called when its locks are known. */
 void back_constraint(Maker *maker, TableWork *work, Step *step, const TableConstraint *constraint);
 void back_not_null(Maker *maker, TableWork *work, Step *step, const char *column);
+/* The table's own NOT NULL, which stays when its parent's goes (18: before, there is none). */
+bool not_null_own(Arena *arena, const Table *table, const char *column);
+/* The same of partitioned tables (back_tree_pg.c): valid unique constraints, primary keys and foreign keys; a
+ * NOT NULL before 12. */
+void back_constraint_tree(Maker *maker, TableWork *work, Step *step, const TableConstraint *constraint);
+void back_not_null_tree(Maker *maker, TableWork *work, Step *step, const char *column);
 
 /* native_pg.c: statements that are carried out as written. Sorts out first what each of them is about: which
  * are done already, which run together, which of all operations are about a table that the change makes. */

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-enum { WEAK_ATTACH_VERSION = 120000 };
-
 /* An index in the making, by the place of the table in the tree. */
 typedef struct Tree {
     Maker *maker;
@@ -115,7 +113,7 @@ static void attach(const Tree *tree, size_t i)
                            arena_printf(arena, "attach index %s to %s", own, parent),
                            arena_printf(arena, "ALTER INDEX %s ATTACH PARTITION %s", parent, own), NULL);
     step_only(step);
-    if (maker->server->version_num < WEAK_ATTACH_VERSION)
+    if (maker->server->version_num < INDEX_ATTACH_WEAK_VERSION)
         step_add_lock_mode(maker, step, above->sql, "ACCESS EXCLUSIVE");
 }
 

@@ -9,6 +9,7 @@
  * equal, valid ones of the partitions unread. */
 #include "plan/maker.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* ---- the parts -------------------------------------------------------------------------------------------
@@ -58,6 +59,16 @@ TableWork *work_next_leaf(const Maker *maker, const TableWork *work, size_t *at)
         if (partition->kind == 'r' && partition->table != NULL)
             return maker_work(maker, partition->table);
     }
+    return NULL;
+}
+
+TableWork *work_next_part(const Maker *maker, TableWork *work, size_t *at)
+{
+    if ((*at)++ == 0)
+        return work;
+    for (; *at - 2 < work->table->partition_count; (*at)++)
+        if (work->table->partitions[*at - 2].table != NULL)
+            return maker_work(maker, work->table->partitions[*at - 2].table);
     return NULL;
 }
 
@@ -193,6 +204,8 @@ static Err *parent_check(const Maker *maker, const Operation *op, const Table *t
         OPERATION_CREATE_INDEX,     OPERATION_DROP_INDEX,       OPERATION_VALIDATE_CONSTRAINT,
         OPERATION_COMMENT,          OPERATION_SETTING,          OPERATION_RENAME,
         OPERATION_ATTACH_PARTITION, OPERATION_DETACH_PARTITION, OPERATION_CREATE_PARTITION,
+        OPERATION_DROP_CONSTRAINT,  OPERATION_DROP_COLUMN,      OPERATION_DROP_TABLE,
+        OPERATION_RENAME_TABLE,     OPERATION_SET_SCHEMA,
     };
     bool known = op == NULL;
     for (size_t i = 0; i < ARRAY_LEN(done) && !known; i++)
@@ -213,12 +226,56 @@ static Err *parent_check(const Maker *maker, const Operation *op, const Table *t
     return members_check(table);
 }
 
+/* Whether the server's text of a partition key names the column as a word. */
+static bool key_names(const char *key, const char *column)
+{
+    size_t len = strlen(column);
+    for (const char *at = strstr(key, column); at != NULL; at = strstr(at + 1, column)) {
+        bool begins = at == key || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+        bool ends = !(isalnum((unsigned char)at[len]) || at[len] == '_' || at[len] == '(');
+        if (begins && ends)
+            return true;
+    }
+    return false;
+}
+
+static bool in_partition_key(const Table *table, const char *column)
+{
+    bool found = false, expression = false;
+    for (size_t i = 0; i < table->key_column_count; i++) {
+        found = found || str_eq(table->key_columns[i], column);
+        expression = expression || table->key_columns[i] == NULL;
+    }
+    return found || (expression && table->partition_key != NULL && key_names(table->partition_key, column));
+}
+
+static Err *key_refuse(const Table *table, const char *column, const char *what, const char *hint)
+{
+    return err_hint(err_new(ERR_UNSAFE,
+                            "\"%s.%s\" is partitioned by %s, and column \"%s\" says where a row belongs: %s",
+                            table->schema, table->name, table->partition_key, column, what),
+                    "%s", hint);
+}
+
+Err *partition_key_check(const TableWork *work, const char *column, const char *what, const char *hint)
+{
+    const Table *table = work->table;
+    if (in_partition_key(table, column))
+        return key_refuse(table, column, what, hint);
+    for (size_t i = 0; i < table->partition_count; i++)
+        if (table->partitions[i].table != NULL && in_partition_key(table->partitions[i].table, column))
+            return key_refuse(table->partitions[i].table, column, what, hint);
+    return NULL;
+}
+
 Err *partition_check(const Maker *maker, const Operation *op, const Table *table)
 {
+    if (table->is_partition)
+        TRY(leaf_check(op, table));
     if (table->kind == RELATION_PARTITIONED)
         return parent_check(maker, op, table);
     if (table->is_partition)
-        return leaf_check(op, table);
+        return NULL;
     if (table->parent != NULL || table->has_children)
         return inheritance_check(op, table);
     return NULL;

@@ -165,10 +165,11 @@ static Err *direct(Maker *maker, TableWork *work, const Target *target)
     Step *step = maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS EXCLUSIVE",
                            arena_printf(arena, "%s becomes %s", work->sql, target->sql),
                            move_sql(arena, work, target), NULL);
-    Step *back = back_push(maker, step, STEP_DDL, "ACCESS EXCLUSIVE",
+    step_only(step); /* partitions keep their names, and their schema */
+    Step *back = back_push(maker, step, work->table, STEP_DDL, "ACCESS EXCLUSIVE",
                            arena_printf(arena, "%s becomes %s again", target->sql, work->sql));
     back->table = (Name){.schema = target->schema, .name = target->name}; /* as it is called then */
-    back->lock_count = 0;
+    back->lock_count = back->lock_tree = 0;
     step_add_lock_mode(maker, back, target->sql, "ACCESS EXCLUSIVE");
     step_add_sql(maker, back, target->back);
     maker->derives_revert = true;
@@ -188,11 +189,13 @@ static Err *through_view(Maker *maker, TableWork *work, const Target *target)
     Step *step = maker_ddl(maker, PHASE_CONSTRAIN, work, "ACCESS SHARE",
                            arena_printf(arena, "%s can be used: a view over %s", target->sql, work->sql),
                            view_sql(maker, work, target), drop);
+    step_only(step);
     face_copy(maker, work, target, step);
     maker->derives_revert = true;
     maker_evidence(maker, work, NULL, true);
     step = maker_ddl(maker, PHASE_CONTRACT, work, "ACCESS EXCLUSIVE",
                      arena_printf(arena, "%s becomes %s", work->sql, target->sql), drop, NULL);
+    step_only(step);
     step_add_sql(maker, step, move_sql(arena, work, target));
     step_add_lock_mode(maker, step, target->sql, "ACCESS EXCLUSIVE");
     view_risk(maker, work, target);

@@ -24,8 +24,9 @@ static const char *subject(Arena *arena, const Step *step)
 static Err *look(Runner *runner, Arena *arena, const Step *step, Use *ret_use)
 {
     Wait wait = runner_wait(runner);
+    bool parts = step->column_count > 0 || step->counters; /* else its own name alone is to go */
     return runner->ops->load_use(runner->conn, &wait, arena, &runner->server, step->table.schema,
-                                 step->table.name, step->columns, step->column_count, ret_use);
+                                 step->table.name, parts, step->columns, step->column_count, ret_use);
 }
 
 /* ---- what was known before ------------------------------------------------------------------ */

@@ -45,8 +45,9 @@ Err *runner_load_table(Runner *runner, Arena *arena, const Name *name, Table *re
 }
 
 /* All that is known of the tables beneath it, and what they make together. */
-static Err *load_partitions(Runner *runner, Arena *arena, Table *table)
+static Err *load_partitions(Runner *runner, Arena *arena, Table *table, bool closely)
 {
+    Wait wait = runner_wait(runner);
     bool empty = true;
     for (size_t i = 0; i < table->partition_count; i++) {
         Partition *partition = &table->partitions[i];
@@ -57,6 +58,8 @@ static Err *load_partitions(Runner *runner, Arena *arena, Table *table)
             return err_hint(err_new(ERR_USAGE, "partition \"%s\" of \"%s\" was dropped just now",
                                     partition->name, table->name),
                             "apply again");
+        if (closely)
+            TRY(runner->ops->load_dependents(runner->conn, &wait, arena, part));
         partition->table = part;
         empty = empty && (part->empty || partition->kind != 'r');
         table->row_estimate += partition->kind == 'r' ? part->row_estimate : 0;
@@ -86,7 +89,7 @@ static Err *load_wanted(Runner *runner, Arena *arena, const WantedName *wanted, 
     TRY(runner_load_table(runner, arena, &name, ret_table));
     if (ret_table->kind == RELATION_PARTITIONED) {
         ret_table->row_estimate = 0; /* the server's own number of a parent is ANALYZE's */
-        TRY(load_partitions(runner, arena, ret_table));
+        TRY(load_partitions(runner, arena, ret_table, wanted->closely));
     }
     if (!wanted->closely || ret_table->kind == RELATION_MISSING)
         return NULL;

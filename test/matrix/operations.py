@@ -90,7 +90,7 @@ class Op:
                  becomes=None, check=None, first=None, filled=(), stays=False, one_way=False, measured=False):
         self.id, self.change, self.setup, self.args = id_, change, setup, list(args)
         self.since, self.table, self.renamed = since, table, renamed or {}
-        self.becomes, self.check, self.first = becomes or table, check, first or table
+        self.becomes, self.check, self.first = table if becomes is None else becomes, check, first or table
         self.stays, self.one_way, self.measured = stays, one_way, measured
         self.filled, self._refused = filled, refused
 
@@ -225,6 +225,27 @@ OPERATIONS = [
     Op("partitioned: create partition",
        "CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
        setup=EVENTS, table="events"),
+    Op("partitioned: drop column", "ALTER TABLE events DROP COLUMN kind", setup=EVENTS, table="events",
+       renamed={"kind": None}),
+    Op("partitioned: drop column with an index", "ALTER TABLE events DROP COLUMN kind",
+       setup=EVENTS + "CREATE INDEX k ON events (kind); CREATE INDEX one ON events_2024 (kind)", table="events",
+       renamed={"kind": None}, since=11),
+    Op("partitioned: drop column of the partition key", "ALTER TABLE events DROP COLUMN at", setup=EVENTS, table="events",
+       refused="partitioned by"),
+    Op("partitioned: rename table", "ALTER TABLE events RENAME TO happenings", setup=EVENTS, table="events",
+       becomes="happenings"),
+    Op("partitioned: set schema", "ALTER TABLE events SET SCHEMA other", setup=EVENTS + "CREATE SCHEMA other",
+       table="events", becomes="other.events"),
+    Op("partitioned: drop table", "DROP TABLE events", setup=EVENTS, table="events", becomes=""),
+    Op("partitioned: drop check", "ALTER TABLE events DROP CONSTRAINT k",
+       setup=EVENTS + "ALTER TABLE events ADD CONSTRAINT k CHECK (id > 0)", table="events"),
+    Op("partitioned: drop unique", "ALTER TABLE events DROP CONSTRAINT k",
+       setup=EVENTS + "ALTER TABLE events ADD CONSTRAINT k UNIQUE (id, at)", table="events", since=11),
+    Op("partitioned: drop primary key", "ALTER TABLE events DROP CONSTRAINT k",
+       setup=EVENTS + "ALTER TABLE events ADD CONSTRAINT k PRIMARY KEY (id, at)", table="events", since=11),
+    Op("partitioned: drop foreign key", "ALTER TABLE events DROP CONSTRAINT k",
+       setup=EVENTS + "ALTER TABLE events ADD c int, ADD CONSTRAINT k FOREIGN KEY (c) REFERENCES customers",
+       table="events", since=11),
     # drops and renames
     Op("drop column", "ALTER TABLE orders DROP COLUMN code", renamed={"code": None}),
     Op("drop column with an index", "ALTER TABLE orders DROP COLUMN code", renamed={"code": None},

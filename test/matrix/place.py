@@ -92,7 +92,7 @@ class Place:
     def compare(self, ended):
         """Every row against the twin, by the names that columns have now."""
         table = self.op.becomes if ended else self.op.table
-        if self.op.table not in WRITERS or table is None:
+        if self.op.table not in WRITERS or not table:
             return
         columns = []
         for column in self.db.columns(f"{self.op.table}_twin"):

@@ -11,7 +11,8 @@ Err *pg_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *ser
                    const char *name, Table *ret_table) MUST_USE;
 Err *pg_load_dependents(Conn *conn, const Wait *wait, Arena *arena, Table *table) MUST_USE;
 Err *pg_load_use(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
-                 const char *table, const char *const *columns, size_t column_count, Use *ret_use) MUST_USE;
+                 const char *table, bool parts, const char *const *columns, size_t column_count,
+                 Use *ret_use) MUST_USE;
 Err *pg_flush_counters(Conn *conn, const Wait *wait) MUST_USE;
 Err *pg_load_object(Conn *conn, const Wait *wait, Arena *arena, const ObjectAsk *ask,
                     ObjectState *ret_state) MUST_USE;

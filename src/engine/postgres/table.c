@@ -114,6 +114,7 @@ static void read_constraints(Arena *arena, const json_t *list, Table *table)
                                                   .ref_schema = catalog_text(arena, item, "ref_schema"),
                                                   .ref_table = catalog_text(arena, item, "ref_table"),
                                                   .inherited = catalog_bool(item, "inherited"),
+                                                  .local = catalog_bool(item, "local"),
                                                   .definition = catalog_text(arena, item, "definition")};
     }
 }

@@ -17,9 +17,15 @@ enum {
     COLLECTOR_MS = 600, /* before 15 counters travel at most every 500 ms (PGSTAT_STAT_INTERVAL) */
 };
 
+typedef struct UsedTable {
+    const char *schema, *name;
+} UsedTable;
+
 typedef struct Search {
     Arena *arena;
-    const char *schema, *table;
+    const UsedTable *tables; /* the table and its partitions, as far as they count */
+    size_t table_count;
+    bool any_schema;
     const char *const *columns;
     size_t column_count;
 } Search;
@@ -38,16 +44,24 @@ static bool is_ours(const char *statement)
     return str_starts(statement, "SELECT NOT EXISTS (SELECT FROM ONLY ");
 }
 
+static const char *reason(const Search *search, const char *statement)
+{
+    const char *why = NULL;
+    for (size_t i = 0; i < search->table_count && why == NULL; i++)
+        if (strcasestr(statement, search->tables[i].name) != NULL ||
+            strchr(search->tables[i].name, '"') != NULL)
+            why = use_reason(statement, search->any_schema ? NULL : search->tables[i].schema,
+                             search->tables[i].name, search->columns, search->column_count);
+    return why;
+}
+
 static void find_uses(const Search *search, const json_t *rows, UseStatement **ret_uses, size_t *ret_count)
 {
     VEC(UseStatement) uses = {0};
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         const char *statement = json_string_value(json_object_get(row, "query"));
-        const char *why =
-            statement == NULL || is_ours(statement)
-                ? NULL
-                : use_reason(statement, search->schema, search->table, search->columns, search->column_count);
+        const char *why = statement == NULL || is_ours(statement) ? NULL : reason(search, statement);
         if (why == NULL)
             continue;
         UseStatement *use = vec_push(search->arena, &uses);
@@ -111,6 +125,26 @@ static const char *as_written(Arena *arena, const char *name)
     return arena_dupn(arena, quoted + 1, strlen(quoted) - 2);
 }
 
+/* Names to look for: those that contain another one of them (events_2024, events) are found with it. */
+static char *needles(const Search *search)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < search->table_count; i++) {
+        const char *name = search->tables[i].name;
+        bool found = false;
+        for (size_t k = 0; k < search->table_count && !found; k++) {
+            const char *other = search->tables[k].name;
+            bool shorter = strlen(other) < strlen(name) || (strlen(other) == strlen(name) && k < i);
+            found = shorter && strstr(name, other) != NULL;
+        }
+        if (!found)
+            (void)json_array_append_new(list, json_string(as_written(search->arena, name)));
+    }
+    char *text = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    return text;
+}
+
 static Err *read_statements(Conn *conn, const Wait *wait, const Search *search, const char *extension,
                             Use *use)
 {
@@ -123,14 +157,17 @@ static Err *read_statements(Conn *conn, const Wait *wait, const Search *search, 
     sql_add_name(&sql, extension, "pg_stat_statements");
     str_addf(&sql,
              " s WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = "
-             "pg_catalog.current_database()) AND pg_catalog.strpos(pg_catalog.lower(s.query), "
-             "pg_catalog.lower($1::text)) > 0 AND s.query !~* '\\mstoa\\.' GROUP BY s.userid, s.queryid "
+             "pg_catalog.current_database()) AND EXISTS (SELECT FROM "
+             "pg_catalog.json_array_elements_text($1::json) "
+             "n WHERE pg_catalog.strpos(pg_catalog.lower(s.query), pg_catalog.lower(n)) > 0) AND s.query !~* "
+             "'\\mstoa\\.' GROUP BY s.userid, s.queryid "
              "ORDER BY 4 DESC LIMIT %d",
              CANDIDATES_MAX + 1);
     CLEANUP(catalog_json_freep) json_t *rows = NULL;
-    const char *name = as_written(search->arena, search->table);
+    CLEANUP(mem_freep) char *list = needles(search);
+    const char *const names = list;
     Wait limit = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = STATISTICS_TIMEOUT_MS};
-    Err *err = catalog_query(conn, &limit, sql.buf, 1, &name, &rows);
+    Err *err = catalog_query(conn, &limit, sql.buf, 1, &names, &rows);
     if (err_is(err, ERR_CANCELLED)) {
         err_free(err);
         use->unknown = "pg_stat_statements could not be read within 10 s";
@@ -147,20 +184,32 @@ static Err *read_statements(Conn *conn, const Wait *wait, const Search *search, 
     /* From 18 on, tables of the same name in different schemas share one entry, under the text of whoever
      * came first (release notes: query ids go by the table's name). */
     Search any = *search;
-    any.schema = pg_conn_version(conn) >= NAME_JUMBLE_VERSION ? NULL : search->schema;
+    any.any_schema = pg_conn_version(conn) >= NAME_JUMBLE_VERSION;
     find_uses(&any, rows, &use->statements, &use->seen_count);
     return NULL;
 }
 
-Err *pg_load_use(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
-                 const char *table, const char *const *columns, size_t column_count, Use *ret_use)
+static void read_tables(Search *search, const json_t *list)
 {
-    Search search = {arena, schema, table, columns, column_count};
+    UsedTable *tables = arena_alloc(search->arena, (json_array_size(list) + 1) * sizeof *tables);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        tables[i] = (UsedTable){.schema = catalog_text(search->arena, item, "schema"),
+                           .name = catalog_text(search->arena, item, "name")};
+    }
+    search->tables = tables;
+    search->table_count = json_array_size(list);
+}
+
+Err *pg_load_use(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
+                 const char *table, bool parts, const char *const *columns, size_t column_count, Use *ret_use)
+{
+    Search search = {.arena = arena, .columns = columns, .column_count = column_count};
     CLEANUP(catalog_json_freep) json_t *list = json_array();
     for (size_t i = 0; i < column_count; i++)
         (void)json_array_append_new(list, json_string(columns[i]));
     CLEANUP(mem_freep) char *names = json_dumps(list, JSON_COMPACT);
-    const char *params[] = {schema, table, names};
+    const char *params[] = {schema, table, names, parts ? "true" : "false"};
     CLEANUP(catalog_json_freep) json_t *rows = NULL;
     TRY(catalog_query(conn, wait, catalog_use_sql, ARRAY_LEN(params), params, &rows));
     const json_t *row = json_array_get(rows, 0);
@@ -171,6 +220,7 @@ Err *pg_load_use(Conn *conn, const Wait *wait, Arena *arena, const Server *serve
                .writes = catalog_int(row, "writes")};
     use.functions = catalog_texts(arena, row, "functions", &use.function_count);
     use.unknown = why_unknown(row, server, &use.remedy);
+    read_tables(&search, json_object_get(row, "parts"));
     find_uses(&search, json_object_get(row, "running"), &use.running, &use.running_count);
     const char *extension = json_string_value(json_object_get(row, "extension"));
     if (use.unknown == NULL)

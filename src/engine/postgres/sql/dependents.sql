@@ -83,6 +83,8 @@ WITH RECURSIVE start(classid, objid, objsubid, of_column, of_constraint) AS (
         LEFT JOIN pg_catalog.pg_publication pub ON pub.oid = pr.prpubid
     WHERE coalesce(c.relkind, 'r') <> 't' AND coalesce(cn.nspname, '') <> 'pg_toast'
         AND NOT coalesce(tg.tgisinternal, false)
+        -- A partition's part of its parent's key goes with that; the parent's is named.
+        AND NOT coalesce(k.conparentid <> 0, false) --@11+
         AND NOT (t.classid = 'pg_catalog.pg_type'::regclass AND t.goes)
         AND NOT (t.classid = 'pg_catalog.pg_attrdef'::regclass AND t.goes)
         AND NOT (t.classid = 'pg_catalog.pg_class'::regclass AND x.indexrelid IS NOT NULL

@@ -168,7 +168,7 @@ SELECT rel.nspname AS schema, rel.relname AS name, rel.id::int8 AS id, rel.relki
         ORDER BY i.name) FROM ind i) AS indexes,
     (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', k.conname, 'kind', k.contype,
             'validated', k.convalidated, 'ref_schema', fn.nspname, 'ref_table', f.relname,
-            'inherited', k.coninhcount > 0,
+            'inherited', k.coninhcount > 0, 'local', k.conislocal,
             'definition', pg_catalog.pg_get_constraintdef(k.oid))
         ORDER BY k.conname) FROM pg_catalog.pg_constraint k
             LEFT JOIN pg_catalog.pg_class f ON f.oid = k.confrelid

@@ -1,19 +1,32 @@
--- What the server remembers of a table's use besides statements. $1 schema, $2 name, $3 columns as JSON.
+-- What the server remembers of a table's use besides statements. $1 schema, $2 name, $3 columns as JSON,
+-- $4 whether its partitions count as well.
 -- A line that ends in "--@14+" is for PostgreSQL 14 and later only, "--@14-" for what is older.
-WITH wanted(name) AS (
+WITH RECURSIVE wanted(name) AS (
     SELECT pg_catalog.json_array_elements_text($3::json)
 ), rel AS (
     SELECT c.oid, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1::text AND c.relname = $2::text AND c.relkind IN ('r', 'p', 'f')
+), part(id) AS (
+    SELECT oid FROM rel
+    UNION
+    SELECT i.inhrelid FROM part p JOIN pg_catalog.pg_inherits i ON i.inhparent = p.id
+        JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
+    WHERE $4::text = 'true'
+), pattern(text) AS (
+    SELECT '\m(' || pg_catalog.string_agg(pg_catalog.regexp_replace(c.relname, '(\W)', '\\\1', 'g'), '|') || ')\M'
+    FROM part p JOIN pg_catalog.pg_class c ON c.oid = p.id
 )
 SELECT pg_catalog.date_trunc('second', pg_catalog.clock_timestamp())::text AS at,
     NOT EXISTS (SELECT FROM rel) OR EXISTS (SELECT FROM wanted w
         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a, rel WHERE a.attrelid = rel.oid AND a.attname = w.name
                           AND a.attnum > 0 AND NOT a.attisdropped)) AS gone,
-    coalesce((SELECT s.seq_scan + coalesce(s.idx_scan, 0) FROM pg_catalog.pg_stat_all_tables s, rel
-              WHERE s.relid = rel.oid), 0) AS scans,
-    coalesce((SELECT s.n_tup_ins + s.n_tup_upd + s.n_tup_del FROM pg_catalog.pg_stat_all_tables s, rel
-              WHERE s.relid = rel.oid), 0) AS writes,
+    (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname))
+     FROM part p JOIN pg_catalog.pg_class c ON c.oid = p.id
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace) AS parts,
+    coalesce((SELECT pg_catalog.sum(s.seq_scan + coalesce(s.idx_scan, 0)) FROM pg_catalog.pg_stat_all_tables s, part p
+              WHERE s.relid = p.id), 0)::int8 AS scans,
+    coalesce((SELECT pg_catalog.sum(s.n_tup_ins + s.n_tup_upd + s.n_tup_del) FROM pg_catalog.pg_stat_all_tables s, part p
+              WHERE s.relid = p.id), 0)::int8 AS writes,
     pg_catalog.current_setting('track_counts')::bool AS counts,
     pg_catalog.current_setting('track_activities')::bool AS activities,
     (SELECT n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
@@ -36,7 +49,7 @@ SELECT pg_catalog.date_trunc('second', pg_catalog.clock_timestamp())::text AS at
      FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
         JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname NOT IN ('c', 'internal')
      WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'stoa')
-        AND p.prosrc ~* ('\m' || pg_catalog.regexp_replace($2::text, '(\W)', '\\\1', 'g') || '\M')
+        AND p.prosrc ~* (SELECT text FROM pattern)
         AND (NOT EXISTS (SELECT FROM wanted) OR EXISTS (
              SELECT FROM wanted w
              WHERE p.prosrc ~* ('\m' || pg_catalog.regexp_replace(w.name, '(\W)', '\\\1', 'g') || '\M')))
