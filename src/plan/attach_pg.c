@@ -413,6 +413,15 @@ Err *partition_create(Maker *maker, const Operation *op, TableWork *parent)
 /* ---- detach ----------------------------------------------------------------------------------------------
  */
 
+/* The server leaves the bounds as a CHECK behind (14 and later), under a name of its choice: with the column
+ * where the expression reads but one. An undo needs it for ATTACH, and takes it away. */
+static const char *left_check(Maker *maker, const TableWork *parent, TableWork *child)
+{
+    const Table *table = parent->table;
+    bool one = table->key_column_count == 1 && !table->is_partition;
+    return name_free(maker, child, one ? table->key_columns[0] : NULL, "check");
+}
+
 static void detach_slowly(Maker *maker, TableWork *parent, TableWork *child, const Partition *partition)
 {
     Arena *arena = maker->arena;
@@ -425,6 +434,9 @@ static void detach_slowly(Maker *maker, TableWork *parent, TableWork *child, con
     step_add_undo(maker, step,
                   arena_printf(arena, "ALTER TABLE %s ATTACH PARTITION %s %s", parent->sql, child->sql,
                                partition->bound));
+    step_add_undo(maker, step,
+                  arena_printf(arena, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", child->sql,
+                               sql_ident(arena, left_check(maker, parent, child))));
     step->lock = "ACCESS EXCLUSIVE";
     step_add_lock(maker, step, child->table);
     step_add_lock_mode(maker, step, parent->sql, "SHARE UPDATE EXCLUSIVE");

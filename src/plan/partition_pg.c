@@ -104,9 +104,10 @@ const char *in_leaf(Maker *maker, const TableWork *work, const TableWork *leaf, 
 
 static Err *inheritance_check(const Operation *op, const Table *table)
 {
+    bool parents = op != NULL && op->kind == OPERATION_SETTING && op->name_count > 0; /* [NO] INHERIT */
     bool alone = op == NULL ? false
                             : op->kind == OPERATION_CREATE_INDEX || op->kind == OPERATION_DROP_INDEX ||
-                                  op->kind == OPERATION_COMMENT;
+                                  op->kind == OPERATION_COMMENT || parents;
     if (alone)
         return NULL;
     if (table->has_children)
