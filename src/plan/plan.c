@@ -180,7 +180,7 @@ static bool looks_closely(const Operation *op)
     if (kind == OPERATION_SETTING)
         return op->words != NULL &&
                (strstr(op->words, "ROW LEVEL SECURITY") != NULL || str_eq(op->words, "ADD GENERATED AS IDENTITY"));
-    return kind == OPERATION_DROP_COLUMN || kind == OPERATION_DROP_CONSTRAINT ||
+    return kind == OPERATION_CHANGE_TYPE || kind == OPERATION_DROP_COLUMN || kind == OPERATION_DROP_CONSTRAINT ||
            kind == OPERATION_DROP_TABLE || kind == OPERATION_RENAME_TABLE || kind == OPERATION_SET_SCHEMA;
 }
 
