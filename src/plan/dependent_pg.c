@@ -80,6 +80,21 @@ bool stands_on(const Dependent *dependent, const char *column, const char *const
             (dependent->column == NULL && dependent->constraint == NULL));
 }
 
+bool dependent_is_own(const TableWork *part, const Dependent *dependent)
+{
+    const Table *table = part->table;
+    if (dependent->on == NULL)
+        return true;
+    if (!str_eq(dependent->on, table->name) || !str_eq(dependent->on_schema, table->schema))
+        return false;
+    const Index *index = table_index(table, dependent->name);
+    const TableConstraint *constraint = table_constraint(table, dependent->name);
+    if (!table->is_partition)
+        return true;
+    return str_eq(dependent->kind, "index") ? index == NULL || index->parent == NULL
+                                            : constraint == NULL || !constraint->inherited;
+}
+
 /* The other end goes with this change as well: its foreign key is dropped on the way. */
 bool end_goes_too(const Maker *maker, const Operation *op, const Dependent *dependent)
 {

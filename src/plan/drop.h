@@ -12,6 +12,8 @@ bool stands_on(const Dependent *dependent, const char *column, const char *const
 bool end_goes_too(const Maker *maker, const Operation *op, const Dependent *dependent);
 /* ERR_UNSAFE with all that stands in the way, and how to write it into the change. */
 Err *dependents_check(Maker *maker, const Operation *op, TableWork *work, const char *what) MUST_USE;
+/* It belongs to this table alone: neither to a partition of it nor, on a partition, to its parent as well. */
+bool dependent_is_own(const TableWork *part, const Dependent *dependent);
 /* A step of contract that drops the foreign key of `owner`; `far` is the table at its other end, NULL: none.
  */
 void key_goes(Maker *maker, TableWork *owner, const char *name, const char *far);

@@ -100,22 +100,6 @@ static bool dropped_here(const Maker *maker, const TableWork *work, const char *
     return false;
 }
 
-/* It belongs to this table alone: neither to a partition of it nor, on a partition, to its parent as well. */
-static bool is_own(const TableWork *part, const Dependent *dependent)
-{
-    const Table *table = part->table;
-    if (dependent->on == NULL)
-        return true;
-    if (!str_eq(dependent->on, table->name) || !str_eq(dependent->on_schema, table->schema))
-        return false;
-    const Index *index = table_index(table, dependent->name);
-    const TableConstraint *constraint = table_constraint(table, dependent->name);
-    if (!table->is_partition)
-        return true;
-    return str_eq(dependent->kind, "index") ? index == NULL || index->parent == NULL
-                                            : constraint == NULL || !constraint->inherited;
-}
-
 /* An index goes with its columns: nothing is lost where the change names them all. */
 static bool whole_index_goes(const Maker *maker, const TableWork *work, const TableWork *part,
                              const char *name)
@@ -144,8 +128,8 @@ static void column_losses(Maker *maker, const Operation *op, TableWork *work, co
     for (TableWork *part; (part = work_next_part(maker, work, &at)) != NULL;)
         for (size_t i = 0; i < part->table->dependent_count; i++) {
             const Dependent *dependent = &part->table->dependents[i];
-            if (!stands_on(dependent, op->column, NULL) || !dependent->goes || !is_own(part, dependent) ||
-                taken_first(maker, op, dependent))
+            if (!stands_on(dependent, op->column, NULL) || !dependent->goes ||
+                !dependent_is_own(part, dependent) || taken_first(maker, op, dependent))
                 continue;
             bool key = is_key(part, dependent);
             bool lost = dependent->shared && !whole_index_goes(maker, work, part, dependent->name);
@@ -325,8 +309,8 @@ static void column_goes(Maker *maker, const Operation *op, TableWork *work, cons
     for (TableWork *part; (part = work_next_part(maker, work, &at)) != NULL;)
         for (size_t i = 0; i < part->table->dependent_count; i++) {
             const Dependent *dependent = &part->table->dependents[i];
-            if (!stands_on(dependent, op->column, NULL) || !dependent->goes || !is_own(part, dependent) ||
-                taken_first(maker, op, dependent))
+            if (!stands_on(dependent, op->column, NULL) || !dependent->goes ||
+                !dependent_is_own(part, dependent) || taken_first(maker, op, dependent))
                 continue;
             if (str_eq(dependent->kind, "index") && part->table->kind == RELATION_PARTITIONED)
                 tree_index_goes(maker, part, dependent);

@@ -273,6 +273,10 @@ void text_make_sql(Maker *maker, Step *step, const TableWork *work, const Column
 /* The column_parts of all twins of the table, each once; with `extra` of those of one more column. */
 void column_parts_all(Maker *maker, const TableWork *work, const ColumnParts *extra,
                       const ColumnPart *const **ret_items, size_t *ret_count);
+/* Of a partitioned table: ERR_UNSAFE with what stands in the way of another type, and the way around it.
+ * `keeps_bytes`: the rows are not touched. */
+Err *type_tree_check(Maker *maker, const Operation *op, TableWork *work, const ColumnParts *parts,
+                     bool keeps_bytes) MUST_USE;
 /* Refuses what cannot be carried over, and what belongs to others. */
 Err *column_parts_check(Maker *maker, const TableWork *work, const char *column,
                         const ColumnParts *column_parts) MUST_USE;

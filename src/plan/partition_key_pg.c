@@ -113,6 +113,7 @@ static void attach(const Tree *tree, size_t i)
                            arena_printf(arena, "attach index %s to %s", own, parent),
                            arena_printf(arena, "ALTER INDEX %s ATTACH PARTITION %s", parent, own), NULL);
     step_only(step);
+    *vec_push(arena, &maker->covered) = step->sql[0]; /* it goes with the parent's */
     if (maker->server->version_num < INDEX_ATTACH_WEAK_VERSION)
         step_add_lock_mode(maker, step, above->sql, "ACCESS EXCLUSIVE");
 }

@@ -199,20 +199,6 @@ static Err *members_check(const Table *table)
 
 static Err *parent_check(const Maker *maker, const Operation *op, const Table *table)
 {
-    static const OperationKind done[] = {
-        OPERATION_ADD_COLUMN,       OPERATION_SET_NOT_NULL,     OPERATION_DROP_NOT_NULL,
-        OPERATION_SET_DEFAULT,      OPERATION_DROP_DEFAULT,     OPERATION_ADD_CONSTRAINT,
-        OPERATION_CREATE_INDEX,     OPERATION_DROP_INDEX,       OPERATION_VALIDATE_CONSTRAINT,
-        OPERATION_COMMENT,          OPERATION_SETTING,          OPERATION_RENAME,
-        OPERATION_ATTACH_PARTITION, OPERATION_DETACH_PARTITION, OPERATION_CREATE_PARTITION,
-        OPERATION_DROP_CONSTRAINT,  OPERATION_DROP_COLUMN,      OPERATION_DROP_TABLE,
-        OPERATION_RENAME_TABLE,     OPERATION_SET_SCHEMA,
-    };
-    bool known = op == NULL;
-    for (size_t i = 0; i < ARRAY_LEN(done) && !known; i++)
-        known = done[i] == op->kind;
-    if (!known)
-        return tree_refuse(table, "this operation is not supported on partitioned tables yet", NULL);
     if (op != NULL && op->only && op->kind != OPERATION_CREATE_INDEX)
         return tree_refuse(table, "ONLY would part it from its partitions", "leave ONLY out");
     bool storage = op != NULL && op->kind == OPERATION_SETTING &&

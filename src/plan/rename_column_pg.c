@@ -51,19 +51,60 @@ static void both_ways(Maker *maker, TableWork *work, const Operation *op, const 
     maker->derives_revert = true;
 }
 
+/* One of a partitioned table; its parts come with it. */
+static Err *index_of_tree(Maker *maker, TableWork *work, const Operation *op, const char *name,
+                          bool is_unique, const char *const *columns, size_t count, const char *definition)
+{
+    const char **named = arena_alloc(maker->arena, (count + 1) * sizeof *named);
+    for (size_t i = 0; i < count; i++)
+        named[i] = str_eq(columns[i], op->column) ? op->new_name : columns[i];
+    const IndexSpec spec = {
+        .unique = is_unique, .columns = named, .column_count = count, .definition_sql = definition};
+    return index_tree(maker, work, &spec, name, op->new_name);
+}
+
+/* An index that a partition has for itself, where it is over the column. */
+static Err *index_of_part(Maker *maker, TableWork *part, const Operation *op, const Index *index)
+{
+    Arena *arena = maker->arena;
+    const ColumnNames names = {
+        .table = part->table->name, .from = &op->column, .to = &op->new_name, .count = 1};
+    const ColumnNames same = {.table = part->table->name};
+    const char *definition = NULL, *as_it_is = NULL, *name = name_hidden(arena, index->name);
+    if (index->parent != NULL || !index->valid)
+        return NULL;
+    TRY(redefine_index_pg(arena, index->definition, &same, NULL, &as_it_is));
+    TRY(redefine_index_pg(arena, index->definition, &names, NULL, &definition));
+    if (str_eq(definition, as_it_is))
+        return NULL;
+    if (part->table->kind == RELATION_PARTITIONED)
+        return index_of_tree(maker, part, op, name, index->unique, index->columns, index->column_count,
+                             definition);
+    index_build(maker, part, name, index->unique, definition);
+    return NULL;
+}
+
 /* So that statements under the new name are as fast, and may say ON CONFLICT. They go with the column. */
 static Err *indexes_write(Maker *maker, TableWork *work, const Operation *op, const ColumnParts *parts)
 {
     Arena *arena = maker->arena;
     const ColumnNames names = {
         .table = work->table->name, .from = &op->column, .to = &op->new_name, .count = 1};
+    size_t at = 1;
+    for (TableWork *part; (part = work_next_part(maker, work, &at)) != NULL;)
+        for (size_t i = 0; i < part->table->index_count; i++)
+            TRY(index_of_part(maker, part, op, &part->table->indexes[i]));
     for (size_t i = 0; i < parts->count; i++) {
         const ColumnPart *one = &parts->items[i];
         const char *definition = NULL;
         if (one->kind != PART_INDEX || !one->validated)
             continue;
         TRY(redefine_index_pg(arena, one->definition, &names, one->tablespace, &definition));
-        index_build(maker, work, name_hidden(arena, one->name), one->is_unique, definition);
+        if (work->table->kind == RELATION_PARTITIONED)
+            TRY(index_of_tree(maker, work, op, name_hidden(arena, one->name), one->is_unique, one->columns,
+                              one->column_count, definition));
+        else
+            index_build(maker, work, name_hidden(arena, one->name), one->is_unique, definition);
     }
     return NULL;
 }
@@ -127,6 +168,9 @@ Err *rename_column(Maker *maker, const Operation *op, TableWork *work)
                                 "column \"%s\" is generated: no value can be written under another name",
                                 op->column),
                         "rename it at once, where nobody uses the old name: --accept-rename");
+    TRY(partition_key_check(work, op->column,
+                            "the trigger that keeps two names of it in step may not move a row",
+                            "rename it at once: --accept-rename; applications must know the new name then"));
     const ColumnParts *parts = column_parts_find(table, op->column);
     if (parts == NULL)
         return err_new(ERR_BUG, "what hangs on \"%s.%s\" was not looked at", table->name, op->column);

@@ -114,8 +114,10 @@ static Err *key_write(Maker *maker, const ColumnPart *one)
         return err_new(ERR_BUG, "table \"%s.%s\" of foreign key \"%s\" was not loaded", one->table_schema,
                        one->table_name, one->name);
     if (work->table->kind != RELATION_TABLE)
-        return err_new(ERR_UNSAFE, "\"%s.%s\", to which foreign key \"%s\" belongs, is a %s",
-                       one->table_schema, one->table_name, one->name, relation_kind_name(work->table->kind));
+        return err_hint(
+            err_new(ERR_UNSAFE, "\"%s.%s\", to which foreign key \"%s\" belongs, is a %s", one->table_schema,
+                    one->table_name, one->name, relation_kind_name(work->table->kind)),
+            "drop the foreign key in a change of its own, and add it again when the types are changed");
     ColumnNames names = names_of(arena, work), referenced = {0};
     bool moves = other != NULL && any_twin(other, one->ref_columns, one->ref_column_count);
     if (moves)

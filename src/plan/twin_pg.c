@@ -318,6 +318,7 @@ Err *twin_change_type(Maker *maker, const Operation *op, TableWork *work)
                  .column_parts = column_parts,
                  .default_sql = default_of(maker, work, old)};
     bool free = twin.plain && !collation && type_widens(arena, old->type, op->type_sql), done = false;
+    TRY(type_tree_check(maker, op, work, column_parts, free));
     if (free || (table->empty && !is_referenced(column_parts)))
         TRY(widen_write(maker, op, work, column_parts, &done));
     if (done)

@@ -65,3 +65,76 @@ def test_table_at_once_locks_no_partition(db, stoa):
         stoa.apply("ALTER TABLE events RENAME TO happenings", "--accept-rename")
         holder.rollback()
     assert db.value("SELECT count(*) FROM happenings") == 100
+
+
+# ---- columns
+
+RENAME = "ALTER TABLE events RENAME COLUMN note TO remark"
+
+
+def named(db, column):
+    """What the application does, by one name of the column; the twin has the old one."""
+    pairs = [(text.replace("note", column), text) for text in writes(db)]
+    insert = "INSERT INTO {t} (id, day, shop_id, amount, note) VALUES (%(new)s, %(n)s %% 400, 3, 1, 'n' || %(m)s)"
+    return pairs + [(insert.replace("note", column), insert)]
+
+
+@pytest.fixture
+def indexed(db):
+    events(db)
+    db.run("CREATE INDEX own ON events_3 (lower(note))")
+    if db.version >= 11:
+        db.run("CREATE INDEX by_note ON events (note) WHERE amount > 3")
+    twin(db)
+
+
+def test_both_names_of_a_column(db, stoa, indexed):
+    before = db.fingerprint()
+    with writing(db, "events", named(db, "note"), 1) as old:
+        with Stalls(db, old):
+            stoa.apply(RENAME, "--name", "name", "--max-stall", f"{MAX_STALL_MS}ms")
+        with writing(db, "events", named(db, "remark"), 2) as fresh:
+            done = old.done
+            until(lambda: old.done > done + 50 and fresh.done > 50, 20, "writes under both names")
+            assert_equal(db, "events", "remark", "note")
+            assert db.value("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == 0
+            if db.version >= 11:
+                assert db.value("SELECT count(*) FROM pg_index WHERE pg_get_indexdef(indexrelid) ~ 'remark'") == 24
+            old.stop()
+            with Stalls(db, fresh):
+                stoa("complete", "name", "--yes", "--force", "--max-stall", f"{MAX_STALL_MS}ms")
+    db.run("DROP TABLE IF EXISTS calm; ALTER TABLE events RENAME COLUMN remark TO note")
+    assert db.fingerprint() == before, "places, indexes and grants of the column are as they were"
+    assert_twin(db, "events", "twin")
+
+
+@pytest.mark.parametrize("verb, args", [("abort", ["--force"]), ("revert", [])])
+def test_way_back_of_a_column(db, stoa, indexed, verb, args):
+    before = db.fingerprint()
+    with writing(db, "events", named(db, "note"), 1):
+        stoa.apply(RENAME, "--name", "name")
+        with writing(db, "events", named(db, "remark"), 2) as fresh:
+            until(lambda: fresh.done > 50, 20, "writes under the new name")
+        stoa(verb, "name", "--yes", *args)
+    assert db.fingerprint() == before
+    assert_twin(db, "events", "twin")
+
+
+@pytest.mark.parametrize("point", ["index_after=kill:4", "wave_before_commit=kill:9", "ddl_before_journal=kill:1",
+                                   "locked_after_commit=kill:3"])
+def test_column_killed_and_resumed(db, stoa, indexed, point):
+    with writing(db, "events", named(db, "note"), 1):
+        result = stoa.start("apply", RENAME, "--name", "name", "--yes", env={"STOA_FAILPOINT": point}).wait(None)
+        assert result.code == -9 or db.version < 11, str(result)
+        until(lambda: stoa("apply", RENAME, "--name", "name", "--yes", code=None).code == 0, 60, "the end of it")
+        assert_equal(db, "events", "remark", "note")
+    stoa("complete", "name", "--yes", "--force")
+    assert all("remark" in db.columns(leaf) and "note" not in db.columns(leaf) for leaf in leaves(db))
+
+
+def test_column_of_the_partition_key(db, stoa):
+    events(db, 100)
+    result = stoa.apply("ALTER TABLE events RENAME COLUMN day TO date", code=4)
+    assert "partitioned by RANGE (day)" in result.err and "--accept-rename" in result.err, str(result)
+    stoa.apply("ALTER TABLE events RENAME COLUMN day TO date", "--accept-rename")
+    assert "date" in db.columns("events_2b")
