@@ -95,6 +95,18 @@ static Err *load_others(Runner *runner, Arena *arena, bool undo, Attempt *attemp
     return NULL;
 }
 
+/* The last one, from number `first` on, where it is of this mode; else a new one. */
+static Group *group_for(Arena *arena, Attempt *attempt, size_t first, const char *mode)
+{
+    size_t count = attempt->group_count;
+    if (count > first && str_eq(attempt->groups[count - 1].mode, mode))
+        return &attempt->groups[count - 1];
+    int64_t *ids = arena_alloc(arena, attempt->step->lock_count * sizeof *ids);
+    attempt->groups[count] = (Group){.ids = ids, .mode = mode};
+    attempt->group_count = count + 1;
+    return &attempt->groups[count];
+}
+
 /* Relations of one mode are looked at together. */
 static Err *load_groups(Runner *runner, Arena *arena, bool undo, Attempt *attempt)
 {
@@ -109,16 +121,11 @@ static Err *load_groups(Runner *runner, Arena *arena, bool undo, Attempt *attemp
     for (size_t i = own ? 1 + step->lock_tree : 0; i < step->lock_count; i++) {
         const char *schema = NULL, *name = NULL, *mode = mode_of(step, i, undo);
         sql_name_parts(arena, step->lock_on[i], &schema, &name);
-        Group *last =
-            attempt->group_count > (own ? 1 : 0) ? &attempt->groups[attempt->group_count - 1] : NULL;
+        Group *group = group_for(arena, attempt, own ? 1 : 0, mode);
         int64_t id = 0;
         TRY(runner->ops->find_table(runner->conn, &wait, arena, schema, name, &id));
-        if (last == NULL || !str_eq(last->mode, mode)) {
-            last = &attempt->groups[attempt->group_count++];
-            *last = (Group){.ids = arena_alloc(arena, step->lock_count * sizeof *last->ids), .mode = mode};
-        }
         if (id != 0)
-            last->ids[last->id_count++] = id;
+            group->ids[group->id_count++] = id;
     }
     return NULL;
 }
