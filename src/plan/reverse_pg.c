@@ -1,4 +1,5 @@
 /* The way back: old columns that follow the new ones, what that asks of them, and the steps of a revert. */
+#include "engine/lock.h"
 #include "plan/maker.h"
 
 #include <string.h>
@@ -327,6 +328,20 @@ static bool is_covered(const Maker *maker, const Step *step)
     return false;
 }
 
+/* What was made under a lock that stops writers is dropped under the strongest one, at both ends. */
+static void raise_locks(Arena *arena, Step *step)
+{
+    const char **modes = arena_alloc(arena, (step->lock_count + 1) * sizeof *modes);
+    for (size_t i = 0; i < step->lock_count; i++) {
+        bool own = i == 0 && step->table.name != NULL;
+        bool raises = !own || lock_mode(step->lock_modes[i]) >= LOCK_SHARE;
+        modes[i] = raises ? "ACCESS EXCLUSIVE" : step->lock_modes[i];
+    }
+    step->lock_modes = modes;
+    if (step->lock_count > 0 && lock_mode(step->lock) >= LOCK_SHARE)
+        step->lock = "ACCESS EXCLUSIVE";
+}
+
 /* The step that takes back `from`; false where nothing is to be done. */
 static bool revert_of(Maker *maker, const Step *from, Step *ret_step)
 {
@@ -346,13 +361,8 @@ static bool revert_of(Maker *maker, const Step *from, Step *ret_step)
     step.sql_count = from->undo_count;
     step.sync_sql = from->sync_undo;
     step.sync_sql_count = from->sync_undo_count;
-    if (str_eq(step.lock, "SHARE ROW EXCLUSIVE") &&
-        step.lock_count > 0) { /* what was made under it is dropped under more */
-        const char **modes = arena_alloc(maker->arena, step.lock_count * sizeof *modes);
-        memcpy(modes, step.lock_modes, step.lock_count * sizeof *modes);
-        step.lock = modes[0] = "ACCESS EXCLUSIVE";
-        step.lock_modes = modes;
-    }
+    if (step.kind == STEP_DDL)
+        raise_locks(maker->arena, &step);
     step.undo_steps = NULL;
     step.undo_step_count = 0;
     step.undo = step.sync_undo = NULL;

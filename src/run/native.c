@@ -110,6 +110,8 @@ Err *outside_run(Runner *runner, const Step *step)
         Err *err = run_alone(runner, step, step->sql[i]);
         if (err != NULL && !err_is(err, ERR_CONN_LOST)) {
             Err *left = clear_leftovers(runner, step);
+            if (left == NULL && i == 0) /* nothing was changed */
+                left = journal_step(runner->conn, runner->change_id, step->ordinal, "pending", NULL);
             err_free(left);
         }
         TRY(err);

@@ -138,15 +138,18 @@ static Err *come_back(Runner *runner, int64_t old_session, const char *old_start
 Err *runner_reconnect(Runner *runner, int64_t budget_ms)
 {
     int64_t deadline = clock_ms() + budget_ms, pause_ms = RETRY_PAUSE_MS;
-    int64_t old_session = runner->conn == NULL ? 0 : runner->ops->session_id(runner->conn);
+    if (runner->conn != NULL)
+        runner->lost_session = runner->ops->session_id(runner->conn);
     const char *old_started = runner->session_started != NULL ? runner->session_started : "";
     (void)control_unwatch(runner);
     conn_closep(&runner->conn);
     runner_event(runner, "conn_lost", 0, NULL, "connection lost, connecting again");
     for (;;) {
-        Err *err = come_back(runner, old_session, old_started);
-        if (err == NULL)
+        Err *err = come_back(runner, runner->lost_session, old_started);
+        if (err == NULL) {
+            runner->lost_session = 0;
             return NULL;
+        }
         conn_closep(&runner->conn);
         bool hopeless = err->kind == ERR_FENCED || err->kind == ERR_STOPPED || err->kind == ERR_PRIVILEGE;
         if (hopeless || clock_ms() > deadline)
@@ -311,7 +314,7 @@ static bool changed_something(Runner *runner)
     Err *err = conn_params(
         runner->conn, &wait, arena, &rows,
         "SELECT 1 FROM stoa.steps WHERE change_id = $1 AND phase <> 'prepare' AND (state = 'done' OR "
-        "(state = 'running' AND kind IN ('create_index', 'drop_index', 'detach')))",
+        "(state = 'running' AND kind IN ('create_index', 'drop_index', 'detach', 'outside')))",
         arena_printf(arena, "%lld", (long long)runner->change_id));
     bool changed = err != NULL || rows.row_count > 0;
     err_free(err);

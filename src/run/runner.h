@@ -66,6 +66,7 @@ typedef struct Runner {
     Arena *scratch; /* cleared between chunks */
     Conn *conn;
     Server server;
+    int64_t lost_session; /* that was ours when the connection was lost, until it is known to be gone; 0 */
     const char *session_started; /* of conn, to end exactly that session should it outlive us */
     int64_t change_id;
     const char *name;
