@@ -89,9 +89,9 @@ def test_killed_and_resumed(db, stoa, busy, point):
 
 @pytest.mark.parametrize("make, text, words", [
     ("SELECT 1", "ALTER TABLE events ALTER day TYPE bigint", "partitioned by RANGE (day)"),
-    ("CREATE INDEX by_shop ON events (shop_id)", BIGGER, 'DROP INDEX "by_shop"'),
-    ("ALTER TABLE events ADD CONSTRAINT k UNIQUE (amount, day)", WIDER, 'DROP CONSTRAINT "k"'),
-    ("ALTER TABLE events ADD CONSTRAINT f FOREIGN KEY (shop_id) REFERENCES shops", BIGGER, 'DROP CONSTRAINT "f"'),
+    ("CREATE INDEX by_shop ON events (shop_id)", BIGGER, "DROP INDEX public.by_shop;"),
+    ("ALTER TABLE events ADD CONSTRAINT k UNIQUE (amount, day)", WIDER, "DROP CONSTRAINT k;"),
+    ("ALTER TABLE events ADD CONSTRAINT f FOREIGN KEY (shop_id) REFERENCES shops", BIGGER, "DROP CONSTRAINT f;"),
     ("CREATE VIEW v AS SELECT shop_id FROM events_4", BIGGER, "view public.v"),
     ("CREATE INDEX own ON events_4 (shop_id)", BIGGER, "index own on public.events_4"),
     ("ALTER TABLE events_4 ALTER shop_id SET DEFAULT 3", BIGGER, "the default of it in public.events_4"),
