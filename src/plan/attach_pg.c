@@ -254,8 +254,8 @@ static Err *fallback_find(Coming *coming)
     if (table->kind == RELATION_PARTITIONED)
         return err_hint(
             err_new(ERR_UNSAFE,
-                    "the default partition %s is partitioned itself: that it has no row of the new "
-                    "partition is not proved beforehand yet",
+                    "the default partition %s is partitioned itself: the server would read all its parts "
+                    "under a strong lock to know that none has a row of the new partition",
                     fallback->sql),
             "detach it, attach the new partition, attach it again");
     coming->fallback = table->empty ? NULL : fallback;
@@ -270,8 +270,8 @@ static Err *coming_write(Coming *coming, bool child_has_rows)
     bool is_default = bounds.spec->strategy == 'd';
     if (is_default && child_has_rows)
         return err_hint(err_new(ERR_UNSAFE,
-                                "%s has rows: that none of them belongs to another partition is not proved "
-                                "beforehand yet, so the server would read it under a strong lock",
+                                "%s has rows: to know that none of them belongs to another partition, the "
+                                "server would read it under a strong lock",
                                 coming->child_sql),
                         "attach it empty, then insert its rows");
     if (!is_default && (child_has_rows || coming->fallback != NULL)) {
@@ -311,8 +311,9 @@ static Err *child_check(const Maker *maker, const Table *child, const TableWork 
         return err_new(ERR_USAGE, "table \"%s\" does not exist", child->name);
     if (child->kind != RELATION_TABLE || child->parent != NULL || child->has_children)
         return err_hint(
-            err_new(ERR_UNSAFE, "\"%s.%s\" is a %s: only plain tables are attached yet", child->schema,
-                    child->name,
+            err_new(ERR_UNSAFE,
+                    "\"%s.%s\" is a %s: all that it consists of would be read under a strong lock",
+                    child->schema, child->name,
                     child->parent != NULL ? "part of another table" : relation_kind_name(child->kind)),
             "attach its parts one by one");
     if (!child->may_own || !str_eq(child->owner, parent->table->owner))

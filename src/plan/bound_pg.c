@@ -121,8 +121,8 @@ Err *bounds_check(const Bounds *bounds)
         if (parent->key_columns[i] == NULL || table_column(parent, parent->key_columns[i]) == NULL)
             return err_hint(
                 err_new(ERR_UNSAFE,
-                        "\"%s.%s\" is partitioned by %s: what a partition of an expression has to hold "
-                        "is not proved beforehand yet, so the server would read it under a strong lock",
+                        "\"%s.%s\" is partitioned by %s: which rows belong to an expression's bounds only "
+                        "the server says, and it would read them under a strong lock",
                         parent->schema, parent->name, parent->partition_key),
                 "attach an empty table");
     return NULL;

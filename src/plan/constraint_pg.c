@@ -324,10 +324,10 @@ static Err *foreign_key_tree(Maker *maker, TableWork *work, const ConstraintSpec
             err_new(ERR_UNSAFE, "PostgreSQL %s has no NOT VALID foreign keys of partitioned tables", version),
             "leave NOT VALID out: it is validated while writes go on");
     if (maker_work(maker, parent) == work)
-        return err_new(ERR_UNSAFE,
-                       "a foreign key of a partitioned table to itself reads it under a strong lock on "
-                       "PostgreSQL %s: that is possible from 18 on",
-                       version);
+        return err_hint(err_new(ERR_UNSAFE,
+                                "PostgreSQL %s reads \"%s\" under a strong lock to let it refer to itself",
+                                version, parent->name),
+                        "upgrade to 18, or by hand at a quiet time, under SET lock_timeout = '200ms'");
     size_t at = 0;
     for (TableWork *leaf; (leaf = work_next_leaf(maker, work, &at)) != NULL;) {
         const TableConstraint *there = NULL;

@@ -11,34 +11,37 @@
 
 /* ---- what hangs on it at the parent --------------------------------------------------------- */
 
-static Err *refuse_index(const TableWork *work, const Operation *op, const ColumnPart *one)
+static Err *refuse_index(Arena *arena, const TableWork *work, const Operation *op, const ColumnPart *one)
 {
-    bool constraint = one->constraint != NULL;
+    const char *what = one->constraint != NULL ? "constraint" : "index";
+    Err *err =
+        err_new(ERR_UNSAFE,
+                "%s \"%s\" of partitioned table \"%s.%s\" is over column \"%s\": with another type the "
+                "server builds it anew in all partitions under one lock",
+                what, one->name, work->table->schema, work->table->name, op->column);
+    if (one->constraint == NULL)
+        return err_hint(
+            err,
+            "in changes of their own: DROP INDEX %s; the type; CREATE INDEX again, which builds it "
+            "while writes go on",
+            sql_name(arena, one->schema, one->name));
     return err_hint(
-        err_new(
-            ERR_UNSAFE,
-            "%s \"%s\" of partitioned table \"%s.%s\" is over column \"%s\": with another type the server "
-            "builds it anew in all partitions under one lock",
-            constraint ? "constraint" : "index", one->name, work->table->schema, work->table->name,
-            op->column),
-        constraint
-            ? "in changes of their own: ALTER TABLE %s DROP CONSTRAINT \"%s\", then the type, then ADD "
-              "CONSTRAINT, which builds it while writes go on"
-            : "in changes of their own: the type behind %s without it (DROP INDEX \"%s\"), then CREATE "
-              "INDEX, which builds it while writes go on",
-        work->sql, one->name);
+        err,
+        "in changes of their own: ALTER TABLE %s DROP CONSTRAINT %s; the type; ADD CONSTRAINT again, "
+        "which builds its index while writes go on",
+        work->sql, sql_ident(arena, one->constraint));
 }
 
-static Err *refuse_key(const TableWork *work, const Operation *op, const ColumnPart *one, const char *from)
+static Err *refuse_key(Arena *arena, const TableWork *work, const Operation *op, const ColumnPart *one)
 {
     return err_hint(err_new(ERR_UNSAFE,
                             "foreign key \"%s\" of \"%s.%s\" is over column \"%s\" of partitioned table "
                             "\"%s.%s\": it would be checked again for all partitions under one lock",
                             one->name, one->table_schema, one->table_name, op->column, work->table->schema,
                             work->table->name),
-                    "in changes of their own: ALTER TABLE %s DROP CONSTRAINT \"%s\", then the types of both "
-                    "ends, then ADD CONSTRAINT, which validates while writes go on",
-                    from, one->name);
+                    "in changes of their own: ALTER TABLE %s DROP CONSTRAINT %s; the types of both ends; ADD "
+                    "CONSTRAINT again, which validates while writes go on",
+                    sql_name(arena, one->table_schema, one->table_name), sql_ident(arena, one->name));
 }
 
 static Err *parent_parts(Maker *maker, const TableWork *work, const Operation *op, const ColumnParts *parts)
@@ -46,9 +49,9 @@ static Err *parent_parts(Maker *maker, const TableWork *work, const Operation *o
     for (size_t i = 0; i < parts->count; i++) {
         const ColumnPart *one = &parts->items[i];
         if (one->kind == PART_INDEX && !work->table->empty)
-            return refuse_index(work, op, one);
+            return refuse_index(maker->arena, work, op, one);
         if (one->kind == PART_FOREIGN_KEY || one->kind == PART_REFERENCE)
-            return refuse_key(work, op, one, sql_name(maker->arena, one->table_schema, one->table_name));
+            return refuse_key(maker->arena, work, op, one);
         if (one->kind == PART_IDENTITY)
             return err_hint(
                 err_new(ERR_UNSAFE,

@@ -749,6 +749,107 @@ GOLDEN(drop_column_of_a_view)
     op(f, OPERATION_DROP_COLUMN)->column = "status";
 }
 
+/* ---- partitioned: two partitions, one of them with names of its own ---- */
+
+static void leaf_make(Fixture *f, Partition *partition, const char *name, int64_t id)
+{
+    Table *leaf = arena_alloc(f->arena, sizeof *leaf);
+    *leaf = f->orders;
+    leaf->name = name;
+    leaf->id = id;
+    leaf->kind = RELATION_PARTITION;
+    leaf->is_partition = true;
+    leaf->parent = leaf->root = "public.orders";
+    leaf->root_id = f->orders.id;
+    leaf->dependent_count = 0;
+    leaf->indexes = arena_alloc(f->arena, leaf->index_count * sizeof *leaf->indexes);
+    leaf->constraints = arena_alloc(f->arena, leaf->constraint_count * sizeof *leaf->constraints);
+    for (size_t i = 0; i < leaf->index_count; i++) {
+        const Index *whole = &f->orders.indexes[i];
+        leaf->indexes[i] = *whole;
+        leaf->indexes[i].name = arena_printf(f->arena, "%s%s", name, strchr(whole->name, '_'));
+        leaf->indexes[i].parent = arena_printf(f->arena, "public.%s", whole->name);
+        leaf->indexes[i].definition =
+            arena_printf(f->arena, "CREATE %sINDEX \"%s\" ON public.\"%s\" USING btree (%s)",
+                         whole->unique ? "UNIQUE " : "", leaf->indexes[i].name, name, whole->columns[0]);
+        leaf->indexes[i].constraint = whole->constraint != NULL ? leaf->indexes[i].name : NULL;
+    }
+    for (size_t i = 0; i < leaf->constraint_count; i++) {
+        leaf->constraints[i] = f->orders.constraints[i];
+        leaf->constraints[i].inherited = true;
+        if (leaf->constraints[i].kind == 'p')
+            leaf->constraints[i].name = leaf->indexes[0].name;
+    }
+    *partition = (Partition){.schema = "public",
+                             .name = name,
+                             .id = id,
+                             .parent = "public.orders",
+                             .bound = "FOR VALUES …",
+                             .kind = 'r',
+                             .table = leaf};
+}
+
+static void tree(Fixture *f)
+{
+    static const char *const key[] = {"id"};
+    Partition *partitions = arena_alloc(f->arena, 2 * sizeof *partitions);
+    leaf_make(f, &partitions[0], "orders_1", 16400);
+    leaf_make(f, &partitions[1], "Orders_2", 16401);
+    f->orders.kind = RELATION_PARTITIONED;
+    f->orders.has_children = true;
+    f->orders.partitions = partitions;
+    f->orders.partition_count = 2;
+    f->orders.partition_key = "RANGE (id)";
+    f->orders.key_columns = key;
+    f->orders.key_column_count = 1;
+}
+
+GOLDEN(tree_drop_column)
+{
+    column_index(f);
+    tree(f);
+    op(f, OPERATION_DROP_COLUMN)->column = "customer_id";
+}
+
+GOLDEN(tree_drop_key_column)
+{
+    tree(f);
+    op(f, OPERATION_DROP_COLUMN)->column = "id";
+}
+
+GOLDEN(tree_drop_primary_key)
+{
+    tree(f);
+    op(f, OPERATION_DROP_CONSTRAINT)->constraint_name = "orders_pkey";
+}
+
+GOLDEN(tree_drop_foreign_key)
+{
+    static TableConstraint constraints[] = {
+        {.name = "known",
+         .kind = 'f',
+         .validated = true,
+         .ref_schema = "public",
+         .ref_table = "customers",
+         .definition = "FOREIGN KEY (customer_id) REFERENCES customers(id)"}};
+    f->orders.constraints = constraints;
+    f->orders.constraint_count = 1;
+    tree(f);
+    op(f, OPERATION_DROP_CONSTRAINT)->constraint_name = "known";
+}
+
+GOLDEN(tree_drop_table)
+{
+    tree(f);
+    op(f, OPERATION_DROP_TABLE);
+}
+
+GOLDEN(tree_rename_table)
+{
+    tree(f);
+    op(f, OPERATION_RENAME_TABLE)->new_name = "purchases";
+}
+
 /* What hangs on orders.customer_id: an index, a check, a foreign key, a view, a trigger. */
 static void parts_of_customer(Fixture *f, const char *twin)
 {
@@ -858,6 +959,39 @@ GOLDEN(rename_column)
     op(f, OPERATION_RENAME_COLUMN)->column = "customer_id";
     f->ops[f->change.operation_count - 1].new_name = "new";
     parts_of_customer(f, "new");
+}
+
+GOLDEN(tree_rename_column)
+{
+    op(f, OPERATION_RENAME_COLUMN)->column = "customer_id";
+    f->ops[f->change.operation_count - 1].new_name = "new";
+    parts_of_customer(f, "new");
+    tree(f);
+}
+
+GOLDEN(tree_change_type)
+{
+    static const ColumnParts none = {.column = "amount", .twin = "_stoa_amount"};
+    op(f, OPERATION_CHANGE_TYPE)->column = "amount";
+    f->ops[f->change.operation_count - 1].type_sql = "double precision";
+    f->orders.column_parts = &none;
+    f->orders.column_parts_count = 1;
+    tree(f);
+    f->exprs[f->input.expr_count++] = (PlanExpr){.table = {.name = "orders"},
+                                                 .column = "amount",
+                                                 .forms = {.plain = "amount::double precision",
+                                                           .trigger = "new.amount::double precision",
+                                                           .sources = customer_column,
+                                                           .source_count = 1},
+                                                 .info = {.immutable = true, .stable = true}};
+}
+
+GOLDEN(tree_change_type_of_an_indexed_column)
+{
+    op(f, OPERATION_CHANGE_TYPE)->column = "customer_id";
+    f->ops[f->change.operation_count - 1].type_sql = "numeric";
+    parts_of_customer(f, "_stoa_customer_id");
+    tree(f);
 }
 
 GOLDEN(drop_key_column) { op(f, OPERATION_DROP_COLUMN)->column = "id"; }
@@ -1782,6 +1916,15 @@ int main(void)
         TEST(test_backfill_sets_columns_to_themselves),
         TEST(test_backfill_sets_no_column_twice),
         TEST(add_nullable),
+        TEST(tree_drop_column),
+        TEST(tree_drop_key_column),
+        TEST(tree_drop_primary_key),
+        TEST(tree_drop_foreign_key),
+        TEST(tree_drop_table),
+        TEST(tree_rename_table),
+        TEST(tree_rename_column),
+        TEST(tree_change_type),
+        TEST(tree_change_type_of_an_indexed_column),
         TEST(add_constant_default),
         TEST(add_stable_default),
         TEST(add_volatile_default),

@@ -213,7 +213,7 @@ FROM dep CROSS JOIN col LEFT JOIN pg_class c ON dep.classid = 'pg_class'::regcla
     LEFT JOIN pg_constraint k ON dep.classid = 'pg_constraint'::regclass AND k.oid = dep.objid
     LEFT JOIN pg_policy p ON dep.classid = 'pg_policy'::regclass AND p.oid = dep.objid
     LEFT JOIN pg_trigger t ON dep.classid = 'pg_trigger'::regclass AND t.oid = dep.objid
-WHERE NOT (coalesce(c.relkind IN ('i', 'S'), false) OR coalesce(w.rulename = '_RETURN', false)
+WHERE NOT (coalesce(c.relkind IN ('i', 'I', 'S'), false) OR coalesce(w.rulename = '_RETURN', false)
     OR coalesce(f.adrelid = col.attrelid AND f.adnum = col.attnum, false)
     OR coalesce(k.contype IN ('c', 'f', 'p', 'u', 'n'), false) OR coalesce(p.polrelid = col.attrelid, false)
     OR coalesce(t.tgrelid = col.attrelid, false) OR dep.classid = 'pg_statistic_ext'::regclass)
