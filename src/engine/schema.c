@@ -81,6 +81,7 @@ json_t *sync_backs_to_json(const SyncBack *backs, size_t count)
         (void)json_object_set_new(json, "sources", sources);
         (void)json_object_set_new(json, "default", text_json(back->default_sql));
         (void)json_object_set_new(json, "check", text_json(back->check_sql));
+        (void)json_object_set_new(json, "same", text_json(back->same_sql));
         (void)json_object_set_new(json, "null_ok", json_boolean(back->null_ok));
         (void)json_object_set_new(json, "wins", json_boolean(back->wins));
         (void)json_array_append_new(list, json);
@@ -110,6 +111,7 @@ void sync_backs_from_json(Arena *arena, const json_t *list, const SyncBack **ret
                               .source_count = source_count,
                               .default_sql = text_of(arena, json_object_get(json, "default")),
                               .check_sql = text_of(arena, json_object_get(json, "check")),
+                              .same_sql = text_of(arena, json_object_get(json, "same")),
                               .null_ok = json_is_true(json_object_get(json, "null_ok")),
                               .wins = json_is_true(json_object_get(json, "wins"))};
     }

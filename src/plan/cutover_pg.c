@@ -293,6 +293,9 @@ static Err *after_fill(Maker *maker, const TableWork *work, const Twin *twin, Fi
                        .source_count = 1,
                        .null_ok = true};
     TRY(redefine_row_expr_pg(arena, twin->expr->forms.trigger, "new", &names, &back->expr));
+    if (twin->plain)
+        back->same_sql = type_same_again(arena, back->expr, twin->type,
+                                         arena_printf(arena, "new.%s", sql_ident(arena, twin->old->name)));
     *ret_fill = (FillColumn){
         .column = twin->hidden,
         .type = twin->old->type,

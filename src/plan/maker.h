@@ -194,6 +194,9 @@ bool type_exact(Arena *arena, const char *type, const char *collation_sql);
 bool type_widens(Arena *arena, const char *from, const char *to);
 /* No two values become one. */
 bool type_injective(Arena *arena, const char *from, const char *to);
+/* "(value)::type IS NOT DISTINCT FROM other": a value that has been through another type is what it was. NULL
+ * for types of which it is not known that "=" tells. */
+const char *type_same_again(Arena *arena, const char *value, const char *type, const char *other);
 /* Large values may be compressed and stored outside the row. */
 bool type_toasts(Arena *arena, const char *type);
 /* n of varchar(n) and char(n), to which a cast cuts silently where an assignment raises; 0 for others. */

@@ -279,6 +279,7 @@ Err *reverse_twin(Maker *maker, TableWork *work, const Twin *twin)
                        .default_sql = column->default_sql,
                        .check_sql = guards_of(maker, work->table, column->name),
                        .null_ok = !column->not_null};
+    back->same_sql = type_same_again(arena, twin->expr->forms.trigger, twin->type, back->expr);
     fill->sync.back = back;
     fill->sync.back_count = 1;
     fill->sync.null_ok = fill->null_legal;

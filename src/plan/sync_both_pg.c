@@ -303,6 +303,14 @@ static void add_assignment(Str *body, const Sync *sync, int64_t change_id, const
             "      END IF;\n",
             to->check_sql,
             sql_literal(arena, arena_printf(arena, "a CHECK refuses the value of column \"%s\"", column)));
+    if (to->same_sql != NULL)
+        str_addf(
+            body,
+            "      IF (%s) IS FALSE THEN\n"
+            "        RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = %s;\n"
+            "      END IF;\n",
+            to->same_sql,
+            sql_literal(arena, arena_printf(arena, "column \"%s\" cannot hold the value exactly", column)));
     str_add(body, "    EXCEPTION WHEN OTHERS THEN\n");
     const char *kept = to->default_sql != NULL ? arena_printf(arena, "(%s)", to->default_sql) : "NULL";
     if (to->null_ok)
@@ -323,9 +331,11 @@ static void add_fill(Str *body, const Sync *sync, const SyncColumn *column)
 {
     str_add(body, "  IF stoa_fill THEN\n");
     if (column->after)
-        add_assignment(
-            body, sync, column->change_id,
-            &(SyncBack){.column = column->column, .expr = column->expr, .null_ok = column->null_ok});
+        add_assignment(body, sync, column->change_id,
+                       &(SyncBack){.column = column->column,
+                                   .expr = column->expr,
+                                   .same_sql = column->back_count > 0 ? column->back[0].same_sql : NULL,
+                                   .null_ok = column->null_ok});
     else
         sync_add_fill(body, sync, column);
     str_add(body, "  END IF;\n");
@@ -369,7 +379,10 @@ static void add_late_fill(Str *body, const Both *both, const SyncColumn *column)
 static void add_way(Str *body, const Both *both, const Way *way)
 {
     str_addf(body, "  IF stoa_back_%zu THEN\n", way->number);
-    add_assignment(body, both->sync, way->of->change_id, way->back);
+    SyncBack to = *way->back;
+    if (way->of->after) /* the other direction's */
+        to.same_sql = NULL;
+    add_assignment(body, both->sync, way->of->change_id, &to);
     if (way->of->after) /* somebody writes the old shape still, by position */
         sync_add_counting(body, both->sync, way->of);
     str_add(body, "  END IF;\n");

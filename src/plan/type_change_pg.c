@@ -83,6 +83,38 @@ bool type_injective(Arena *arena, const char *from, const char *to)
            (str_eq(b.base, "numeric") && b.first == NO_MODIFIER);
 }
 
+const char *type_same_again(Arena *arena, const char *value, const char *type, const char *other)
+{
+    static const char *const bases[] = {"smallint",
+                                        "integer",
+                                        "bigint",
+                                        "numeric",
+                                        "real",
+                                        "double precision",
+                                        "text",
+                                        "character varying",
+                                        "character",
+                                        "date",
+                                        "timestamp without time zone",
+                                        "timestamp with time zone",
+                                        "time without time zone",
+                                        "interval",
+                                        "boolean",
+                                        "uuid",
+                                        "bytea",
+                                        "bit",
+                                        "bit varying",
+                                        "inet",
+                                        "cidr",
+                                        "jsonb",
+                                        "money"};
+    TypeParts parts = parts_of(arena, type);
+    for (size_t i = 0; i < ARRAY_LEN(bases) && !parts.array; i++)
+        if (str_eq(parts.base, bases[i]))
+            return arena_printf(arena, "(%s)::%s IS NOT DISTINCT FROM %s", value, type, other);
+    return NULL;
+}
+
 bool type_toasts(Arena *arena, const char *type)
 {
     static const char *const bases[] = {

@@ -127,6 +127,25 @@ def test_using_and_no_way_back(db, stoa):
     assert type_of(db, "price") == "bigint" and db.columns("items")["price"][1]
 
 
+@pytest.mark.parametrize("column, type_, held, lost", [
+    ("n", "numeric(12,2)", "7", "7.25"),
+    ("n", "text", "'7'", "'07'"),
+    ("at", "timestamp", "'2026-03-01'", "'2026-03-01 12:00'"),
+    ("price", "float", "8.25", "8.255"),
+])
+def test_what_the_old_type_only_nearly_holds_is_a_loss(db, stoa, column, type_, held, lost):
+    """A rounded value fails no write, and a revert would lose it: it is refused with the row's key from then on."""
+    db.run(TABLE)
+    apply(stoa, column, type_, ORDER, "--name", "wider")
+    db.run(f"INSERT INTO items (id, {column}) VALUES (8000, {held}); UPDATE items SET {column} = {held} WHERE id = 5")
+    assert db.value("SELECT count(*) FROM stoa.sync_broken") == 0
+    db.run(f"UPDATE items SET {column} = {lost} WHERE id = 77")
+    assert db.value(f"SELECT {column} = {lost} FROM items WHERE id = 77")
+    refused = stoa("revert", "wider", "--yes", code=4)
+    assert "cannot hold the value exactly" in refused.err and "77" in refused.err
+    stoa("complete", "wider", "--yes", "--force")
+
+
 def test_refused_with_its_reason(db, stoa):
     db.run(TABLE + "CREATE MATERIALIZED VIEW heap AS SELECT n FROM items")
     assert "materialized view public.heap" in apply(stoa, "n", "bigint", ORDER, code=4).err

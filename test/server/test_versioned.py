@@ -481,6 +481,17 @@ def test_what_the_old_shape_cannot_hold_never_fails_a_write(db, stoa):
     assert db.value("SELECT customer_id FROM orders WHERE id = 100000") == 3000000001
 
 
+def test_what_the_old_shape_only_nearly_holds_is_a_loss(db, stoa):
+    orders(db, 200)
+    apply(stoa, "ALTER TABLE orders ALTER customer_id TYPE numeric(20,4)", ORDER)
+    new = fresh(db, options=path())
+    new.execute("UPDATE orders SET customer_id = 9 WHERE id = 4")
+    assert db.value("SELECT count(*) FROM stoa.sync_broken") == 0
+    new.execute("UPDATE orders SET customer_id = 9.5 WHERE id = 5")
+    refusal = stoa("revert", NAME, "--yes", code=4).err
+    assert "exactly" in refusal and "id=5" in refusal, refusal
+
+
 def test_dropped_column_is_left_out(db, stoa):
     """The new application inserts without it, though it was NOT NULL; with `complete` it goes."""
     orders(db, 50)
