@@ -53,14 +53,14 @@ static Err *parent_parts(Maker *maker, const TableWork *work, const Operation *o
         if (one->kind == PART_FOREIGN_KEY || one->kind == PART_REFERENCE)
             return refuse_key(maker->arena, work, op, one);
         if (one->kind == PART_IDENTITY)
-            return err_hint(
-                err_new(ERR_UNSAFE,
-                        "column \"%s\" of partitioned table \"%s.%s\" is an identity: it has one "
-                        "sequence for all partitions, which no second column can share",
-                        op->column, work->table->schema, work->table->name),
-                "in changes of their own: ALTER TABLE %s ALTER COLUMN \"%s\" DROP IDENTITY, then the "
-                "type, then ADD GENERATED",
-                work->sql, op->column);
+            return err_hint(err_new(ERR_UNSAFE,
+                                    "column \"%s\" of partitioned table \"%s.%s\" is an identity: it has one "
+                                    "sequence for all partitions, which no second column can share",
+                                    op->column, work->table->schema, work->table->name),
+                            "in changes of their own: ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY; the "
+                            "type; ADD GENERATED "
+                            "again",
+                            work->sql, sql_ident(maker->arena, op->column));
     }
     return NULL;
 }

@@ -244,7 +244,7 @@ OPERATIONS = [
     Op("partitioned: rename column of the partition key", "ALTER TABLE events RENAME COLUMN at TO day", setup=EVENTS,
        table="events", refused="may not move a row"),
     Op("partitioned: change type", "ALTER TABLE events ALTER n TYPE bigint", setup=EVENTS + "ALTER TABLE events ADD n int, "
-       "ADD CONSTRAINT small CHECK (n < 1000); UPDATE events SET n = id", table="events"),
+       "ADD CONSTRAINT small CHECK (n < 100000); UPDATE events SET n = id", table="events"),
     Op("partitioned: change type: longer varchar", "ALTER TABLE events ALTER code TYPE varchar(20)",
        setup=EVENTS + "ALTER TABLE events ADD code varchar(10)", table="events"),
     Op("partitioned: change type of an indexed column", "ALTER TABLE events ALTER kind TYPE varchar(100)",
