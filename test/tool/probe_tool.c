@@ -1,6 +1,7 @@
 /* stoa-probe-tool: what each statement would do, one JSON line each; the database must be a clone that may be
  * tried on, or with --copy
  * the statements are tried on a copy of one schema in scratch schemas. */
+#include "change/names.h"
 #include "engine/postgres/postgres.h"
 
 #include <jansson.h>
@@ -72,9 +73,14 @@ static Err *probe_copy(const Target *target, Conn *conn, const char *schema, int
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Server server = {0};
     Clone *clone = NULL;
-    Mention mention = {.name = schema, .kinds = NAMES_SCHEMA | NAMES_CONTENT, .target = true};
+    Mentions mentions = {0};
+    *vec_push(arena, &mentions) =
+        (Mention){.name = schema, .kinds = NAMES_SCHEMA | NAMES_CONTENT, .target = true};
+    for (int i = 0; i < count; i++)
+        names_of_sql(arena, statements[i], &mentions);
     TRY(conn->ops->load_server(conn, NULL, arena, &server));
-    TRY(conn->ops->clone_open(target, conn, NULL, &server, NULL, 0, &mention, 1, true, &clone));
+    TRY(conn->ops->clone_open(target, conn, NULL, &server, NULL, 0, mentions.items, mentions.len, true,
+                              &clone));
     Err *err = probe_each(conn->ops->clone_conn(clone), count, statements);
     conn->ops->clone_close(clone);
     return err;

@@ -33,8 +33,8 @@ const char *const *guard_prepare(Conn *conn, Arena *arena, const char *const *sq
 /* Schemas that hold members of extensions stay in the search path, behind their stand-ins. There a name must
  * not mean anything that is no member and has no copy. */
 static const char astray_sql[] =
-    "WITH path AS (SELECT r.oid, s.oid AS scratch FROM pg_catalog.unnest($2::text[], $3::text[]) AS p(real, "
-    "scratch) JOIN pg_catalog.pg_namespace r ON r.nspname = p.real LEFT JOIN pg_catalog.pg_namespace s "
+    "WITH path AS (SELECT r.oid, s.oid AS scratch FROM ROWS FROM (pg_catalog.unnest($2::text[]), "
+    "pg_catalog.unnest($3::text[])) AS p(real, scratch) JOIN pg_catalog.pg_namespace r ON r.nspname = p.real LEFT JOIN pg_catalog.pg_namespace s "
     "ON s.nspname = p.scratch), object AS ("
     "SELECT 'pg_catalog.pg_class'::regclass AS class, c.oid, c.relnamespace AS space, c.relname AS name "
     "FROM pg_catalog.pg_class c WHERE c.relname = ANY ($1::text[]) "

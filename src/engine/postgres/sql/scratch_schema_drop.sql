@@ -14,11 +14,8 @@ WITH space AS (
     WHERE d.classid IN ('pg_class'::regclass, 'pg_rewrite'::regclass, 'pg_constraint'::regclass, 'pg_proc'::regclass,
         'pg_type'::regclass, 'pg_attrdef'::regclass, 'pg_trigger'::regclass)
     AND NOT EXISTS (
-        SELECT FROM space s WHERE s.nspname = (pg_identify_object(d.classid, d.objid, d.objsubid)).schema
-            OR left((pg_identify_object(d.classid, d.objid, d.objsubid)).identity, length($1::text)) = $1::text
-            OR strpos((pg_identify_object(d.classid, d.objid, d.objsubid)).identity, ' on ' || $1::text) > 0
-            OR strpos((pg_identify_object(d.classid, d.objid, d.objsubid)).identity, ' for ' || $1::text) > 0
-            OR (pg_identify_object(d.classid, d.objid, d.objsubid)).schema = 'pg_toast')
+        SELECT FROM pg_identify_object(d.classid, d.objid, d.objsubid) i
+        WHERE i.schema = 'pg_toast' OR strpos(i.identity, $1::text) > 0)
 )
 SELECT x.what, x.sql FROM (
     SELECT o.stage, -o.id::int8 AS place, i.type || ' ' || i.identity AS what, format('DROP %s IF EXISTS %s CASCADE', CASE
