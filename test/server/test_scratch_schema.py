@@ -1,5 +1,6 @@
 """Plans of a role without CREATEDB are measured in scratch schemas of the database itself: what they say is what a
 scratch database says, and nothing real is locked, changed or left behind."""
+import collections
 import json
 import re
 import signal
@@ -8,7 +9,7 @@ import subprocess
 import pytest
 from psycopg import sql
 
-from test.lib.database import orders
+from test.lib.database import FINGERPRINT
 from test.lib.servers import until
 from test.server import test_clone, test_measured, test_probe
 from test.server.test_measured import ABOUT_OTHERS, ADD, BACKFILL, SHAPES, shop
@@ -75,23 +76,21 @@ def copies_of(db):
 HASH = re.compile(r"^[0-9a-f]{32} ")  # of a function's text, which names the scratch schemas
 
 
-def assert_copied(db, *names):
+def assert_copied(db):
     """The scratch schemas hold what the real ones hold, under names that lead to nothing real."""
-    copies = copies_of(db)
-    scratch, real = set(), set()
-    for row in test_clone.fingerprint(db.admin):
+    copies = [(one, db.value("SELECT quote_ident(%s)", [other])) for one, other in copies_of(db)]
+    whole = FINGERPRINT.replace("nspname, ''", "nspname::text, ''")  # else names are cut at 63 bytes
+    seen = collections.Counter()
+    for row in db.rows(whole):
         if row[0] in (*test_clone.LEFT_OUT, "schema"):
             continue
-        where = scratch if "stoa_scratch_" in row[1] else real
-        kind, name, text = row[0], row[1], HASH.sub("", row[2]) if row[0] == "function" else row[2]
+        kind, name, text = (test_clone.SERVER_MARK.sub("", str(cell)) for cell in row)
+        text = HASH.sub("", text) if kind == "function" else text
+        assert "stoa_scratch_" in name or name[0] == "-" or "stoa_scratch_" not in text, row
         for one, other in copies:
-            other = db.value("SELECT quote_ident(%s)", [other])
             name, text = name.replace(one, other), text.replace(one, other)
-        assert where is scratch or "stoa_scratch_" not in text, row
-        where.add((kind, name, text))
-    assert scratch - real == set(), "only in the copy"
-    assert real - scratch == set(), "missing in the copy"
-    assert len(scratch) > len(names)
+        seen[kind, name, text] += 1
+    assert seen and {row: times for row, times in seen.items() if times != 2} == {}, "the real one and its copy"
 
 
 RICH = ((10, test_clone.RICH), (12, test_clone.RICH_12), (14, test_clone.RICH_14), (15, test_clone.RICH_15),
@@ -107,7 +106,7 @@ def test_a_rich_schema_is_the_same(db, as_admin):
     before, counts = db.fingerprint(), db.rows(COUNTS)
     with test_clone.Clone(db.admin_url if as_admin else db.url(), "--schema", "shop.orders") as clone:
         assert clone.name == db.name
-        assert_copied(db, "shop.orders")
+        assert_copied(db)
         (body,) = [row[0] for row in db.rows("SELECT prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace "
                                              "WHERE proname = 'next_number' AND nspname ~ '^stoa_scratch_'")]
         assert "stoa_scratch_" in body and "shop." not in body, body
@@ -121,14 +120,14 @@ def test_partitions_are_the_same(db, table):
     if db.version < 11:
         db.run("DROP TABLE fam.ref; DROP FUNCTION fam.note()")
     with test_clone.Clone(db.url(), "--schema", table):
-        assert_copied(db, table)
+        assert_copied(db)
     assert db.value(LEFT) == 0
 
 
 @pytest.mark.parametrize("text, args", [
     ('ALTER TABLE "Odd.Shop"."Orders" ADD COLUMN "New" bigint NOT NULL', ["--backfill", '"Odd.Shop"."Orders"."New" = "Id"']),
     ('ALTER TABLE "Odd.Shop"."Orders" ADD COLUMN c "Odd.Shop"."Mood" NOT NULL DEFAULT \'sad\'', []),
-    ('ALTER TABLE "Odd.Shop"."Orders" ADD COLUMN c "Sh""op".short', []),
+    ('ALTER TABLE "Odd.Shop"."Orders" ADD COLUMN c "Sh""op".plain', []),
     ('ALTER TABLE "Odd.Shop"."Orders" ADD CONSTRAINT k FOREIGN KEY ("Id") REFERENCES "Sh""op".customers', []),
     ('CREATE INDEX k ON "Odd.Shop"."Orders" ("Sh""op".low("Note"))', []),
     ('ALTER TABLE "Odd.Shop"."Orders" ALTER "Note" SET DEFAULT nextval(\'"Sh""op".nums\')::text', []),
@@ -142,10 +141,10 @@ def test_names_of_any_kind(db, stoa, text, args):
     """Capitals, dots and quotes in schemas; two schemas that need each other; serial, identity, enum, domain."""
     db.run('CREATE SCHEMA "Odd.Shop"; CREATE SCHEMA "Sh""op"; CREATE SCHEMA orders; CREATE SCHEMA c;'
            'CREATE TYPE "Odd.Shop"."Mood" AS ENUM (\'sad\', \'happy\'); CREATE SEQUENCE "Sh""op".nums;'
-           'CREATE DOMAIN "Sh""op".short AS text CHECK (length(VALUE) < 9);'
+           'CREATE DOMAIN "Sh""op".short AS text CHECK (length(VALUE) < 9); CREATE DOMAIN "Sh""op".plain AS int;'
            'CREATE FUNCTION "Sh""op".low(t text) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT lower(t)$$;'
            'CREATE TABLE "Sh""op".customers (id int PRIMARY KEY, n serial);'
-           'CREATE TABLE "Odd.Shop"."Orders" ("Id" int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, s serial, "Note" text, '
+           'CREATE TABLE "Odd.Shop"."Orders" ("Id" int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, s serial, "Note" text, d "Sh""op".short, '
            'm "Odd.Shop"."Mood", customer int REFERENCES "Sh""op".customers);'
            'CREATE INDEX ON "Odd.Shop"."Orders" ("Sh""op".low("Note"));'
            'CREATE VIEW "Odd.Shop".v AS SELECT o."Id" FROM "Odd.Shop"."Orders" o, "Sh""op".customers c WHERE c.id = o.customer;'
@@ -227,6 +226,7 @@ def test_a_publication_for_all_tables(shop, stoa):
 
 
 def test_without_create_on_the_database(shop, stoa):
+    stoa.apply("COMMENT ON TABLE orders IS 'x'")  # the journal, which needs the grant on first use
     shop.admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO postgres").format(sql.Identifier(shop.name)))
     note = falls_back(shop, stoa, ADD, "may not make a scratch database")
     assert f"ALTER ROLE {shop.owner} CREATEDB" in note["sql"], note
@@ -285,7 +285,7 @@ def test_nothing_real_is_locked(shop, stoa):
     with shop.connect() as other, other.transaction():
         other.execute("LOCK TABLE orders, customers IN EXCLUSIVE MODE")
         for text, args in SHAPES[:12]:
-            assert is_measured(stoa("plan", text, *args, "--json").json), text
+            assert not reasons(stoa("plan", text, *args, "--json").json), text
 
 
 def test_an_old_transaction_is_not_waited_for(shop, stoa):
@@ -329,7 +329,7 @@ def test_killed_in_the_midst(shop, stoa, verb):
     if verb == "plan":
         assert is_measured(stoa("plan", ADD, "--json").json)
     else:
-        stoa("uninstall")
+        stoa("uninstall", "--yes")
     assert shop.value(LEFT) == 0 and shop.fingerprint() == before and shop.rows(COUNTS) == counts
 
 
@@ -400,5 +400,6 @@ def test_a_change_is_carried_out(shop, stoa):
     """What was measured so holds: no difference that was not planned, before ready or after complete."""
     stoa.apply("ALTER TABLE orders ADD COLUMN c bigint NOT NULL", *BACKFILL, "--name", "c")
     assert shop.value("SELECT count(*) FROM orders WHERE c IS DISTINCT FROM (amount * 100)::bigint") == 0
-    assert "not measured" not in stoa("events", "c").out
+    told = [text for (text,) in shop.rows("SELECT text FROM stoa.events WHERE kind = 'fingerprint'")]
+    assert told and not [text for text in told if "not measured" in text], told
     assert shop.value(LEFT) == 0

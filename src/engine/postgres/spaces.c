@@ -403,7 +403,7 @@ static bool is_known_schema(const Spaces *spaces, const Text *text, size_t at, s
 static bool is_tried(const Spaces *spaces, const Text *text, size_t at, size_t end)
 {
     const char *head = piece_at(text, at)->name;
-    if (head == NULL)
+    if (head == NULL || piece_at(text, at)->lexeme.kind != LEXEME_WORD)
         return false;
     if (is_one_of(head, plain, ARRAY_LEN(plain)))
         return true;
