@@ -46,8 +46,8 @@ def test_plans_are_those_of_a_scratch_database(shop, stoa):
     assert shop.value(LEFT) == 0 and shop.fingerprint() == before and shop.rows(COUNTS) == counts
 
 
-def probe(db, *statements):
-    done = subprocess.run([test_probe.TOOL, "--url", db.url(), "--copy", "public", *statements], capture_output=True,
+def probe(db, *statements, url=None):
+    done = subprocess.run([test_probe.TOOL, "--url", url or db.url(), "--copy", "public", *statements], capture_output=True,
                           text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return {told["sql"]: told for told in map(json.loads, done.stdout.splitlines())}
@@ -391,8 +391,11 @@ def test_members_of_extensions_are_not_copied(shop, stoa):
                  "CREATE INDEX k ON orders (similarity(note, 'a'))", "ALTER TABLE orders DROP COLUMN mails"):
         admin, owner = (both(shop, stoa, text)[1].json, stoa("plan", text, "--json", "--probe", "schema").json)
         assert not reasons(owner) and admin == owner, (text, owner["risks"])
-    assert "changes function similarity" in probe(shop, "ALTER FUNCTION similarity(text, text) COST 7")[
-        "ALTER FUNCTION similarity(text, text) COST 7"]["error"] or True
+    for text, words in (("ALTER FUNCTION similarity(text, text) COST 7", "it changes function similarity(text,text)"),
+                        ("ALTER FUNCTION hidden() COST 7", '"hidden" would mean what is not copied'),
+                        ("DROP TABLE orders; DROP TABLE orders", "several statements in one")):
+        told = probe(shop, text, url=shop.admin_url)
+        assert words in told[text]["error"] and told[text]["error_state"] == "", told
     assert shop.value(LEFT) == 0 and shop.fingerprint() == before and shop.rows(COUNTS) == counts
 
 

@@ -34,8 +34,7 @@ static const Case cases[] = {
     {"ALTER TABLE public.orders ADD COLUMN c int", "ALTER TABLE z_2.orders ADD COLUMN c int"},
     {"ALTER TABLE orders ADD COLUMN public int", NULL},
     {"ALTER TABLE PUBLIC . \"Orders\" ADD x shop.Mood", "ALTER TABLE z_2 . \"Orders\" ADD x z_3.Mood"},
-    {"SELECT \"public\".a.b, \"PUBLIC\".c, o.public FROM o",
-     "SELECT z_2.a.b, \"PUBLIC\".c, o.public FROM o"},
+    {"SELECT \"public\".a.b, \"PUBLIC\".c, o.public FROM o", "SELECT z_2.a.b, \"PUBLIC\".c, o.public FROM o"},
     {"SELECT \"Odd.Shop\".t.x, \"Sh\"\"op\".f(1)", "SELECT z_0.t.x, z_1.f(1)"},
     {"SELECT 1 -- public.orders\n FROM shop.a/* shop.b /* shop.c */ */",
      "SELECT 1 -- public.orders\n FROM z_3.a/* shop.b /* shop.c */ */"},
@@ -200,6 +199,9 @@ static void test_words_and_builds(void **state)
                         "{\"select\",\"a\",\"b\\\\\\\"c\",\"x\",\"y\",\"z\"}");
     assert_string_equal(spaces_at_once(arena, "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)"),
                         "CREATE UNIQUE INDEX  i ON t (a)");
+    assert_true(spaces_chained(arena, "DROP TABLE t; SELECT 1"));
+    assert_true(spaces_chained(arena, "SELECT 1; ALTER TABLE t RENAME TO u;; DROP TABLE u;"));
+    assert_false(spaces_chained(arena, "CREATE TABLE t (a int); DROP TABLE t;"));
     assert_null(spaces_at_once(arena, "DROP INDEX CONCURRENTLY i"));
     assert_null(spaces_at_once(arena, "CREATE TABLE concurrently (a int)"));
 }

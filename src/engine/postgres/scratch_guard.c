@@ -34,7 +34,8 @@ const char *const *guard_prepare(Conn *conn, Arena *arena, const char *const *sq
  * not mean anything that is no member and has no copy. */
 static const char astray_sql[] =
     "WITH path AS (SELECT r.oid, s.oid AS scratch FROM ROWS FROM (pg_catalog.unnest($2::text[]), "
-    "pg_catalog.unnest($3::text[])) AS p(real, scratch) JOIN pg_catalog.pg_namespace r ON r.nspname = p.real LEFT JOIN pg_catalog.pg_namespace s "
+    "pg_catalog.unnest($3::text[])) AS p(real, scratch) JOIN pg_catalog.pg_namespace r ON r.nspname = p.real "
+    "LEFT JOIN pg_catalog.pg_namespace s "
     "ON s.nspname = p.scratch), object AS ("
     "SELECT 'pg_catalog.pg_class'::regclass AS class, c.oid, c.relnamespace AS space, c.relname AS name "
     "FROM pg_catalog.pg_class c WHERE c.relname = ANY ($1::text[]) "
@@ -52,6 +53,10 @@ Err *guard_before(Conn *conn, const Wait *wait, Arena *arena, const char *sql, c
     const Spaces *spaces = pg_conn_spaces(conn);
     if (spaces == NULL || spaces->real_path == NULL)
         return NULL;
+    if (spaces_chained(arena, sql)) {
+        *ret_why = "several statements in one, of which one takes names away";
+        return NULL;
+    }
     Rows rows = {0};
     TRY(conn_params(conn, wait, arena, &rows, astray_sql, spaces_words(arena, sql), spaces->real_path,
                     spaces->scratch_path));

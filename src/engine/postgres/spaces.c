@@ -461,6 +461,18 @@ const char *spaces_refuse(const Spaces *spaces, Arena *arena, const char *sql)
     return NULL;
 }
 
+bool spaces_chained(Arena *arena, const char *sql)
+{
+    Text text = text_split(arena, sql, strlen(sql));
+    bool takes = false;
+    for (size_t at = 0; at < text.pieces.len; at = statement_end(&text, at) + 1) {
+        if (takes && !is_sign(&text, at, ';'))
+            return true;
+        takes = takes || is_word(&text, at, "drop") || is_word(&text, at, "alter");
+    }
+    return false;
+}
+
 const char *spaces_at_once(Arena *arena, const char *sql)
 {
     Text text = text_split(arena, sql, strlen(sql));

@@ -40,6 +40,8 @@ const char *spaces_rewrite(const Spaces *spaces, Arena *arena, const char *sql, 
 const char *spaces_back(const Spaces *spaces, Arena *arena, const char *text);
 /* The schema's real name; itself if it is no stand-in. */
 const char *spaces_real(const Spaces *spaces, const char *scratch);
+/* Whether one of the statements may take away or rename what a later one names. */
+bool spaces_chained(Arena *arena, const char *sql);
 /* All names in the statements, in the texts in them as well, as {"a","b"}. */
 const char *spaces_words(Arena *arena, const char *sql);
 /* The statement without the word CONCURRENTLY, where it builds an index; NULL: another statement. */
