@@ -392,10 +392,13 @@ def test_members_of_extensions_are_not_copied(shop, stoa):
         admin, owner = (both(shop, stoa, text)[1].json, stoa("plan", text, "--json", "--probe", "schema").json)
         assert not reasons(owner) and admin == owner, (text, owner["risks"])
     for text, words in (("ALTER FUNCTION similarity(text, text) COST 7", "it changes function similarity(text,text)"),
-                        ("ALTER FUNCTION hidden() COST 7", '"hidden" would mean what is not copied'),
                         ("DROP TABLE orders; DROP TABLE orders", "several statements in one")):
         told = probe(shop, text, url=shop.admin_url)
         assert words in told[text]["error"] and told[text]["error_state"] == "", told
+    with test_clone.Clone(shop.admin_url, "--schema", "public.orders", "--run", "ALTER FUNCTION hidden() COST 7") as clone:
+        pass
+    assert 'run: "hidden" would mean what is not copied' in clone.said
+    assert shop.value("SELECT procost FROM pg_proc WHERE proname = 'hidden'") != 7
     assert shop.value(LEFT) == 0 and shop.fingerprint() == before and shop.rows(COUNTS) == counts
 
 

@@ -111,17 +111,24 @@ static Err *run_outside(Conn *conn, const Wait *wait, const char *const *sql, si
 }
 
 /* Beside the application, an index that is built concurrently would wait for every older transaction; over
- * empty copies it is the same index when built at once. REINDEX and VACUUM change nothing of an empty table. */
+ * empty copies it is the same index when built at once. REINDEX and VACUUM change nothing of an empty table.
+ */
 static Err *run_at_once(Conn *conn, const Wait *wait, const char *const *sql, size_t count)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     for (size_t i = 0; i < count; i++) {
-        const char *now = spaces_at_once(arena, sql[i]);
-        if (now != NULL)
+        const char *now = spaces_at_once(arena, sql[i]), *why = NULL;
+        if (now != NULL) {
             TRY(run_transaction(conn, wait, &now, 1));
-        else if (strncasecmp(sql[i], "VACUUM", strlen("VACUUM")) != 0 &&
-                 strncasecmp(sql[i], "REINDEX", strlen("REINDEX")) != 0)
-            TRY(run_outside(conn, wait, &sql[i], 1));
+            continue;
+        }
+        if (strncasecmp(sql[i], "VACUUM", strlen("VACUUM")) == 0 ||
+            strncasecmp(sql[i], "REINDEX", strlen("REINDEX")) == 0)
+            continue;
+        TRY(guard_before(conn, wait, arena, sql[i], &why));
+        if (why != NULL)
+            return err_new(ERR_UNSAFE, "%s", why);
+        TRY(run_outside(conn, wait, &sql[i], 1));
     }
     return NULL;
 }

@@ -111,7 +111,9 @@ static Err *take_name(ScratchSchema *scratch, const Wait *wait)
         "\"left\"(pg_catalog.md5(pg_catalog.random()::text || pg_catalog.clock_timestamp()), 8))"));
     const char *base = rows_cell(&rows, 0, 0);
     TRY(conn_params(scratch->conn, wait, scratch->arena, &rows,
-                    "SELECT pg_catalog.pg_advisory_lock(" LOCK_KEY ")", base));
+                    "SELECT pg_catalog.pg_try_advisory_lock(" LOCK_KEY ")", base));
+    if (!rows_bool(&rows, 0, 0)) /* another name with the same hash */
+        return err_new(ERR_HELD, "another plan holds the name of a scratch schema");
     scratch->spaces.base = base;
     return NULL;
 }
@@ -301,10 +303,12 @@ static Err *set_path(ScratchSchema *scratch, const Wait *wait, const CloneWish *
     return conn_params(scratch->conn, wait, arena, &rows,
                        "SELECT pg_catalog.set_config('search_path', $1, false), "
                        "pg_catalog.set_config('default_transaction_read_only', 'off', false), "
+                       "pg_catalog.set_config('lock_timeout', $3, false), "
                        "pg_catalog.set_config('stoa.newest_copy', (SELECT max(c.oid::int8)::text FROM "
                        "pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
                        "WHERE pg_catalog.left(n.nspname, pg_catalog.length($2::text)) = $2::text), false)",
-                       path.buf, spaces->base);
+                       path.buf, spaces->base,
+                       arena_printf(arena, "%lld", (long long)guard_lock_ms(scratch->conn)));
 }
 
 /* ---- opening and closing -------------------------------------------------------------------- */
