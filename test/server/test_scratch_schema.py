@@ -65,6 +65,31 @@ def test_table_of_statements(db):
     assert db.value(LEFT) == 0 and db.fingerprint() == before and db.rows(COUNTS) == counts
 
 
+def test_all_that_is_told_is_the_same(db):
+    """Locks, indexes, scans, refusals and the server's words, with real names: as on the empty tables themselves."""
+    test_probe.make(db)
+    asked = [text for text in test_probe.STATEMENTS if not text.startswith("DO ")]
+    there = {told["sql"]: told for told in test_probe.probe(db, *asked)}
+    copied = probe(db, *asked)
+    for text in asked:
+        for told in (there, copied):
+            told[text].pop("ms")
+        if "CONCURRENTLY order_sums" not in text:  # the one there is filled
+            assert copied[text] == there[text]
+
+
+def test_where_nothing_is_counted(db):
+    """With track_counts off the server's words stand in for the counters, here as there."""
+    test_probe.make(db)
+    db.admin.execute(f"ALTER DATABASE {db.name} SET track_counts = off")
+    asked = ("ALTER TABLE orders ALTER qty SET NOT NULL", "ALTER TABLE orders ADD COLUMN x int UNIQUE",
+             "ALTER TABLE orders ALTER qty TYPE bigint", "ALTER TABLE orders VALIDATE CONSTRAINT orders_note",
+             "ALTER TABLE orders ADD COLUMN x int", "CREATE INDEX i ON orders (qty)")
+    expected = test_probe.expected(db.version)
+    assert {text: test_probe.verdict(told) for text, told in probe(db, *asked).items()} == {
+        text: expected[text] for text in asked}
+
+
 def copies_of(db):
     """(scratch schema, real schema) of the one copy that is there: the ordinal is the real one's place."""
     real = sorted({row[0] for row in db.rows("SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|stoa_scratch_)' "
