@@ -44,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)spaces_refuse(&spaces, arena, text);
     (void)spaces_words(arena, text);
     (void)spaces_at_once(arena, text);
+    (void)spaces_chained(arena, text);
     arena_free(arena);
     return 0;
 }

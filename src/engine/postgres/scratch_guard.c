@@ -102,9 +102,7 @@ static void put_back(const Spaces *spaces, Arena *arena, char **text)
 {
     if (*text == NULL || strstr(*text, spaces->base) == NULL)
         return;
-    char *now = strdup(spaces_back(spaces, arena, *text));
-    if (now == NULL)
-        return;
+    char *now = mem_dup(spaces_back(spaces, arena, *text));
     free(*text);
     *text = now;
 }
