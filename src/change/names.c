@@ -224,6 +224,9 @@ static bool visit(void *context, ProtobufCMessage *message, const char *field)
     else if (type == &pg_query__alter_object_schema_stmt__descriptor)
         add(collector, NULL, ((const PgQuery__AlterObjectSchemaStmt *)(const void *)message)->newschema,
             NAMES_SCHEMA, false);
+    else if (type == &pg_query__create_schema_stmt__descriptor)
+        add(collector, NULL, ((const PgQuery__CreateSchemaStmt *)(const void *)message)->schemaname,
+            NAMES_MADE, false);
     else if (type == &pg_query__alter_extension_stmt__descriptor)
         add(collector, NULL, ((const PgQuery__AlterExtensionStmt *)(const void *)message)->extname,
             NAMES_EXTENSION, true);

@@ -114,12 +114,13 @@ const Option all_options[OPT_COUNT] = {
          .verbs = IN_REQUEST,
          .metavar = "WHEN",
          .fallback = "on",
-         .choices = "on|off",
+         .choices = "on|schema|off",
          .help =
              "on: run the plan's DDL on empty copies of the tables first, in a scratch database "
              "stoa_scratch_… that is made beside the database on first use and kept, and take locks and "
-             "refusals from there; where that cannot be done the plan says so and goes by rule. off: plan "
-             "by rule and catalog"},
+             "refusals from there; a role that may not make one gets scratch schemas stoa_scratch_… in the "
+             "database itself, dropped with the plan; where neither can be done the plan says so and goes by "
+             "rule. schema: scratch schemas in any case. off: plan by rule and catalog"},
     [OPT_VERSIONED] =
         {.name = "versioned",
          .kind = VALUE_MAYBE,

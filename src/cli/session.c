@@ -77,6 +77,7 @@ static void read_plan_options(Cli *cli, PlanOptions *plan)
                    : strcmp(verify->text, "expression") == 0 ? VERIFY_EXPRESSION
                                                              : VERIFY_FILLED;
     plan->measured = !str_eq(cli_setting(cli, OPT_PROBE)->text, "off");
+    plan->measured_in_schema = str_eq(cli_setting(cli, OPT_PROBE)->text, "schema");
     plan->versioned = cli_given(cli, OPT_VERSIONED);
     plan->version_schema = cli_setting(cli, OPT_VERSIONED)->text;
     plan->replicas_given = replicas->given;

@@ -295,12 +295,14 @@ struct EngineOps {
      * of `tables` and of all that they depend on or that depends on them, under their own names: schemas,
      * types, functions, sequences, defaults, constraints with their NOT VALID, indexes, foreign keys both
      * ways with the tables at their other end, triggers, policies, views, partitions and parents. Committed.
-     * ERR_PRIVILEGE with the GRANT where the role may not make a database or cannot connect to it; ERR_SQL
-     * where something cannot be copied, naming it. Scratch databases that a dead process left are dropped on
-     * the way. */
+     * Where the role may not make a database or cannot connect to it, or `in_schema`, they stand in scratch
+     * schemas of the database itself: what is run, probed and told through clone_conn() speaks of the real
+     * names all the same. ERR_PRIVILEGE with the GRANT where the role may do neither; ERR_SQL where something
+     * cannot be copied or forbids a scratch schema, naming it. What a dead process left is dropped on the
+     * way. */
     Err *(*clone_open)(const Target *target, Conn *conn, const Wait *wait, const Server *server,
                        const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
-                       Clone **ret_clone);
+                       bool in_schema, Clone **ret_clone);
     /* A connection to it, which belongs to the clone. */
     Conn *(*clone_conn)(Clone *clone);
     /* Empties it for the next one, or drops it where it cannot be kept; NULL is fine. */
@@ -314,7 +316,8 @@ struct EngineOps {
 
     /* Carries the statements out in a clone for what is probed next: in one transaction, or where the probe
      * said so (`outside`) one by one without. ERR_UNSAFE, with nothing done, where that would change what all
-     * databases of the server share: roles, databases, tablespaces. */
+     * databases of the server share (roles, databases, tablespaces), or anything outside of scratch schemas.
+     */
     Err *(*clone_run)(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside);
 
     const char *(*journal_sql)(JournalSql statement);

@@ -50,6 +50,7 @@ enum {
     NAMES_LANGUAGE = 1 << 8,
     NAMES_SCHEMA = 1 << 9,
     NAMES_CONTENT = 1 << 10, /* a schema and all that is in it */
+    NAMES_MADE = 1 << 11,    /* a schema that the statement makes */
     NAMES_ANY = NAMES_CONTENT - 1,
 };
 

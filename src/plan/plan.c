@@ -151,7 +151,7 @@ Err *plan_unmeasured(const Plan *plan)
                         "%s",
                         hint != NULL  ? hint
                         : why != NULL ? "run it by hand with lock_timeout, at a quiet time"
-                                      : "--probe on; its role needs CREATEDB, or a scratch database");
+                                      : "--probe on; its role needs CREATEDB, or CREATE on the database");
     }
     return NULL;
 }

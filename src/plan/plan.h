@@ -185,7 +185,8 @@ typedef struct PlanOptions {
     size_t replica_count;
     bool replicas_given;
     bool max_lag_given;
-    bool measured;              /* --probe on */
+    bool measured;              /* --probe on or schema */
+    bool measured_in_schema;    /* --probe schema */
     bool versioned;             /* --versioned: both applications at once */
     const char *version_schema; /* --versioned=NAME; NULL: made from the change's name */
 } PlanOptions;

@@ -65,13 +65,15 @@ static void check_role(const Server *server, Arena *arena, json_t *checks)
                                             : arena_printf(arena, "GRANT TEMPORARY ON DATABASE %s TO %s",
                                                            sql_ident(arena, server->database),
                                                            sql_ident(arena, server->role))});
-    add(checks, &(Finding){"scratch database", server->may_create_database ? "" : "note",
-                           server->may_create_database
-                               ? "may make a scratch database, to try plans on empty copies"
-                               : "may not make a scratch database: plans go by rule, not by measurement",
-                           server->may_create_database ? NULL
-                                                       : arena_printf(arena, "ALTER ROLE %s CREATEDB",
-                                                                      sql_ident(arena, server->role))});
+    add(checks,
+        &(Finding){"scratch database", server->may_create_database ? "" : "note",
+                   server->may_create_database ? "may make a scratch database, to try plans on empty copies"
+                   : server->may_create_schema
+                       ? "may not make a scratch database: plans are tried in scratch schemas of this one"
+                       : "may not make a scratch database: plans go by rule, not by measurement",
+                   server->may_create_database || server->may_create_schema
+                       ? NULL
+                       : arena_printf(arena, "ALTER ROLE %s CREATEDB", sql_ident(arena, server->role))});
     add(checks,
         &(Finding){"statistics", server->may_read_stats ? "" : "warn",
                    server->may_read_stats ? "may see other sessions and standbys"

@@ -133,13 +133,9 @@ static Err *measure_step(const Measure *measure, Step *step, bool *ret_on)
     Err *err = ops->clone_run(measure->conn, &wait, sql.items, sql.len, probe.outside);
     *ret_on = err == NULL;
     if (err_is(err, ERR_UNSAFE)) { /* the steps behind it go by rule */
+        const char *why = arena_dup(measure->arena, err->msg);
         err_free(err);
-        note(measure,
-             arena_printf(measure->arena,
-                          "step %d changes what all databases of the server share, and is "
-                          "not tried out",
-                          step->ordinal),
-             NULL);
+        note(measure, arena_printf(measure->arena, "step %d: %s", step->ordinal, why), NULL);
         return NULL;
     }
     if (!err_is(err, ERR_SQL))
@@ -211,12 +207,8 @@ static Err *make_journal(const Measure *measure)
 {
     const EngineOps *ops = measure->runner->ops;
     Wait wait = {.stop = measure->runner->options->stop, .timeout_ms = STATEMENT_MS};
-    TRY(ops->begin(measure->conn, &wait, &(TxSettings){.async_commit = true}));
-    Err *err = conn_exec(measure->conn, &wait, ops->journal_sql(JOURNAL_CREATE));
-    if (err == NULL)
-        return ops->commit(measure->conn, &wait);
-    ops->rollback(measure->conn);
-    return err;
+    const char *sql = ops->journal_sql(JOURNAL_CREATE);
+    return ops->clone_run(measure->conn, &wait, &sql, 1, false);
 }
 
 static Err *measure_steps(Measure *measure)
@@ -272,7 +264,8 @@ Err *measure_plan(Runner *runner, Arena *arena, const Table *tables, size_t coun
     Clone *clone = NULL;
     Mentions mentions = names_of_plan(arena, plan);
     Err *err = runner->ops->clone_open(&runner->options->target, runner->conn, &wait, &runner->server, tables,
-                                       count, mentions.items, mentions.len, &clone);
+                                       count, mentions.items, mentions.len,
+                                       runner->options->plan.measured_in_schema, &clone);
     if (err == NULL) {
         measure.conn = runner->ops->clone_conn(clone);
         err = failpoint_at("clone_made");

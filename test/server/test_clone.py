@@ -393,7 +393,9 @@ def test_only_what_belongs_to_it(maker):
 
 
 def test_without_createdb(db):
+    """And without CREATE on the database, which scratch schemas need."""
     db.run("CREATE TABLE t (id int)")
+    db.admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO postgres").format(sql.Identifier(db.name)))
     clone = Clone(db.url(), "public.t")
     assert clone.name is None and clone.error.startswith("privilege"), clone.error
     assert f"hint: ALTER ROLE {db.owner} CREATEDB" in clone.error
@@ -428,7 +430,7 @@ def test_what_cannot_be_copied_is_named(maker):
 
 
 def test_an_extension_goes_with_the_type(maker):
-    """Trusted ones (13+) for everybody; before that the error says which extension it is."""
+    """Trusted ones (13+) for everybody; before that scratch schemas stand in, which use the one that is there."""
     db = maker
     db.admin.execute("CREATE SCHEMA ext; GRANT USAGE ON SCHEMA ext TO PUBLIC; CREATE EXTENSION citext SCHEMA ext")
     db.run("CREATE TABLE t (mail ext.citext UNIQUE)")
@@ -438,9 +440,12 @@ def test_an_extension_goes_with_the_type(maker):
         with Clone(db.url(), "public.t") as clone:
             assert_same(db, clone.name)
     else:
+        with Clone(db.url(), "public.t") as clone:
+            assert clone.name == db.name and "stoa_scratch_" in clone.search_path
+        assert scratch_databases(db) == []
+        db.admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO postgres").format(sql.Identifier(db.name)))
         clone = Clone(db.url(), "public.t")
         assert clone.name is None and clone.error.startswith("privilege: cannot copy extension citext"), clone.error
-        assert scratch_databases(db) == []
 
 
 def test_an_invalid_index_is_left_out(maker):

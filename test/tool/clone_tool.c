@@ -31,7 +31,12 @@ static Err *keep_clone(const Target *target, char **names, size_t count)
     size_t table_count = 0;
     Mentions mentions = {0};
     const char *run = NULL;
+    bool in_schema = false;
     for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], "--schema") == 0) {
+            in_schema = true;
+            continue;
+        }
         if (strcmp(names[i], "--run") == 0 && i + 1 < count) {
             run = names[++i];
             continue;
@@ -52,7 +57,7 @@ static Err *keep_clone(const Target *target, char **names, size_t count)
     int64_t start_ms = clock_ms();
     Clone *clone = NULL;
     TRY(ops->clone_open(target, conn, NULL, &server, tables, table_count, mentions.items, mentions.len,
-                        &clone));
+                        in_schema, &clone));
     int64_t opened_ms = clock_ms();
     Rows rows = {0};
     if (run != NULL) {
@@ -78,8 +83,8 @@ static Err *keep_clone(const Target *target, char **names, size_t count)
 int main(int argc, char **argv)
 {
     if (argc < 4 || strcmp(argv[1], "--url") != 0) {
-        fprintf(stderr,
-                "usage: stoa-clone-tool --url URL [schema.table …] [--sql STATEMENT …] [--run STATEMENT]\n");
+        fprintf(stderr, "usage: stoa-clone-tool --url URL [--schema] [schema.table …] [--sql STATEMENT …] "
+                        "[--run STATEMENT]\n");
         return 2;
     }
     Target target = {.url = argv[2]};

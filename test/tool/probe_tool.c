@@ -1,5 +1,7 @@
 /* stoa-probe-tool: what each statement would do, one JSON line each; the database must be a clone that may be
- * tried on. */
+ * tried on, or with --copy
+ * the statements are tried on a copy of one schema in scratch schemas. */
+#include "change/names.h"
 #include "engine/postgres/postgres.h"
 
 #include <jansson.h>
@@ -58,19 +60,46 @@ static Err *probe_print(Conn *conn, const char *const *sql)
     return NULL;
 }
 
-static Err *probe_all(const char *url, int count, char **statements)
+static Err *probe_each(Conn *conn, int count, char **statements)
 {
-    CLEANUP(conn_closep) Conn *conn = NULL;
-    TRY(engine_postgres.connect(&(Target){.url = url}, "probe", NULL, &conn));
     for (int i = 0; i < count; i++)
         TRY(probe_print(conn, (const char *const *)&statements[i]));
     return NULL;
 }
 
+/* In scratch schemas that hold a copy of all that is in `schema`. */
+static Err *probe_copy(const Target *target, Conn *conn, const char *schema, int count, char **statements)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Server server = {0};
+    Clone *clone = NULL;
+    Mentions mentions = {0};
+    *vec_push(arena, &mentions) =
+        (Mention){.name = schema, .kinds = NAMES_SCHEMA | NAMES_CONTENT, .target = true};
+    for (int i = 0; i < count; i++)
+        names_of_sql(arena, statements[i], &mentions);
+    TRY(conn->ops->load_server(conn, NULL, arena, &server));
+    TRY(conn->ops->clone_open(target, conn, NULL, &server, NULL, 0, mentions.items, mentions.len, true,
+                              &clone));
+    Err *err = probe_each(conn->ops->clone_conn(clone), count, statements);
+    conn->ops->clone_close(clone);
+    return err;
+}
+
+static Err *probe_all(const char *url, int count, char **statements)
+{
+    CLEANUP(conn_closep) Conn *conn = NULL;
+    Target target = {.url = url};
+    TRY(engine_postgres.connect(&target, "probe", NULL, &conn));
+    if (count > 2 && strcmp(statements[0], "--copy") == 0)
+        return probe_copy(&target, conn, statements[1], count - 2, statements + 2);
+    return probe_each(conn, count, statements);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 4 || strcmp(argv[1], "--url") != 0) {
-        fprintf(stderr, "usage: stoa-probe-tool --url URL STATEMENT…\n");
+        fprintf(stderr, "usage: stoa-probe-tool --url URL [--copy SCHEMA] STATEMENT…\n");
         return 2;
     }
     Err *err = probe_all(argv[2], argc - 3, argv + 3);

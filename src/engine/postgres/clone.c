@@ -3,13 +3,16 @@
 
 #include "engine/postgres/pg.h"
 #include "engine/postgres/scratch.h"
+#include "engine/postgres/scratch_guard.h"
+#include "engine/postgres/scratch_schema.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 struct Clone {
-    Scratch scratch;
+    Scratch scratch; /* its arena is NULL where there is none */
+    ScratchSchema schema;
 };
 
 /* ---- settings ------------------------------------------------------------------------------- */
@@ -61,8 +64,16 @@ static const char shared_sql[] =
 static Err *run_inside(Conn *conn, const Wait *wait, const char *const *sql, size_t count)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    for (size_t i = 0; i < count; i++)
-        TRY(conn_exec(conn, wait, sql[i]));
+    const char *why = NULL, *gone = NULL;
+    for (size_t i = 0; i < count && why == NULL; i++) {
+        TRY(guard_before(conn, wait, arena, sql[i], &why));
+        if (why == NULL)
+            TRY(conn_exec(conn, wait, sql[i]));
+    }
+    if (why == NULL)
+        TRY(guard_after(conn, wait, arena, &why, &gone));
+    if (why != NULL)
+        return err_new(ERR_UNSAFE, "%s", why);
     Rows rows = {0};
     TRY(conn_query(conn, wait, arena, &rows, shared_sql));
     return rows_bool(&rows, 0, 0) ? shared_error() : pg_commit(conn, wait);
@@ -80,27 +91,65 @@ static bool stays_inside(const char *sql)
     return false;
 }
 
-Err *pg_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside)
+static Err *run_transaction(Conn *conn, const Wait *wait, const char *const *sql, size_t count)
 {
-    if (outside) {
-        for (size_t i = 0; i < count; i++)
-            if (!stays_inside(sql[i]))
-                return shared_error();
-        for (size_t i = 0; i < count; i++)
-            TRY(conn_exec(conn, wait, sql[i]));
-        return NULL;
-    }
-    TRY(pg_begin(conn, wait, &(TxSettings){.async_commit = true}));
+    TRY(pg_begin(conn, wait, &(TxSettings){.lock_timeout_ms = guard_lock_ms(conn), .async_commit = true}));
     Err *err = run_inside(conn, wait, sql, count);
     if (err != NULL)
         pg_rollback(conn);
     return err;
 }
 
+static Err *run_outside(Conn *conn, const Wait *wait, const char *const *sql, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!stays_inside(sql[i]))
+            return shared_error();
+    for (size_t i = 0; i < count; i++)
+        TRY(conn_exec(conn, wait, sql[i]));
+    return NULL;
+}
+
+/* Beside the application, an index that is built concurrently would wait for every older transaction; over
+ * empty copies it is the same index when built at once. REINDEX and VACUUM change nothing of an empty table.
+ */
+static Err *run_at_once(Conn *conn, const Wait *wait, const char *const *sql, size_t count)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    for (size_t i = 0; i < count; i++) {
+        const char *now = spaces_at_once(arena, sql[i]), *why = NULL;
+        if (now != NULL) {
+            TRY(run_transaction(conn, wait, &now, 1));
+            continue;
+        }
+        if (strncasecmp(sql[i], "VACUUM", strlen("VACUUM")) == 0 ||
+            strncasecmp(sql[i], "REINDEX", strlen("REINDEX")) == 0)
+            continue;
+        TRY(guard_before(conn, wait, arena, sql[i], &why));
+        if (why != NULL)
+            return err_new(ERR_UNSAFE, "%s", why);
+        TRY(run_outside(conn, wait, &sql[i], 1));
+    }
+    return NULL;
+}
+
+Err *pg_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *why = NULL;
+    const char *const *sent = guard_prepare(conn, arena, sql, count, &why);
+    if (why != NULL)
+        return err_new(ERR_UNSAFE, "%s", why);
+    Err *err = !outside                       ? run_transaction(conn, wait, sent, count)
+               : pg_conn_spaces(conn) != NULL ? run_at_once(conn, wait, sent, count)
+                                              : run_outside(conn, wait, sent, count);
+    return guard_error(conn, err);
+}
+
 /* ---- opening -------------------------------------------------------------------------------- */
 
-static Err *open_clone(Clone *clone, const Target *target, Conn *conn, const Wait *wait, const Server *server,
-                       const CloneWish *wish)
+static Err *open_database(Clone *clone, const Target *target, Conn *conn, const Wait *wait,
+                          const Server *server, const CloneWish *wish)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     TRY(scratch_open(target, conn, wait, server, &clone->scratch));
@@ -113,18 +162,66 @@ static Err *open_clone(Clone *clone, const Target *target, Conn *conn, const Wai
     return copy_settings(clone->scratch.conn, wait, arena, &settings);
 }
 
+static Err *open_schema(Clone *clone, const Target *target, Conn *conn, const Wait *wait,
+                        const Server *server, const CloneWish *wish)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    CloneStatement *statements = NULL;
+    size_t statement_count = 0;
+    TRY(clone_statements(conn, wait, arena, wish, &statements, &statement_count));
+    return scratch_schema_open(target, wait, server, wish, statements, statement_count, &clone->schema);
+}
+
+static void close_database(Clone *clone)
+{
+    if (clone->scratch.arena != NULL)
+        scratch_close(&clone->scratch);
+    clone->scratch.arena = NULL;
+}
+
 void pg_clone_close(Clone *clone)
 {
     if (clone == NULL)
         return;
-    if (clone->scratch.arena != NULL)
-        scratch_close(&clone->scratch);
+    close_database(clone);
+    if (clone->schema.arena != NULL)
+        scratch_schema_close(&clone->schema);
     free(clone);
+}
+
+/* Where the role may do neither, the database's error says what to grant; where something forbids the schema,
+ * that is why, and CREATEDB helps. */
+static Err *either_error(Err *database, Err *schema)
+{
+    const char *hint = err_first_hint(database);
+    if (err_is(schema, ERR_PRIVILEGE)) {
+        err_free(schema);
+        return database;
+    }
+    if (!err_is(schema, ERR_STOPPED) && hint != NULL)
+        schema = err_hint(schema, "%s", hint);
+    err_free(database);
+    return schema;
+}
+
+/* What a missing grant forbids in a scratch database may go in a scratch schema. */
+static Err *open_either(Clone *clone, const Target *target, Conn *conn, const Wait *wait,
+                        const Server *server, const CloneWish *wish)
+{
+    Err *err = open_database(clone, target, conn, wait, server, wish);
+    if (!err_is(err, ERR_PRIVILEGE))
+        return err;
+    close_database(clone);
+    Err *second = open_schema(clone, target, conn, wait, server, wish);
+    if (second != NULL)
+        return either_error(err, second);
+    err_free(err);
+    return NULL;
 }
 
 Err *pg_clone_open(const Target *target, Conn *conn, const Wait *wait, const Server *server,
                    const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
-                   Clone **ret_clone)
+                   bool in_schema, Clone **ret_clone)
 {
     CloneWish wish = {.tables = tables,
                       .table_count = count,
@@ -133,7 +230,8 @@ Err *pg_clone_open(const Target *target, Conn *conn, const Wait *wait, const Ser
                       .search_path = server->search_path,
                       .search_path_count = server->search_path_count};
     Clone *clone = mem_zero(sizeof *clone);
-    Err *err = open_clone(clone, target, conn, wait, server, &wish);
+    Err *err = in_schema ? open_schema(clone, target, conn, wait, server, &wish)
+                         : open_either(clone, target, conn, wait, server, &wish);
     if (err != NULL) {
         pg_clone_close(clone);
         return err;
@@ -142,4 +240,7 @@ Err *pg_clone_open(const Target *target, Conn *conn, const Wait *wait, const Ser
     return NULL;
 }
 
-Conn *pg_clone_conn(Clone *clone) { return clone->scratch.conn; }
+Conn *pg_clone_conn(Clone *clone)
+{
+    return clone->schema.conn != NULL ? clone->schema.conn : clone->scratch.conn;
+}

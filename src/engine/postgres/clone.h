@@ -1,4 +1,5 @@
-/* clone.h — the scratch database in which statements are tried out, and how it is filled from the catalog.
+/* clone.h — the scratch database, or scratch schemas, in which statements are tried out, and how it is filled
+ * from the catalog.
  *
  * Empty and without rows to compute on, it may be simpler where no DDL can tell: text search configurations
  * have no dictionaries, aggregates no variants for moving windows, operators no planner hints. What is not
@@ -38,7 +39,7 @@ Err *clone_build(Conn *scratch, const Wait *wait, const CloneStatement *statemen
 /* Members of EngineOps. */
 Err *pg_clone_open(const Target *target, Conn *conn, const Wait *wait, const Server *server,
                    const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
-                   Clone **ret_clone) MUST_USE;
+                   bool in_schema, Clone **ret_clone) MUST_USE;
 Conn *pg_clone_conn(Clone *clone);
 void pg_clone_close(Clone *clone);
 Err *pg_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside) MUST_USE;

@@ -28,6 +28,7 @@ struct PgConn {
     PgHear *hear; /* who listens to the server's notices; NULL: nobody */
     void *hear_context;
     PgOrigin origin;
+    const struct Spaces *spaces;
 };
 
 static inline void pq_clearp(PGresult **res) { PQclear(*res); }
@@ -87,6 +88,10 @@ static void note_origin(PgConn *conn, const PGresult *res)
 }
 
 const PgOrigin *pg_conn_error_origin(const Conn *conn) { return &((const PgConn *)conn)->origin; }
+
+void pg_conn_set_spaces(Conn *conn, const struct Spaces *spaces) { pg_of(conn)->spaces = spaces; }
+
+const struct Spaces *pg_conn_spaces(const Conn *conn) { return ((const PgConn *)conn)->spaces; }
 
 static Err *result_error(PgConn *conn, const PGresult *res)
 {

@@ -21,6 +21,11 @@ typedef struct PgOrigin {
     bool is_within;
 } PgOrigin;
 const PgOrigin *pg_conn_error_origin(const Conn *conn);
+/* The schemas behind which a clone inside the user's database stands; NULL, as at first: there is none. They
+ * outlive the session. */
+struct Spaces;
+void pg_conn_set_spaces(Conn *conn, const struct Spaces *spaces);
+const struct Spaces *pg_conn_spaces(const Conn *conn);
 
 /* conn.c: members of EngineOps. */
 Err *pg_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn) MUST_USE;

@@ -4,6 +4,7 @@
 #include "engine/postgres/catalog.h"
 #include "engine/postgres/catalog_sql.h"
 #include "engine/postgres/pg.h"
+#include "engine/postgres/scratch_guard.h"
 #include "engine/sql.h"
 
 #include <stdlib.h>
@@ -42,6 +43,7 @@ typedef struct Notice {
 
 typedef struct Hearing {
     Arena *arena;
+    const Spaces *spaces; /* NULL */
     VEC(Notice) notices;
 } Hearing;
 
@@ -51,17 +53,24 @@ typedef struct Names {
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
+static const char *real_schema(const Spaces *spaces, const char *schema)
+{
+    return spaces == NULL ? schema : spaces_real(spaces, schema);
+}
+
 static Err *relations_load(Conn *conn, const Wait *wait, Arena *arena, Relations *ret_relations)
 {
     CLEANUP(catalog_json_freep) json_t *rows = NULL;
-    TRY(catalog_query(conn, wait, catalog_probe_relations_sql, 0, NULL, &rows));
+    const Spaces *spaces = pg_conn_spaces(conn);
+    TRY(catalog_query(conn, wait, catalog_probe_relations_sql, 1,
+                      (const char *const[]){spaces == NULL ? "" : spaces->base}, &rows));
     size_t count = json_array_size(rows);
     Relation *items = arena_alloc(arena, (count + 1) * sizeof *items);
     for (size_t i = 0; i < count; i++) {
         const json_t *row = json_array_get(rows, i);
         const char *kind = catalog_text(arena, row, "kind");
         items[i] = (Relation){.id = catalog_int(row, "id"),
-                              .schema = catalog_text(arena, row, "schema"),
+                              .schema = real_schema(spaces, catalog_text(arena, row, "schema")),
                               .name = catalog_text(arena, row, "name"),
                               .kind = *(kind == NULL ? "" : kind),
                               .node = catalog_int(row, "node"),
@@ -127,8 +136,10 @@ static void hear(void *context, const char *function, const char *text)
     Hearing *hearing = context;
     if (is_noise(function, text))
         return;
-    *vec_push(hearing->arena, &hearing->notices) =
-        (Notice){arena_dup(hearing->arena, function), arena_dup(hearing->arena, text)};
+    *vec_push(hearing->arena, &hearing->notices) = (Notice){
+        arena_dup(hearing->arena, function),
+        arena_dup(hearing->arena,
+                  hearing->spaces == NULL ? text : spaces_back(hearing->spaces, hearing->arena, text))};
 }
 
 /* Does the text hold the name in quotes of whatever language? Words may be translated before 14. */
@@ -335,8 +346,9 @@ static bool wants_outside(const Conn *conn, const Err *err)
 }
 
 /* What the server refuses about the statements goes into `probe`; what has another cause stays an error. */
-static Err *judge(const Conn *conn, Arena *arena, Err *err, Probe *probe)
+static Err *judge(Conn *conn, Arena *arena, Err *err, Probe *probe)
 {
+    err = guard_error(conn, err);
     if (!err_is(err, ERR_SQL) && !err_is(err, ERR_PRIVILEGE))
         return err;
     const Err *innermost = err;
@@ -360,14 +372,17 @@ static const char settings_sql[] =
     "WHERE r.rolname = current_user AND r.rolsuper)";
 
 static Err *statements_run(Conn *conn, const Wait *wait, Arena *arena, const char *const *sql, size_t count,
-                           Hearing *hearing)
+                           Hearing *hearing, const char **ret_why)
 {
     Rows rows = {0};
     TRY(conn_query(conn, wait, arena, &rows, settings_sql));
     pg_conn_hear(conn, hear, hearing);
     Err *err = NULL;
-    for (size_t i = 0; i < count && err == NULL; i++)
-        err = conn_exec(conn, wait, sql[i]);
+    for (size_t i = 0; i < count && err == NULL && *ret_why == NULL; i++) {
+        err = guard_before(conn, wait, arena, sql[i], ret_why);
+        if (err == NULL && *ret_why == NULL)
+            err = conn_exec(conn, wait, sql[i]);
+    }
     pg_conn_hear(conn, NULL, NULL);
     return err;
 }
@@ -383,20 +398,37 @@ static Err *same_transaction(Conn *conn, const Wait *wait)
     return NULL;
 }
 
+/* What was not tried, or went astray: nothing is known of it. */
+static void not_tried(Arena *arena, const char *why, Probe *probe)
+{
+    *probe = (Probe){.error = arena_dup(arena, why), .error_state = ""};
+}
+
 static Err *probe_run(Conn *conn, const Wait *wait, Arena *arena, const char *const *sql, size_t count,
-                      Probe *probe)
+                      Probe *probe, const char **ret_gone)
 {
     CLEANUP(arena_freep) Arena *scratch = arena_new();
     CLEANUP(catalog_json_freep) json_t *keys = NULL;
     Relations before = {0}, after = {0};
     TRY(relations_load(conn, wait, scratch, &before));
     TRY(catalog_query(conn, wait, catalog_probe_keys_sql, 0, NULL, &keys));
-    Hearing hearing = {.arena = arena};
-    Err *err = statements_run(conn, wait, scratch, sql, count, &hearing);
+    Hearing hearing = {.arena = arena, .spaces = pg_conn_spaces(conn)};
+    const char *why = NULL, *gone = NULL;
+    Err *err = statements_run(conn, wait, scratch, sql, count, &hearing, &why);
+    if (err == NULL && why != NULL) {
+        not_tried(arena, why, probe);
+        return NULL;
+    }
     answer_words(arena, &hearing, probe);
     if (err != NULL)
         return judge(conn, arena, err, probe);
     TRY(same_transaction(conn, wait));
+    TRY(guard_after(conn, wait, arena, &why, &gone));
+    if (why != NULL) {
+        not_tried(arena, why, probe);
+        return NULL;
+    }
+    *ret_gone = gone;
     TRY(effects_load(conn, wait, &before));
     TRY(relations_load(conn, wait, scratch, &after));
     find_rewritten(&before, &after);
@@ -417,10 +449,18 @@ Err *pg_probe(Conn *conn, const Wait *wait, Arena *arena, const char *const *sql
               Probe *ret_probe)
 {
     Probe probe = {0};
-    TRY(conn->ops->begin(conn, wait, &(TxSettings){0}));
-    Err *err = probe_run(conn, wait, arena, sql, count, &probe);
-    conn->ops->rollback(conn);
-    if (err == NULL)
-        *ret_probe = probe;
-    return err;
+    const char *why = NULL, *gone = NULL;
+    const char *const *sent = guard_prepare(conn, arena, sql, count, &why);
+    if (why == NULL) {
+        TRY(conn->ops->begin(conn, wait, &(TxSettings){.lock_timeout_ms = guard_lock_ms(conn)}));
+        Err *err = probe_run(conn, wait, arena, sent, count, &probe, &gone);
+        conn->ops->rollback(conn);
+        if (err != NULL)
+            return guard_error(conn, err);
+        TRY(guard_gone(conn, wait, arena, gone, &why));
+    }
+    if (why != NULL)
+        not_tried(arena, why, &probe);
+    *ret_probe = probe;
+    return NULL;
 }

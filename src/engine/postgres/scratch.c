@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "engine/postgres/pg.h"
+#include "engine/postgres/scratch_schema.h"
 #include "engine/sql.h"
 
 #include <string.h>
@@ -18,9 +19,6 @@ enum {
 };
 
 #define OBJECT_IN_USE "55006"
-
-/* The comment by which a database is known to be ours. */
-#define MARK "empty copy in which Stoa tries statements out; may be dropped"
 
 /* CREATE and DROP DATABASE stand outside transactions, where a read-only default of role or database would
  * hold. */
@@ -98,7 +96,7 @@ static Err *drop_leftovers(Conn *conn, const Wait *wait, const char *age_s)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Rows rows = {0};
-    TRY(conn_params(conn, wait, arena, &rows, leftovers_sql, age_s, MARK));
+    TRY(conn_params(conn, wait, arena, &rows, leftovers_sql, age_s, SCRATCH_MARK));
     for (size_t row = 0; row < rows.row_count; row++) {
         bool dropped = false;
         TRY(drop_quietly(conn, wait, rows_cell(&rows, row, 0), &dropped));
@@ -110,8 +108,9 @@ Err *pg_clone_forget(Conn *conn, const Wait *wait)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Rows rows = {0};
+    TRY(scratch_schema_forget(conn, wait));
     TRY(drop_leftovers(conn, wait, "0"));
-    TRY(conn_params(conn, wait, arena, &rows, own_sql, MARK));
+    TRY(conn_params(conn, wait, arena, &rows, own_sql, SCRATCH_MARK));
     for (size_t row = 0; row < rows.row_count; row++)
         TRY(drop_database(conn, wait, rows_cell(&rows, row, 0)));
     return NULL;
@@ -183,7 +182,7 @@ static Err *create_database(Scratch *scratch, Conn *conn, const Wait *wait)
     }
     CLEANUP(str_donep) Str sql = STR_INIT;
     str_addf(&sql, "COMMENT ON DATABASE %s IS ", sql_ident(arena, name));
-    sql_add_literal(&sql, MARK);
+    sql_add_literal(&sql, SCRATCH_MARK);
     str_addf(&sql, "; REVOKE CONNECT ON DATABASE %s FROM PUBLIC; GRANT CREATE ON DATABASE %s TO PUBLIC",
              sql_ident(arena, name), sql_ident(arena, name));
     return run_outside(conn, wait, sql.buf);
@@ -227,7 +226,7 @@ static const char kept_sql[] =
 static Err *find_kept(Conn *conn, const Wait *wait, Arena *arena, Kept *ret_kept)
 {
     Rows rows = {0};
-    TRY(conn_params(conn, wait, arena, &rows, kept_sql, MARK));
+    TRY(conn_params(conn, wait, arena, &rows, kept_sql, SCRATCH_MARK));
     *ret_kept = (Kept){.name = rows_cell(&rows, 0, 0),
                        .exists = rows_bool(&rows, 0, 1),
                        .ours = rows_bool(&rows, 0, 2),

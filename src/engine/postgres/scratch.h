@@ -9,6 +9,9 @@
 #pragma once
 #include "engine/engine.h"
 
+/* The comment by which a database or schema is known to be ours. */
+#define SCRATCH_MARK "empty copy in which Stoa tries statements out; may be dropped"
+
 typedef struct Scratch {
     Arena *arena;
     Target home;   /* the user's own database */

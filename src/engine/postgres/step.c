@@ -1,5 +1,6 @@
 /* What single steps ask of the server: vacuum, state of an index, counters, the log, the local time. */
 #include "engine/postgres/pg.h"
+#include "engine/postgres/spaces.h"
 
 #include "base/str.h"
 #include "engine/sql.h"
@@ -118,8 +119,10 @@ Err *pg_find_table(Conn *conn, const Wait *wait, Arena *arena, const char *schem
                    int64_t *ret_id)
 {
     Rows rows = {0};
+    const Spaces *spaces = pg_conn_spaces(conn);
+    const Space *space = spaces == NULL ? NULL : spaces_find(spaces, schema);
     TRY(conn_params(conn, wait, arena, &rows, "SELECT pg_catalog.to_regclass($1)::oid::bigint",
-                    sql_name(arena, schema, name)));
+                    sql_name(arena, space == NULL ? schema : space->scratch, name)));
     *ret_id = rows_int(&rows, 0, 0);
     return NULL;
 }

@@ -3,7 +3,10 @@
 -- $5 what they may stand for (NAMES_… in engine/probe.h), $6 levels. Runs with search_path = pg_catalog, pg_temp, as all queries of the clone do.
 -- Level 2: the tables, their partitions, parents and views, whose dependents are followed as well; 1: what those
 -- need or what points at them; 0: what the text of an SQL function seems to speak of, which may be missing.
-WITH RECURSIVE mention AS (
+-- What another plan has in scratch schemas just now is nothing of the user's.
+WITH RECURSIVE scratch AS (
+    SELECT n.oid FROM pg_namespace n WHERE n.nspname ~ '^stoa_scratch_[0-9]+_[0-9]+_[0-9a-f]+_[0-9]+$'
+), mention AS (
     SELECT m.name, m.kinds, m.level, n.oid AS space
     FROM unnest($3::text[], $4::text[], $5::int[], $6::int[]) AS m(space, name, kinds, level)
         JOIN pg_namespace n ON n.nspname = m.space OR m.space IS NULL AND n.nspname = ANY ($2::text[])
@@ -111,9 +114,10 @@ WITH RECURSIVE mention AS (
                 SELECT DISTINCT u.word FROM unnest(regexp_split_to_array(lower(f.prosrc), '[^[:alnum:]_$]+')) AS u(word)
             ) u CROSS JOIN LATERAL (
                 SELECT 'pg_proc'::regclass AS class, p.oid AS id FROM pg_proc p
-                WHERE p.proname = u.word AND p.oid >= 16384
+                WHERE p.proname = u.word AND p.oid >= 16384 AND p.pronamespace NOT IN (SELECT oid FROM scratch)
                 UNION ALL SELECT 'pg_class'::regclass, c.oid FROM pg_class c
                 WHERE c.relname = u.word AND c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm')
+                    AND c.relnamespace NOT IN (SELECT oid FROM scratch)
             ) o
         WHERE w.class = 'pg_proc'::regclass AND f.oid = w.id AND f.prolang = 14
           AND NOT EXISTS (SELECT FROM pg_depend x

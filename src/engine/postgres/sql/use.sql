@@ -48,7 +48,7 @@ SELECT pg_catalog.date_trunc('second', pg_catalog.clock_timestamp())::text AS at
     (SELECT pg_catalog.json_agg(p.oid::regprocedure::text ORDER BY 1)
      FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
         JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname NOT IN ('c', 'internal')
-     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'stoa')
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'stoa') AND n.nspname !~ '^stoa_scratch_'
         AND p.prosrc ~* (SELECT text FROM pattern)
         AND (NOT EXISTS (SELECT FROM wanted) OR EXISTS (
              SELECT FROM wanted w
