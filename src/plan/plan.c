@@ -178,10 +178,11 @@ static bool looks_closely(const Operation *op)
 {
     OperationKind kind = op->kind;
     if (kind == OPERATION_SETTING)
-        return op->words != NULL &&
-               (strstr(op->words, "ROW LEVEL SECURITY") != NULL || str_eq(op->words, "ADD GENERATED AS IDENTITY"));
-    return kind == OPERATION_CHANGE_TYPE || kind == OPERATION_DROP_COLUMN || kind == OPERATION_DROP_CONSTRAINT ||
-           kind == OPERATION_DROP_TABLE || kind == OPERATION_RENAME_TABLE || kind == OPERATION_SET_SCHEMA;
+        return op->words != NULL && (strstr(op->words, "ROW LEVEL SECURITY") != NULL ||
+                                     str_eq(op->words, "ADD GENERATED AS IDENTITY"));
+    return kind == OPERATION_CHANGE_TYPE || kind == OPERATION_DROP_COLUMN ||
+           kind == OPERATION_DROP_CONSTRAINT || kind == OPERATION_DROP_TABLE ||
+           kind == OPERATION_RENAME_TABLE || kind == OPERATION_SET_SCHEMA;
 }
 
 /* What may stand under the name that a table is to get. */

@@ -5,8 +5,9 @@ import signal
 import pytest
 
 from test.lib.servers import until
+from test.lib.tree import ROWS, events, stopped, writes
 from test.lib.writers import Writers, assert_twin, make_twin
-from test.server.test_partitions import ROWS, events, plan, stopped, writes
+from test.server.test_partitions import plan
 
 MARK = re.compile(r" ?\{pg_attver=\d+\}")  # of Debian's 15.20, which nobody can set
 ATTACH = "ALTER TABLE events ATTACH PARTITION fresh FOR VALUES FROM (1000) TO (1100)"
