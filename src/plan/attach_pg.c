@@ -324,10 +324,32 @@ static Err *child_check(const Maker *maker, const Table *child, const TableWork 
     return NULL;
 }
 
+static Name made_name(const Maker *maker, const Operation *op)
+{
+    Name name = op->partition->name;
+    if (name.schema == NULL)
+        name.schema = maker->server->search_path_count > 0 ? maker->server->search_path[0] : "public";
+    return name;
+}
+
+/* A table that the change makes: nobody uses it, and there is no row for which the server would look at it or
+ * build what it lacks. */
+static Err *attach_new(Maker *maker, const Operation *op, TableWork *parent)
+{
+    Name name = made_name(maker, op);
+    Coming coming = {.maker = maker,
+                     .op = op,
+                     .parent = parent,
+                     .child_sql = sql_name(maker->arena, name.schema, name.name)};
+    return coming_write(&coming, false);
+}
+
 Err *partition_attach(Maker *maker, const Operation *op, TableWork *parent)
 {
     const Table *child = maker_table(maker, op->partition->name, false);
     TRY(parent_kind(parent));
+    if (child->kind == RELATION_MISSING && native_makes_table(maker, op, op->partition->name))
+        return attach_new(maker, op, parent);
     if (child->kind != RELATION_MISSING && is_part_of(child, parent))
         return NULL; /* done already */
     TRY(child_check(maker, child, parent));
@@ -343,9 +365,7 @@ Err *partition_attach(Maker *maker, const Operation *op, TableWork *parent)
 static TableWork *made_table(const Maker *maker, const Operation *op, const Table *parent)
 {
     Arena *arena = maker->arena;
-    Name name = op->partition->name;
-    if (name.schema == NULL)
-        name.schema = maker->server->search_path_count > 0 ? maker->server->search_path[0] : "public";
+    Name name = made_name(maker, op);
     Table *table = arena_alloc(arena, sizeof *table);
     *table = (Table){.schema = name.schema,
                      .name = name.name,

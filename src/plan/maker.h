@@ -357,6 +357,8 @@ Err *natives_before(Maker *maker) MUST_USE;
 Err *natives_after(Maker *maker) MUST_USE;
 /* Another step's part, or one of its own: not to be written by the operation's own writer. */
 bool native_has(const Maker *maker, size_t operation);
+/* An earlier statement of the change than `op` makes this table, without rows. */
+bool native_makes_table(const Maker *maker, const Operation *op, Name name);
 
 /* The view is one of an earlier version that `complete` of this change takes away (--versioned). */
 bool version_ends(const Maker *maker, const Table *table, const char *schema, const char *view);

@@ -211,6 +211,12 @@ static int maker_of(const Maker *maker, size_t before, Name name)
     return NOBODY;
 }
 
+bool native_makes_table(const Maker *maker, const Operation *op, Name name)
+{
+    int i = maker_of(maker, (size_t)(op - maker->change->operations), name);
+    return i != NOBODY && str_eq(op_of(maker, (size_t)i)->words, "CREATE TABLE");
+}
+
 static bool is_about(const Operation *op)
 {
     static const char *const words[] = {"GRANT", "REVOKE", "COMMENT", "SECURITY", "ALTER"};
