@@ -37,7 +37,7 @@ static bool take_one_name(MyCursor *cursor, MyStatement *statement)
 {
     MyNames names = {0};
     MyName name;
-    if (!my_take_name(cursor, &name))
+    if (!my_take_name(cursor, &name) || my_is_symbol(cursor, 0, "."))
         return false;
     *vec_push(cursor->arena, &names) = name;
     set_names(statement, &names);
@@ -197,13 +197,44 @@ static bool skip_modifier(MyCursor *cursor, MyStatement *statement)
     return true;
 }
 
+/* Names behind an object's word; none of accounts, since their host is no name. */
+static void take_objects(MyCursor *cursor, MyStatement *statement)
+{
+    MyNames names = {0};
+    bool several = statement->verb[0] == 'D';
+    do {
+        MyName name;
+        if (!my_take_name(cursor, &name) || my_peek(cursor, 0)->kind == MY_TOKEN_VARIABLE ||
+            my_is_symbol(cursor, 0, "."))
+            return;
+        *vec_push(cursor->arena, &names) = name;
+    } while (several && my_take_symbol(cursor, ","));
+    set_names(statement, &names);
+}
+
 static void parse_object(MyCursor *cursor, MyStatement *statement)
 {
-    static const char *const objects[] = {
-        "DATABASE",      "SCHEMA",         "VIEW",     "PROCEDURE",  "FUNCTION", "TRIGGER",
-        "EVENT",         "USER",           "ROLE",     "SERVER",     "TABLE",    "PACKAGE BODY",
-        "PACKAGE",       "INDEX",          "SEQUENCE", "TABLESPACE", "LIBRARY",  "SPATIAL REFERENCE SYSTEM",
-        "LOGFILE GROUP", "RESOURCE GROUP", "INSTANCE"};
+    static const char *const objects[] = {"DATABASE",
+                                          "SCHEMA",
+                                          "VIEW",
+                                          "PROCEDURE",
+                                          "FUNCTION",
+                                          "TRIGGER",
+                                          "EVENT",
+                                          "USER",
+                                          "ROLE",
+                                          "SERVER",
+                                          "TABLE",
+                                          "INDEX",
+                                          "PACKAGE BODY",
+                                          "PACKAGE",
+                                          "SEQUENCE",
+                                          "LIBRARY",
+                                          "INSTANCE",
+                                          "TABLESPACE",
+                                          "SPATIAL REFERENCE SYSTEM",
+                                          "LOGFILE GROUP",
+                                          "RESOURCE GROUP"};
     while (skip_modifier(cursor, statement))
         continue;
     for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
@@ -212,7 +243,8 @@ static void parse_object(MyCursor *cursor, MyStatement *statement)
         statement->verb = arena_printf(cursor->arena, "%s %s", statement->verb, objects[i]);
         statement->if_not_exists = my_take(cursor, "IF NOT EXISTS");
         statement->if_exists = my_take(cursor, "IF EXISTS");
-        take_one_name(cursor, statement);
+        if (strcmp(objects[i], "INDEX") != 0)
+            take_objects(cursor, statement);
         return;
     }
 }
