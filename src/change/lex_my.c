@@ -455,6 +455,8 @@ const char *my_plain(Arena *arena, const MyDialect *dialect, const char *text, s
         bool hint = token->end - token->start > 3 && memcmp(text + token->start, "/*+", 3) == 0;
         if (token->kind != MY_TOKEN_MARK && (token->kind != MY_TOKEN_COMMENT || hint))
             continue;
+        if (token->start >= start + 2 && memcmp(text + token->start - 2, "--", 2) == 0)
+            return NULL;
         for (size_t at = token->start; at < token->end; at++)
             if (text[at] != '\n')
                 plain[at - start] = ' ';

@@ -98,7 +98,8 @@ const char *my_token_name(Arena *arena, const char *text, const MyToken *token);
 
 /* The text [start, end) as long as it was, but with spaces (and its line ends) in place of comments and of
  * the marks of executed ones: it means the same to this server, every offset stays valid, and it can be cut
- * anywhere between two tokens. Optimizer hints stay. NULL on a fault. */
+ * anywhere between two tokens. Optimizer hints stay. NULL on a fault, and where
+ * "--" stands straight before a comment and would begin one itself. */
 const char *my_plain(Arena *arena, const MyDialect *dialect, const char *text, size_t start, size_t end);
 
 /* ---- for the splitter, which reads as the client does: these skip one thing that begins at `at` ----------

@@ -193,6 +193,8 @@ static void test_plain(void **state UNUSED)
         {&mysql, "SELECT /*+ x */ 1 /* y */", "SELECT /*+ x */ 1        "},
         {&mysql, "'/* a */' `-- b`", "'/* a */' `-- b`"},
         {&mysql, "a /* b", "NULL"},
+        {&mysql, "1 --/* x */5", "NULL"},
+        {&mysql, "1 - -/* x */5", "1 - -       5"},
     };
     check(cases, ARRAY_LEN(cases), show_plain);
 }
