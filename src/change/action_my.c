@@ -23,14 +23,19 @@ static bool parse_column(MyCursor *cursor, MyAction *action, MyActionKind kind)
     return done_as(cursor, action, kind);
 }
 
-/* PERIOD FOR x (a, b). */
+static bool is_period(const MyCursor *cursor)
+{
+    return my_is_keyword(cursor, 0, "PERIOD") &&
+           (my_is_keyword(cursor, 1, "FOR") || my_is_keyword(cursor, 1, "IF"));
+}
+
+/* PERIOD [IF NOT EXISTS] FOR x (a, b). */
 static bool parse_period(MyCursor *cursor, MyAction *action)
 {
-    if (!my_take(cursor, "PERIOD FOR"))
-        return false;
+    my_take(cursor, "PERIOD");
     action->if_not_exists = my_take(cursor, "IF NOT EXISTS");
-    return my_take_word(cursor, &action->name) && my_take_group(cursor, &action->value) &&
-           done_as(cursor, action, MY_ACTION_ADD_PERIOD);
+    return my_take(cursor, "FOR") && my_take_word(cursor, &action->name) &&
+           my_take_group(cursor, &action->value) && done_as(cursor, action, MY_ACTION_ADD_PERIOD);
 }
 
 void my_parse_item(MyCursor *cursor, MyAction *ret_action)
@@ -39,7 +44,7 @@ void my_parse_item(MyCursor *cursor, MyAction *ret_action)
     bool known;
     if (my_is_key(cursor))
         known = my_parse_key(cursor, &action);
-    else if (my_is_keyword(cursor, 0, "PERIOD") && my_is_keyword(cursor, 1, "FOR"))
+    else if (is_period(cursor))
         known = parse_period(cursor, &action);
     else
         known = parse_column(cursor, &action, MY_ACTION_ADD_COLUMN);
@@ -75,7 +80,7 @@ static bool parse_add(MyCursor *cursor, MyAction *action)
         return done_as(cursor, action, MY_ACTION_ADD_VERSIONING);
     if (!column && my_is_key(cursor))
         return my_parse_key(cursor, action);
-    if (!column && my_is_keyword(cursor, 0, "PERIOD") && my_is_keyword(cursor, 1, "FOR"))
+    if (!column && is_period(cursor))
         return parse_period(cursor, action);
     action->if_not_exists = my_take(cursor, "IF NOT EXISTS");
     if (my_is_symbol(cursor, 0, "("))
@@ -95,12 +100,17 @@ static bool parse_drop(MyCursor *cursor, MyAction *action)
                  {"FOREIGN KEY", MY_ACTION_DROP_FOREIGN_KEY},
                  {"CHECK", MY_ACTION_DROP_CHECK},
                  {"CONSTRAINT", MY_ACTION_DROP_CONSTRAINT},
-                 {"PERIOD FOR", MY_ACTION_DROP_PERIOD},
                  {"COLUMN", MY_ACTION_DROP_COLUMN}};
     if (my_take(cursor, "PRIMARY KEY"))
         return done_as(cursor, action, MY_ACTION_DROP_PRIMARY_KEY);
     if (my_take(cursor, "SYSTEM VERSIONING"))
         return done_as(cursor, action, MY_ACTION_DROP_VERSIONING);
+    if (is_period(cursor)) {
+        cursor->at++;
+        action->if_exists = my_take(cursor, "IF EXISTS");
+        return my_take(cursor, "FOR") && my_take_word(cursor, &action->name) &&
+               done_as(cursor, action, MY_ACTION_DROP_PERIOD);
+    }
     MyActionKind kind = MY_ACTION_DROP_COLUMN;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (my_take(cursor, kinds[i].words)) {
@@ -348,27 +358,20 @@ static void parse_action(MyCursor *one, MyAction *ret_action)
 {
     size_t from = one->at;
     MyAction action = {.span = my_span_of(one, from, one->end)}, other = action;
-    bool known = false;
+    bool known;
+    size_t i = 0;
+    while (i < ARRAY_LEN(actions) && !my_is_keyword(one, 0, actions[i].word))
+        i++;
     if (is_partition_action(one)) {
         parse_partition(one, &action);
-        *ret_action = action;
-        return;
-    }
-    if (my_is_keyword(one, 0, "WITH") && my_is_keyword(one, 1, "VALIDATION")) {
+        known = true;
+    } else if (my_is_keyword(one, 0, "WITH") && my_is_keyword(one, 1, "VALIDATION")) {
         one->at++;
-        known = parse_validation(one, &action);
+        known = parse_validation(one, &action) && my_cursor_done(one);
+    } else if (i < ARRAY_LEN(actions)) {
+        one->at++;
+        known = actions[i].parse(one, &action) && my_cursor_done(one);
     } else {
-        size_t i = 0;
-        while (i < ARRAY_LEN(actions) && !my_is_keyword(one, 0, actions[i].word))
-            i++;
-        if (i < ARRAY_LEN(actions)) {
-            one->at++;
-            known = actions[i].parse(one, &action) && my_cursor_done(one);
-        }
-    }
-    if (!known) {
-        one->at = from;
-        action = other;
         known = my_parse_option(one, &action);
     }
     if (!known)

@@ -177,7 +177,8 @@ static bool take_extra(MyCursor *cursor, MyColumn *column)
         column->extra = my_span_of(cursor, from, cursor->at);
         return true;
     }
-    if (!MY_IS_ANY(cursor, 0, words) && !(my_is_name(cursor, 0) && my_is_symbol(cursor, 1, "=")))
+    bool defined = cursor->dialect->mariadb && my_is_name(cursor, 0) && my_is_symbol(cursor, 1, "=");
+    if (!MY_IS_ANY(cursor, 0, words) && !defined)
         return false;
     cursor->at++;
     my_take_symbol(cursor, "=");

@@ -72,6 +72,7 @@ static bool take_value(MyCursor *cursor, MyAction *action)
     return my_take_value(cursor, &action->value);
 }
 
+/* Last, what MariaDB lets an engine define: "x = y". */
 bool my_parse_option(MyCursor *cursor, MyAction *action)
 {
     action->kind = MY_ACTION_OPTION;
@@ -84,7 +85,7 @@ bool my_parse_option(MyCursor *cursor, MyAction *action)
             return take_value(cursor, action);
         }
     MyWord name;
-    if (!my_is_symbol(cursor, 1, "=") || !my_take_word(cursor, &name))
+    if (!cursor->dialect->mariadb || !my_is_symbol(cursor, 1, "=") || !my_take_word(cursor, &name))
         return false;
     action->option = name.text;
     cursor->at++;
