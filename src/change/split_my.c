@@ -266,6 +266,13 @@ static void take_quoted(Splitter *splitter)
     splitter->open = false;
 }
 
+/* "--" at the beginning of a statement is a comment to the client, whatever follows. */
+static bool is_comment(const Splitter *splitter)
+{
+    return my_is_line_comment(splitter->text, splitter->at, splitter->end) ||
+           (!splitter->open && matches(splitter, splitter->at, "--", 2));
+}
+
 /* "--stoa:" is arithmetic to every server; no one means it. */
 static void check_dashes(Splitter *splitter)
 {
@@ -302,9 +309,10 @@ static void step(Splitter *splitter)
         finish(splitter, at, at + splitter->delimiter_len);
     else if (my_is_space(c))
         splitter->at++;
-    else if (my_is_line_comment(splitter->text, at, splitter->end))
+    else if (is_comment(splitter)) {
+        check_dashes(splitter);
         skip_line(splitter);
-    else if (matches(splitter, at, "/*", 2) && !is_code_comment(splitter))
+    } else if (matches(splitter, at, "/*", 2) && !is_code_comment(splitter))
         skip_block(splitter);
     else if (c == '\'' || c == '"' || c == '`')
         take_quoted(splitter);

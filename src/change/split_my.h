@@ -9,6 +9,7 @@
  *    MySQL's client also takes it in the middle of a line, MariaDB's does not: here that is a fault.
  *  - A line that is a command of the client ("use shop", "source x.sql") needs no delimiter. USE is a
  * statement here, the others are faults, and so are \g, \G and any other backslash command.
+ *  - "--" that stands where a statement would begin is a comment, whatever follows; no statement begins so.
  *  - The last statement needs no delimiter. Statements without a token are none.
  *  - In quotes and comments the server's rules hold (lex_my.h); the clients agree, but for a backslash in
  *    backticks, where MariaDB's goes by the server and older MySQL's does not. */

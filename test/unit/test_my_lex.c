@@ -272,6 +272,7 @@ static void test_split(void **state UNUSED)
         {&ansi, "select \"a\\\"; b", "1<select \"a\\\"> 1<b>"},
         {&mysql, "a --;b\n;c", "1<a --> 1<b> 2<c>"},
         {&mysql, "a -- ;b\n;c", "1<a> 2<c>"},
+        {&mysql, "--a;b\nc --d;e", "2<c --d> 2<e>"},
         {&mysql, "a --\n;c", "1<a> 2<c>"},
         /* inside of an executable comment the client cuts, and so do we */
         {&maria, "select 2 /*! ; */; b", "1<select 2 /*!> 1<*/> 1<b>"},
@@ -316,7 +317,7 @@ static void test_split(void **state UNUSED)
         {&mysql, "-- stoa: name x\na;\n# stoa: owner y\n/* stoa: backfill t.c = 1;\n */ b; -- stoa: z",
          "2<a> 5<b> note 1@0<name x> note 3@1<owner y> note 4@1<backfill t.c = 1;> note 5@2<z>"},
         {&mysql, "a -- stoa: name x\n, b; c", "1<a -- stoa: name x\n, b> 2<c> note 1@0<name x>"},
-        {&mysql, "--stoa: name x\na;", "1<--stoa: name x\na> FAULT 0"},
+        {&mysql, "--stoa: name x\na;", "2<a> note 1@0<name x> FAULT 0"},
         {&mysql, "-- stoa\n--  stoa:\n-- xstoa: y\na;'-- stoa: z'", "4<a> 4<'-- stoa: z'> note 2@0<>"},
         {&mysql, "/*! -- stoa: name x\n a */;", "1</*! -- stoa: name x\n a */> note 1@0<name x>"},
     };
