@@ -23,9 +23,9 @@ size_t my_skip_quoted(const MyDialect *dialect, const char *text, size_t at, siz
     bool name = quote == '`' || (quote == '"' && dialect->ansi_quotes);
     bool escapes = !name && !dialect->no_backslash_escapes;
     for (size_t i = at + 1; i < end; i++) {
-        if (text[i] == '\\' && escapes)
-            i++;
-        else if (text[i] == quote && i + 1 < end && text[i + 1] == quote)
+        bool escaped = text[i] == '\\' && escapes;
+        bool doubled = text[i] == quote && my_byte_at(text, i + 1, end) == quote;
+        if (escaped || doubled)
             i++;
         else if (text[i] == quote)
             return i + 1;
@@ -254,7 +254,7 @@ static bool read_word(MyLexer *lexer, MyToken *token, MyFault *fault)
 {
     const char *text = lexer->text;
     size_t at = lexer->at;
-    char c = text[at], next = at + 1 < lexer->end ? text[at + 1] : '\0';
+    char c = text[at], next = my_byte_at(text, at + 1, lexer->end);
     if (!token->member && next == '\'' && (c == 'x' || c == 'X' || c == 'b' || c == 'B'))
         return read_digits_string(lexer, token, fault);
     if (!token->member && next == '\'' && (c == 'n' || c == 'N'))
@@ -334,7 +334,7 @@ static bool read_token(MyLexer *lexer, MyToken *token, MyFault *fault)
 {
     const char *text = lexer->text;
     size_t at = lexer->at, end = lexer->end;
-    char c = text[at], next = at + 1 < end ? text[at + 1] : '\0';
+    char c = text[at], next = my_byte_at(text, at + 1, end);
     if (my_is_line_comment(text, at, end)) {
         token->kind = MY_TOKEN_COMMENT;
         token->end = my_line_end(text, at, end);
@@ -381,7 +381,7 @@ bool my_lexer_next(MyLexer *lexer, MyToken *ret_token, MyFault *ret_fault)
     token.member = lexer->behind_dot && lexer->last_end == lexer->at;
     if (!read_token(lexer, &token, ret_fault))
         return false;
-    char next = token.end < lexer->end ? lexer->text[token.end] : '\0';
+    char next = my_byte_at(lexer->text, token.end, lexer->end);
     lexer->behind_dot = token.kind == MY_TOKEN_SYMBOL && lexer->text[token.start] == '.' &&
                         (my_is_word(next) || next == '`' || next == '"');
     token.member = token.member && (token.kind == MY_TOKEN_WORD || token.kind == MY_TOKEN_QUOTED);
@@ -404,7 +404,7 @@ MyTokens my_lex(Arena *arena, const MyDialect *dialect, const char *text, size_t
 
 /* ---- what a token says ---------------------------------------------------------------------- */
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+static int lower(char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; }
 
 bool my_token_is(const char *text, const MyToken *token, const char *keyword)
 {

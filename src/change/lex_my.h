@@ -114,5 +114,11 @@ bool my_is_line_comment(const char *text, size_t at, size_t end);
 /* At the line end (or `end`) behind `at`. */
 size_t my_line_end(const char *text, size_t at, size_t end);
 static inline bool my_is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+/* The byte at `at`, or 0 from the end on. */
+static inline char my_byte_at(const char *text, size_t at, size_t end)
+{
+    static const char none = '\0';
+    return *(at < end ? text + at : &none);
+}
 /* True for a byte of a name without quotes. */
 bool my_is_word(char c);

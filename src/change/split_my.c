@@ -125,10 +125,11 @@ static void set_delimiter(Splitter *splitter, size_t at, size_t end)
     while (at < end && my_is_space(text[at]))
         at++;
     size_t start = at;
-    char quote = at < end && (text[at] == '\'' || text[at] == '"' || text[at] == '`') ? text[at] : '\0';
-    if (quote != '\0')
+    char quote = my_byte_at(text, at, end);
+    bool quoted = quote == '\'' || quote == '"' || quote == '`';
+    if (quoted)
         start = ++at;
-    while (at < end && (quote != '\0' ? text[at] != quote : !my_is_space(text[at])))
+    while (at < end && (quoted ? text[at] != quote : !my_is_space(text[at])))
         at++;
     size_t len = at - start;
     if (len == 0)
@@ -240,7 +241,7 @@ static bool take_line(Splitter *splitter)
 static void take_backslash(Splitter *splitter)
 {
     size_t at = splitter->at;
-    char next = at + 1 < splitter->end ? splitter->text[at + 1] : '\0';
+    char next = my_byte_at(splitter->text, at + 1, splitter->end);
     if (next == 'N') {
         take_code(splitter, at + 2);
         return;
