@@ -337,15 +337,22 @@ static bool is_partitioning(const MyCursor *cursor, size_t at)
            (my_is_keyword(&there, 0, "REMOVE") && my_is_keyword(&there, 1, "PARTITIONING"));
 }
 
+/* True where an action begins that takes commas as well. */
+static bool is_greedy(const MyCursor *cursor)
+{
+    return is_partition_action(cursor) ||
+           (my_is_keyword(cursor, 1, "BY") &&
+            (my_is_keyword(cursor, 0, "PARTITION") || my_is_keyword(cursor, 0, "ORDER")));
+}
+
 /* Where the action at cursor->at ends at the latest. */
 static size_t action_end(const MyCursor *cursor)
 {
-    if (is_partition_action(cursor) ||
-        (my_is_keyword(cursor, 0, "PARTITION") && my_is_keyword(cursor, 1, "BY")))
+    bool greedy = is_greedy(cursor);
+    if (greedy && !my_is_keyword(cursor, 0, "ORDER"))
         return cursor->end;
-    bool order = my_is_keyword(cursor, 0, "ORDER") && my_is_keyword(cursor, 1, "BY");
     size_t at = cursor->at;
-    while (at < cursor->end && (order || !my_token_symbol(cursor->text, &cursor->items[at], ","))) {
+    while (at < cursor->end && (greedy || !my_token_symbol(cursor->text, &cursor->items[at], ","))) {
         if (at > cursor->at && is_partitioning(cursor, at))
             break;
         at = my_item_next(cursor, at);
@@ -391,9 +398,12 @@ void my_parse_actions(MyCursor *cursor, MyStatement *statement)
 {
     MyActions list = {0};
     bool joined = false;
+    size_t end = cursor->at;
     while (!my_cursor_done(cursor)) {
         MyCursor one = *cursor;
-        one.end = action_end(cursor);
+        if (cursor->at >= end || is_greedy(cursor)) /* looked for once: options follow without comma */
+            end = action_end(cursor);
+        one.end = end;
         MyAction *action = vec_push(cursor->arena, &list);
         parse_action(&one, action);
         if (action->span.end == 0)
@@ -406,8 +416,8 @@ void my_parse_actions(MyCursor *cursor, MyStatement *statement)
         cursor->at = one.at;
         joined = !my_is_symbol(cursor, 0, ",");
         if (my_take_symbol(cursor, ",") && my_cursor_done(cursor)) {
-            size_t end = cursor->items[cursor->at - 1].end;
-            *vec_push(cursor->arena, &list) = (MyAction){.span = {end, end}};
+            size_t behind = cursor->items[cursor->at - 1].end;
+            *vec_push(cursor->arena, &list) = (MyAction){.span = {behind, behind}};
         }
     }
     statement->actions = list.items;

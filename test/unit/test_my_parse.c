@@ -613,6 +613,19 @@ static void test_create(void **state UNUSED)
          "CREATE TABLE or-replace on:t | ADD COLUMN name:a column:a type<int> | ADD COLUMN name:s column:s "
          "type<timestamp(6)> row-start | ADD PERIOD name:SYSTEM_TIME =<(s, e)> | ADD KEY check expr<(a)> & "
          "OPTION WITH SYSTEM VERSIONING"},
+        {&mysql,
+         "CREATE TABLE `t` (\n  `a` int DEFAULT NULL /*!80023 INVISIBLE */,\n  `g` geometry NOT NULL "
+         "/*!80003 SRID "
+         "4326 */,\n  KEY `i` ((`a` + 1)) /*!80000 INVISIBLE */,\n  CONSTRAINT `c` CHECK ((`a` > 0)) "
+         "/*!80016 NOT "
+         "ENFORCED */\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_ai_ci\n/*!50100 "
+         "PARTITION BY "
+         "HASH (`a`)\nPARTITIONS 4 */",
+         "CREATE TABLE executed on:t | ADD COLUMN name:a column:a type<int> invisible default<NULL> | ADD "
+         "COLUMN name:g column:g type<geometry> not-null extra<SRID 4326> | ADD KEY name:i index key:i on ? "
+         "options<INVISIBLE> hidden | ADD KEY name:c check constraint:c expr<((`a` > 0))> not-enforced & "
+         "OPTION ENGINE =<InnoDB> & OPTION CHARACTER SET =<utf8mb4> & OPTION COLLATE =<utf8mb4_0900_ai_ci> & "
+         "PARTITION BY =<HASH (`a`)\nPARTITIONS 4>"},
         {&mysql, "CREATE TABLE t LIKE d.u", "CREATE TABLE on:t like:d.u"},
         {&mysql, "CREATE TABLE t (LIKE u)", "CREATE TABLE on:t like:u"},
         {&mysql, "CREATE TABLE t LIKE u v", "CREATE TABLE OTHER on:t"},
