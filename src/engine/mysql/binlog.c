@@ -103,7 +103,8 @@ void binlog_feed(Binlog *binlog, const uint8_t *bytes, size_t len)
     binlog->has_fed = true;
 }
 
-/* ---- checksums ------------------------------------------------------------------------------------------- */
+/* ---- checksums -------------------------------------------------------------------------------------------
+ */
 
 static bool checksum_holds(Bytes event, bool is_format)
 {
@@ -141,7 +142,8 @@ static Err *check_sum(const Binlog *binlog, Bytes event, Arena *arena, const Bin
     return NULL;
 }
 
-/* ---- the log's head -------------------------------------------------------------------------------------- */
+/* ---- the log's head --------------------------------------------------------------------------------------
+ */
 
 /* Lengths of the fixed heads that this decoder relies on. */
 static bool heads_fit(const uint8_t *lengths, size_t count)
@@ -150,9 +152,9 @@ static bool heads_fit(const uint8_t *lengths, size_t count)
         unsigned type;
         uint8_t len;
     } known[] = {
-        {BINLOG_TYPE_QUERY, 13},         {BINLOG_TYPE_ROTATE, 8},         {BINLOG_TYPE_TABLE_MAP, 8},
-        {BINLOG_TYPE_WRITE_ROWS_V1, 8},  {BINLOG_TYPE_UPDATE_ROWS_V1, 8}, {BINLOG_TYPE_DELETE_ROWS_V1, 8},
-        {BINLOG_TYPE_WRITE_ROWS, 10},    {BINLOG_TYPE_UPDATE_ROWS, 10},   {BINLOG_TYPE_DELETE_ROWS, 10},
+        {BINLOG_TYPE_QUERY, 13},        {BINLOG_TYPE_ROTATE, 8},         {BINLOG_TYPE_TABLE_MAP, 8},
+        {BINLOG_TYPE_WRITE_ROWS_V1, 8}, {BINLOG_TYPE_UPDATE_ROWS_V1, 8}, {BINLOG_TYPE_DELETE_ROWS_V1, 8},
+        {BINLOG_TYPE_WRITE_ROWS, 10},   {BINLOG_TYPE_UPDATE_ROWS, 10},   {BINLOG_TYPE_DELETE_ROWS, 10},
     };
     if (count < BINLOG_TYPE_DELETE_ROWS_V1)
         return false;
@@ -179,7 +181,8 @@ static Err *read_format(Binlog *binlog, Bytes event, Bytes body, Arena *arena, B
     if (!heads_fit(body.at, bytes_left(&body)))
         return err_new(ERR_UNSAFE, "the binary log's events have heads that are not known");
     if (algorithm != ALGORITHM_NONE && algorithm != ALGORITHM_CRC32)
-        return err_new(ERR_UNSAFE, "the binary log has checksums of algorithm %u, which is not known", algorithm);
+        return err_new(ERR_UNSAFE, "the binary log has checksums of algorithm %u, which is not known",
+                       algorithm);
     binlog->has_checksums = algorithm == ALGORITHM_CRC32;
     if (binlog->has_checksums && !checksum_holds(event, true))
         return checksum_error(arena, head);
@@ -192,7 +195,8 @@ static Err *read_format(Binlog *binlog, Bytes event, Bytes body, Arena *arena, B
     return NULL;
 }
 
-/* ---- one event ------------------------------------------------------------------------------------------- */
+/* ---- one event -------------------------------------------------------------------------------------------
+ */
 
 static Err *refuse(Arena *arena, unsigned type)
 {
@@ -200,8 +204,9 @@ static Err *refuse(Arena *arena, unsigned type)
     if (type == BINLOG_TYPE_INCIDENT)
         return err_new(ERR_UNSAFE, "the binary log says that changes are missing from it (INCIDENT)");
     if (type == BINLOG_TYPE_EXECUTE_LOAD_QUERY)
-        return err_hint(err_new(ERR_UNSAFE, "a LOAD DATA was written in statement format, so its rows are not in the "
-                                            "binary log"),
+        return err_hint(err_new(ERR_UNSAFE,
+                                "a LOAD DATA was written in statement format, so its rows are not in the "
+                                "binary log"),
                         "binlog_format must be ROW in every session that writes");
     return err_new(ERR_UNSAFE, "the binary log has an event that is not supported: %s", name);
 }
@@ -243,8 +248,8 @@ static Err *read_body(Binlog *binlog, Bytes body, Arena *arena, BinlogEvent *eve
         return binlog_heartbeat_read(event->type, body, arena, event);
     case BINLOG_TYPE_QUERY:
     case BINLOG_TYPE_QUERY_COMPRESSED:
-        return binlog_query_read(binlog->tables, binlog->table_count, event->type == BINLOG_TYPE_QUERY_COMPRESSED,
-                                 body, arena, event);
+        return binlog_query_read(binlog->tables, binlog->table_count,
+                                 event->type == BINLOG_TYPE_QUERY_COMPRESSED, body, arena, event);
     case BINLOG_TYPE_XID:
     case BINLOG_TYPE_XA_PREPARE:
         binlog_maps_clear(&binlog->maps);
@@ -269,7 +274,8 @@ static Err *read_body(Binlog *binlog, Bytes body, Arena *arena, BinlogEvent *eve
     }
     if ((event->type >= BINLOG_TYPE_WRITE_ROWS_V1 && event->type <= BINLOG_TYPE_DELETE_ROWS_V1) ||
         (event->type >= BINLOG_TYPE_WRITE_ROWS && event->type <= BINLOG_TYPE_DELETE_ROWS) ||
-        (event->type >= BINLOG_TYPE_WRITE_ROWS_COMPRESSED_V1 && event->type <= BINLOG_TYPE_DELETE_ROWS_COMPRESSED))
+        (event->type >= BINLOG_TYPE_WRITE_ROWS_COMPRESSED_V1 &&
+         event->type <= BINLOG_TYPE_DELETE_ROWS_COMPRESSED))
         return binlog_rows_read(&binlog->maps, event->type, body, arena, event);
     return says_nothing(event->type) ? NULL : refuse(arena, event->type);
 }

@@ -1,13 +1,13 @@
-/* binlog.h — a decoder of binary log events over bytes: which keys of which rows changed, and where transactions
- * end. Pure: no connection, no clock.
+/* binlog.h — a decoder of binary log events over bytes: which keys of which rows changed, and where
+ * transactions end. Pure: no connection, no clock.
  *
- * Of a row image only the values of the key columns are taken; everything else is skipped by its type. What is
- * not understood is an error that names the event and, where there is one, the table; nothing is skipped in
- * silence but what is known to change no row.
+ * Of a row image only the values of the key columns are taken; everything else is skipped by its type. What
+ * is not understood is an error that names the event and, where there is one, the table; nothing is skipped
+ * in silence but what is known to change no row.
  *
- * Sources: MySQL's "Binary Log Event" internals documentation (libbinlogevents), MariaDB's replication protocol
- * documentation ("2-Binlog Event Header" and what follows), and streams captured from MariaDB 10.11 and 11.8,
- * MySQL 5.6 and 9.7, which the unit tests replay. */
+ * Sources: MySQL's "Binary Log Event" internals documentation (libbinlogevents), MariaDB's replication
+ * protocol documentation ("2-Binlog Event Header" and what follows), and streams captured from MariaDB 10.11
+ * and 11.8, MySQL 5.6 and 9.7, which the unit tests replay. */
 #pragma once
 #include "base/arena.h"
 
@@ -62,11 +62,11 @@ enum {
 /* "UPDATE_ROWS" …; "event type 77" for what has no name here; in static memory or in `arena`. */
 const char *binlog_type_name(Arena *arena, unsigned type);
 
-/* A column of a watched table's key, as information_schema knows it: the stream itself tells neither signedness
- * nor character set on every server. */
+/* A column of a watched table's key, as information_schema knows it: the stream itself tells neither
+ * signedness nor character set on every server. */
 typedef struct BinlogColumn {
     const char *name;
-    size_t ordinal;      /* from 0, over all columns of the table */
+    size_t ordinal; /* from 0, over all columns of the table */
     bool is_unsigned;
     const char *charset; /* "utf8mb4", "binary"; NULL where the type has none */
 } BinlogColumn;
@@ -87,7 +87,8 @@ typedef enum BinlogKind {
     BINLOG_GTID,      /* a transaction begins; `gtid`, NULL where it is anonymous */
     BINLOG_BEGIN,
     BINLOG_COMMIT,    /* the transaction ends: committed, rolled back as far as it could, or prepared (XA) */
-    BINLOG_STATEMENT, /* a statement that commits by itself: DDL, and what a session in statement format wrote */
+    BINLOG_STATEMENT, /* a statement that commits by itself: DDL, and what a session in statement format wrote
+                       */
     BINLOG_ROWS,      /* changes of one watched table */
 } BinlogKind;
 
@@ -107,11 +108,11 @@ typedef struct BinlogEvent {
     uint32_t end_position; /* in the log file; 0 for what the server made up */
     const char *file;
     uint64_t position;
-    const char *gtid;      /* "uuid:17", "uuid:tag:17", "0-1-17" */
-    bool standalone;       /* BINLOG_GTID of MariaDB: one statement follows, and no commit */
-    const char *schema;    /* BINLOG_STATEMENT: the default database */
+    const char *gtid;   /* "uuid:17", "uuid:tag:17", "0-1-17" */
+    bool standalone;    /* BINLOG_GTID of MariaDB: one statement follows, and no commit */
+    const char *schema; /* BINLOG_STATEMENT: the default database */
     const char *statement;
-    bool mentions;         /* BINLOG_STATEMENT: the text holds the name of a watched table */
+    bool mentions; /* BINLOG_STATEMENT: the text holds the name of a watched table */
     const BinlogTable *table;
     BinlogVerb verb;
     const BinlogChange *changes;
@@ -125,9 +126,9 @@ void binlog_free(Binlog *binlog);
 /* Hands over one event as the server sent it, without the packet's first byte. The bytes must stay until
  * binlog_next has said that there is no more of it. */
 void binlog_feed(Binlog *binlog, const uint8_t *bytes, size_t len);
-/* The next event out of what was fed; most feeds hold one, a compressed transaction many. `ret_event` lives in
- * `arena`. After an error the decoder is of no more use. Errors: ERR_IO for damaged bytes and wrong checksums,
- * ERR_UNSAFE for what is not supported. */
+/* The next event out of what was fed; most feeds hold one, a compressed transaction many. `ret_event` lives
+ * in `arena`. After an error the decoder is of no more use. Errors: ERR_IO for damaged bytes and wrong
+ * checksums, ERR_UNSAFE for what is not supported. */
 Err *binlog_next(Binlog *binlog, Arena *arena, BinlogEvent *ret_event, bool *ret_more) MUST_USE;
 
 static inline void binlog_freep(Binlog **binlog)

@@ -10,7 +10,8 @@ enum {
     BINLOG_EVENT_MOST = 1 << 30, /* max_allowed_packet's own limit: 1 GB */
 };
 
-/* ---- values (binlog_value.c) ----------------------------------------------------------------------------- */
+/* ---- values (binlog_value.c) -----------------------------------------------------------------------------
+ */
 
 /* Column types as they stand in a TABLE_MAP event (enum_field_types). */
 enum {
@@ -49,8 +50,8 @@ enum {
     COLUMN_GEOMETRY = 255,
 };
 
-/* `meta` by type: bytes of a length prefix, most bytes of a string, decimals of a time, bits of a BIT, bytes of
- * an ENUM or SET, precision << 8 | scale. */
+/* `meta` by type: bytes of a length prefix, most bytes of a string, decimals of a time, bits of a BIT, bytes
+ * of an ENUM or SET, precision << 8 | scale. */
 typedef struct BinlogType {
     uint8_t type;
     uint32_t meta;
@@ -59,16 +60,19 @@ typedef struct BinlogType {
 /* Reads what stands in the metadata block for a column of the type; false for a type that is not known. */
 bool binlog_type_read(uint8_t type, Bytes *meta, BinlogType *ret_type);
 bool binlog_type_is_integer(const BinlogType *type);
-/* Types that have a bit in the optional metadata's signedness block; ret_sure is false where servers differ. */
+/* Types that have a bit in the optional metadata's signedness block; ret_sure is false where servers differ.
+ */
 bool binlog_type_has_sign(const BinlogType *type, bool *ret_sure);
 /* Takes one value out of a row image; strings come without their length. NULL when the row ends before. */
 const uint8_t *binlog_value_take(const BinlogType *type, Bytes *row, size_t *ret_len);
-/* The value as an SQL literal in `arena`. ERR_UNSAFE for a type that cannot be a key here, ERR_IO for bytes that
- * are no value of the type. `where` is `table "s.t"`. */
-Err *binlog_value_literal(Arena *arena, const BinlogType *type, const BinlogColumn *column, const uint8_t *from,
-                          size_t len, const char *where, const char **ret_literal) MUST_USE;
+/* The value as an SQL literal in `arena`. ERR_UNSAFE for a type that cannot be a key here, ERR_IO for bytes
+ * that are no value of the type. `where` is `table "s.t"`. */
+Err *binlog_value_literal(Arena *arena, const BinlogType *type, const BinlogColumn *column,
+                          const uint8_t *from, size_t len, const char *where,
+                          const char **ret_literal) MUST_USE;
 
-/* ---- tables and rows (binlog_rows.c) --------------------------------------------------------------------- */
+/* ---- tables and rows (binlog_rows.c) ---------------------------------------------------------------------
+ */
 
 /* A table as the log numbers it until the statement's last rows event. */
 typedef struct BinlogMap {
@@ -89,20 +93,23 @@ Err *binlog_map_read(BinlogMaps *maps, const BinlogTable *tables, size_t table_c
                      Bytes body) MUST_USE;
 /* `type` is one of the rows events, compressed ones and PARTIAL_UPDATE_ROWS included. Not a watched table's:
  * ret_event->kind stays BINLOG_OTHER. */
-Err *binlog_rows_read(BinlogMaps *maps, unsigned type, Bytes body, Arena *arena, BinlogEvent *ret_event) MUST_USE;
+Err *binlog_rows_read(BinlogMaps *maps, unsigned type, Bytes body, Arena *arena,
+                      BinlogEvent *ret_event) MUST_USE;
 bool binlog_table_named(const BinlogTable *table, const char *schema, size_t schema_len, const char *name,
                         size_t name_len);
 
-/* ---- statements and transactions' names (binlog_text.c) -------------------------------------------------- */
+/* ---- statements and transactions' names (binlog_text.c) --------------------------------------------------
+ */
 
 /* Decides kind, schema, statement and mentions of a QUERY event. */
-Err *binlog_query_read(const BinlogTable *tables, size_t table_count, bool is_compressed, Bytes body, Arena *arena,
-                       BinlogEvent *ret_event) MUST_USE;
+Err *binlog_query_read(const BinlogTable *tables, size_t table_count, bool is_compressed, Bytes body,
+                       Arena *arena, BinlogEvent *ret_event) MUST_USE;
 Err *binlog_gtid_read(unsigned type, Bytes body, Arena *arena, BinlogEvent *ret_event) MUST_USE;
 Err *binlog_rotate_read(Bytes body, Arena *arena, BinlogEvent *ret_event) MUST_USE;
 Err *binlog_heartbeat_read(unsigned type, Bytes body, Arena *arena, BinlogEvent *ret_event) MUST_USE;
 
-/* ---- compression (binlog_zip.c) -------------------------------------------------------------------------- */
+/* ---- compression (binlog_zip.c) --------------------------------------------------------------------------
+ */
 
 /* What MariaDB's log_bin_compress made: a byte of algorithm and length bytes, the length, zlib's stream. */
 Err *binlog_inflate(Bytes body, Arena *arena, Bytes *ret_plain) MUST_USE;

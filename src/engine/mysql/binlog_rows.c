@@ -8,12 +8,13 @@
 #include <strings.h>
 
 enum {
-    COLUMNS_MOST = 4096, /* MySQL's limit of columns of a table (refman "Column Count Limits") */
-    MAPS_MOST = 65536,   /* tables of one statement */
+    COLUMNS_MOST = 4096,    /* MySQL's limit of columns of a table (refman "Column Count Limits") */
+    MAPS_MOST = 65536,      /* tables of one statement */
     DUMMY_TABLE = 0xffffff, /* a rows event without rows that only ends a statement */
 };
 
-/* ---- table maps ------------------------------------------------------------------------------------------ */
+/* ---- table maps ------------------------------------------------------------------------------------------
+ */
 
 void binlog_maps_clear(BinlogMaps *maps)
 {
@@ -81,11 +82,12 @@ static Err *read_types(BinlogMap *map, const uint8_t *types, Bytes meta, bool is
     map->columns = mem_zero((map->column_count + 1) * sizeof *map->columns);
     for (size_t i = 0; i < map->column_count; i++) {
         if (is_mariadb && is_old_time(types[i]))
-            return err_hint(map_error(ERR_UNSAFE, map->table,
-                                      "a column has the time format from before MariaDB 10.1.2"),
-                            "ALTER TABLE … FORCE with mysql56_temporal_format=ON renews it");
+            return err_hint(
+                map_error(ERR_UNSAFE, map->table, "a column has the time format from before MariaDB 10.1.2"),
+                "ALTER TABLE … FORCE with mysql56_temporal_format=ON renews it");
         if (!binlog_type_read(types[i], &meta, &map->columns[i])) {
-            Err *err = err_new(ERR_UNSAFE, "TABLE_MAP of table \"%s.%s\": column %zu has type %u, which is not known",
+            Err *err = err_new(ERR_UNSAFE,
+                               "TABLE_MAP of table \"%s.%s\": column %zu has type %u, which is not known",
                                map->table->schema, map->table->name, i + 1, types[i]);
             return err;
         }
@@ -161,7 +163,8 @@ static const char *take_name(Bytes *body, size_t *ret_len)
     return (const char *)name;
 }
 
-Err *binlog_map_read(BinlogMaps *maps, const BinlogTable *tables, size_t table_count, bool is_mariadb, Bytes body)
+Err *binlog_map_read(BinlogMaps *maps, const BinlogTable *tables, size_t table_count, bool is_mariadb,
+                     Bytes body)
 {
     uint64_t id = bytes_little(&body, 6);
     (void)bytes_little(&body, 2);
@@ -192,7 +195,8 @@ Err *binlog_map_read(BinlogMaps *maps, const BinlogTable *tables, size_t table_c
     return check_optional(map, body);
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------------------------------
+ */
 
 typedef struct RowsForm {
     unsigned type;
@@ -248,7 +252,8 @@ static Err *rows_damaged(const RowsReader *reader)
     return err_new(ERR_IO, "the binary log is damaged: %s ends within a row", reader->where);
 }
 
-/* Takes one row image and keeps the key's values; places of columns that it does not hold stay as they are. */
+/* Takes one row image and keeps the key's values; places of columns that it does not hold stay as they are.
+ */
 static Err *read_image(RowsReader *reader, const uint8_t *bits, const char **key)
 {
     const BinlogMap *map = reader->map;
@@ -280,13 +285,14 @@ static const char **key_new(RowsReader *reader)
     return arena_alloc(reader->arena, (reader->map->table->key_count + 1) * sizeof(char *));
 }
 
-/* With binlog_row_image=MINIMAL the image before holds the primary key, or the first unique key without NULLs. */
+/* With binlog_row_image=MINIMAL the image before holds the primary key, or the first unique key without
+ * NULLs. */
 static Err *check_key(const RowsReader *reader, const char *const *key)
 {
     for (size_t i = 0; i < reader->map->table->key_count; i++)
         if (key[i] == NULL)
-            return err_hint(err_new(ERR_UNSAFE, "%s: the row image does not hold key column \"%s\"", reader->where,
-                                    reader->map->table->key[i].name),
+            return err_hint(err_new(ERR_UNSAFE, "%s: the row image does not hold key column \"%s\"",
+                                    reader->where, reader->map->table->key[i].name),
                             "use the primary key, or set binlog_row_image=FULL");
     return NULL;
 }
@@ -342,7 +348,8 @@ static Err *read_body(RowsReader *reader, const RowsForm *form, Bytes body, Binl
         skip_extra(&body);
     uint64_t width = bytes_lenenc(&body);
     if (body.bad || width != reader->map->column_count)
-        return err_new(ERR_IO, "the binary log is damaged: %s has another number of columns than its TABLE_MAP",
+        return err_new(ERR_IO,
+                       "the binary log is damaged: %s has another number of columns than its TABLE_MAP",
                        reader->where);
     reader->before_bits = bytes_take(&body, ((size_t)width + 7) / 8);
     reader->after_bits =
@@ -369,13 +376,14 @@ Err *binlog_rows_read(BinlogMaps *maps, unsigned type, Bytes body, Arena *arena,
     if (map == NULL && id != DUMMY_TABLE)
         err = err_new(ERR_IO, "the binary log is damaged: %s of a table without TABLE_MAP", name);
     if (map != NULL && map->table != NULL) {
-        RowsReader reader = {
-            .map = map,
-            .arena = arena,
-            .where = arena_printf(arena, "%s of table \"%s.%s\"", name, map->table->schema, map->table->name)};
+        RowsReader reader = {.map = map,
+                             .arena = arena,
+                             .where = arena_printf(arena, "%s of table \"%s.%s\"", name, map->table->schema,
+                                                   map->table->name)};
         if (type == BINLOG_TYPE_PARTIAL_UPDATE_ROWS)
-            err = err_hint(err_new(ERR_UNSAFE, "%s is not supported", reader.where),
-                           "SET GLOBAL binlog_row_value_options = '' (sessions take it over when they connect)");
+            err = err_hint(
+                err_new(ERR_UNSAFE, "%s is not supported", reader.where),
+                "SET GLOBAL binlog_row_value_options = '' (sessions take it over when they connect)");
         else
             err = read_body(&reader, form, body, ret_event);
     }

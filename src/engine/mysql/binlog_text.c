@@ -8,7 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- statements ------------------------------------------------------------------------------------------ */
+/* ---- statements ------------------------------------------------------------------------------------------
+ */
 
 /* What the first word of a logged statement means to us. Of the rest, all that is neither a statement of the
  * transaction nor one that changes rows is DDL: it commits, and says so by itself. */
@@ -25,11 +26,11 @@ static const struct {
     const char *word;
     WordKind kind;
 } words[] = {
-    {"BEGIN", WORD_BEGIN},      {"COMMIT", WORD_COMMIT},    {"ROLLBACK", WORD_COMMIT}, {"SAVEPOINT", WORD_WITHIN},
-    {"RELEASE", WORD_WITHIN},   {"XA", WORD_XA},            {"DELETE", WORD_DELETE},   {"INSERT", WORD_CHANGE},
-    {"UPDATE", WORD_CHANGE},    {"REPLACE", WORD_CHANGE},   {"LOAD", WORD_CHANGE},     {"CALL", WORD_CHANGE},
-    {"SELECT", WORD_CHANGE},    {"DO", WORD_CHANGE},        {"WITH", WORD_CHANGE},     {"VALUES", WORD_CHANGE},
-    {"HANDLER", WORD_CHANGE},   {"TABLE", WORD_CHANGE},     {"EXECUTE", WORD_CHANGE},
+    {"BEGIN", WORD_BEGIN},    {"COMMIT", WORD_COMMIT},  {"ROLLBACK", WORD_COMMIT}, {"SAVEPOINT", WORD_WITHIN},
+    {"RELEASE", WORD_WITHIN}, {"XA", WORD_XA},          {"DELETE", WORD_DELETE},   {"INSERT", WORD_CHANGE},
+    {"UPDATE", WORD_CHANGE},  {"REPLACE", WORD_CHANGE}, {"LOAD", WORD_CHANGE},     {"CALL", WORD_CHANGE},
+    {"SELECT", WORD_CHANGE},  {"DO", WORD_CHANGE},      {"WITH", WORD_CHANGE},     {"VALUES", WORD_CHANGE},
+    {"HANDLER", WORD_CHANGE}, {"TABLE", WORD_CHANGE},   {"EXECUTE", WORD_CHANGE},
 };
 
 /* Comments of the three forms, and the opening of an executable one, whose inside counts. */
@@ -62,9 +63,13 @@ static bool is_word(const char *text, const char *word)
 }
 
 /* ROLLBACK TO SAVEPOINT ends nothing. */
-static bool is_rollback_to(const char *text) { return is_word(text, "ROLLBACK") && strcasestr(text, " TO ") != NULL; }
+static bool is_rollback_to(const char *text)
+{
+    return is_word(text, "ROLLBACK") && strcasestr(text, " TO ") != NULL;
+}
 
-/* After a restart the server logs this for each MEMORY table, in just this form. ROW format makes no other. */
+/* After a restart the server logs this for each MEMORY table, in just this form. ROW format makes no other.
+ */
 static bool is_memory_reset(const char *text, const BinlogTable *tables, size_t count)
 {
     if (!str_starts(text, "DELETE FROM `"))
@@ -94,11 +99,12 @@ static bool text_mentions(const char *text, const BinlogTable *tables, size_t co
 static Err *statement_format(const char *text)
 {
     enum { SHOWN = 80 };
-    return err_hint(err_new(ERR_UNSAFE,
-                            "a session wrote in statement format, so its changed rows are not in the binary log: "
-                            "\"%.*s%s\"",
-                            SHOWN, text, strlen(text) > SHOWN ? "…" : ""),
-                    "binlog_format must be ROW in every session that writes");
+    return err_hint(
+        err_new(ERR_UNSAFE,
+                "a session wrote in statement format, so its changed rows are not in the binary log: "
+                "\"%.*s%s\"",
+                SHOWN, text, strlen(text) > SHOWN ? "…" : ""),
+        "binlog_format must be ROW in every session that writes");
 }
 
 static Err *judge(const BinlogTable *tables, size_t count, const char *text, BinlogEvent *event)
@@ -135,8 +141,8 @@ static Err *judge(const BinlogTable *tables, size_t count, const char *text, Bin
     return NULL;
 }
 
-Err *binlog_query_read(const BinlogTable *tables, size_t table_count, bool is_compressed, Bytes body, Arena *arena,
-                       BinlogEvent *ret_event)
+Err *binlog_query_read(const BinlogTable *tables, size_t table_count, bool is_compressed, Bytes body,
+                       Arena *arena, BinlogEvent *ret_event)
 {
     (void)bytes_take(&body, 8); /* session, duration */
     size_t schema_len = (size_t)bytes_little(&body, 1);
@@ -153,7 +159,8 @@ Err *binlog_query_read(const BinlogTable *tables, size_t table_count, bool is_co
     return judge(tables, table_count, text, ret_event);
 }
 
-/* ---- names of transactions ------------------------------------------------------------------------------- */
+/* ---- names of transactions -------------------------------------------------------------------------------
+ */
 
 static char *uuid_text(Arena *arena, const uint8_t *uuid)
 {
@@ -163,8 +170,8 @@ static char *uuid_text(Arena *arena, const uint8_t *uuid)
     return arena_dupn(arena, str.buf, str.len);
 }
 
-/* An integer of mysql::serialization: as many low bits of the first byte are set as bytes follow, and what the
- * first byte has left are the value's lowest bits. */
+/* An integer of mysql::serialization: as many low bits of the first byte are set as bytes follow, and what
+ * the first byte has left are the value's lowest bits. */
 static uint64_t take_number(Bytes *bytes)
 {
     uint64_t first = bytes_little(bytes, 1);
@@ -175,8 +182,8 @@ static uint64_t take_number(Bytes *bytes)
     return more >= 7 ? rest : first >> (more + 1) | rest << (7 - more);
 }
 
-/* Fields by number, in order: flags, 16 bytes of uuid, number (signed, zigzag), tag; what follows is of no use
- * here (Gtid_event, mysql/serialization). */
+/* Fields by number, in order: flags, 16 bytes of uuid, number (signed, zigzag), tag; what follows is of no
+ * use here (Gtid_event, mysql/serialization). */
 static Err *read_tagged(Bytes body, Arena *arena, BinlogEvent *event)
 {
     enum { FLAGS, UUID, NUMBER, TAG, TAG_MOST = 32 };
@@ -212,7 +219,8 @@ Err *binlog_gtid_read(unsigned type, Bytes body, Arena *arena, BinlogEvent *ret_
     if (type == BINLOG_TYPE_GTID_TAGGED)
         return read_tagged(body, arena, ret_event);
     if (type == BINLOG_TYPE_MARIADB_GTID) {
-        uint64_t number = bytes_little(&body, 8), domain = bytes_little(&body, 4), flags = bytes_little(&body, 1);
+        uint64_t number = bytes_little(&body, 8), domain = bytes_little(&body, 4),
+                 flags = bytes_little(&body, 1);
         ret_event->gtid =
             arena_printf(arena, "%" PRIu64 "-%" PRIu32 "-%" PRIu64, domain, ret_event->server_id, number);
         ret_event->standalone = (flags & FLAG_STANDALONE) != 0;
@@ -228,7 +236,8 @@ Err *binlog_gtid_read(unsigned type, Bytes body, Arena *arena, BinlogEvent *ret_
     return NULL;
 }
 
-/* ---- positions ------------------------------------------------------------------------------------------- */
+/* ---- positions -------------------------------------------------------------------------------------------
+ */
 
 static Err *take_file(const uint8_t *name, size_t len, unsigned type, Arena *arena, BinlogEvent *event)
 {
@@ -237,7 +246,8 @@ static Err *take_file(const uint8_t *name, size_t len, unsigned type, Arena *are
     for (size_t i = 0; !bad && i < len; i++)
         bad = name[i] < ' ';
     if (bad)
-        return err_new(ERR_IO, "the binary log is damaged: %s has no file name", binlog_type_name(arena, type));
+        return err_new(ERR_IO, "the binary log is damaged: %s has no file name",
+                       binlog_type_name(arena, type));
     event->file = arena_dupn(arena, (const char *)name, len);
     return NULL;
 }

@@ -59,8 +59,8 @@ static MetaForm meta_form(uint8_t type)
     return (MetaForm)forms[type];
 }
 
-/* CHAR, BINARY, ENUM and SET share a type. Lengths over 255 have their two high bits, inverted, in the bits 4 and
- * 5 of the first byte, which are both set in each of the real types. */
+/* CHAR, BINARY, ENUM and SET share a type. Lengths over 255 have their two high bits, inverted, in the bits 4
+ * and 5 of the first byte, which are both set in each of the real types. */
 static void read_string(uint64_t first, uint64_t second, BinlogType *type)
 {
     bool is_long = (first & 0x30) != 0x30;
@@ -157,7 +157,8 @@ bool binlog_type_has_sign(const BinlogType *type, bool *ret_sure)
            type->type == COLUMN_NEWDECIMAL;
 }
 
-/* ---- lengths --------------------------------------------------------------------------------------------- */
+/* ---- lengths ---------------------------------------------------------------------------------------------
+ */
 
 /* Bytes of so many decimal digits (strings/decimal.c: nine digits are four bytes). */
 static size_t digit_bytes(size_t digits)
@@ -236,7 +237,8 @@ const uint8_t *binlog_value_take(const BinlogType *type, Bytes *row, size_t *ret
     return bytes_take(row, len);
 }
 
-/* ---- literals -------------------------------------------------------------------------------------------- */
+/* ---- literals --------------------------------------------------------------------------------------------
+ */
 
 static const char *integer_literal(Arena *arena, bool is_unsigned, const uint8_t *from, size_t len)
 {
@@ -267,7 +269,8 @@ static bool add_digits(Str *str, Bytes *bytes, size_t digits, uint8_t flip)
     return true;
 }
 
-/* The integer part begins, the fraction ends with the group that is not whole; the highest bit tells the sign. */
+/* The integer part begins, the fraction ends with the group that is not whole; the highest bit tells the
+ * sign. */
 static bool add_decimal(Str *str, const BinlogType *type, const uint8_t *from, size_t len)
 {
     uint8_t copy[32];
@@ -359,7 +362,8 @@ static bool add_timestamp(Str *str, const BinlogType *type, Bytes bytes, bool is
         (void)gmtime_r(&when, &parts);
     else
         parts.tm_year = -1900, parts.tm_mon = -1;
-    return add_date(str, (uint64_t)(parts.tm_year + 1900), (uint64_t)(parts.tm_mon + 1), (uint64_t)parts.tm_mday) &&
+    return add_date(str, (uint64_t)(parts.tm_year + 1900), (uint64_t)(parts.tm_mon + 1),
+                    (uint64_t)parts.tm_mday) &&
            (str_add(str, " "), true) &&
            add_clock(str, (uint64_t)parts.tm_hour, (uint64_t)parts.tm_min, (uint64_t)parts.tm_sec) &&
            (is_old || add_fraction(str, type, fraction));
@@ -404,10 +408,10 @@ static bool add_temporal(Str *str, const BinlogType *type, Bytes bytes)
     }
 }
 
-/* Hexadecimal with the column's character set, so that neither the session's nor the mode's matters. The log has
- * CHAR and BINARY without the padding at their end; of BINARY the zeros belong to the value. */
-static Err *string_literal(Arena *arena, const BinlogType *type, const BinlogColumn *column, const uint8_t *from,
-                           size_t len, const char *where, const char **ret_literal)
+/* Hexadecimal with the column's character set, so that neither the session's nor the mode's matters. The log
+ * has CHAR and BINARY without the padding at their end; of BINARY the zeros belong to the value. */
+static Err *string_literal(Arena *arena, const BinlogType *type, const BinlogColumn *column,
+                           const uint8_t *from, size_t len, const char *where, const char **ret_literal)
 {
     if (column->charset == NULL)
         return err_new(ERR_BUG, "column \"%s\" of %s has no character set, and its values are strings",
@@ -431,8 +435,8 @@ static Err *value_damaged(const BinlogColumn *column, const char *where)
 }
 
 /* What is written as a number, or in quotes as a time. */
-static Err *plain_literal(Arena *arena, const BinlogType *type, const BinlogColumn *column, const uint8_t *from,
-                          size_t len, const char *where, const char **ret_literal)
+static Err *plain_literal(Arena *arena, const BinlogType *type, const BinlogColumn *column,
+                          const uint8_t *from, size_t len, const char *where, const char **ret_literal)
 {
     CLEANUP(str_donep) Str str = STR_INIT;
     bool is_temporal = type->type != COLUMN_NEWDECIMAL;
@@ -444,8 +448,8 @@ static Err *plain_literal(Arena *arena, const BinlogType *type, const BinlogColu
     return NULL;
 }
 
-Err *binlog_value_literal(Arena *arena, const BinlogType *type, const BinlogColumn *column, const uint8_t *from,
-                          size_t len, const char *where, const char **ret_literal)
+Err *binlog_value_literal(Arena *arena, const BinlogType *type, const BinlogColumn *column,
+                          const uint8_t *from, size_t len, const char *where, const char **ret_literal)
 {
     Bytes bytes = bytes_of(from, len);
     switch (type->type) {

@@ -6,7 +6,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
-/* ---- zlib ------------------------------------------------------------------------------------------------ */
+/* ---- zlib ------------------------------------------------------------------------------------------------
+ */
 
 static Err *inflate_all(z_stream *zip, size_t plain_len, Arena *arena, Bytes *ret_plain)
 {
@@ -65,7 +66,8 @@ Err *binlog_inflate(Bytes body, Arena *arena, Bytes *ret_plain)
     return err;
 }
 
-/* ---- zstd ------------------------------------------------------------------------------------------------ */
+/* ---- zstd ------------------------------------------------------------------------------------------------
+ */
 
 struct BinlogPayload {
     ZSTD_DStream *zstd; /* NULL: the payload is not compressed */
@@ -98,7 +100,8 @@ static Err *payload_head(Bytes *body, uint64_t *ret_compression, Bytes *ret_payl
         else if (field == FIELD_COMPRESSION)
             *ret_compression = bytes_lenenc(&number);
         else if (field != FIELD_PLAIN_SIZE)
-            return err_new(ERR_UNSAFE, "TRANSACTION_PAYLOAD has field %u, which is not known", (unsigned)field);
+            return err_new(ERR_UNSAFE, "TRANSACTION_PAYLOAD has field %u, which is not known",
+                           (unsigned)field);
     }
     if (body->bad || size != bytes_left(body))
         return err_new(ERR_IO, "the binary log is damaged: TRANSACTION_PAYLOAD has a wrong length");

@@ -60,4 +60,7 @@ static inline uint64_t bytes_lenenc(Bytes *bytes)
     return 0;
 }
 
-static inline bool bytes_bit(const uint8_t *bits, size_t index) { return (bits[index / 8] >> (index % 8) & 1) != 0; }
+static inline bool bytes_bit(const uint8_t *bits, size_t index)
+{
+    return (bits[index / 8] >> (index % 8) & 1) != 0;
+}

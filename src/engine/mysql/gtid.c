@@ -94,7 +94,8 @@ static void add_interval(Source *source, Interval added)
     source->intervals[at] = added;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------
+ */
 
 static const char *skip_space(const char *text)
 {
@@ -202,7 +203,8 @@ Err *gtid_add(GtidSet *set, const char *text)
     return NULL;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------- */
+/* ---- writing ---------------------------------------------------------------------------------------------
+ */
 
 static void add_source_text(Str *str, const Source *source, bool goes_on)
 {

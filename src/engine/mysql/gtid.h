@@ -15,8 +15,8 @@ Err *gtid_add(GtidSet *set, const char *text) MUST_USE;
 bool gtid_is_empty(const GtidSet *set);
 /* Sources and intervals in order; "" for none. */
 char *gtid_text(Arena *arena, const GtidSet *set) __attribute__((returns_nonnull));
-/* MySQL: as COM_BINLOG_DUMP_GTID takes it (Gtid_set::encode; the tagged form, known from 8.3 on, only where there
- * is a tag). */
+/* MySQL: as COM_BINLOG_DUMP_GTID takes it (Gtid_set::encode; the tagged form, known from 8.3 on, only where
+ * there is a tag). */
 void gtid_encode(const GtidSet *set, Str *ret_bytes);
 
 static inline void gtid_freep(GtidSet **set)
