@@ -64,9 +64,13 @@ class MyBuild:
                      f"--character-sets-dir={self.share}/charsets", f"--plugin-dir={self.base}/lib/mysql/plugin"]
         return [*self.loader, self.program, "--no-defaults", *where, *options]
 
+    def environment(self):
+        """MySQL 5.6 brings a library of its own along."""
+        return {**os.environ, "LD_LIBRARY_PATH": str(self.base)} if self.name == "mysql-5.6" else None
+
     def _make(self, data):
         if self.name == "mysql-5.6":
-            shutil.copytree(self.base / "data", data)
+            shutil.copytree(self.base / "data" / "mysql", data)
             for leftover in ("auto.cnf", "ib_logfile0", "ib_logfile1"):
                 (data / leftover).unlink(missing_ok=True)
         elif self.is_mariadb:
@@ -127,6 +131,7 @@ class MyServer:
             self.port = free_port()
             try:
                 self.start()
+                self._let_in()
                 return
             except RuntimeError as problem:
                 if attempt == 4 or "in use" not in str(problem):
@@ -167,8 +172,17 @@ class MyServer:
         with open(self.folder / "out", "ab") as out:
             self.process = subprocess.Popen(list(map(str, self.build.command(*options))), cwd=self.folder,
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                            start_new_session=True, **who)
+                                            start_new_session=True, env=self.build.environment(), **who)
         until(self._answers, 60, f"{self.name} to answer")
+
+    def _let_in(self):
+        """MySQL knows root by the socket only; MariaDB's root comes by TCP as well."""
+        if self.is_mariadb or self.query("SELECT COUNT(*) FROM mysql.user WHERE user = 'root' AND host = '127.0.0.1'")[0][0]:
+            return
+        with self.connect() as conn, conn.cursor() as cursor:
+            for sql in ("SET sql_log_bin = 0", "CREATE USER 'root'@'127.0.0.1'",
+                        "GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION"):
+                cursor.execute(sql)
 
     def _answers(self):
         if self.process.poll() is not None:

@@ -88,10 +88,25 @@ static bool is_memory_reset(const char *text, const BinlogTable *tables, size_t 
     return true;
 }
 
+static bool is_name_byte(char byte)
+{
+    return isalnum((unsigned char)byte) || byte == '_' || byte == '$' || byte < 0;
+}
+
+/* As a whole word; in any case, for servers that do not tell cases apart. */
+static bool text_names(const char *text, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = text; (at = strcasestr(at, name)) != NULL; at++)
+        if ((at == text || !is_name_byte(at[-1])) && !is_name_byte(at[len]))
+            return true;
+    return false;
+}
+
 static bool text_mentions(const char *text, const BinlogTable *tables, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcasestr(text, tables[i].name) != NULL)
+        if (text_names(text, tables[i].name))
             return true;
     return false;
 }

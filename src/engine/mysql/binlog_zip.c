@@ -168,11 +168,12 @@ static Err *payload_more(BinlogPayload *payload, bool *ret_more)
         return NULL;
     }
     ZSTD_outBuffer out = {.dst = payload->plain, .size = payload->cap, .pos = payload->len};
+    size_t read_before = payload->in.pos;
     payload->end_state = ZSTD_decompressStream(payload->zstd, &out, &payload->in);
     if (ZSTD_isError(payload->end_state))
         return err_new(ERR_IO, "the binary log is damaged: TRANSACTION_PAYLOAD cannot be decompressed (%s)",
                        ZSTD_getErrorName(payload->end_state));
-    *ret_more = out.pos > payload->len;
+    *ret_more = out.pos > payload->len || payload->in.pos > read_before;
     payload->len = out.pos;
     return NULL;
 }

@@ -173,10 +173,11 @@ static void set_tls(MYSQL *my, const MyUrl *url)
     my_bool yes = 1, no = 0;
     if (url->ssl_mode == MY_SSL_DISABLED)
         return;
-    /* Any of these makes the library use TLS where the server has it. */
     (void)mysql_ssl_set(my, url->ssl_key, url->ssl_cert, url->ssl_ca, NULL, NULL);
     (void)mysql_optionsv(my, MYSQL_OPT_SSL_ENFORCE, url->ssl_mode >= MY_SSL_REQUIRED ? &yes : &no);
     (void)mysql_optionsv(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, url->ssl_mode == MY_SSL_VERIFY ? &yes : &no);
+    if (url->socket == NULL) /* no option means "where the server has it" */
+        my->options.use_ssl = 1;
 }
 
 static MYSQL *handle_new(const MyConn *conn)

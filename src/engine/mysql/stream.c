@@ -273,6 +273,8 @@ static Err *follow(Stream *stream, const BinlogEvent *event, bool *ret_wanted)
     switch (event->kind) {
     case BINLOG_OTHER:
     case BINLOG_FORMAT:
+        if (!stream->in_transaction && event->type != BINLOG_TYPE_TABLE_MAP)
+            mark_safe(stream);
         *ret_wanted = false;
         return NULL;
     case BINLOG_ROTATE:
