@@ -140,6 +140,7 @@ class KeyTable:
         self.keys = [f"k{i}" for i in range(len(columns))]
 
     def create(self, cursor):
+        """Whether the server can have such a key."""
         split = len(NOISE) // (len(self.columns) + 1)
         body, noise = ["rid INT NOT NULL"], list(NOISE)
         for key, column in zip(self.keys, self.columns):
@@ -151,7 +152,13 @@ class KeyTable:
         # the key's own order is not that of the columns
         parts = [f"{key}({column[2]})" if len(column) > 2 else key for key, column in zip(self.keys, self.columns)]
         primary = ", ".join(reversed(parts))
-        cursor.execute(f"CREATE TABLE {self.name} ({', '.join(body)}, PRIMARY KEY ({primary}), KEY (rid)) ENGINE=InnoDB")
+        try:
+            cursor.execute(f"CREATE TABLE {self.name} ({', '.join(body)}, PRIMARY KEY ({primary}), KEY (rid)) "
+                           f"ENGINE=InnoDB")
+        except pymysql.err.OperationalError as problem:
+            if problem.args[0] != 1071:  # the key is too long
+                raise
+            return False
         for log in ("log", "got"):
             both = [f"{when}_{key} {column[0]} NULL" for when in "ba" for key, column in zip(self.keys, self.columns)]
             cursor.execute(f"CREATE TABLE {self.name}_{log} (seq INT PRIMARY KEY AUTO_INCREMENT, verb VARCHAR(6), "
@@ -162,6 +169,7 @@ class KeyTable:
             event = {"write": "INSERT"}.get(verb, verb.upper())
             cursor.execute(f"CREATE TRIGGER {self.name}_{verb} AFTER {event} ON {self.name} FOR EACH ROW INSERT INTO "
                            f"{self.name}_log (verb, {', '.join(names)}) VALUES ('{verb}', {', '.join(values)})")
+        return True
 
     def empty(self, cursor):
         for name in (self.name, f"{self.name}_log"):

@@ -124,7 +124,7 @@ class MyServer:
         self.socket = self.folder / "sock"
         self.log = self.folder / "log"
         self.process = None
-        run_as_account(["mkdir", "-p", self.folder])
+        run_as_account(["mkdir", "-p", self.folder, self.folder / "tmp"])
         run_as_account(["cp", "-a", "--reflink=auto", data_from or self.build.template(), self.data])
         self.settings = self._settings(binlog, durable) | (settings or {})
         for attempt in range(5):
@@ -165,7 +165,9 @@ class MyServer:
 
     def start(self):
         options = [f"--datadir={self.data}", f"--socket={self.socket}", f"--port={self.port}",
-                   "--bind-address=127.0.0.1", f"--pid-file={self.folder}/mysqld.pid", f"--log-error={self.log}"]
+                   "--bind-address=127.0.0.1", f"--pid-file={self.folder}/mysqld.pid", f"--log-error={self.log}",
+                   # two MariaDB servers in one folder delete each other's temporary tables
+                   f"--tmpdir={self.folder}/tmp"]
         options += [f"--{key.replace('_', '-')}={value}" for key, value in self.settings.items() if value is not None]
         who = {"user": ACCOUNT.pw_uid, "group": ACCOUNT.pw_gid, "extra_groups": []} if IS_ROOT else {}
         run_as_account(["touch", self.log])

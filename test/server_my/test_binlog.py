@@ -73,8 +73,11 @@ def key_tables(my, cursor):
     if not made:
         cursor.execute("CREATE DATABASE keys_ CHARACTER SET utf8mb4")
     cursor.execute("USE keys_")
+    # 767 bytes are the longest key of 5.6
+    there = my.query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'keys_'")
+    tables = [table for table in tables if ((table.name,) in there if made else table.create(cursor))]
     for table in tables:
-        table.empty(cursor) if made else table.create(cursor)
+        table.empty(cursor)
     return tables
 
 

@@ -155,9 +155,17 @@ static void payload_reserve(BinlogPayload *payload, size_t more)
     }
 }
 
+static bool payload_is_used_up(const BinlogPayload *payload)
+{
+    return payload->end_state == 0 && payload->in.pos == payload->in.size;
+}
+
 static Err *payload_more(BinlogPayload *payload, bool *ret_more)
 {
     enum { STEP = 65536 };
+    *ret_more = false;
+    if (payload_is_used_up(payload)) /* one more call would begin another frame */
+        return NULL;
     payload_reserve(payload, STEP);
     if (payload->zstd == NULL) {
         size_t left = payload->in.size - payload->in.pos, step = left < STEP ? left : STEP;
@@ -192,7 +200,7 @@ Err *binlog_payload_next(BinlogPayload *payload, Bytes *ret_event)
     enum { SIZE_AT = 9 };
     TRY(payload_fill(payload, BINLOG_HEADER));
     size_t left = payload->len - payload->begin;
-    if (left == 0 && payload->end_state == 0 && payload->in.pos == payload->in.size) {
+    if (left == 0 && payload_is_used_up(payload)) {
         *ret_event = (Bytes){0};
         return NULL;
     }
