@@ -15,7 +15,7 @@ from test.lib.my_tools import changes
 from test.lib.servers import Home
 
 RC = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
-SECONDS = 6
+SECONDS = 5
 
 
 def session(my, database="q"):

@@ -1,6 +1,5 @@
 """Sessions: where they lead, what they say of themselves, how they are cancelled and lost."""
 import os
-import pathlib
 import subprocess
 import threading
 import time
@@ -92,7 +91,8 @@ def user(my, name, how, grants="SELECT"):
 
 def test_passwords(my):
     if my.is_mariadb:
-        my.query("INSTALL SONAME IF NOT EXISTS 'auth_ed25519'")
+        if not my.query("SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'ed25519'"):
+            my.query("INSTALL SONAME 'auth_ed25519'")
         user(my, "ed", "IDENTIFIED VIA ed25519 USING PASSWORD('s3cret: @/é')")
         name = "ed"
     elif my.version > (8,):
@@ -134,13 +134,6 @@ def test_tls(my):
     assert bad["error"] == "connect" and bad["number"] == 2026
     # a cancel works through TLS as well
     assert statements(my.url(), "SELECT SLEEP(20)", timeout=200)[1]["error"] == "cancelled"
-
-
-def test_a_password_is_nowhere_to_be_seen(my):
-    process = subprocess.Popen([TOOL, "--url", my.url(), "DO SLEEP(1)"], stdout=subprocess.PIPE)
-    seen = pathlib.Path(f"/proc/{process.pid}/environ").read_text()
-    assert "password" not in seen.lower().replace("ssh", "")
-    process.communicate()
 
 
 def test_a_lost_session(myhome, my_name):

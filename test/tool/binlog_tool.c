@@ -169,7 +169,9 @@ int main(int argc, char **argv)
     if (err == NULL)
         return 0;
     char *text = err_text(err);
-    fprintf(stderr, "stoa-binlog-tool: %s: %s (%u)\n", err_kind_name(err->kind), text, err->server_errno);
+    const char *hint = err_first_hint(err);
+    fprintf(stderr, "stoa-binlog-tool: %s: %s (%u)\n%s", err_kind_name(err->kind), text, err->server_errno,
+            hint == NULL ? "" : hint);
     free(text);
     err_free(err);
     return 1;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "engine/mysql/error.h"
+#include "engine/mysql/params.h"
 #include "engine/mysql/url.h"
 
 #include <mysql.h> /* before ma_pvio.h, which needs its types */
@@ -11,6 +12,7 @@
 typedef unsigned char uchar;
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ma_pvio.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -187,9 +189,11 @@ static MYSQL *handle_new(const MyConn *conn)
         abort(); /* out of memory */
     const MyUrl *url = &conn->url;
     size_t packet_most = 1 << 30;
+    unsigned connect_seconds = CONNECT_TIMEOUT_MS / 1000;
     unsigned protocol = url->socket != NULL ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP, local_infile = 0;
     my_bool (*wait)(my_socket, my_bool, int) = wait_socket;
     (void)mysql_optionsv(my, MARIADB_OPT_IO_WAIT, *(void **)&wait);
+    (void)mysql_optionsv(my, MYSQL_OPT_CONNECT_TIMEOUT, &connect_seconds);
     (void)mysql_optionsv(my, MYSQL_READ_DEFAULT_GROUP, "stoa");
     (void)mysql_optionsv(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     (void)mysql_optionsv(my, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_most);
@@ -222,6 +226,15 @@ static Err *connect_failure(MYSQL *my, const Target *target)
                     "check that the server runs, and --url, STOA_URL or the [client] group of ~/.my.cnf");
 }
 
+/* Under TLS the library reads by SSL_read(), which on a blocking socket would never come to our wait. */
+static Err *unblock(MYSQL *my)
+{
+    int socket = mysql_get_socket(my), flags = fcntl(socket, F_GETFL);
+    if (flags < 0 || fcntl(socket, F_SETFL, flags | O_NONBLOCK) != 0)
+        return err_new(ERR_IO, "cannot make a socket non-blocking: %s", strerror(errno));
+    return NULL;
+}
+
 static Err *connect_handle(const MyConn *conn, const Target *target, const Wait *wait, MYSQL **ret_my)
 {
     Wait limit = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = CONNECT_TIMEOUT_MS};
@@ -244,6 +257,8 @@ static Err *connect_handle(const MyConn *conn, const Target *target, const Wait 
         CLEANUP(arena_freep) Arena *arena = arena_new();
         err = err_new(ERR_CONNECT, "cannot connect to %s: the server has no TLS",
                       target_redacted(arena, target->url));
+    } else {
+        err = unblock(my);
     }
     err_free(patience.cancelled);
     if (err != NULL)
@@ -451,53 +466,13 @@ char *my_literal(Conn *base, Arena *arena, const char *text)
     return literal;
 }
 
-/* The end of what begins at `at` and may hold a $1 that is none: quotes, comments; `at` itself elsewhere. */
-static const char *skip_quoted(const char *at)
-{
-    if (*at == '\'' || *at == '"' || *at == '`') {
-        char quote = *at++;
-        while (*at != '\0' && *at != quote)
-            at += *at == '\\' && quote != '`' && at[1] != '\0' ? 2 : 1;
-        return *at == '\0' ? at : at + 1;
-    }
-    if (*at == '#' || str_starts(at, "-- "))
-        return at + strcspn(at, "\n");
-    if (str_starts(at, "/*")) {
-        const char *end = strstr(at + 2, "*/");
-        return end == NULL ? at + strlen(at) : end + 2;
-    }
-    return at;
-}
-
-static Err *put_params(Conn *conn, Str *str, const char *sql, size_t count, const char *const *params)
-{
-    CLEANUP(arena_freep) Arena *arena = arena_new();
-    for (const char *at = sql; *at != '\0';) {
-        const char *end = skip_quoted(at);
-        char *number_end = NULL;
-        unsigned long number = end == at && *at == '$' ? strtoul(at + 1, &number_end, 10) : 0;
-        if (end != at) {
-            str_addn(str, at, (size_t)(end - at));
-            at = end;
-        } else if (number == 0) {
-            str_addn(str, at++, 1);
-        } else if (number > count) {
-            return err_new(ERR_BUG, "a statement asks for parameter %lu of %zu", number, count);
-        } else {
-            str_add(str, params[number - 1] == NULL ? "NULL" : my_literal(conn, arena, params[number - 1]));
-            at = number_end;
-        }
-    }
-    return NULL;
-}
-
 Err *my_query(Conn *base, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
               const char *const *params, Rows *ret_rows)
 {
     if (param_count == 0)
         return run(my_of(base), wait, arena, sql, ret_rows);
     CLEANUP(str_donep) Str whole = STR_INIT;
-    TRY(put_params(base, &whole, sql, param_count, params));
+    TRY(my_put_params(base, &whole, sql, param_count, params));
     return run(my_of(base), wait, arena, whole.buf, ret_rows);
 }
 
