@@ -15,7 +15,7 @@ from test.lib.my_tools import changes
 from test.lib.servers import Home
 
 RC = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
-SECONDS = 5
+SECONDS, ROUNDS = 2, 5
 
 
 def session(my, database="q"):
@@ -38,7 +38,7 @@ def writer(my, rows, until, out, errors):
                 cursor.execute(f"UPDATE t SET v = v + 1 WHERE id = {key}")
             cursor.execute("COMMIT")
             out.append((time.monotonic() - begun) * 1000)
-        except pymysql.err.OperationalError as problem:
+        except pymysql.err.MySQLError as problem:
             errors.append(problem.args[0])
             cursor.execute("ROLLBACK")
 
@@ -77,7 +77,7 @@ def applier(my, rows, until, how, batch, done, errors):
         try:
             how(cursor, keys, share)
             done.append(batch)
-        except pymysql.err.OperationalError as problem:
+        except pymysql.err.MySQLError as problem:
             errors.append(problem.args[0])
             cursor.execute("ROLLBACK")
 
@@ -92,18 +92,21 @@ def contention(my):
     for table in "ts":
         cursor.execute(f"CREATE TABLE {table} (id INT PRIMARY KEY, v INT, pad CHAR(200)) ENGINE=InnoDB")
     cursor.executemany("INSERT INTO t VALUES (%s, 0, 'x')", [(i,) for i in range(rows)])
-    for name, how, batch in cases:
-        until = time.monotonic() + SECONDS
-        times, errors, done, apply_errors = [], [], [], []
-        threads = [threading.Thread(target=writer, args=(my, rows, until, times, errors)) for _ in range(4)]
-        if how:
-            threads += [threading.Thread(target=applier, args=(my, rows, until, how, batch, done, apply_errors))
-                        for _ in range(2)]
-        [thread.start() for thread in threads]
-        [thread.join() for thread in threads]
-        cuts = statistics.quantiles(times, n=100)
-        print(f"| {my.name} | {name} | {len(times) / SECONDS:.0f} | {cuts[49]:.1f} | {cuts[98]:.1f} | {max(times):.0f} | "
-              f"{len(errors)} | {sum(done) / SECONDS:.0f} | {len(apply_errors) / SECONDS:.0f} |", flush=True)
+    sums = {case[0]: ([], [], [], []) for case in cases}
+    for _ in range(ROUNDS):  # in turns, so that what else the machine does meets all of them
+        for name, how, batch in random.sample(cases, len(cases)):
+            until = time.monotonic() + SECONDS
+            times, errors, done, apply_errors = sums[name]
+            threads = [threading.Thread(target=writer, args=(my, rows, until, times, errors)) for _ in range(4)]
+            if how:
+                threads += [threading.Thread(target=applier, args=(my, rows, until, how, batch, done, apply_errors))
+                            for _ in range(2)]
+            [thread.start() for thread in threads]
+            [thread.join() for thread in threads]
+    for name, (times, errors, done, apply_errors) in sums.items():
+        cuts, seconds = statistics.quantiles(times, n=100), SECONDS * ROUNDS
+        print(f"| {my.name} | {name} | {len(times) / seconds:.0f} | {cuts[49]:.1f} | {cuts[98]:.1f} | {max(times):.0f} | "
+              f"{len(errors)} | {sum(done) / seconds:.0f} | {len(apply_errors) / seconds:.0f} |", flush=True)
 
 
 # ---- 2: keys that a collation takes for one ----------------------------------------------------------------

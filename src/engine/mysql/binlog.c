@@ -298,7 +298,7 @@ static Err *read_header(Bytes bytes, Bytes *ret_body, BinlogEvent *ret_event)
 
 static Err *read_fed(Binlog *binlog, Arena *arena, BinlogEvent *ret_event)
 {
-    Bytes body;
+    Bytes body = {0};
     TRY(read_header(binlog->fed, &body, ret_event));
     if (ret_event->type == BINLOG_TYPE_FORMAT_DESCRIPTION)
         return read_format(binlog, binlog->fed, body, arena, ret_event);
@@ -312,7 +312,7 @@ static Err *read_fed(Binlog *binlog, Arena *arena, BinlogEvent *ret_event)
 /* Events within a payload have neither checksums nor positions of their own. */
 static Err *read_inner(Binlog *binlog, Arena *arena, BinlogEvent *ret_event, bool *ret_more)
 {
-    Bytes inner, body;
+    Bytes inner = {0}, body = {0};
     TRY(binlog_payload_next(binlog->payload, &inner));
     *ret_more = inner.at != NULL;
     if (!*ret_more) {

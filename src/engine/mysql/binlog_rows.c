@@ -302,7 +302,8 @@ static Err *read_row(RowsReader *reader, BinlogVerb verb, BinlogChange *change)
     const char **before = key_new(reader);
     TRY(read_image(reader, reader->before_bits, before));
     TRY(check_key(reader, before));
-    *change = verb == BINLOG_WRITE ? (BinlogChange){.after = before} : (BinlogChange){.before = before};
+    change->before = verb == BINLOG_WRITE ? NULL : before;
+    change->after = verb == BINLOG_WRITE ? before : NULL;
     if (verb != BINLOG_UPDATE)
         return NULL;
     /* What the image after does not hold has not changed (MINIMAL, FULL_NODUP). */

@@ -246,7 +246,7 @@ static const char *integer_literal(Arena *arena, bool is_unsigned, const uint8_t
     uint64_t value = bytes_little(&bytes, len);
     if (is_unsigned)
         return arena_printf(arena, "%" PRIu64, value);
-    uint64_t sign = (uint64_t)1 << (8 * len - 1);
+    uint64_t sign = (uint64_t)1 << ((8 * len - 1) & 63);
     int64_t number = (int64_t)((value ^ sign) - sign);
     return arena_printf(arena, "%" PRId64, number);
 }
@@ -358,15 +358,14 @@ static bool add_timestamp(Str *str, const BinlogType *type, Bytes bytes, bool is
     uint64_t fraction = is_old ? 0 : bytes_big(&bytes, fraction_bytes(type));
     time_t when = (time_t)seconds;
     struct tm parts = {0};
-    if (seconds != 0 || fraction != 0)
+    if (seconds == 0 && fraction == 0) {
+        str_add(str, "0000-00-00 00:00:00");
+    } else {
         (void)gmtime_r(&when, &parts);
-    else
-        parts.tm_year = -1900, parts.tm_mon = -1;
-    return add_date(str, (uint64_t)(parts.tm_year + 1900), (uint64_t)(parts.tm_mon + 1),
-                    (uint64_t)parts.tm_mday) &&
-           (str_add(str, " "), true) &&
-           add_clock(str, (uint64_t)parts.tm_hour, (uint64_t)parts.tm_min, (uint64_t)parts.tm_sec) &&
-           (is_old || add_fraction(str, type, fraction));
+        str_addf(str, "%04d-%02d-%02d %02d:%02d:%02d", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
+                 parts.tm_hour, parts.tm_min, parts.tm_sec);
+    }
+    return is_old || add_fraction(str, type, fraction);
 }
 
 static bool add_old_datetime(Str *str, Bytes bytes)

@@ -238,6 +238,12 @@ char *gtid_text(Arena *arena, const GtidSet *set)
     return arena_dupn(arena, str.buf, str.len);
 }
 
+static void add_byte(Str *bytes, unsigned long value)
+{
+    char byte = (char)(value & 0xff);
+    str_addn(bytes, &byte, 1);
+}
+
 static void add_eight(Str *bytes, uint64_t value)
 {
     char text[8];
@@ -251,7 +257,7 @@ static void add_uuid(Str *bytes, const char *uuid)
     for (const char *at = uuid; *at != '\0'; at += 2) {
         at += *at == '-';
         char pair[3] = {at[0], at[1], '\0'};
-        str_addn(bytes, &(char){(char)strtoul(pair, NULL, 16)}, 1);
+        add_byte(bytes, strtoul(pair, NULL, 16));
     }
 }
 
@@ -265,7 +271,7 @@ void gtid_encode(const GtidSet *set, Str *ret_bytes)
         const Source *source = &set->sources[i];
         add_uuid(ret_bytes, source->uuid);
         if (is_tagged) {
-            str_addn(ret_bytes, &(char){(char)(strlen(source->tag) << 1)}, 1);
+            add_byte(ret_bytes, strlen(source->tag) << 1);
             str_add(ret_bytes, source->tag);
         }
         add_eight(ret_bytes, source->count);

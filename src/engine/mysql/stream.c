@@ -2,7 +2,6 @@
 #include "engine/mysql/stream.h"
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/str.h"
 #include "engine/mysql/conn.h"
 #include "engine/mysql/error.h"
@@ -85,8 +84,10 @@ static Err *introduce(Stream *stream, const Wait *wait, int64_t heartbeat_ms, ui
 
 static void add_little(Str *bytes, uint64_t value, size_t size)
 {
-    for (size_t i = 0; i < size; i++)
-        str_addn(bytes, &(char){(char)(value >> (8 * i) & 0xff)}, 1);
+    for (size_t i = 0; i < size; i++) {
+        char byte = (char)(value >> (8 * i) & 0xff);
+        str_addn(bytes, &byte, 1);
+    }
 }
 
 static Err *dump_by_file(Stream *stream, const Wait *wait, uint32_t id)
