@@ -111,3 +111,48 @@ def test_keys_of_every_type(my, form, start):
                 wrong.append(str(problem).splitlines()[0])
         assert not wrong, "\n".join(wrong)
         assert total > 1000
+
+
+TABLES = {
+    "generated": "a INT, g INT AS (a + 1) VIRTUAL, s INT AS (a + 2) STORED, id INT PRIMARY KEY",
+    "parts": "a INT, id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS (4",
+    "invisible": "a INT INVISIBLE, id INT PRIMARY KEY",
+    "expression": "a INT, id INT PRIMARY KEY, KEY ((a + 1))",
+    "hashed": "a BLOB, id INT PRIMARY KEY, UNIQUE KEY (a)",
+    "odd`name ä": "a INT, id INT PRIMARY KEY",
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_columns_that_are_not_in_sight(my, table):
+    """What hides in a table, or its name, does not move the key's place."""
+    if table in ("invisible", "expression") and my.version < (8,) or table == "generated" and my.version < (5, 7):
+        return
+    if table == "hashed" and not my.is_mariadb or table == "expression" and my.is_mariadb:
+        return
+    my.query("CREATE DATABASE IF NOT EXISTS hid CHARACTER SET utf8mb4")
+    name = "`" + table.replace("`", "``") + "`"
+    body = TABLES[table].replace("PARTITIONS (4", "PARTITIONS 4")
+    my.query(f"CREATE OR REPLACE TABLE {name} ({body}{'' if 'PARTITIONS' in body else ')'}" if my.is_mariadb else
+             f"CREATE TABLE {name} ({body}{'' if 'PARTITIONS' in body else ')'}", "hid")
+    position, _ = end_of_log(my)
+    my.query(f"INSERT INTO {name} (a, id) VALUES (1, 5)", "hid")
+    my.query(f"UPDATE {name} SET id = id + 1", "hid")
+    my.query(f"DELETE FROM {name}", "hid")
+    lines, err = changes(my.url(), f"hid.{table}", position=position, idle=300)
+    assert err == ""
+    assert [(line["before"], line["after"]) for line in lines if "verb" in line] == [
+        (None, ["5"]), (["5"], ["6"]), (["6"], None)]
+
+
+def test_prepared_transactions(my):
+    my.query("CREATE DATABASE IF NOT EXISTS hid CHARACTER SET utf8mb4")
+    my.query("CREATE TABLE IF NOT EXISTS hid.x (id INT PRIMARY KEY)")
+    my.query("DELETE FROM hid.x")
+    position, _ = end_of_log(my)
+    with my.connect("hid") as conn, conn.cursor() as cursor:
+        for sql in ("XA START 'x'", "INSERT INTO x VALUES (77)", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'"):
+            cursor.execute(sql)
+    lines, err = changes(my.url(), "hid.x", position=position, idle=300)
+    assert err == "" and [line["after"] for line in lines if "verb" in line] == [["77"]]
+    assert f"{lines[-1]['end']}:{lines[-1]['position']}" == end_of_log(my)[0]

@@ -69,11 +69,23 @@ Err *watch_load(Conn *conn, const Wait *wait, Arena *arena, const char *schema, 
         return err_new(ERR_UNSAFE, "%s has no %s%s%s", where,
                        index == NULL ? "primary key" : "unique index \"", index == NULL ? "" : index,
                        index == NULL ? "" : "\"");
+    /* MariaDB keeps a hidden column, the last ones of the table, for each unique index that is a hash (of
+     * BLOBs and long strings); the log has it (seen on 10.11 and 11.8). */
     TRY(conn_params(
         conn, wait, arena, &all,
-        "SELECT COUNT(*), @@lower_case_table_names FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = $1 "
-        "AND TABLE_NAME = $2",
+        "SELECT (SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = $1 AND TABLE_NAME = "
+        "$2) + "
+        "(SELECT COUNT(DISTINCT s.INDEX_NAME) FROM information_schema.STATISTICS s WHERE s.TABLE_SCHEMA = $1 "
+        "AND "
+        "s.TABLE_NAME = $2 AND s.INDEX_TYPE = 'HASH' AND s.NON_UNIQUE = 0 AND t.ENGINE = 'InnoDB'), "
+        "@@lower_case_table_names, t.TABLE_TYPE FROM information_schema.TABLES t WHERE t.TABLE_SCHEMA = $1 "
+        "AND "
+        "t.TABLE_NAME = $2",
         schema, table));
+    if (all.row_count == 0 || str_eq(rows_cell(&all, 0, 2), "SYSTEM VERSIONED"))
+        return err_new(ERR_UNSAFE, "%s is %s", where,
+                       all.row_count == 0 ? "gone"
+                                          : "system-versioned, so old rows share the keys of present ones");
     BinlogColumn *columns = arena_alloc(arena, rows.row_count * sizeof *columns);
     for (size_t i = 0; i < rows.row_count; i++)
         TRY(read_column(&rows, i, where, &columns[i]));
