@@ -169,7 +169,7 @@ def test_the_stream_and_grants(my):
     assert "cannot be followed exactly" in changes(my.url(), "c.v.maybe")[1]
     begun = time.monotonic()
     assert "stopped" in changes(my.url(), "c.v", idle=20000, stop=500)[1]
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10  # and not the 20 s of its patience
 
 
 def test_statement_format_is_refused(my):
