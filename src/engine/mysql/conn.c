@@ -285,6 +285,8 @@ static Err *session_prepare(MyConn *conn)
     Rows rows = {0};
     TRY(my_query(&conn->base, &wait, arena, "SELECT CONNECTION_ID(), VERSION(), @@version_comment", 0, NULL,
                  &rows));
+    if (rows.row_count != 1 || rows.col_count != 3)
+        return err_new(ERR_CONNECT, "the server does not say which it is");
     conn->session_id = rows_int(&rows, 0, 0);
     const char *version = rows_cell(&rows, 0, 1), *comment = rows_cell(&rows, 0, 2);
     TRY(flavor_parse(arena_dup(conn->arena, version == NULL ? "" : version), comment == NULL ? "" : comment,

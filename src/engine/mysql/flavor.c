@@ -149,7 +149,7 @@ Err *flavor_load(Conn *conn, const Wait *wait, Arena *arena, Flavor *flavor)
     flavor->gtid = gtid_mode(flavor, setting(&rows, "gtid_mode"));
     flavor->server_id = number == NULL ? 0 : strtoll(number, NULL, 10);
     flavor->server_uuid = setting(&rows, "server_uuid");
-    flavor->lower_case_table_names = names == NULL ? 0 : atoi(names);
+    flavor->lower_case_table_names = names == NULL ? 0 : (int)strtol(names, NULL, 10);
     flavor->read_only = is_on(setting(&rows, "read_only"));
     flavor->galera = is_on(setting(&rows, "wsrep_on")) && provider != NULL && !str_eq(provider, "none") &&
                      provider[0] != '\0';
