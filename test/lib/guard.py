@@ -13,7 +13,7 @@ import time
 
 
 def pids(folder):
-    for name in ("postmaster.pid", "pgbouncer.pid"):
+    for name in ("postmaster.pid", "pgbouncer.pid", "mysqld.pid"):
         for file in folder.rglob(name):
             try:
                 yield int(file.read_text().split()[0]), file

@@ -174,6 +174,8 @@ def options():
                              "does against what the plan says, and a run; on 15 and 18 also blocked, killed, aborted")
     parser.add_argument("--servers", type=versions, nargs="?", const=VERSIONS, metavar="pg|10,13,…",
                         help="also the server tests on PostgreSQL 10 to 18, or on those named")
+    parser.add_argument("--mysql", action="store_true",
+                        help="also the tests of sessions and binary logs on MariaDB 10.11 and 11.8, MySQL 5.6 and 9.7")
     parser.add_argument("--crash", type=int, nargs="?", const=200, metavar="N",
                         help="also the crash loops: every journal write, and N random moments (200)")
     parser.add_argument("--fuzz", type=duration, nargs="?", const=60, metavar="TIME",
@@ -190,7 +192,7 @@ def options():
         given.crash = given.crash or 200
         given.fuzz = given.fuzz or 60
         given.sanitize = given.sanitize or "all"
-        given.tidy = True
+        given.tidy = given.mysql = True
     return given
 
 
@@ -218,6 +220,8 @@ def main():
     for version in wanted.servers or []:
         if version != "15":
             suites.pytest(f"server tests, {version}", ["test/server"], [f"--pg={version}"])
+    if wanted.mysql:
+        suites.pytest("MariaDB and MySQL", ["test/server_my"])
     if wanted.fuzz:
         fuzz(suites, wanted.fuzz)
 

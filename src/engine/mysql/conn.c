@@ -1,0 +1,575 @@
+/* Sessions with MySQL and MariaDB: every wait is ours, and cancels when it must. */
+#include "engine/mysql/conn.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "engine/mysql/error.h"
+#include "engine/mysql/params.h"
+#include "engine/mysql/url.h"
+
+#include <mysql.h> /* before ma_pvio.h, which needs its types */
+#define HAVE_TLS   /* so that ma_pvio.h tells what stands behind its TLS pointer */
+typedef unsigned char uchar;
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ma_pvio.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CONNECT_TIMEOUT_MS = 10000,
+    CANCEL_GRACE_MS =
+        15000,       /* after a cancel the server must answer within this, else the session is given up */
+    SPARE_MS = 1000, /* waits outside of any statement: the farewell of a session */
+    STATEMENT_SHOWN = 120,
+};
+
+typedef struct MyConn {
+    Conn base;
+    MYSQL *my;
+    Arena *arena; /* as long as the session */
+    MyUrl url;
+    const char *password;
+    const char *purpose;
+    Flavor flavor;
+    int64_t session_id;
+    bool was_killed;
+    pthread_mutex_t killer_lock;
+    MYSQL *killer; /* a second session, for KILL QUERY; NULL until it is needed */
+} MyConn;
+
+static const EngineOps session_ops;
+static MyConn *my_of(Conn *conn) { return (MyConn *)conn; }
+static inline void result_freep(MYSQL_RES **res) { mysql_free_result(*res); }
+
+const Flavor *my_flavor(const Conn *conn) { return &((const MyConn *)conn)->flavor; }
+int64_t my_session_id(const Conn *conn) { return ((const MyConn *)conn)->session_id; }
+bool my_was_killed(const Conn *conn) { return ((const MyConn *)conn)->was_killed; }
+
+/* ---- waiting ---------------------------------------------------------------------------------------------
+ */
+
+/* What the present thread waits for; libmariadb's callback takes no argument of ours. */
+typedef struct Patience {
+    MyConn *conn;        /* whom to cancel; NULL while connecting, or where a stop ends the session */
+    const Stop *stop;    /* may be NULL */
+    int64_t timeout_ms;  /* 0 none */
+    int64_t deadline_ms; /* monotonic; INT64_MAX none */
+    Err *cancelled;      /* why we cancelled; NULL if we did not */
+} Patience;
+
+static _Thread_local Patience *patience_now;
+
+static Patience patience_of(const Wait *wait, MyConn *conn)
+{
+    Patience patience = {.conn = conn, .deadline_ms = INT64_MAX};
+    if (wait != NULL)
+        patience.stop = wait->stop;
+    if (wait != NULL && wait->timeout_ms > 0) {
+        patience.timeout_ms = wait->timeout_ms;
+        patience.deadline_ms = clock_ms() + wait->timeout_ms;
+    }
+    return patience;
+}
+
+static int poll_budget(int64_t deadline_ms)
+{
+    if (deadline_ms == INT64_MAX)
+        return -1;
+    int64_t left = deadline_ms - clock_ms();
+    return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
+}
+
+/* The reason is kept once: what comes after a cancel is the grace given to the server, and then its loss. */
+static bool patience_spent(Patience *patience, bool stopped)
+{
+    if (patience->cancelled != NULL)
+        return true;
+    patience->cancelled =
+        stopped ? err_new(ERR_STOPPED, "stopped by request")
+                : err_new(ERR_CANCELLED, "cancelled after %lld ms", (long long)patience->timeout_ms);
+    patience->deadline_ms = clock_ms() + CANCEL_GRACE_MS;
+    if (patience->conn == NULL)
+        return true;
+    my_cancel(&patience->conn->base);
+    return false;
+}
+
+/* Above 0: the socket is ready; else libmariadb gives the connection up. */
+static my_bool wait_socket(my_socket socket, my_bool is_read, int timeout_ms)
+{
+    Patience spare = {.deadline_ms = clock_ms() + SPARE_MS};
+    Patience *patience = patience_now != NULL ? patience_now : &spare;
+    (void)timeout_ms; /* the library's own limits are not used */
+    for (;;) {
+        bool watch_stop = patience->stop != NULL && patience->cancelled == NULL;
+        struct pollfd fds[2] = {{.fd = socket, .events = is_read ? POLLIN : POLLOUT},
+                                {.fd = watch_stop ? patience->stop->fd : -1, .events = POLLIN}};
+        int ready = poll(fds, 2, poll_budget(patience->deadline_ms));
+        if (ready < 0 && errno != EINTR)
+            return 0;
+        if (ready > 0 && fds[0].revents != 0)
+            return 1;
+        bool stopped = ready > 0 && fds[1].revents != 0;
+        if (!stopped && clock_ms() < patience->deadline_ms)
+            continue;
+        if (patience == &spare || patience_spent(patience, stopped)) {
+            err_free(spare.cancelled);
+            return 0;
+        }
+    }
+}
+
+/* ---- errors ----------------------------------------------------------------------------------------------
+ */
+
+static Err *server_error(MYSQL *my)
+{
+    unsigned number = mysql_errno(my);
+    ErrKind kind = my_error_kind(number);
+    const char *message = mysql_error(my);
+    Err *err =
+        kind == ERR_CONN_LOST ? err_new(kind, "connection lost: %s", message) : err_new(kind, "%s", message);
+    err->server_errno = number;
+    (void)snprintf(err->sqlstate, sizeof err->sqlstate, "%s", mysql_sqlstate(my));
+    return err;
+}
+
+static Err *statement_error(Err *err, const char *sql)
+{
+    if (err == NULL || err->kind == ERR_STOPPED || err->kind == ERR_CONN_LOST)
+        return err;
+    int shown = (int)strcspn(sql, "\n");
+    return err_wrap(err, "cannot run \"%.*s%s\"", shown > STATEMENT_SHOWN ? STATEMENT_SHOWN : shown, sql,
+                    shown > STATEMENT_SHOWN || sql[shown] != '\0' ? "…" : "");
+}
+
+/* What was cancelled by us is told as such, with our reason rather than the server's words. */
+static Err *settle(Patience *patience, Err *err)
+{
+    if (patience->cancelled == NULL)
+        return err;
+    if (err_is(err, ERR_CANCELLED)) {
+        err_free(err);
+        return patience->cancelled;
+    }
+    if (err_is(err, ERR_CONN_LOST)) {
+        err_free(err);
+        err_free(patience->cancelled);
+        return err_new(ERR_CONN_LOST, "connection lost: the server did not answer a cancel within %d ms",
+                       CANCEL_GRACE_MS);
+    }
+    err_free(patience->cancelled);
+    return err;
+}
+
+/* ---- connecting ------------------------------------------------------------------------------------------
+ */
+
+static void set_tls(MYSQL *my, const MyUrl *url)
+{
+    my_bool yes = 1, no = 0;
+    if (url->ssl_mode == MY_SSL_DISABLED)
+        return;
+    (void)mysql_ssl_set(my, url->ssl_key, url->ssl_cert, url->ssl_ca, NULL, NULL);
+    (void)mysql_optionsv(my, MYSQL_OPT_SSL_ENFORCE, url->ssl_mode >= MY_SSL_REQUIRED ? &yes : &no);
+    (void)mysql_optionsv(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, url->ssl_mode == MY_SSL_VERIFY ? &yes : &no);
+    if (url->socket == NULL) /* no option means "where the server has it" */
+        my->options.use_ssl = 1;
+}
+
+static MYSQL *handle_new(const MyConn *conn)
+{
+    MYSQL *my = mysql_init(NULL);
+    if (my == NULL)
+        abort(); /* out of memory */
+    const MyUrl *url = &conn->url;
+    size_t packet_most = 1 << 30;
+    unsigned connect_seconds = CONNECT_TIMEOUT_MS / 1000;
+    unsigned protocol = url->socket != NULL ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP, local_infile = 0;
+    my_bool (*wait)(my_socket, my_bool, int) = wait_socket;
+    (void)mysql_optionsv(my, MARIADB_OPT_IO_WAIT, *(void **)&wait);
+    (void)mysql_optionsv(my, MYSQL_OPT_CONNECT_TIMEOUT, &connect_seconds);
+    (void)mysql_optionsv(my, MYSQL_READ_DEFAULT_GROUP, "stoa");
+    (void)mysql_optionsv(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    (void)mysql_optionsv(my, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_most);
+    (void)mysql_optionsv(my, MYSQL_OPT_LOCAL_INFILE, &local_infile);
+    if (url->socket != NULL || url->port != 0) /* "localhost" would mean the socket otherwise */
+        (void)mysql_optionsv(my, MYSQL_OPT_PROTOCOL, &protocol);
+    (void)mysql_options4(my, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", conn->purpose);
+    set_tls(my, url);
+    return my;
+}
+
+static Err *connect_failure(MYSQL *my, const Target *target)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    unsigned number = mysql_errno(my);
+    ErrKind kind = my_error_kind(number) == ERR_PRIVILEGE && number != 1045 && number != 1698 ? ERR_PRIVILEGE
+                                                                                              : ERR_CONNECT;
+    Err *err =
+        err_new(kind, "cannot connect to %s: %s", target_redacted(arena, target->url), mysql_error(my));
+    err->server_errno = number;
+    (void)snprintf(err->sqlstate, sizeof err->sqlstate, "%s", mysql_sqlstate(my));
+    if (number == 1045 || number == 1698)
+        return err_hint(err,
+                        "check user and password: in --url, STOA_URL or the [client] group of ~/.my.cnf");
+    if (number == 1049 || number == 1044)
+        return err_hint(err, "check database and user in --url or STOA_URL");
+    if (number == 2026)
+        return err_hint(err, "check ssl-mode, ssl-ca, ssl-cert and ssl-key in the URL");
+    return err_hint(err,
+                    "check that the server runs, and --url, STOA_URL or the [client] group of ~/.my.cnf");
+}
+
+/* Under TLS the library reads by SSL_read(), which on a blocking socket would never come to our wait. */
+static Err *unblock(MYSQL *my)
+{
+    int socket = mysql_get_socket(my), flags = fcntl(socket, F_GETFL);
+    if (flags < 0 || fcntl(socket, F_SETFL, flags | O_NONBLOCK) != 0)
+        return err_new(ERR_IO, "cannot make a socket non-blocking: %s", strerror(errno));
+    return NULL;
+}
+
+static Err *connect_handle(const MyConn *conn, const Target *target, const Wait *wait, MYSQL **ret_my)
+{
+    Wait limit = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = CONNECT_TIMEOUT_MS};
+    if (wait != NULL && wait->timeout_ms > 0 && wait->timeout_ms < limit.timeout_ms)
+        limit.timeout_ms = wait->timeout_ms;
+    MYSQL *my = handle_new(conn);
+    const MyUrl *url = &conn->url;
+    Patience patience = patience_of(&limit, NULL), *before = patience_now;
+    patience_now = &patience;
+    bool good = mysql_real_connect(my, url->host, url->user, conn->password, url->database, url->port,
+                                   url->socket, CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS) != NULL;
+    patience_now = before;
+    Err *err = NULL;
+    if (!good && err_is(patience.cancelled, ERR_STOPPED)) {
+        err = patience.cancelled;
+        patience.cancelled = NULL;
+    } else if (!good) {
+        err = connect_failure(my, target);
+    } else if (url->ssl_mode >= MY_SSL_REQUIRED && mysql_get_ssl_cipher(my) == NULL) {
+        CLEANUP(arena_freep) Arena *arena = arena_new();
+        err = err_new(ERR_CONNECT, "cannot connect to %s: the server has no TLS",
+                      target_redacted(arena, target->url));
+    } else {
+        err = unblock(my);
+    }
+    err_free(patience.cancelled);
+    if (err != NULL)
+        mysql_close(my);
+    else
+        *ret_my = my;
+    return err;
+}
+
+/* One message. Without the zero date modes, since such values may be keys; the lock times are backstops in
+ * whole seconds, and what must be shorter is cancelled. */
+static const char session_sql[] =
+    "SET NAMES utf8mb4; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; "
+    "SET SESSION autocommit = 1, time_zone = '+00:00', sql_mode = "
+    "'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
+    "lock_wait_timeout = 2, innodb_lock_wait_timeout = 1, sql_safe_updates = 0, wait_timeout = 86400, "
+    "net_write_timeout = 600, group_concat_max_len = 1048576, sql_quote_show_create = 1, "
+    "foreign_key_checks = 1, unique_checks = 1";
+
+static Err *session_prepare(MyConn *conn)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = {.timeout_ms = CONNECT_TIMEOUT_MS};
+    Rows rows = {0};
+    TRY(my_query(&conn->base, &wait, arena, "SELECT CONNECTION_ID(), VERSION(), @@version_comment", 0, NULL,
+                 &rows));
+    if (rows.row_count != 1 || rows.col_count != 3)
+        return err_new(ERR_CONNECT, "the server does not say which it is");
+    conn->session_id = rows_int(&rows, 0, 0);
+    const char *version = rows_cell(&rows, 0, 1), *comment = rows_cell(&rows, 0, 2);
+    TRY(flavor_parse(arena_dup(conn->arena, version == NULL ? "" : version), comment == NULL ? "" : comment,
+                     &conn->flavor));
+    TRY(my_exec(&conn->base, &wait, session_sql));
+    /* Statement time limits under their brand's name; MySQL's INFORMATION_SCHEMA would tell yesterday's
+     * counts. */
+    if (flavor_is_mariadb(&conn->flavor))
+        return conn->flavor.version < 100101
+                   ? NULL
+                   : my_exec(&conn->base, &wait, "SET SESSION max_statement_time = 0");
+    if (conn->flavor.version < 50708)
+        return NULL;
+    return my_exec(&conn->base, &wait,
+                   conn->flavor.version < 80000
+                       ? "SET SESSION max_execution_time = 0"
+                       : "SET SESSION max_execution_time = 0, information_schema_stats_expiry = 0");
+}
+
+Err *my_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn)
+{
+    MyConn *conn = mem_zero(sizeof *conn);
+    conn->base.ops = &session_ops;
+    conn->arena = arena_new();
+    (void)pthread_mutex_init(&conn->killer_lock, NULL);
+    Err *err = my_url_parse(conn->arena, target->url == NULL ? "" : target->url, &conn->url);
+    if (err == NULL) {
+        if (target->database != NULL)
+            conn->url.database = arena_dup(conn->arena, target->database);
+        conn->password =
+            target->password != NULL ? arena_dup(conn->arena, target->password) : conn->url.password;
+        conn->purpose = arena_printf(conn->arena, "stoa: %s", purpose);
+        err = connect_handle(conn, target, wait, &conn->my);
+    }
+    if (err == NULL)
+        err = session_prepare(conn);
+    if (err != NULL) {
+        my_close(&conn->base);
+        return err;
+    }
+    *ret_conn = &conn->base;
+    return NULL;
+}
+
+void my_close(Conn *base)
+{
+    MyConn *conn = my_of(base);
+    if (conn->my != NULL)
+        mysql_close(conn->my);
+    if (conn->killer != NULL)
+        mysql_close(conn->killer);
+    (void)pthread_mutex_destroy(&conn->killer_lock);
+    arena_free(conn->arena);
+    free(conn);
+}
+
+/* ---- cancelling ------------------------------------------------------------------------------------------
+ */
+
+static Err *killer_open(MyConn *conn, const Wait *wait)
+{
+    return conn->killer != NULL
+               ? NULL
+               : connect_handle(conn, &(Target){.url = "(the second session)"}, wait, &conn->killer);
+}
+
+Err *my_arm(Conn *base, const Wait *wait)
+{
+    MyConn *conn = my_of(base);
+    (void)pthread_mutex_lock(&conn->killer_lock);
+    Err *err = killer_open(conn, wait);
+    (void)pthread_mutex_unlock(&conn->killer_lock);
+    return err;
+}
+
+void my_cancel(Conn *base)
+{
+    enum { ATTEMPTS = 2 }; /* the second one with a fresh session, where the kept one has died */
+    MyConn *conn = my_of(base);
+    char sql[64];
+    (void)snprintf(sql, sizeof sql, "KILL QUERY %lld", (long long)conn->session_id);
+    Wait wait = {.timeout_ms = CANCEL_GRACE_MS / 3};
+    Patience *before = patience_now;
+    (void)pthread_mutex_lock(&conn->killer_lock);
+    for (int i = 0; i < ATTEMPTS; i++) {
+        Err *err = killer_open(conn, &wait);
+        err_free(err);
+        if (conn->killer == NULL)
+            break;
+        Patience patience = patience_of(&wait, NULL);
+        patience_now = &patience;
+        bool sent = mysql_real_query(conn->killer, sql, (unsigned long)strlen(sql)) == 0;
+        patience_now = before;
+        err_free(patience.cancelled);
+        if (sent || my_error_kind(mysql_errno(conn->killer)) != ERR_CONN_LOST)
+            break;
+        mysql_close(conn->killer);
+        conn->killer = NULL;
+    }
+    (void)pthread_mutex_unlock(&conn->killer_lock);
+}
+
+/* ---- statements ------------------------------------------------------------------------------------------
+ */
+
+static void copy_rows(Arena *arena, MYSQL_RES *res, Rows *ret_rows)
+{
+    size_t rows = (size_t)mysql_num_rows(res), cols = mysql_num_fields(res);
+    const char **cells = arena_alloc(arena, (rows * cols + 1) * sizeof *cells);
+    for (size_t row = 0; row < rows; row++) {
+        MYSQL_ROW from = mysql_fetch_row(res);
+        const unsigned long *lengths = mysql_fetch_lengths(res);
+        for (size_t col = 0; from != NULL && lengths != NULL && col < cols; col++)
+            if (from[col] != NULL)
+                cells[row * cols + col] = arena_dupn(arena, from[col], lengths[col]);
+    }
+    *ret_rows = (Rows){.row_count = rows, .col_count = cols, .cells = cells};
+}
+
+/* Reads every result of what was sent; the last one counts. ret_is_rows: it has columns. */
+static Err *read_results(MyConn *conn, Arena *arena, Rows *ret_rows, bool *ret_is_rows)
+{
+    int more = 0;
+    if (mysql_read_query_result(conn->my))
+        return server_error(conn->my);
+    while (more == 0) {
+        CLEANUP(result_freep) MYSQL_RES *res = mysql_store_result(conn->my);
+        if (res == NULL && mysql_errno(conn->my) != 0)
+            return server_error(conn->my);
+        *ret_is_rows = res != NULL;
+        if (ret_rows != NULL && res != NULL)
+            copy_rows(arena, res, ret_rows);
+        else if (ret_rows != NULL)
+            *ret_rows = (Rows){.affected = (int64_t)mysql_affected_rows(conn->my)};
+        more = mysql_next_result(conn->my);
+    }
+    return more > 0 ? server_error(conn->my) : NULL;
+}
+
+/* A KILL QUERY that came when the statement was over could hit the next one: this is the next one. */
+static void absorb_kill(MyConn *conn)
+{
+    Patience patience = patience_of(&(Wait){.timeout_ms = CANCEL_GRACE_MS}, NULL), *before = patience_now;
+    patience_now = &patience;
+    (void)mysql_real_query(conn->my, "DO 0", 4);
+    patience_now = before;
+    err_free(patience.cancelled);
+}
+
+static Err *run(MyConn *conn, const Wait *wait, Arena *arena, const char *sql, Rows *ret_rows)
+{
+    conn->was_killed = false;
+    if (wait != NULL && wait->stop != NULL && stop_level(wait->stop) == STOP_NOW)
+        return err_new(ERR_STOPPED, "stopped by request");
+    Patience patience = patience_of(wait, conn), *before = patience_now;
+    bool is_rows = false;
+    patience_now = &patience;
+    Err *err = mysql_send_query(conn->my, sql, (unsigned long)strlen(sql)) != 0
+                   ? server_error(conn->my)
+                   : read_results(conn, arena, ret_rows, &is_rows);
+    patience_now = before;
+    if (patience.cancelled != NULL && !err_is(err, ERR_CONN_LOST))
+        absorb_kill(conn);
+    if (patience.cancelled != NULL && err == NULL) {
+        conn->was_killed = true;
+        if (is_rows)
+            return statement_error(patience.cancelled, sql);
+    }
+    return statement_error(settle(&patience, err), sql);
+}
+
+char *my_literal(Conn *base, Arena *arena, const char *text)
+{
+    size_t len = strlen(text);
+    char *literal = arena_alloc(arena, 2 * len + 3);
+    literal[0] = '\'';
+    unsigned long used = mysql_real_escape_string(my_of(base)->my, literal + 1, text, (unsigned long)len);
+    literal[used + 1] = '\'';
+    return literal;
+}
+
+Err *my_query(Conn *base, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
+              const char *const *params, Rows *ret_rows)
+{
+    if (param_count == 0)
+        return run(my_of(base), wait, arena, sql, ret_rows);
+    CLEANUP(str_donep) Str whole = STR_INIT;
+    TRY(my_put_params(base, &whole, sql, param_count, params));
+    return run(my_of(base), wait, arena, whole.buf, ret_rows);
+}
+
+Err *my_exec(Conn *base, const Wait *wait, const char *sql)
+{
+    return run(my_of(base), wait, NULL, sql, NULL);
+}
+
+/* ---- raw packets -----------------------------------------------------------------------------------------
+ */
+
+Err *my_command(Conn *base, const Wait *wait, unsigned command, const void *bytes, size_t len)
+{
+    MyConn *conn = my_of(base);
+    Patience patience = patience_of(wait, NULL), *before = patience_now;
+    patience_now = &patience;
+    int failed =
+        conn->my->methods->db_command(conn->my, (enum enum_server_command)command, bytes, len, 1, NULL);
+    patience_now = before;
+    err_free(patience.cancelled);
+    return failed ? server_error(conn->my) : NULL;
+}
+
+/* What the library, or OpenSSL beneath it, has read already: poll() would not see it. Where TLS is another
+ * library's that cannot be asked, so the answer is yes, and the server's heartbeats bound the wait. */
+static bool is_buffered(const MYSQL *my)
+{
+    const MARIADB_PVIO *pvio = my->net.pvio;
+    if (pvio == NULL || pvio->cache + pvio->cache_size > pvio->cache_pos)
+        return true;
+    if (pvio->ctls == NULL)
+        return false;
+    const char *library = "";
+    (void)mariadb_get_infov(NULL, MARIADB_TLS_LIBRARY, &library);
+    return strstr(library, "OpenSSL") == NULL || SSL_pending(pvio->ctls->ssl) > 0;
+}
+
+/* Waits between packets, where nothing is lost by giving up. */
+static Err *wait_packet(MYSQL *my, const Wait *wait, bool *ret_there)
+{
+    Patience patience = patience_of(wait, NULL);
+    *ret_there = true;
+    while (!is_buffered(my)) {
+        struct pollfd fds[2] = {{.fd = mysql_get_socket(my), .events = POLLIN},
+                                {.fd = patience.stop != NULL ? patience.stop->fd : -1, .events = POLLIN}};
+        int ready = poll(fds, 2, poll_budget(patience.deadline_ms));
+        if (ready < 0 && errno != EINTR)
+            return err_new(ERR_IO, "cannot poll: %s", strerror(errno));
+        if (ready > 0 && fds[1].revents != 0)
+            return err_new(ERR_STOPPED, "stopped by request");
+        if (ready > 0 && fds[0].revents != 0)
+            return NULL;
+        if (clock_ms() >= patience.deadline_ms) {
+            *ret_there = false;
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+Err *my_packet(Conn *base, const Wait *wait, const uint8_t **ret_bytes, size_t *ret_len)
+{
+    MyConn *conn = my_of(base);
+    bool there = false;
+    *ret_bytes = NULL;
+    TRY(wait_packet(conn->my, wait, &there));
+    if (!there)
+        return NULL;
+    Wait within = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = CANCEL_GRACE_MS};
+    Patience patience = patience_of(&within, NULL), *before = patience_now;
+    patience_now = &patience;
+    unsigned long len = mysql_net_read_packet(conn->my);
+    patience_now = before;
+    Err *cancelled = patience.cancelled;
+    if (len == packet_error) {
+        Err *err = server_error(conn->my);
+        if (!err_is(cancelled, ERR_STOPPED)) {
+            err_free(cancelled);
+            return err;
+        }
+        err_free(err);
+        return cancelled;
+    }
+    err_free(cancelled);
+    *ret_bytes = conn->my->net.read_pos;
+    *ret_len = len;
+    return NULL;
+}
+
+static const char *const schemes[] = {"mysql", "mariadb", NULL};
+/* What the shorthands of engine.h need of a session; the engine's own table takes its place in time. */
+static const EngineOps session_ops = {.name = "mysql",
+                                      .schemes = schemes,
+                                      .connect = my_connect,
+                                      .close = my_close,
+                                      .query = my_query,
+                                      .cancel = my_cancel,
+                                      .session_id = my_session_id};

@@ -1,0 +1,15 @@
+/* error.h — what a server's error number means to us; one table. Pure. */
+#pragma once
+#include "base/err.h"
+
+/* Numbers from 2000 to 2999 are the client library's. ERR_SQL for what is not in the table. */
+ErrKind my_error_kind(unsigned number);
+
+enum {
+    MY_ER_DUP_ENTRY = 1062,
+    MY_ER_LOCK_WAIT_TIMEOUT = 1205,
+    MY_ER_LOCK_DEADLOCK = 1213,
+    MY_ER_BINLOG_FATAL = 1236, /* the dump cannot go on: purged, or the position is wrong */
+    MY_ER_QUERY_INTERRUPTED = 1317,
+    MY_ER_LOCK_NOWAIT = 3572,
+};
