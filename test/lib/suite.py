@@ -175,7 +175,7 @@ def options():
     parser.add_argument("--servers", type=versions, nargs="?", const=VERSIONS, metavar="pg|10,13,…",
                         help="also the server tests on PostgreSQL 10 to 18, or on those named")
     parser.add_argument("--mysql", action="store_true",
-                        help="also the tests of sessions and binary logs on MariaDB 10.11 and 11.8, MySQL 5.6 and 9.7")
+                        help="also the tests of sessions and binary logs on MariaDB 10.11 and MySQL 9.7")
     parser.add_argument("--crash", type=int, nargs="?", const=200, metavar="N",
                         help="also the crash loops: every journal write, and N random moments (200)")
     parser.add_argument("--fuzz", type=duration, nargs="?", const=60, metavar="TIME",
