@@ -147,7 +147,8 @@ def test_plans_at_once_are_all_measured(maker, stoa):
 
 def paused_in_the_midst(db, stoa):
     running = stoa.start("plan", ADD, "--json", env={"STOA_FAILPOINT": "clone_made=pause"})
-    until(lambda: kept(db) and relations_in(db, kept(db)[0]) > 0)
+    until(lambda: running.is_stopped)
+    assert relations_in(db, kept(db)[0]) > 0
     return running
 
 

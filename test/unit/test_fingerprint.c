@@ -63,6 +63,30 @@ static void what_nobody_planned_is_told(void **state)
            "- column public.t.a: comment = x\n+ index public.i: definition = CREATE …");
 }
 
+static void partitions_come_and_go_meanwhile(void **state)
+{
+    (void)state;
+    Lines whole = LINES("column public.new.a: type = int", "constraint public.new.c: definition = CHECK …",
+                        "index public.i: definition = CREATE INDEX i ON public.new USING btree (a)",
+                        "index public.i: partition of = public.t_i", "table public.new: kind = table",
+                        "table public.new: partition of public.t = FOR VALUES …");
+    expect(NO_LINES, NO_LINES, (Difference){NO_LINES, whole}, whole, "");
+    expect(NO_LINES, NO_LINES, (Difference){whole, NO_LINES}, NO_LINES, "");
+    expect(NO_LINES, LINES("column public.new.b: type = int"), (Difference){whole, NO_LINES}, NO_LINES, "");
+    /* one that stays, another table, and one that the change itself makes are looked at */
+    Lines detached =
+        LINES("constraint public.new.c: inherited = only", "table public.new: partition of public.t = F");
+    expect(NO_LINES, NO_LINES, (Difference){detached, NO_LINES}, NO_LINES,
+           "- constraint public.new.c: inherited = only\n- table public.new: partition of public.t = F");
+    Lines others = LINES("column public.news.a: type = int", "table public.new: kind = table",
+                         "table public.new: partition of public.t = F");
+    expect(NO_LINES, NO_LINES, (Difference){NO_LINES, others}, others, "+ column public.news.a: type = int");
+    Lines own = LINES("column public.new.b: type = int", "table public.new: kind = table",
+                      "table public.new: partition of public.t = F");
+    expect(NO_LINES, LINES("table public.new: kind = table", "table public.new: partition of public.t = F"),
+           (Difference){NO_LINES, own}, own, "+ column public.new.b: type = int");
+}
+
 static void what_did_not_come_is_told(void **state)
 {
     (void)state;
@@ -177,6 +201,7 @@ int main(void)
         cmocka_unit_test(compare_merges_sorted_lines),
         cmocka_unit_test(as_planned_is_nothing),
         cmocka_unit_test(what_nobody_planned_is_told),
+        cmocka_unit_test(partitions_come_and_go_meanwhile),
         cmocka_unit_test(what_did_not_come_is_told),
         cmocka_unit_test(another_value_than_planned_is_told),
         cmocka_unit_test(what_goes_with_its_object_is_planned),

@@ -138,12 +138,17 @@ UNION ALL SELECT 85, x.oid::int8, x.level, 'index ' || x.name,
     format('ALTER INDEX %s ATTACH PARTITION %s', p.name, x.name)
 FROM rel x JOIN pg_inherits i ON i.inhrelid = x.oid JOIN rel p ON p.oid = i.inhparent
     JOIN pg_index own ON own.indexrelid = x.oid AND (own.indisvalid OR x.relkind = 'I')
-UNION ALL SELECT 88, k.oid::int8, node.level, format('constraint %I of %s', k.conname, r.name),
+-- A partition's foreign key under a name of its own is there before its parent's, which takes it over then.
+UNION ALL SELECT CASE WHEN k.conparentid = 0 THEN 88 WHEN r.relkind = 'p' THEN 87 ELSE 86 END, --@11+
+    k.oid::int8, node.level, --@11+
+UNION ALL SELECT 88, k.oid::int8, node.level, --@11-
+    format('constraint %I of %s', k.conname, r.name),
     format('ALTER TABLE %s ADD CONSTRAINT %I %s', r.name, k.conname, pg_get_constraintdef(k.oid))
 FROM node JOIN pg_constraint k ON node.class = 'pg_constraint'::regclass AND k.oid = node.id AND k.contype = 'f'
     JOIN rel r ON r.oid = k.conrelid
 WHERE true
-    AND k.conparentid = 0 --@11+
+    AND (k.conparentid = 0 OR EXISTS (SELECT FROM pg_constraint p --@11+
+        WHERE p.oid = k.conparentid AND p.conrelid <> k.conrelid AND p.conname <> k.conname)) --@11+
 UNION ALL SELECT 95, i.indexrelid::int8, r.level, 'table ' || r.name,
     format('ALTER %s %s CLUSTER ON %I', CASE r.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, r.name,
         x.relname)
