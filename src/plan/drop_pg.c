@@ -119,6 +119,13 @@ static bool is_key(const TableWork *work, const Dependent *dependent)
            (str_eq(dependent->kind, "index") && index != NULL && index->unique);
 }
 
+/* The server would take it along with the column, and no earlier step does. */
+static bool goes_along(Maker *maker, const Operation *op, const TableWork *part, const Dependent *dependent)
+{
+    return stands_on(dependent, op->column, NULL) && dependent->goes && dependent_is_own(part, dependent) &&
+           !taken_first(maker, op, dependent);
+}
+
 /* What the server would take along without a word. */
 static void column_losses(Maker *maker, const Operation *op, TableWork *work, const char *what)
 {
@@ -128,8 +135,7 @@ static void column_losses(Maker *maker, const Operation *op, TableWork *work, co
     for (TableWork *part; (part = work_next_part(maker, work, &at)) != NULL;)
         for (size_t i = 0; i < part->table->dependent_count; i++) {
             const Dependent *dependent = &part->table->dependents[i];
-            if (!stands_on(dependent, op->column, NULL) || !dependent->goes ||
-                !dependent_is_own(part, dependent) || taken_first(maker, op, dependent))
+            if (!goes_along(maker, op, part, dependent))
                 continue;
             bool key = is_key(part, dependent);
             bool lost = dependent->shared && !whole_index_goes(maker, work, part, dependent->name);
@@ -309,8 +315,7 @@ static void column_goes(Maker *maker, const Operation *op, TableWork *work, cons
     for (TableWork *part; (part = work_next_part(maker, work, &at)) != NULL;)
         for (size_t i = 0; i < part->table->dependent_count; i++) {
             const Dependent *dependent = &part->table->dependents[i];
-            if (!stands_on(dependent, op->column, NULL) || !dependent->goes ||
-                !dependent_is_own(part, dependent) || taken_first(maker, op, dependent))
+            if (!goes_along(maker, op, part, dependent))
                 continue;
             if (str_eq(dependent->kind, "index") && part->table->kind == RELATION_PARTITIONED)
                 tree_index_goes(maker, part, dependent);
