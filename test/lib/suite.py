@@ -13,7 +13,7 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PYTHON = "/usr/bin/python3"
 VERSIONS = ["10", "11", "12", "13", "14", "15", "16", "17", "18"]
-PYTEST = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-n", "4", "--durations=5"]
+PYTEST = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-n", "3", "--durations=5"]
 
 
 class Suites:
