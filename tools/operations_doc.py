@@ -7,6 +7,7 @@
 import argparse
 import json
 import pathlib
+import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -47,8 +48,9 @@ def is_strong(step):
 
 def cells(line):
     """What a row says of one result; equal ones of several versions make one row."""
-    if line["outcome"] == "refused":
-        return ("refused", line["reason"])
+    if line["outcome"] == "refused":  # in the same words on every version
+        reason = re.sub(r"; this server is [\d.]+", "", line["reason"])
+        return ("refused", re.sub(r"PostgreSQL [\d.]+ has no", "the server has no", reason))
     steps = line["steps"]
     locks = [step["lock"] for step in steps if step["lock"] in STRENGTH]
     phases = [phase for phase in ("prepare", "expand", "backfill", "verify", "constrain", "cutover", "contract")
