@@ -153,6 +153,7 @@ class Server:
         settings["wal_keep_size" if self.version >= 13 else "wal_keep_segments"] = 1024 if self.version >= 13 else 64
         if self.build.has_statements():
             settings["shared_preload_libraries"] = "pg_stat_statements"
+            settings["pg_stat_statements.max"] = 100000  # all tests of a process share it; none may push another's out
         if self.standby_of:
             upstream = (f"host={self.standby_of.folder} port={self.standby_of.port} user=postgres "
                         f"application_name=standby")
