@@ -10,17 +10,17 @@
 #include "base/stop.h"
 #include "engine/probe.h"
 #include "engine/schema.h"
+#include "engine/shadow.h"
 
-typedef struct Conn Conn;
 typedef struct EngineOps EngineOps;
 
 /* ---- where to connect ----------------------------------------------------------------------- */
 
-typedef struct Target {
+struct Target {
     const char *url;      /* as given; may hold a secret: never printed, see target_redacted() */
     const char *password; /* from a password command; NULL if none */
     const char *database; /* another one than the URL says; NULL */
-} Target;
+};
 
 /* The engine for a URL's scheme; "" and NULL mean the first engine's own conventions (PG*). */
 Err *engine_for_url(const EngineOps *const *engines, size_t count, const char *url,
@@ -30,10 +30,10 @@ char *target_redacted(Arena *arena, const char *url);
 
 /* ---- statements ----------------------------------------------------------------------------- */
 
-typedef struct Wait {
+struct Wait {
     const Stop *stop;   /* may be NULL */
     int64_t timeout_ms; /* 0: no limit; past it the statement is cancelled: ERR_CANCELLED */
-} Wait;
+};
 
 /* A result: row-major text cells in the caller's arena; NULL cells are SQL NULL. */
 typedef struct Rows {
@@ -112,9 +112,9 @@ typedef struct Scan {
 } Scan;
 
 /* [low, high): positions are opaque text; NULL low is the beginning, NULL high is the end of the table. */
-typedef struct Range {
+struct Range {
     const char *low, *high;
-} Range;
+};
 
 /* ---- replication ---------------------------------------------------------------------------- */
 
@@ -125,6 +125,9 @@ typedef struct Replica {
     int64_t lag_bytes;
     const char *why; /* why it could not be sampled; NULL if it was */
 } Replica;
+
+/* The language of SQL texts that an engine takes. */
+typedef enum Dialect { DIALECT_POSTGRES, DIALECT_MYSQL } Dialect;
 
 /* ---- features ------------------------------------------------------------------------------- */
 
@@ -149,6 +152,8 @@ struct EngineOps {
     const char *name;           /* "postgres" */
     const char *const *schemes; /* URL schemes, NULL-terminated; the first engine also takes none */
     uint32_t features;
+    Dialect dialect;
+    const ShadowOps *shadow; /* NULL: it copies no tables */
 
     /* Connects; `purpose` becomes part of the session's application name ("stoa: work"). Errors: ERR_CONNECT
      * with a hint, ERR_STOPPED. Session defaults: row_security off, no idle timeouts, UTC and ISO dates,
@@ -321,6 +326,12 @@ struct EngineOps {
     Err *(*clone_run)(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside);
 
     const char *(*journal_sql)(JournalSql statement);
+
+    /* The definition of a table or view in a canonical form that tells every difference but what changes by
+     * itself (the next AUTO_INCREMENT value): MySQL and MariaDB only, where statements commit by themselves.
+     * NULL where there is none of that name. */
+    Err *(*definition)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
+                       const char **ret_text);
 
     /* Statements that a step's SQL is finished with. */
     /* A quiet, slowed-down VACUUM with fresh statistics. Outside a transaction. */

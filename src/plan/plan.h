@@ -5,6 +5,7 @@
 #include "change/change.h"
 #include "engine/probe.h"
 #include "engine/schema.h"
+#include "engine/shadow.h"
 #include "plan/fingerprint.h"
 
 #include <jansson.h>
@@ -43,6 +44,11 @@ typedef enum StepKind {
                       run left */
     STEP_QUIET,    /* complete: no old writer for long enough */
     STEP_EVIDENCE, /* complete: nobody uses `columns` of the table, or the table, any more */
+    STEP_ALTER,   /* one statement of a server whose DDL commits by itself: `looks` tell whether it is done */
+    STEP_CAPTURE, /* from here on changes of the source of `shadow` are captured; undo ends that */
+    STEP_COPY,    /* rows and changes are brought into the shadow */
+    STEP_COMPARE, /* every chunk of source and shadow is compared, with repair */
+    STEP_SWAP,    /* the shadow takes the source's place; of phase revert: and gives it back */
     STEP_KIND_COUNT
 } StepKind;
 
@@ -81,6 +87,13 @@ typedef struct Check {
     bool count_only;       /* reported apart, never fails: "written by the application itself" */
     const char *hint;      /* what to do about such rows */
 } Check;
+
+/* A table (or view) that a statement changes: what EngineOps.definition says of it before and after, as
+ * digests (base/digest.h); NULL: there is none of that name. Neither is ambiguous. */
+typedef struct StepLook {
+    Name table;
+    const char *before, *after;
+} StepLook;
 
 typedef struct Step {
     int ordinal; /* from 1 */
@@ -127,10 +140,13 @@ typedef struct Step {
     size_t undo_step_count;
     const char *index; /* create/drop index: its name, in the table's schema */
     bool index_unique;
-    const char *role; /* act as (the table's owner); NULL: as ourselves */
-    bool needs_back;  /* ddl of a revert: under its locks no direction of the change may be broken, else
-                         ERR_UNSAFE; to be set on the first step after which there is no way forward again */
-    bool first;       /* while the plan is made: before the other steps of its phase, with the indexes */
+    const char *role;      /* act as (the table's owner); NULL: as ourselves */
+    bool needs_back;       /* ddl of a revert: under its locks no direction of the change may be broken, else
+                              ERR_UNSAFE; to be set on the first step after which there is no way forward again */
+    bool first;            /* while the plan is made: before the other steps of its phase, with the indexes */
+    const StepLook *looks; /* alter */
+    size_t look_count;
+    const ShadowSpec *shadow; /* capture, copy, compare, swap; NULL */
 } Step;
 
 /* Something a person should know before saying yes. `accept` names the option that must be given, NULL for a

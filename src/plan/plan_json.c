@@ -99,6 +99,19 @@ static json_t *checks_json(const Check *checks, size_t count)
     return list;
 }
 
+static json_t *looks_json(const StepLook *looks, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *json = json_object();
+        put(json, "table", name_json(looks[i].table));
+        put(json, "before", text_json(looks[i].before));
+        put(json, "after", text_json(looks[i].after));
+        (void)json_array_append_new(list, json);
+    }
+    return list;
+}
+
 static void put_statements(json_t *json, const Step *step)
 {
     json_t *sql = list_json(step->sql, step->sql_count);
@@ -142,6 +155,10 @@ static json_t *step_alone_json(const Step *step)
     put(json, "needs_back", json_boolean(step->needs_back));
     put(json, "fills", fills_json(step->fills, step->fill_count));
     put(json, "quiet_triggers", json_boolean(step->quiet_triggers));
+    if (step->look_count > 0)
+        put(json, "looks", looks_json(step->looks, step->look_count));
+    if (step->shadow != NULL)
+        put(json, "shadow", shadow_spec_to_json(step->shadow));
     put(json, "checks", checks_json(step->checks, step->check_count));
     put(json, "index", text_json(step->index));
     put(json, "columns", list_json(step->columns, step->column_count));
@@ -306,6 +323,21 @@ static void get_checks(Arena *arena, const json_t *list, Step *step)
     step->checks = checks;
 }
 
+static void get_looks(Arena *arena, const json_t *list, Step *step)
+{
+    step->look_count = json_array_size(list);
+    if (step->look_count == 0)
+        return;
+    StepLook *looks = arena_alloc(arena, step->look_count * sizeof *looks);
+    for (size_t i = 0; i < step->look_count; i++) {
+        const json_t *json = json_array_get(list, i);
+        looks[i] = (StepLook){.table = get_name(arena, json_object_get(json, "table")),
+                              .before = get_text(arena, json, "before"),
+                              .after = get_text(arena, json, "after")};
+    }
+    step->looks = looks;
+}
+
 /* The value whose name is in the JSON text; -1 if none has it. */
 static int kind_from_name(const char *name)
 {
@@ -403,6 +435,8 @@ static Err *get_step_alone(Arena *arena, const json_t *json, Step *ret_step)
     step.lock_tree = tree > 0 && (size_t)tree < step.lock_count ? (size_t)tree : 0;
     get_fills(arena, json_object_get(json, "fills"), &step);
     get_checks(arena, json_object_get(json, "checks"), &step);
+    get_looks(arena, json_object_get(json, "looks"), &step);
+    step.shadow = shadow_spec_from_json(arena, json_object_get(json, "shadow"));
     *ret_step = step;
     return NULL;
 }

@@ -201,6 +201,16 @@ static Err *step_once(Runner *runner, const Step *step)
         return quiet_run(runner, step);
     case STEP_EVIDENCE:
         return evidence_run(runner, step);
+    case STEP_ALTER:
+        return alter_run(runner, step);
+    case STEP_CAPTURE:
+        return shadow_capture(runner, step);
+    case STEP_COPY:
+        return shadow_copy(runner, step);
+    case STEP_COMPARE:
+        return shadow_compare(runner, step);
+    case STEP_SWAP:
+        return shadow_swap(runner, step);
     case STEP_KIND_COUNT:
         break;
     }

@@ -275,6 +275,17 @@ Err *phase_has_begun(Runner *runner, Phase phase, bool *ret_begun) MUST_USE;
 /* ERR_UNSAFE: complete has taken something away already. */
 Err *contract_check(Runner *runner) MUST_USE;
 
+/* alter.c */
+/* A statement that commits by itself: done once the definitions of `looks` are those behind it. */
+Err *alter_run(Runner *runner, const Step *step) MUST_USE;
+Err *alter_undo(Runner *runner, const Step *step) MUST_USE;
+
+/* shadow.c */
+Err *shadow_capture(Runner *runner, const Step *step) MUST_USE;
+Err *shadow_copy(Runner *runner, const Step *step) MUST_USE;
+Err *shadow_compare(Runner *runner, const Step *step) MUST_USE;
+Err *shadow_swap(Runner *runner, const Step *step) MUST_USE;
+
 /* revert.c */
 /* ERR_UNSAFE with time and key when a direction of the change has lost a value. */
 Err *broken_check(Runner *runner) MUST_USE;
