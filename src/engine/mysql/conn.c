@@ -591,6 +591,7 @@ static const char *const schemes[] = {"mysql", "mariadb", NULL};
 /* What the shorthands of engine.h need of a session; the engine's own table takes its place in time. */
 static const EngineOps session_ops = {.name = "mysql",
                                       .schemes = schemes,
+                                      .dialect = DIALECT_MYSQL,
                                       .connect = my_connect,
                                       .close = my_close,
                                       .query = my_query,
