@@ -203,40 +203,6 @@ Err *gtid_add(GtidSet *set, const char *text)
     return NULL;
 }
 
-/* ---- comparing -------------------------------------------------------------------------------------------
- */
-
-static bool holds_interval(const Source *source, Interval wanted)
-{
-    for (size_t i = 0; i < source->count; i++)
-        if (source->intervals[i].first <= wanted.first && wanted.last <= source->intervals[i].last)
-            return true;
-    return false;
-}
-
-static bool holds_source(const GtidSet *set, const Source *wanted)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (source_compare(&set->sources[i], wanted) != 0)
-            continue;
-        if (set->is_mariadb)
-            return set->sources[i].intervals[0].last >= wanted->intervals[0].last;
-        for (size_t k = 0; k < wanted->count; k++)
-            if (!holds_interval(&set->sources[i], wanted->intervals[k]))
-                return false;
-        return true;
-    }
-    return false;
-}
-
-bool gtid_holds(const GtidSet *set, const GtidSet *part)
-{
-    for (size_t i = 0; i < part->count; i++)
-        if (!holds_source(set, &part->sources[i]))
-            return false;
-    return true;
-}
-
 /* ---- writing ---------------------------------------------------------------------------------------------
  */
 

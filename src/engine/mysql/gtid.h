@@ -13,8 +13,6 @@ void gtid_free(GtidSet *set);
 /* Adds what a text names, as the server's own variables write it; ERR_CONFIG where it is none. */
 Err *gtid_add(GtidSet *set, const char *text) MUST_USE;
 bool gtid_is_empty(const GtidSet *set);
-/* Whether all that `part` names is in `set`; on MariaDB by each domain's last number. */
-bool gtid_holds(const GtidSet *set, const GtidSet *part);
 /* Sources and intervals in order; "" for none. */
 char *gtid_text(Arena *arena, const GtidSet *set) __attribute__((returns_nonnull));
 /* MySQL: as COM_BINLOG_DUMP_GTID takes it (Gtid_set::encode; the tagged form, known from 8.3 on, only where

@@ -17,16 +17,21 @@ static FormType type_of(const char *data_type)
         const char *name;
         FormType type;
     } types[] = {
-        {"tinyint", FORM_INTEGER},    {"smallint", FORM_INTEGER}, {"mediumint", FORM_INTEGER},
-        {"int", FORM_INTEGER},        {"bigint", FORM_INTEGER},   {"decimal", FORM_DECIMAL},
-        {"float", FORM_FLOAT},        {"double", FORM_FLOAT},     {"char", FORM_TEXT},
-        {"varchar", FORM_TEXT},       {"tinytext", FORM_TEXT},    {"text", FORM_TEXT},
-        {"mediumtext", FORM_TEXT},    {"longtext", FORM_TEXT},    {"binary", FORM_BYTES},
-        {"varbinary", FORM_BYTES},    {"tinyblob", FORM_BYTES},   {"blob", FORM_BYTES},
-        {"mediumblob", FORM_BYTES},   {"longblob", FORM_BYTES},   {"enum", FORM_ENUM},
-        {"set", FORM_SET},            {"bit", FORM_BIT},          {"year", FORM_YEAR},
-        {"date", FORM_DATE},          {"time", FORM_TIME},        {"datetime", FORM_DATETIME},
-        {"timestamp", FORM_TIMESTAMP}, {"json", FORM_JSON},
+        {"tinyint", FORM_INTEGER},   {"smallint", FORM_INTEGER},
+        {"mediumint", FORM_INTEGER}, {"int", FORM_INTEGER},
+        {"bigint", FORM_INTEGER},    {"decimal", FORM_DECIMAL},
+        {"float", FORM_FLOAT},       {"double", FORM_FLOAT},
+        {"char", FORM_TEXT},         {"varchar", FORM_TEXT},
+        {"tinytext", FORM_TEXT},     {"text", FORM_TEXT},
+        {"mediumtext", FORM_TEXT},   {"longtext", FORM_TEXT},
+        {"binary", FORM_BYTES},      {"varbinary", FORM_BYTES},
+        {"tinyblob", FORM_BYTES},    {"blob", FORM_BYTES},
+        {"mediumblob", FORM_BYTES},  {"longblob", FORM_BYTES},
+        {"enum", FORM_ENUM},         {"set", FORM_SET},
+        {"bit", FORM_BIT},           {"year", FORM_YEAR},
+        {"date", FORM_DATE},         {"time", FORM_TIME},
+        {"datetime", FORM_DATETIME}, {"timestamp", FORM_TIMESTAMP},
+        {"json", FORM_JSON},
     };
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         if (strcasecmp(types[i].name, data_type) == 0)
@@ -44,7 +49,8 @@ static Err *find_column(Arena *arena, const Rows *rows, const char *mark, const 
         if (!str_eq(rows_cell(rows, i, CELL_TABLE), mark) ||
             strcasecmp(rows_cell(rows, i, CELL_NAME), column) != 0)
             continue;
-        const char *charset = rows_cell(rows, i, CELL_CHARSET), *collation = rows_cell(rows, i, CELL_COLLATION);
+        const char *charset = rows_cell(rows, i, CELL_CHARSET),
+                   *collation = rows_cell(rows, i, CELL_COLLATION);
         *ret_side = (FormSide){.type = type_of(rows_cell(rows, i, CELL_DATA_TYPE)),
                                .column_type = arena_dup(arena, rows_cell(rows, i, CELL_COLUMN_TYPE)),
                                .charset = charset == NULL ? NULL : arena_dup(arena, charset),
@@ -76,7 +82,8 @@ static const char *literal_expr(Arena *arena, const FormSide *side, const char *
     switch (side->type) {
     case FORM_INTEGER:
     case FORM_DECIMAL:
-        return strcasestr(side->column_type, "zerofill") == NULL ? value : arena_printf(arena, "%s + 0", value);
+        return strcasestr(side->column_type, "zerofill") == NULL ? value
+                                                                 : arena_printf(arena, "%s + 0", value);
     case FORM_YEAR:
     case FORM_BIT:
         return arena_printf(arena, "%s + 0", value);
@@ -277,8 +284,8 @@ static Err *make_keys(Arena *arena, const ShadowSpec *spec, const Rows *rows, Fo
         TRY(find_column(arena, rows, "source", spec->source, spec->key_columns[i], &key->from));
         TRY(find_column(arena, rows, "shadow", spec->shadow, spec->key_targets[i], &key->to));
         key->literal = literal_expr(arena, &key->from, key->name);
-        key->target_literal = literal_expr(
-            arena, &key->from, back_expr(arena, &key->from, &key->to, key->target));
+        key->target_literal =
+            literal_expr(arena, &key->from, back_expr(arena, &key->from, &key->to, key->target));
         form->direct = form->direct && side_is_direct(&key->from, &key->to);
         str_sep(&literal, ", ");
         str_add(&literal, key->literal);
@@ -305,14 +312,15 @@ static Err *find_index(Conn *conn, const Wait *wait, Arena *arena, Arena *keep, 
         str_sep(&list, ", ");
         str_add(&list, my_literal(conn, arena, spec->key_targets[i]));
     }
-    TRY(conn_params(conn, wait, arena, &rows,
-                    arena_printf(arena,
-                                 "SELECT INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = $1 "
-                                 "AND TABLE_NAME = $2 AND INDEX_TYPE = 'BTREE' AND SUB_PART IS NULL AND "
-                                 "SEQ_IN_INDEX <= %zu GROUP BY INDEX_NAME HAVING SUM(COLUMN_NAME IN (%s)) = "
-                                 "%zu ORDER BY INDEX_NAME <> 'PRIMARY', MAX(NON_UNIQUE), INDEX_NAME",
-                                 spec->key_count, list.buf, spec->key_count),
-                    spec->schema, spec->shadow));
+    TRY(conn_params(
+        conn, wait, arena, &rows,
+        arena_printf(arena,
+                     "SELECT INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = $1 "
+                     "AND TABLE_NAME = $2 AND INDEX_TYPE = 'BTREE' AND SUB_PART IS NULL AND "
+                     "SEQ_IN_INDEX <= %zu GROUP BY INDEX_NAME HAVING SUM(COLUMN_NAME IN (%s)) = "
+                     "%zu ORDER BY INDEX_NAME <> 'PRIMARY', MAX(NON_UNIQUE), INDEX_NAME",
+                     spec->key_count, list.buf, spec->key_count),
+        spec->schema, spec->shadow));
     if (rows.row_count > 0)
         form->target_index = my_ident(keep, rows_cell(&rows, 0, 0));
     TRY(conn_params(conn, wait, arena, &rows,

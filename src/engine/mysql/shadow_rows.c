@@ -72,11 +72,13 @@ static Err *misfit_error(Conn *conn, const Wait *wait, const ShadowSpec *spec, c
         str_addf(&order, "%s%s", i > 0 ? ", " : "", form->keys[i].name);
     if (row > 0)
         err_free(conn_query(conn, wait, arena, &rows,
-                            arena_printf(arena, "SELECT %s FROM %s FORCE INDEX (%s) WHERE %s ORDER BY %s LIMIT 1 "
-                                                "OFFSET %lld",
-                                         form->literal, form->source, form->key_index, where, order.buf, row - 1)));
-    Err *res = err_new(ERR_VERIFY, "a row of \"%s.%s\" does not fit the new definition%s%s%s: %s", spec->schema,
-                       spec->source, rows.row_count > 0 ? " (" : "",
+                            arena_printf(arena,
+                                         "SELECT %s FROM %s FORCE INDEX (%s) WHERE %s ORDER BY %s LIMIT 1 "
+                                         "OFFSET %lld",
+                                         form->literal, form->source, form->key_index, where, order.buf,
+                                         row - 1)));
+    Err *res = err_new(ERR_VERIFY, "a row of \"%s.%s\" does not fit the new definition%s%s%s: %s",
+                       spec->schema, spec->source, rows.row_count > 0 ? " (" : "",
                        rows.row_count > 0 ? my_shadow_key_text(arena, spec, rows_cell(&rows, 0, 0)) : "",
                        rows.row_count > 0 ? ")" : "", text);
     res->server_errno = err->server_errno;
@@ -95,8 +97,8 @@ static Err *check_warnings(Conn *conn, const Wait *wait, const ShadowSpec *spec)
     TRY(conn_query(conn, wait, arena, &rows, "SHOW WARNINGS"));
     for (size_t i = 0; i < rows.row_count; i++)
         if (!str_eq(rows_cell(&rows, i, 0), "Note")) {
-            Err *err = err_new(ERR_VERIFY, "a row of \"%s.%s\" does not fit the new definition: %s", spec->schema,
-                               spec->source, rows_cell(&rows, i, 2));
+            Err *err = err_new(ERR_VERIFY, "a row of \"%s.%s\" does not fit the new definition: %s",
+                               spec->schema, spec->source, rows_cell(&rows, i, 2));
             err->server_errno = (unsigned)rows_int(&rows, i, 1);
             return err;
         }
@@ -156,8 +158,8 @@ static void add_order(Str *sql, const Form *form)
         str_addf(sql, "%s%s", i > 0 ? ", " : "", form->keys[i].name);
 }
 
-static Err *key_at(Conn *conn, const Wait *wait, Arena *arena, const Form *form, const char *low, int64_t offset,
-                   const char **ret_key)
+static Err *key_at(Conn *conn, const Wait *wait, Arena *arena, const Form *form, const char *low,
+                   int64_t offset, const char **ret_key)
 {
     CLEANUP(str_donep) Str sql = STR_INIT;
     Rows rows = {0};
@@ -198,13 +200,14 @@ static Err *clear_range(Conn *conn, const Wait *wait, const Form *form, const Ra
     form_add_range(&where, form->target_names, form->key_count, range);
     const char *hint =
         form->target_index == NULL ? "" : arena_printf(arena, " FORCE INDEX (%s)", form->target_index);
-    TRY(conn_query(conn, wait, arena, &rows,
-                   arena_printf(arena, "SELECT 1 FROM %s%s WHERE %s LIMIT 1", form->shadow, hint, where.buf)));
+    TRY(conn_query(
+        conn, wait, arena, &rows,
+        arena_printf(arena, "SELECT 1 FROM %s%s WHERE %s LIMIT 1", form->shadow, hint, where.buf)));
     return rows.row_count == 0 ? NULL : delete_where(conn, wait, form, where.buf, &gone);
 }
 
-static Err *copy_once(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form, const Range *range,
-                      int64_t *ret_rows)
+static Err *copy_once(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form,
+                      const Range *range, int64_t *ret_rows)
 {
     CLEANUP(str_donep) Str where = STR_INIT;
     form_add_range(&where, form->source_names, form->key_count, range);

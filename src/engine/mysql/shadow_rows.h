@@ -16,6 +16,7 @@ Err *rows_insert(Conn *conn, const Wait *wait, const ShadowSpec *spec, const For
                  const char *where, int64_t *ret_rows) MUST_USE;
 /* The shadow's rows of these keys go, by the source's literals where those mean the same there, else by what
  * they become in the shadow. */
-Err *rows_delete(Conn *conn, const Wait *wait, const Form *form, const KeyList *keys, int64_t *ret_rows) MUST_USE;
+Err *rows_delete(Conn *conn, const Wait *wait, const Form *form, const KeyList *keys,
+                 int64_t *ret_rows) MUST_USE;
 /* The first column of a result as keys in `arena`, which holds the result. */
 KeyList rows_keys(Arena *arena, const Rows *rows);
