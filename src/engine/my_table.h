@@ -1,13 +1,13 @@
-/* my_table.h — what MySQL and MariaDB know of a table beyond schema.h. Plain data, filled by engine/mysql, read
- * by pure code. Texts are the server's own, in utf8mb4. */
+/* my_table.h — what MySQL and MariaDB know of a table beyond schema.h. Plain data, filled by engine/mysql,
+ * read by pure code. Texts are the server's own, in utf8mb4. */
 #pragma once
 #include "base/err.h"
 
 /* In the order of Table.columns. */
 typedef struct MyColumn {
     const char *name;
-    const char *type;      /* "varchar(20)", "enum('a','b')", "bigint(20) unsigned" */
-    const char *data_type; /* the word alone, lower case: "varchar" */
+    const char *type;                /* "varchar(20)", "enum('a','b')", "bigint(20) unsigned" */
+    const char *data_type;           /* the word alone, lower case: "varchar" */
     const char *charset, *collation; /* NULL where it has none */
     const char *default_sql;         /* as it would be written behind DEFAULT; NULL: none, or NULL */
     const char *on_update;           /* "current_timestamp()"; NULL */
@@ -55,13 +55,13 @@ typedef struct MyForeignKey {
 } MyForeignKey;
 
 typedef struct MyTable {
-    const char *engine;             /* "InnoDB"; NULL for a view */
-    const char *row_format;         /* "Dynamic" … as it is, written or not */
+    const char *engine;              /* "InnoDB"; NULL for a view */
+    const char *row_format;          /* "Dynamic" … as it is, written or not */
     const char *charset, *collation; /* the table's defaults */
-    const char *comment;            /* never NULL */
-    const char *options;            /* CREATE_OPTIONS: "row_format=COMPRESSED partitioned"; never NULL */
-    const char *auto_increment;     /* the next value, as digits (it may be beyond int64_t); NULL: it has none */
-    const char *create_sql;         /* SHOW CREATE TABLE, or VIEW */
+    const char *comment;             /* never NULL */
+    const char *options;             /* CREATE_OPTIONS: "row_format=COMPRESSED partitioned"; never NULL */
+    const char *auto_increment; /* the next value, as digits (it may be beyond int64_t); NULL: it has none */
+    const char *create_sql;     /* SHOW CREATE TABLE, or VIEW */
     MyColumn *columns;
     size_t column_count;
     MyIndex *indexes;
