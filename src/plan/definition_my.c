@@ -1,4 +1,5 @@
-/* Parts of SHOW CREATE TABLE, one a line there, and statements made of them: the way back of an ALTER TABLE. */
+/* Parts of SHOW CREATE TABLE, one a line there, and statements made of them: the way back of an ALTER TABLE.
+ */
 #include "change/text_my.h"
 #include "plan/maker_my.h"
 

@@ -10,9 +10,9 @@ typedef struct MakerMy {
     const Server *server;
     VEC(Step) steps[PHASE_COUNT];
     VEC(Risk) risks;
-    VEC(const char *) tables;  /* that the lease holds */
-    bool scans, copies;        /* a long build in place; a shadow table */
-    size_t in_place_count;     /* statements carried out on the table itself */
+    VEC(const char *) tables; /* that the lease holds */
+    bool scans, copies;       /* a long build in place; a shadow table */
+    size_t in_place_count;    /* statements carried out on the table itself */
     size_t shadow_count;
     VEC(Step) reverts;
     const char *no_revert;
@@ -28,7 +28,8 @@ typedef struct SpanMs {
 /* ---- maker_my.c ---- */
 
 Step *maker_step_my(MakerMy *maker, Phase phase, StepKind kind, Name table, const char *title);
-/* One statement that commits by itself; `undo` may be NULL. The table itself is what tells whether it is done. */
+/* One statement that commits by itself; `undo` may be NULL. The table itself is what tells whether it is
+ * done. */
 Step *maker_alter_my(MakerMy *maker, Phase phase, Name table, const char *title, const char *sql,
                      const char *undo);
 void maker_look_my(MakerMy *maker, Step *step, Name table);
@@ -48,6 +49,11 @@ const char *words_of_my(Arena *arena, const AskedMy *asked); /* "MODIFY amount b
 
 /* Decides and writes the reason as a note. ERR_UNSAFE where no way is left. */
 Err *way_choose_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way *ret_way) MUST_USE;
+
+/* ---- lost_my.c ---- */
+
+/* What it takes away without naming it, as a risk to be accepted. */
+void lost_note_my(MakerMy *maker, const char *table, const AskedMy *asked);
 
 /* ---- native_my.c ---- */
 
@@ -76,7 +82,8 @@ typedef struct ColumnMapMy {
 const ShadowSpec *spec_make_my(MakerMy *maker, const Table *before, const Table *after, const char *source,
                                const char *shadow, const char *old, const ColumnMapMy *map);
 ColumnMapMy column_map_my(Arena *arena, const MyStatement *my);
-ColumnMapMy column_map_back_my(Arena *arena, const Table *before, const ColumnMapMy *map, const MyStatement *my);
+ColumnMapMy column_map_back_my(Arena *arena, const Table *before, const ColumnMapMy *map,
+                               const MyStatement *my);
 /* The source's column that the target's column is a copy of; NULL. */
 const MyColumn *column_source_my(const ColumnMapMy *map, const Table *before, const char *column);
 const MyColumn *column_my(const Table *table, const char *name);

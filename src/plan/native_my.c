@@ -4,42 +4,12 @@
 
 #include <string.h>
 
-/* MySQL takes a clause behind the actions, but before what is about partitions. */
-static const char *with_clause(Arena *arena, const char *table, const AskedMy *asked)
+/* What the ladder has found stands behind the actions; about partitions nothing does. */
+static const char *with_clause(Arena *arena, const AskedMy *asked)
 {
-    bool partitions = false;
-    for (size_t i = 0; i < asked->my->action_count; i++) {
-        MyActionKind kind = asked->my->actions[i].kind;
-        partitions = partitions || kind == MY_ACTION_PARTITION || kind == MY_ACTION_PARTITION_BY ||
-                     kind == MY_ACTION_REMOVE_PARTITIONING;
-    }
     const char *clause = asked->ladder.clause;
-    if (clause == NULL || clause[0] == '\0')
-        return asked->sql;
-    if (!partitions)
-        return arena_printf(arena, "%s, %s", asked->sql, clause);
-    size_t head = strlen("ALTER TABLE ") + strlen(sql_backtick(arena, table));
-    return arena_printf(arena, "%.*s %s,%s", (int)head, asked->sql, clause, asked->sql + head);
-}
-
-static void note_lost(MakerMy *maker, const char *table, const AskedMy *asked)
-{
-    CLEANUP(str_donep) Str out = STR_INIT;
-    for (size_t i = 0; i < asked->ladder.lost_count; i++) {
-        const LostAttribute *lost = &asked->ladder.lost[i];
-        str_sep(&out, "; ");
-        str_addf(&out, "%s: %s", lost->object, lost->before[0] != '\0' ? lost->before : "(nothing)");
-        if (lost->after[0] != '\0')
-            str_addf(&out, " becomes %s", lost->after);
-        else
-            str_add(&out, " is gone");
-    }
-    if (out.len > 0)
-        maker_risk_my(maker, "lost-attributes", "--accept-lost-attributes",
-                      arena_printf(maker->arena,
-                                   "%s loses what the statement does not name: %s. MODIFY and CHANGE have to "
-                                   "repeat what is to stay",
-                                   table, out.buf));
+    return clause == NULL || clause[0] == '\0' ? asked->sql
+                                               : arena_printf(arena, "%s, %s", asked->sql, clause);
 }
 
 static void note_renames(MakerMy *maker, const char *table, const AskedMy *asked)
@@ -68,10 +38,11 @@ static void note_added(MakerMy *maker, const char *table, const AskedMy *asked)
             continue;
         const MyColumnSpec *column = action->column;
         if (!asked->hides && !column->invisible)
-            maker_risk_my(maker, "star", "--accept-star",
-                          arena_printf(maker->arena,
-                                       "INSERT INTO %s without a column list fails once the column %s is there",
-                                       table, column->name.text));
+            maker_risk_my(
+                maker, "star", "--accept-star",
+                arena_printf(maker->arena,
+                             "INSERT INTO %s without a column list fails once the column %s is there", table,
+                             column->name.text));
         else if (asked->hides)
             maker_risk_my(maker, "hidden", NULL,
                           arena_printf(maker->arena,
@@ -94,10 +65,11 @@ static void note_versions(MakerMy *maker, const char *table, const AskedMy *aske
     const Ladder *ladder = &asked->ladder;
     if (!ladder->uses_row_version)
         return;
-    maker_risk_my(maker, "row-version", NULL,
-                  arena_printf(maker->arena,
-                               "it uses one of the %d row versions that %s has left; a rebuild gives all back",
-                               ladder->row_versions_left, table));
+    maker_risk_my(
+        maker, "row-version", NULL,
+        arena_printf(maker->arena,
+                     "it uses one of the %d row versions that %s has left; a rebuild gives all back",
+                     ladder->row_versions_left, table));
 }
 
 /* Long builds wait for the metadata lock once more when they are done. */
@@ -106,20 +78,22 @@ static void note_build(MakerMy *maker, const char *table, const AskedMy *asked)
     const Ladder *ladder = &asked->ladder;
     Arena *arena = maker->arena;
     if (maker_replicates(maker))
-        maker_risk_my(maker, "replica-lag", "--accept-replica-lag",
-                      arena_printf(arena,
-                                   "replicas begin the build of %s when it is done here, and lag by as long as "
-                                   "it takes",
-                                   table));
+        maker_risk_my(
+            maker, "replica-lag", "--accept-replica-lag",
+            arena_printf(arena,
+                         "replicas begin the build of %s when it is done here, and lag by as long as "
+                         "it takes",
+                         table));
     if (ladder->rung == RUNG_ONLINE_COPY)
         maker_risk_my(maker, "online-copy", "--accept-online-copy",
                       arena_printf(arena, "%s is copied by the server in one piece, unthrottled", table));
-    maker_risk_my(maker, "build", NULL,
-                  arena_printf(arena,
-                               "the build of %s takes its lock once more at its end, within --max-stall: a "
-                               "transaction that is open on the table then can cost the whole build, which is "
-                               "begun anew",
-                               table));
+    maker_risk_my(
+        maker, "build", NULL,
+        arena_printf(arena,
+                     "the build of %s takes its lock once more at its end, within --max-stall: a "
+                     "transaction that is open on the table then can cost the whole build, which is "
+                     "begun anew",
+                     table));
 }
 
 const char *show_columns_my(MakerMy *maker, const char *table, const AskedMy *asked)
@@ -152,14 +126,14 @@ static void write_step(MakerMy *maker, const WorkMy *work, const AskedMy *asked,
     Name name = {.name = work->operations[0]->table.name};
     const Ladder *ladder = &asked->ladder;
     bool build = !ladder_is_cheap(ladder);
-    const char *how = ladder->rung == RUNG_INSTANT ? "instant" : build ? "in place, while writers go on"
-                                                                       : "in place, catalog only";
+    const char *how = ladder->rung == RUNG_INSTANT ? "instant"
+                      : build                      ? "in place, while writers go on"
+                                                   : "in place, catalog only";
     if (ladder->rung > RUNG_ONLINE_COPY)
         how = "copied within --max-stall";
     Step *step = maker_alter_my(
         maker, phase, name, arena_printf(arena, "%s: %s, %s", name.name, words_of_my(arena, asked), how),
-        with_clause(arena, name.name, asked),
-        phase == PHASE_CONTRACT ? NULL : undo_sql_my(arena, name.name, asked));
+        with_clause(arena, asked), phase == PHASE_CONTRACT ? NULL : undo_sql_my(arena, name.name, asked));
     step->evidence = EVIDENCE_MEASURED;
     step->rewrites = ladder->rebuilds;
     step->scans = build;
@@ -185,7 +159,6 @@ Err *native_alter_my(MakerMy *maker, const WorkMy *work, const Operation *operat
     const char *table = operation->table.name;
     maker_lease_my(maker, operation->table);
     maker->in_place_count++;
-    note_lost(maker, table, asked);
     if (phase != PHASE_CONTRACT)
         note_renames(maker, table, asked);
     note_added(maker, table, asked);
@@ -234,11 +207,12 @@ static Err *drop_table(MakerMy *maker, const WorkMy *work)
                             "drop that key, or that table, in a change before");
     }
     maker_lease_my(maker, op->table);
-    maker_risk_my(maker, "use-unknown", NULL,
-                  arena_printf(maker->arena,
-                               "whether anybody still uses %s is not known from here: \"stoa complete\" drops "
-                               "it, and there is no way back",
-                               op->table.name));
+    maker_risk_my(
+        maker, "use-unknown", NULL,
+        arena_printf(maker->arena,
+                     "whether anybody still uses %s is not known from here: \"stoa complete\" drops "
+                     "it, and there is no way back",
+                     op->table.name));
     maker_alter_my(maker, PHASE_CONTRACT, op->table,
                    arena_printf(maker->arena, "drop table %s", op->table.name), op->sql, NULL);
     return NULL;
@@ -253,7 +227,8 @@ static Err *rename_tables(MakerMy *maker, const WorkMy *work)
         str_addf(&undo, "%s%s TO %s", undo.len == 0 ? "RENAME TABLE " : ", ",
                  sql_backtick(arena, op->my->new_names[i - 1].name),
                  sql_backtick(arena, op->my->names[i - 1].name));
-    Step *step = maker_alter_my(maker, PHASE_CUTOVER, op->table, op->sql, op->sql, arena_dup(arena, undo.buf));
+    Step *step =
+        maker_alter_my(maker, PHASE_CUTOVER, op->table, op->sql, op->sql, arena_dup(arena, undo.buf));
     for (size_t i = 0; i < op->name_count; i++) {
         bool known = false;
         for (size_t k = 0; k < step->look_count; k++)
@@ -263,8 +238,7 @@ static Err *rename_tables(MakerMy *maker, const WorkMy *work)
         maker_lease_my(maker, op->names[i]);
     }
     maker_risk_my(maker, "rename", "--accept-rename",
-                  arena_printf(arena,
-                               "%s: from one moment to the next; whoever still uses an old name fails",
+                  arena_printf(arena, "%s: from one moment to the next; whoever still uses an old name fails",
                                op->sql));
     return NULL;
 }
@@ -288,7 +262,8 @@ static Err *view(MakerMy *maker, const WorkMy *work)
         undo = arena_printf(arena, "CREATE OR REPLACE %s", table->my->create_sql + strlen("CREATE "));
     maker_lease_my(maker, op->table);
     maker_alter_my(maker, drop ? PHASE_CONTRACT : PHASE_CONSTRAIN, op->table,
-                   arena_printf(arena, "%s view %s", drop ? "drop" : "create", op->table.name), op->sql, undo);
+                   arena_printf(arena, "%s view %s", drop ? "drop" : "create", op->table.name), op->sql,
+                   undo);
     return NULL;
 }
 

@@ -246,6 +246,9 @@ typedef struct PlanInput {
  * Everything lives in `arena`. */
 Err *plan_make_pg(Arena *arena, const PlanInput *input, Plan *ret_plan) MUST_USE;
 
+/* The first of the change's problems as an error; NULL. */
+Err *change_check(const Change *change) MUST_USE;
+
 /* Takes over what the server did with the step on an empty clone: its locks, as far as writers can meet them,
  * and the evidence. ERR_UNSAFE where a table with rows would be rewritten or read to its end under a lock
  * that stops writers, and the step does not say so. */

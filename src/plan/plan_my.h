@@ -40,10 +40,8 @@ typedef struct PlanInputMy {
 /* Makes the plan; its looks have names, but no digests yet (plan_look_my). Errors as plan_make_pg. */
 Err *plan_make_my(Arena *arena, const PlanInputMy *input, Plan *ret_plan) MUST_USE;
 
-/* The tables whose definition tells whether the step is done, as Step.looks without digests. */
-
-/* The ALTER TABLE with the columns that it adds invisible, so that INSERTs without a column list go on working;
- * NULL where it adds none, or says so itself. `text` is the operation's. */
+/* The ALTER TABLE with the columns that it adds invisible, so that INSERTs without a column list go on
+ * working; NULL where it adds none, or says so itself. `text` is the operation's. */
 const char *plan_hide_my(Arena *arena, const Operation *operation);
 /* "orders__stoa_new", "orders__stoa_old": names that sort behind the table's by bytes, of at most 64
  * characters; NULL where there is none. */

@@ -62,10 +62,11 @@ static const char *keys_blocker(Arena *arena, const Table *table, const Table *a
                             my->children[0].name, my->children[0].table);
     for (size_t i = 0; i < my->parent_count; i++)
         if (!str_eq(my->parents[i].on_delete, "RESTRICT") && !str_eq(my->parents[i].on_delete, "NO ACTION"))
-            return arena_printf(arena,
-                                "its foreign key %s is ON DELETE %s: the server changes rows by it that neither "
-                                "triggers nor the binary log show",
-                                my->parents[i].name, my->parents[i].on_delete);
+            return arena_printf(
+                arena,
+                "its foreign key %s is ON DELETE %s: the server changes rows by it that neither "
+                "triggers nor the binary log show",
+                my->parents[i].name, my->parents[i].on_delete);
     if (my->parent_count > 0)
         return arena_printf(arena,
                             "its foreign key %s would keep parents alive through rows of the shadow that the "
@@ -166,7 +167,8 @@ static void make_shadow(MakerMy *maker, const AskedMy *asked, const ShadowSpec *
                    arena_printf(arena, "CREATE TABLE %s LIKE %s", shadow, source),
                    arena_printf(arena, "DROP TABLE %s", shadow));
     size_t head = strlen("ALTER TABLE ") + strlen(source);
-    maker_alter_my(maker, PHASE_EXPAND, name, arena_printf(arena, "the shadow: %s", words_of_my(arena, asked)),
+    maker_alter_my(maker, PHASE_EXPAND, name,
+                   arena_printf(arena, "the shadow: %s", words_of_my(arena, asked)),
                    arena_printf(arena, "ALTER TABLE %s%s", shadow, asked->sql + head), NULL);
 }
 
@@ -186,10 +188,10 @@ static void copy_rows(MakerMy *maker, const WorkMy *work, const ShadowSpec *spec
         add_text(arena, &step->lock_modes, &count, step->lock);
         step->timeout = TIMEOUT_LOCK;
     }
-    step = shadow_step(maker, PHASE_BACKFILL, STEP_COPY, name, spec,
-                       arena_printf(arena, "copy rows and changes of %s into the shadow, by key %s%s",
-                                    spec->source, spec->key,
-                                    spec->one_writer ? ", one writer at a time" : ""));
+    step =
+        shadow_step(maker, PHASE_BACKFILL, STEP_COPY, name, spec,
+                    arena_printf(arena, "copy rows and changes of %s into the shadow, by key %s%s",
+                                 spec->source, spec->key, spec->one_writer ? ", one writer at a time" : ""));
     step->timeout = TIMEOUT_CHUNK;
     estimate(step, estimate_copy_my(work->table));
     step = shadow_step(maker, PHASE_VERIFY, STEP_COMPARE, name, spec,
@@ -256,17 +258,19 @@ static void notes(MakerMy *maker, const ShadowSpec *spec, const AskedMy *asked)
                                    "changes of %s are captured by triggers, which cost its writers time: %s",
                                    spec->source, maker->server->my->no_log));
     if (spec->one_writer)
-        maker_risk_my(maker, "one-writer", NULL,
-                      arena_printf(arena,
-                                   "innodb_autoinc_lock_mode is below 2: rows go into the shadow of %s by one "
-                                   "session at a time",
-                                   spec->source));
+        maker_risk_my(
+            maker, "one-writer", NULL,
+            arena_printf(arena,
+                         "innodb_autoinc_lock_mode is below 2: rows go into the shadow of %s by one "
+                         "session at a time",
+                         spec->source));
     if (!spec->key_exact)
-        maker_risk_my(maker, "key-collation", NULL,
-                      arena_printf(arena,
-                                   "key %s of %s has values that are equal in other bytes: one session applies "
-                                   "its changes",
-                                   spec->key, spec->source));
+        maker_risk_my(
+            maker, "key-collation", NULL,
+            arena_printf(arena,
+                         "key %s of %s has values that are equal in other bytes: one session applies "
+                         "its changes",
+                         spec->key, spec->source));
     if (maker->server->my->checks_by_schema && strstr(asked->after->my->create_sql, " CHECK (") != NULL)
         maker_risk_my(maker, "check-names", NULL,
                       arena_printf(arena,

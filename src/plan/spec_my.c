@@ -40,13 +40,13 @@ ColumnMapMy column_map_my(Arena *arena, const MyStatement *my)
 static bool is_dropped(const MyStatement *my, const char *column)
 {
     for (size_t i = 0; i < my->action_count; i++)
-        if (my->actions[i].kind == MY_ACTION_DROP_COLUMN &&
-            strcasecmp(my->actions[i].name.text, column) == 0)
+        if (my->actions[i].kind == MY_ACTION_DROP_COLUMN && strcasecmp(my->actions[i].name.text, column) == 0)
             return true;
     return false;
 }
 
-ColumnMapMy column_map_back_my(Arena *arena, const Table *before, const ColumnMapMy *map, const MyStatement *my)
+ColumnMapMy column_map_back_my(Arena *arena, const Table *before, const ColumnMapMy *map,
+                               const MyStatement *my)
 {
     Words fresh = {0};
     for (size_t i = 0; i < before->my->column_count; i++)
@@ -103,8 +103,17 @@ static bool is_same(const MyColumn *a, const MyColumn *b)
 /* Values can be looked up by "=", and ranges of them come in one order. */
 static bool can_be_key(const MyColumn *column)
 {
-    static const char *const no[] = {"float", "double", "json", "geometry", "point", "linestring", "polygon",
-                                     "multipoint", "multilinestring", "multipolygon", "geometrycollection",
+    static const char *const no[] = {"float",
+                                     "double",
+                                     "json",
+                                     "geometry",
+                                     "point",
+                                     "linestring",
+                                     "polygon",
+                                     "multipoint",
+                                     "multilinestring",
+                                     "multipolygon",
+                                     "geometrycollection",
                                      "vector"};
     for (size_t i = 0; i < ARRAY_LEN(no); i++)
         if (str_eq(column->data_type, no[i]))
@@ -142,9 +151,9 @@ const MyIndex *key_my(const Table *before, const Table *after, const ColumnMapMy
     return best;
 }
 
-/* "=" of the column is true for equal bytes only. Collations that end in _bin still take a VARCHAR with spaces
- * behind it for the same, unless they do not pad (utf8mb4_0900_bin, MariaDB's _nopad_bin); a CHAR loses its
- * spaces when it is stored. */
+/* "=" of the column is true for equal bytes only. Collations that end in _bin still take a VARCHAR with
+ * spaces behind it for the same, unless they do not pad (utf8mb4_0900_bin, MariaDB's _nopad_bin); a CHAR
+ * loses its spaces when it is stored. */
 static bool is_exact(const MyColumn *column)
 {
     if (column->collation == NULL || str_eq(column->collation, "binary"))
@@ -190,11 +199,11 @@ static bool is_implied(const MyIndex *index, const Table *before, const Table *a
                         keeps_apart(source, column_my(after, name)) &&
                         (index->parts[n].prefix == 0 ||
                          (part->prefix > 0 && part->prefix <= index->parts[n].prefix));
-                found = found || (source != NULL && part->column != NULL && part->nullable &&
-                                  index->part_count == old->part_count &&
-                                  strcasecmp(source->name, part->column) == 0 &&
-                                  keeps_apart(source, column_my(after, name)) &&
-                                  index->parts[n].prefix == part->prefix);
+                found =
+                    found ||
+                    (source != NULL && part->column != NULL && part->nullable &&
+                     index->part_count == old->part_count && strcasecmp(source->name, part->column) == 0 &&
+                     keeps_apart(source, column_my(after, name)) && index->parts[n].prefix == part->prefix);
             }
             all = found;
         }
@@ -284,7 +293,7 @@ const ShadowSpec *spec_make_my(MakerMy *maker, const Table *before, const Table 
     add_columns(maker->arena, before, after, map, spec);
     add_key(maker->arena, before, after, map, key, spec);
     for (size_t i = 0; i < after->my->column_count; i++)
-        spec->one_writer = spec->one_writer ||
-                           (after->my->columns[i].auto_increment && server->autoinc_lock_mode < 2);
+        spec->one_writer =
+            spec->one_writer || (after->my->columns[i].auto_increment && server->autoinc_lock_mode < 2);
     return spec;
 }

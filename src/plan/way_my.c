@@ -97,7 +97,8 @@ static const char *native_blocker(const MakerMy *maker, const WorkMy *work, cons
     bool quick = ladder->rung <= RUNG_INPLACE && estimate_build_my(work->table).high <= QUICK_MS;
     if (ladder->rung <= RUNG_INPLACE && quick)
         return NULL;
-    if (ladder->rung <= RUNG_INPLACE && !lags && (!ladder->rebuilds || maker_accepts_my(maker, "replica-lag")))
+    if (ladder->rung <= RUNG_INPLACE && !lags &&
+        (!ladder->rebuilds || maker_accepts_my(maker, "replica-lag")))
         return NULL;
     if (ladder->rung == RUNG_ONLINE_COPY && !lags && maker_accepts_my(maker, "online-copy"))
         return NULL;
@@ -109,12 +110,13 @@ static Err *check_algorithm(const WorkMy *work, const AskedMy *asked, Way way)
     for (size_t i = 0; i < work->count; i++) {
         const Operation *operation = work->operations[i];
         const char *algorithm = operation->algorithm;
-        Rung most = str_eq(algorithm, "INSTANT") ? RUNG_INSTANT
+        Rung most = str_eq(algorithm, "INSTANT")  ? RUNG_INSTANT
                     : str_eq(algorithm, "NOCOPY") ? RUNG_NOCOPY
                                                   : RUNG_INPLACE;
         if (algorithm == NULL || way == WAY_NOTHING || (way == WAY_NATIVE && asked->ladder.rung <= most))
             continue;
-        return err_hint(err_new(ERR_UNSAFE, "line %d asks for ALGORITHM=%s, but that is not what will be done",
+        return err_hint(err_new(ERR_UNSAFE,
+                                "line %d asks for ALGORITHM=%s, but that is not what will be done",
                                 operation->line, algorithm),
                         "leave the clause out to see the plan, and its reasons");
     }
@@ -126,7 +128,8 @@ static Err *no_way(const WorkMy *work, const char *native, const char *shadow, c
     Err *err = err_new(ERR_UNSAFE, "\"%s\": %s; and it cannot be copied beside the application: %s",
                        work->operations[0]->table.name, native, shadow);
     return err_hint(err, "%s",
-                    hint != NULL ? hint : "--strategy in-place, where the server can do it while writers go on");
+                    hint != NULL ? hint
+                                 : "--strategy in-place, where the server can do it while writers go on");
 }
 
 /* What --strategy asks for, or a refusal with the reason why it cannot be. */
@@ -180,9 +183,8 @@ static void note_way(MakerMy *maker, const WorkMy *work, const AskedMy *asked, W
                                    "longer than --max-stall",
                                    table, words));
     else if (way == WAY_NATIVE)
-        maker_risk_my(
-            maker, "way", NULL,
-            arena_printf(arena, "%s (%s): %s", table, words, rung_words(arena, &asked->ladder)));
+        maker_risk_my(maker, "way", NULL,
+                      arena_printf(arena, "%s (%s): %s", table, words, rung_words(arena, &asked->ladder)));
 }
 
 static Err *choose(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way *ret_way)
