@@ -47,8 +47,11 @@ const char *words_of_my(Arena *arena, const AskedMy *asked); /* "MODIFY amount b
 
 /* ---- way_my.c ---- */
 
-/* Decides and writes the reason as a note. ERR_UNSAFE where no way is left. */
+/* ERR_UNSAFE where no way is left. */
 Err *way_choose_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way *ret_way) MUST_USE;
+
+/* The way and its reason as a note. */
+void way_note_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way way);
 
 /* ---- lost_my.c ---- */
 

@@ -21,16 +21,16 @@ static bool parts_are_better(const AskedMy *asked)
     return better;
 }
 
-static Err *write_one(MakerMy *maker, const WorkMy *work, const Operation *operation, const AskedMy *asked)
+static Err *write_one(MakerMy *maker, const WorkMy *work, const Operation *operation, const AskedMy *asked,
+                      Way way, Phase phase)
 {
-    Way way = WAY_NOTHING;
-    TRY(way_choose_my(maker, work, asked, &way));
     if (way == WAY_NOTHING)
         return NULL;
+    way_note_my(maker, work, asked, way);
     lost_note_my(maker, operation->table.name, asked);
     if (way == WAY_NATIVE)
-        return native_alter_my(maker, work, operation, asked, phase_of(operation));
-    if (operation->when == NATIVE_CONTRACT)
+        return native_alter_my(maker, work, operation, asked, phase);
+    if (phase == PHASE_CONTRACT)
         return err_hint(
             err_new(ERR_UNSAFE,
                     "line %d takes something away with \"stoa complete\", where no table is copied "
@@ -40,45 +40,88 @@ static Err *write_one(MakerMy *maker, const WorkMy *work, const Operation *opera
     return shadow_write_my(maker, work, asked);
 }
 
-static Err *write_alter(MakerMy *maker, const WorkMy *work, const Operation *operation, const AskedMy *asked)
+static Err *write_parts(MakerMy *maker, const WorkMy *work, const Operation *operation, const AskedMy *asked,
+                        Phase phase)
 {
-    bool parts = maker->input->options.strategy != STRATEGY_SHADOW && parts_are_better(asked);
-    if (!parts)
-        return write_one(maker, work, operation, asked);
     maker_risk_my(maker, "parts", NULL,
                   arena_printf(maker->arena,
                                "%s: its %zu actions are carried out one by one, because together the server "
                                "would do more work",
                                operation->table.name, asked->part_count));
-    for (size_t i = 0; i < asked->part_count; i++)
-        TRY(write_one(maker, work, operation, &asked->parts[i]));
+    for (size_t i = 0; i < asked->part_count; i++) {
+        Way way = WAY_NOTHING;
+        TRY(way_choose_my(maker, work, &asked->parts[i], &way));
+        TRY(write_one(maker, work, operation, &asked->parts[i], way, phase));
+    }
     return NULL;
 }
 
-/* How many of the statements would be copied. */
-static size_t dear_count(const WorkMy *work)
+/* A table is copied once: what stands behind the copy is done behind its cutover. */
+static Err *write_each(MakerMy *maker, const WorkMy *work, const Way *ways)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < work->count; i++)
-        count += !ladder_is_cheap(&work->asked[i].ladder) && !parts_are_better(&work->asked[i]);
-    return count;
+    bool copied = false;
+    for (size_t i = 0; i < work->count; i++) {
+        const Operation *operation = work->operations[i];
+        const AskedMy *asked = &work->asked[i];
+        if (copied && ways[i] == WAY_SHADOW)
+            return err_hint(err_new(ERR_UNSAFE,
+                                    "line %d needs another copy of \"%s\", and cannot be joined with the one "
+                                    "before",
+                                    operation->line, operation->table.name),
+                            "make it a change of its own");
+        Phase phase = copied ? PHASE_CUTOVER : phase_of(operation);
+        bool parts = maker->input->options.strategy != STRATEGY_SHADOW && parts_are_better(asked);
+        if (parts)
+            TRY(write_parts(maker, work, operation, asked, phase));
+        else
+            TRY(write_one(maker, work, operation, asked, ways[i], phase));
+        copied = copied || ways[i] == WAY_SHADOW;
+    }
+    return NULL;
 }
 
 static Err *write_work(MakerMy *maker, const WorkMy *work)
 {
     if (work->asked == NULL)
         return native_other_my(maker, work);
-    bool shadow = maker->input->options.strategy == STRATEGY_SHADOW;
-    if (work->joined != NULL && (shadow || dear_count(work) > 1)) {
-        maker_risk_my(maker, "joined", NULL,
-                      arena_printf(maker->arena,
-                                   "%s: its %zu statements are carried out as one, so that the table is gone "
-                                   "through once",
-                                   work->operations[0]->table.name, work->count));
-        return write_one(maker, work, work->operations[0], work->joined);
+    Way *ways = arena_alloc(maker->arena, work->count * sizeof *ways), joined = WAY_NATIVE;
+    bool copies = false;
+    for (size_t i = 0; i < work->count; i++) {
+        ways[i] = WAY_NATIVE;
+        if (!parts_are_better(&work->asked[i]) || maker->input->options.strategy == STRATEGY_SHADOW)
+            TRY(way_choose_my(maker, work, &work->asked[i], &ways[i]));
+        copies = copies || ways[i] == WAY_SHADOW;
     }
-    for (size_t i = 0; i < work->count; i++)
-        TRY(write_alter(maker, work, work->operations[i], &work->asked[i]));
+    if (copies && work->joined != NULL)
+        TRY(way_choose_my(maker, work, work->joined, &joined));
+    if (joined != WAY_SHADOW)
+        return write_each(maker, work, ways);
+    maker_risk_my(
+        maker, "joined", NULL,
+        arena_printf(maker->arena,
+                     "%s: its %zu statements are carried out as one, so that the table is gone through "
+                     "once",
+                     work->operations[0]->table.name, work->count));
+    return write_one(maker, work, work->operations[0], work->joined, joined, PHASE_EXPAND);
+}
+
+/* Names change at the end of a change: what is said of the table under its new name would run before. */
+static Err *check_renames(const Change *change)
+{
+    for (size_t i = 0; i < change->operation_count; i++) {
+        const Operation *rename = &change->operations[i];
+        if (rename->my->kind != MY_STATEMENT_RENAME_TABLE)
+            continue;
+        for (size_t k = i + 1; k < change->operation_count; k++)
+            for (size_t n = 0; n < rename->name_count; n++)
+                if (strcasecmp(change->operations[k].table.name, rename->names[n].name) == 0)
+                    return err_hint(
+                        err_new(ERR_UNSAFE,
+                                "line %d is about a table that line %d renames, which is done at the "
+                                "end",
+                                change->operations[k].line, rename->line),
+                        "put RENAME TABLE behind it, or make it a change of its own");
+    }
     return NULL;
 }
 
@@ -201,6 +244,7 @@ Err *plan_make_my(Arena *arena, const PlanInputMy *input, Plan *ret_plan)
     TRY(change_check(change));
     TRY(check_database(&maker));
     TRY(check_backfills(change));
+    TRY(check_renames(change));
     for (size_t i = 0; i < input->work_count; i++)
         TRY(write_work(&maker, &input->works[i]));
     bool work = false;

@@ -164,7 +164,7 @@ static Err *forced(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way
     return NULL;
 }
 
-static void note_way(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way way)
+void way_note_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way way)
 {
     Arena *arena = maker->arena;
     const char *table = work->operations[0]->table.name, *words = words_of_my(arena, asked);
@@ -219,7 +219,5 @@ Err *way_choose_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way
     if (asked->ladder.rung == RUNG_REFUSED)
         return refused(work, asked);
     TRY(choose(maker, work, asked, ret_way));
-    TRY(check_algorithm(work, asked, *ret_way));
-    note_way(maker, work, asked, *ret_way);
-    return NULL;
+    return check_algorithm(work, asked, *ret_way);
 }
