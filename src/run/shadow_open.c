@@ -23,7 +23,7 @@ static const Step *capture_step(const Runner *runner, const ShadowSpec *spec)
 {
     for (size_t i = 0; i < runner->plan.step_count; i++) {
         const Step *step = &runner->plan.steps[i];
-        if (step->kind == STEP_CAPTURE && step->shadow != NULL && same_table(step->shadow, spec))
+        if (step->kind == STEP_CAPTURE && step->phase != PHASE_CONTRACT && same_table(step->shadow, spec))
             return step;
     }
     return NULL;

@@ -81,7 +81,7 @@ static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
         if (disturbed)
             return err_new(ERR_CANCELLED, "the source was changed while it was to be swapped");
         if (reached && empty && count == 0)
-            return failpoint_at("swap_drained");
+            return failpoint_at("swap_applied");
         if (count == 0)
             shadow_wait(run, clock_ms() + DRAIN_WAIT_MS);
     }
@@ -254,8 +254,8 @@ static Err *swap_all(Swap *swap)
 /* Where the way back has to read on: only a swap of this very run knows. */
 static Err *note_position(Runner *runner, const Step *step, const char *position)
 {
-    if (position == NULL || step->phase == PHASE_REVERT)
-        return NULL;
+    if (position == NULL || step->phase == PHASE_REVERT || step->shadow->capture == CAPTURE_TRIGGER)
+        return NULL; /* there are no triggers on the new table */
     json_t *body = json_pack("{s:s, s:b}", "position", position, "copied", 1);
     CLEANUP(mem_freep) char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
