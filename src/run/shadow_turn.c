@@ -181,14 +181,14 @@ Err *shadow_gate(ShadowRun *run)
     pthread_mutex_lock(&run->lock);
     Err *err = run->reader_err;
     run->reader_err = NULL;
-    bool emptied = run->emptied;
+    bool emptied = run->emptied, is_altered = run->altered != NULL;
     uint64_t number = run->emptied_number;
     run->emptied = false;
     pthread_mutex_unlock(&run->lock);
     if (err_is(err, ERR_UNSAFE))
         return lost_position(run, err);
     TRY(err);
-    if (run->altered != NULL) /* the reading thread sets it once */
+    if (is_altered)
         return altered(run);
     if (!emptied)
         return NULL;
@@ -370,6 +370,7 @@ void shadow_report(ShadowRun *run, const Pass *pass)
     if (clock_ms() - run->reported_at_ms < REPORT_MS)
         return;
     run->reported_at_ms = clock_ms();
+    arena_clear(runner->scratch);
     Wait wait = runner_wait(runner);
     const char *low = pass_watermark(pass);
     char text[TEXT_BYTES];
