@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "engine/mysql/error.h"
+#include "engine/mysql/mysql.h"
 #include "engine/mysql/params.h"
 #include "engine/mysql/url.h"
 
@@ -42,7 +43,6 @@ typedef struct MyConn {
     MYSQL *killer; /* a second session, for KILL QUERY; NULL until it is needed */
 } MyConn;
 
-static const EngineOps session_ops;
 static MyConn *my_of(Conn *conn) { return (MyConn *)conn; }
 static inline void result_freep(MYSQL_RES **res) { mysql_free_result(*res); }
 
@@ -244,8 +244,9 @@ static Err *connect_handle(const MyConn *conn, const Target *target, const Wait 
     const MyUrl *url = &conn->url;
     Patience patience = patience_of(&limit, NULL), *before = patience_now;
     patience_now = &patience;
-    bool good = mysql_real_connect(my, url->host, url->user, conn->password, url->database, url->port,
-                                   url->socket, CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS) != NULL;
+    bool good =
+        mysql_real_connect(my, url->host, url->user, conn->password, url->database, url->port, url->socket,
+                           CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS | CLIENT_FOUND_ROWS) != NULL;
     patience_now = before;
     Err *err = NULL;
     if (!good && err_is(patience.cancelled, ERR_STOPPED)) {
@@ -309,7 +310,7 @@ static Err *session_prepare(MyConn *conn)
 Err *my_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn)
 {
     MyConn *conn = mem_zero(sizeof *conn);
-    conn->base.ops = &session_ops;
+    conn->base.ops = &engine_mysql;
     conn->arena = arena_new();
     (void)pthread_mutex_init(&conn->killer_lock, NULL);
     Err *err = my_url_parse(conn->arena, target->url == NULL ? "" : target->url, &conn->url);
@@ -563,13 +564,3 @@ Err *my_packet(Conn *base, const Wait *wait, const uint8_t **ret_bytes, size_t *
     *ret_len = len;
     return NULL;
 }
-
-static const char *const schemes[] = {"mysql", "mariadb", NULL};
-/* What the shorthands of engine.h need of a session; the engine's own table takes its place in time. */
-static const EngineOps session_ops = {.name = "mysql",
-                                      .schemes = schemes,
-                                      .connect = my_connect,
-                                      .close = my_close,
-                                      .query = my_query,
-                                      .cancel = my_cancel,
-                                      .session_id = my_session_id};

@@ -2,7 +2,7 @@
  *
  * All waiting, that of connecting and of TLS included, goes through one poll() over the socket and the stop
  * token (libmariadb calls us for it: MARIADB_OPT_IO_WAIT, seen to work in 3.3.20). These functions are what
- * EngineOps will need of a session. */
+ * EngineOps needs of a session. */
 #pragma once
 #include "engine/engine.h"
 #include "engine/mysql/flavor.h"
@@ -17,7 +17,8 @@ void my_close(Conn *conn);
  * time or token make us cancel, the error is ours (ERR_CANCELLED, ERR_STOPPED). The server may report success
  * all the same, and then: a statement that changes something has happened, and NULL is returned; rows may be
  * those of an interrupted statement (SLEEP() returns 1 on MySQL), so they are thrown away and our error is
- * returned. my_was_killed() tells both. */
+ * returned. my_was_killed() tells both. Rows.affected counts the rows that an UPDATE found, changed or not.
+ */
 Err *my_query(Conn *conn, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
               const char *const *params, Rows *ret_rows) MUST_USE;
 Err *my_exec(Conn *conn, const Wait *wait, const char *sql) MUST_USE;
