@@ -224,6 +224,7 @@ typedef struct Table {
     bool repeatable_read_default;    /* the database or a role defaults to REPEATABLE READ or higher */
     const ColumnParts *column_parts; /* of the columns that were asked for (EngineOps.load_column_parts) */
     size_t column_parts_count;
+    const struct MyTable *my; /* engine/my_table.h, of MySQL and MariaDB; NULL */
 } Table;
 
 /* A privilege of others than the owner on a relation or on one of its columns. */
@@ -342,6 +343,7 @@ typedef struct Server {
     size_t other_owner_count;
     Publication *publications; /* that would carry a new table: FOR ALL TABLES, or the schema stoa */
     size_t publication_count;
+    const struct MyServer *my; /* engine/my_server.h, of MySQL and MariaDB; NULL */
 } Server;
 
 /* An object of the catalog in the words of pg_get_object_address(): type "view", "function", "trigger" …

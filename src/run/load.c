@@ -317,6 +317,8 @@ Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_p
     if (runner->server.in_recovery)
         return err_hint(err_new(ERR_UNSAFE, "this server is a standby: it is read-only"),
                         "connect to the primary");
+    if (runner->ops->dialect == DIALECT_MYSQL)
+        return runner_plan_my(runner, arena, change, ret_plan);
     WantedName *names = NULL;
     WantedExpr *wanted = NULL;
     Table *tables = NULL;

@@ -320,4 +320,6 @@ Err *rows_name_failing(Runner *runner, const Step *step, Scan *scan, Range range
 /* load.c */
 /* Loads what the plan needs over runner->conn and makes it. */
 Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_plan) MUST_USE;
+/* load_my.c: the same for engines that speak DIALECT_MYSQL. */
+Err *runner_plan_my(Runner *runner, Arena *arena, const Change *change, Plan *ret_plan) MUST_USE;
 Err *runner_load_table(Runner *runner, Arena *arena, const Name *name, Table *ret_table) MUST_USE;
