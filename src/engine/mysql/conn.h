@@ -35,6 +35,14 @@ void my_cancel(Conn *conn);
 /* Opens that second connection now, so that a later cancel costs one round trip only. */
 Err *my_arm(Conn *conn, const Wait *wait) MUST_USE;
 
+/* Warnings, notes among them, of the last statement. */
+unsigned my_warning_count(const Conn *conn);
+
+/* What some part of the engine has learnt once for the session: a slot for its own use, NULL at first, and an
+ * arena that lives as long as the session. */
+void **my_memo(Conn *conn);
+Arena *my_memory(Conn *conn);
+
 const Flavor *my_flavor(const Conn *conn);
 /* CONNECTION_ID(). */
 int64_t my_session_id(const Conn *conn);
