@@ -6,7 +6,6 @@
 #include "engine/mysql/journal.h"
 #include "engine/mysql/server.h"
 #include "engine/mysql/session.h"
-#include "engine/mysql/standin.h"
 
 static const char *const schemes[] = {"mysql", "mariadb", NULL};
 
