@@ -76,7 +76,7 @@ Step *maker_alter_my(MakerMy *maker, Phase phase, Name table, const char *title,
     append(maker->arena, &step->sql, &step->sql_count, sql);
     if (undo != NULL)
         append(maker->arena, &step->undo, &step->undo_count, undo);
-    step->lock = "EXCLUSIVE";
+    step->lock = "EXCLUSIVE METADATA";
     append(maker->arena, &step->lock_on, &step->lock_count, on);
     append(maker->arena, &step->lock_modes, &count, step->lock);
     step->timeout = TIMEOUT_LOCK;

@@ -60,6 +60,9 @@ void lost_note_my(MakerMy *maker, const char *table, const AskedMy *asked);
 
 /* ---- native_my.c ---- */
 
+/* What an ALTER TABLE means for applications, whichever way it goes. */
+void notes_alter_my(MakerMy *maker, const char *table, const AskedMy *asked);
+
 Err *native_alter_my(MakerMy *maker, const WorkMy *work, const Operation *operation, const AskedMy *asked,
                      Phase phase) MUST_USE;
 /* CREATE, DROP, RENAME TABLE; CREATE, DROP VIEW. */

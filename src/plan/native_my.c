@@ -153,15 +153,19 @@ static void write_step(MakerMy *maker, const WorkMy *work, const AskedMy *asked,
                       arena_printf(arena, "\"stoa abort\" cannot take this back: %s", step->title));
 }
 
+void notes_alter_my(MakerMy *maker, const char *table, const AskedMy *asked)
+{
+    lost_note_my(maker, table, asked);
+    note_renames(maker, table, asked);
+    note_added(maker, table, asked);
+}
+
 Err *native_alter_my(MakerMy *maker, const WorkMy *work, const Operation *operation, const AskedMy *asked,
                      Phase phase)
 {
     const char *table = operation->table.name;
     maker_lease_my(maker, operation->table);
     maker->in_place_count++;
-    if (phase != PHASE_CONTRACT)
-        note_renames(maker, table, asked);
-    note_added(maker, table, asked);
     note_versions(maker, table, asked);
     if (!ladder_is_cheap(&asked->ladder) && asked->ladder.rung <= RUNG_ONLINE_COPY)
         note_build(maker, table, asked);

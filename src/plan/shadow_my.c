@@ -166,6 +166,8 @@ static void make_shadow(MakerMy *maker, const AskedMy *asked, const ShadowSpec *
     maker_alter_my(maker, PHASE_EXPAND, name, arena_printf(arena, "an empty shadow of %s", spec->source),
                    arena_printf(arena, "CREATE TABLE %s LIKE %s", shadow, source),
                    arena_printf(arena, "DROP TABLE %s", shadow));
+    if (str_eq(asked->ladder.before, asked->ladder.after))
+        return; /* the copy is all that is asked for */
     size_t head = strlen("ALTER TABLE ") + strlen(source);
     maker_alter_my(maker, PHASE_EXPAND, name,
                    arena_printf(arena, "the shadow: %s", words_of_my(arena, asked)),
@@ -181,7 +183,7 @@ static void copy_rows(MakerMy *maker, const WorkMy *work, const ShadowSpec *spec
                              arena_printf(arena, "capture changes of %s %s", spec->source,
                                           spec->capture == CAPTURE_LOG ? log : triggers));
     if (spec->capture == CAPTURE_TRIGGER) {
-        step->lock = "EXCLUSIVE";
+        step->lock = "EXCLUSIVE METADATA";
         add_text(arena, &step->lock_on, &step->lock_count,
                  sql_name(arena, step->table.schema, step->table.name));
         size_t count = 0;
@@ -212,7 +214,7 @@ static void swap_tables(MakerMy *maker, const ShadowSpec *spec, const ShadowSpec
             i == 0 ? arena_printf(arena, "the shadow takes the place of %s, which is called %s from then on",
                                   spec->source, spec->old)
                    : arena_printf(arena, "%s takes its place again", spec->old));
-        step->lock = "EXCLUSIVE";
+        step->lock = "EXCLUSIVE METADATA";
         add_text(arena, &step->lock_on, &step->lock_count,
                  sql_name(arena, step->table.schema, step->table.name));
         size_t count = 0;
@@ -277,13 +279,16 @@ static void notes(MakerMy *maker, const ShadowSpec *spec, const AskedMy *asked)
                                    "CHECK constraints of %s get other names: they are unique in a database, "
                                    "and the old table keeps its own until \"stoa complete\"",
                                    spec->source));
-    if (!maker_accepts_my(maker, "old-snapshots"))
-        maker_risk_my(maker, "snapshots", NULL,
-                      arena_printf(arena,
-                                   "the cutover waits for transactions whose snapshot is older than the last "
-                                   "row of the shadow; --allow-old-snapshots goes on without: they would see "
-                                   "%s without rows",
-                                   spec->source));
+    bool allowed = maker_accepts_my(maker, "old-snapshots");
+    maker_risk_my(maker, allowed ? "old-snapshots" : "snapshots", allowed ? "--allow-old-snapshots" : NULL,
+                  arena_printf(arena,
+                               allowed
+                                   ? "a transaction whose snapshot is older than the last row of the shadow "
+                                     "sees %s without rows behind the cutover"
+                                   : "the cutover waits for transactions whose snapshot is older than the "
+                                     "last row of the shadow, since they would see %s without rows; "
+                                     "--allow-old-snapshots does not wait",
+                               spec->source));
 }
 
 Err *shadow_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked)

@@ -42,8 +42,11 @@ static const char *words_of(Arena *arena, const Ladder *ladder)
     return reason == NULL ? "" : arena_printf(arena, " (the server: %s)", reason);
 }
 
-static const char *rung_words(Arena *arena, const Ladder *ladder)
+static const char *rung_words(const MakerMy *maker, const Ladder *ladder)
 {
+    Arena *arena = maker->arena;
+    const char *replicas =
+        maker_replicates(maker) ? ", and each replica does it again, behind everything else" : "";
     switch (ladder->rung) {
     case RUNG_INSTANT:
         return "the server changes its catalog alone";
@@ -51,14 +54,14 @@ static const char *rung_words(Arena *arena, const Ladder *ladder)
         return "the server does it in place and writes neither rows nor indexes";
     case RUNG_NOCOPY:
     case RUNG_INPLACE:
-        return ladder->rebuilds
-                   ? "the server rebuilds the table in place while writers go on, and each replica does it "
-                     "again, behind everything else"
-                   : "the server builds it in place while writers go on, and each replica does it again, "
-                     "behind everything else";
+        return arena_printf(arena, "the server %s in place while writers go on%s",
+                            ladder->rebuilds ? "rebuilds the table" : "builds an index", replicas);
     case RUNG_ONLINE_COPY:
-        return "the server copies the table while writers go on, in one piece that cannot be slowed down or "
-               "resumed, and each replica does it again";
+        return arena_printf(
+            arena,
+            "the server copies the table while writers go on, in one piece that cannot be slowed "
+            "down or resumed%s",
+            replicas);
     case RUNG_SHARED:
         return arena_printf(arena, "the server would stop writers while it works%s", words_of(arena, ladder));
     case RUNG_EXCLUSIVE:
@@ -102,7 +105,7 @@ static const char *native_blocker(const MakerMy *maker, const WorkMy *work, cons
         return NULL;
     if (ladder->rung == RUNG_ONLINE_COPY && !lags && maker_accepts_my(maker, "online-copy"))
         return NULL;
-    return rung_words(maker->arena, ladder);
+    return rung_words(maker, ladder);
 }
 
 static Err *check_algorithm(const WorkMy *work, const AskedMy *asked, Way way)
@@ -137,7 +140,7 @@ static Err *forced(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way
 {
     const Ladder *ladder = &asked->ladder;
     const char *table = work->operations[0]->table.name, *hint = NULL;
-    const char *words = rung_words(maker->arena, ladder);
+    const char *words = rung_words(maker, ladder);
     *ret_way = WAY_NATIVE;
     switch (maker->input->options.strategy) {
     case STRATEGY_AUTO:
@@ -168,14 +171,20 @@ void way_note_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way w
 {
     Arena *arena = maker->arena;
     const char *table = work->operations[0]->table.name, *words = words_of_my(arena, asked);
-    if (way == WAY_SHADOW && ladder_is_cheap(&asked->ladder))
+    if (way == WAY_SHADOW && str_eq(asked->ladder.before, asked->ladder.after))
+        maker_risk_my(
+            maker, "way", NULL,
+            arena_printf(arena,
+                         "%s (%s): a shadow table, because a rebuild in place leaves nothing by which "
+                         "one could see whether it is done",
+                         table, words));
+    else if (way == WAY_SHADOW && ladder_is_cheap(&asked->ladder))
         maker_risk_my(maker, "way", NULL,
-                      arena_printf(arena, "%s (%s): a shadow table, as asked for, or to write the rows anew",
-                                   table, words));
+                      arena_printf(arena, "%s (%s): a shadow table, as asked for", table, words));
     else if (way == WAY_SHADOW)
         maker_risk_my(maker, "way", NULL,
                       arena_printf(arena, "%s (%s): a shadow table, because %s", table, words,
-                                   rung_words(arena, &asked->ladder)));
+                                   rung_words(maker, &asked->ladder)));
     else if (way == WAY_NATIVE && !ladder_is_cheap(&asked->ladder) && is_tiny(work))
         maker_risk_my(maker, "way", NULL,
                       arena_printf(arena,
@@ -184,7 +193,7 @@ void way_note_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way w
                                    table, words));
     else if (way == WAY_NATIVE)
         maker_risk_my(maker, "way", NULL,
-                      arena_printf(arena, "%s (%s): %s", table, words, rung_words(arena, &asked->ladder)));
+                      arena_printf(arena, "%s (%s): %s", table, words, rung_words(maker, &asked->ladder)));
 }
 
 static Err *choose(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way *ret_way)

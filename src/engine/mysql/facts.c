@@ -1,5 +1,6 @@
 /* What plans ask of the server: settings, capabilities, and whether its binary log may be read. */
 #include "engine/mysql/my.h"
+#include "engine/mysql/server.h"
 
 #include "base/str.h"
 
@@ -15,43 +16,21 @@ static bool is_tested(const Flavor *flavor)
     return flavor->brand == FLAVOR_MYSQL && (minor == 907 || minor == 506);
 }
 
-/* REPLICATION SLAVE (MariaDB writes REPLICATION REPLICA from 10.5.1 on) stands on *.* only. */
-static Err *may_read_log(Conn *conn, const Wait *wait, Arena *arena, bool *ret_may)
+/* MariaDB writes REPLICATION REPLICA for it from 10.5.1 on. */
+static const char *log_fault(const Flavor *flavor, const Grants *grants)
 {
-    Rows rows = {0};
-    TRY(conn_query(conn, wait, arena, &rows, "SHOW GRANTS"));
-    *ret_may = false;
-    for (size_t i = 0; i < rows.row_count; i++) {
-        const char *grant = rows_cell(&rows, i, 0);
-        const char *on = grant == NULL ? NULL : strstr(grant, " ON *.*");
-        if (on == NULL)
-            continue;
-        const char *privileges = arena_dupn(arena, grant, (size_t)(on - grant));
-        *ret_may = *ret_may || strstr(privileges, "ALL PRIVILEGES") != NULL ||
-                   strstr(privileges, "REPLICATION SLAVE") != NULL ||
-                   strstr(privileges, "REPLICATION REPLICA") != NULL;
-    }
-    return NULL;
-}
-
-static Err *log_fault(Conn *conn, const Wait *wait, Arena *arena, const Flavor *flavor, const char **ret_why)
-{
-    bool may = false;
-    *ret_why = NULL;
+    bool may =
+        grants_have(grants, "REPLICATION SLAVE", NULL) || grants_have(grants, "REPLICATION REPLICA", NULL);
     if (!flavor->binlog)
-        *ret_why = "the binary log is off";
-    else if (flavor->binlog_format == NULL || strcasecmp(flavor->binlog_format, "ROW") != 0)
-        *ret_why = "binlog_format is not ROW";
-    else if (flavor->row_image != NULL && strncasecmp(flavor->row_image, "FULL", 4) != 0)
-        *ret_why = "binlog_row_image is not FULL";
-    if (*ret_why != NULL)
-        return NULL;
-    TRY(may_read_log(conn, wait, arena, &may));
-    *ret_why = may ? NULL : "this role may not read the binary log: GRANT REPLICATION SLAVE ON *.*";
-    return NULL;
+        return "the binary log is off";
+    if (flavor->binlog_format == NULL || strcasecmp(flavor->binlog_format, "ROW") != 0)
+        return "binlog_format is not ROW";
+    if (flavor->row_image != NULL && strncasecmp(flavor->row_image, "FULL", 4) != 0)
+        return "binlog_row_image is not FULL";
+    return may ? NULL : "this role may not read the binary log: GRANT REPLICATION SLAVE ON *.*";
 }
 
-Err *my_load_facts(Conn *conn, const Wait *wait, Arena *arena, MyServer *ret_server)
+Err *my_load_facts(Conn *conn, const Wait *wait, Arena *arena, const Grants *grants, MyServer *ret_server)
 {
     Flavor flavor = *my_flavor(conn);
     Rows rows = {0};
@@ -70,7 +49,7 @@ Err *my_load_facts(Conn *conn, const Wait *wait, Arena *arena, MyServer *ret_ser
                        .checks_by_schema = !mariadb && flavor_can(&flavor, FACT_CHECK),
                        .logged = flavor.binlog,
                        .untested = !is_tested(&flavor)};
-    TRY(log_fault(conn, wait, arena, &flavor, &server.no_log));
+    server.no_log = log_fault(&flavor, grants);
     *ret_server = server;
     return NULL;
 }

@@ -21,7 +21,9 @@ int64_t my_table_id(const char *schema, const char *name);
 
 /* ---- facts.c: what Server.my holds ---- */
 
-Err *my_load_facts(Conn *conn, const Wait *wait, Arena *arena, MyServer *ret_server) MUST_USE;
+typedef struct Grants Grants;
+Err *my_load_facts(Conn *conn, const Wait *wait, Arena *arena, const Grants *grants,
+                   MyServer *ret_server) MUST_USE;
 
 /* ---- definition.c ---- */
 
