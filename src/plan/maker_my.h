@@ -60,8 +60,8 @@ void lost_note_my(MakerMy *maker, const char *table, const AskedMy *asked);
 
 /* ---- native_my.c ---- */
 
-/* What an ALTER TABLE means for applications, whichever way it goes. */
-void notes_alter_my(MakerMy *maker, const char *table, const AskedMy *asked);
+/* What an ALTER TABLE means for applications, whichever way it goes. `made`: the change makes the table. */
+void notes_alter_my(MakerMy *maker, const char *table, const AskedMy *asked, bool made);
 
 Err *native_alter_my(MakerMy *maker, const WorkMy *work, const Operation *operation, const AskedMy *asked,
                      Phase phase) MUST_USE;

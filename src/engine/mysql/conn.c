@@ -477,6 +477,12 @@ Err *my_send(Conn *base, const Wait *wait, const char *sql)
     return statement_error(settle(&patience, err), sql);
 }
 
+bool my_answered(const Conn *base)
+{
+    struct pollfd fd = {.fd = mysql_get_socket(((const MyConn *)base)->my), .events = POLLIN};
+    return poll(&fd, 1, 0) > 0;
+}
+
 Err *my_reap(Conn *base, const Wait *wait, Arena *arena, const char *sql, Rows *ret_rows)
 {
     return run(my_of(base), wait, arena, sql, true, ret_rows);

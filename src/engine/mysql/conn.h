@@ -26,6 +26,8 @@ Err *my_exec(Conn *conn, const Wait *wait, const char *sql) MUST_USE;
  * the session takes nothing else, and may be closed. my_reap's limit and its cancelling are those of
  * my_query. */
 Err *my_send(Conn *conn, const Wait *wait, const char *sql) MUST_USE;
+/* Whether something has come for it (the answer, or the end of the session); waits for nothing. */
+bool my_answered(const Conn *conn);
 Err *my_reap(Conn *conn, const Wait *wait, Arena *arena, const char *sql, Rows *ret_rows) MUST_USE;
 /* Whether the last statement was sent a KILL QUERY and reported success nevertheless. */
 bool my_was_killed(const Conn *conn);

@@ -9,7 +9,7 @@
 #include "engine/mysql/conn.h"
 #include "engine/mysql/error.h"
 #include "engine/mysql/shadow_my.h"
-#include "engine/mysql/shadow_rows.h"
+#include "engine/mysql/shadow_stage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,7 @@ typedef struct Apply {
     const Wait *wait;
     Arena *arena;
     const ShadowSpec *spec;
-    const Form *form;
+    Form *form;
     bool locked;
     Keys ready; /* visible, to be written */
     Keys found; /* what the source's rows are called; where spellings differ */
@@ -193,13 +193,15 @@ static void give_up(const Apply *apply)
 static Err *write_once(Apply *apply, const KeyList *keys, size_t from, size_t to, const KeyList *found)
 {
     CLEANUP(str_donep) Str where = STR_INIT;
-    const Form *form = apply->form;
-    KeyList slice = {.keys = keys->keys + from, .count = to - from};
+    Form *form = apply->form;
+    KeyList slice = {.keys = keys->keys + from, .count = to - from}, targets = {0}, others = {0};
     int64_t gone = 0, written = 0;
     form_add_keys(&where, form->source_names, form->key_count, keys, from, to);
+    TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, &slice, &targets));
+    TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, found, &others));
     TRY(begin(apply));
-    TRY(rows_delete(apply->conn, apply->wait, form, &slice, &gone));
-    TRY(rows_delete(apply->conn, apply->wait, form, found, &gone));
+    TRY(rows_delete(apply->conn, apply->wait, form, &targets, &gone));
+    TRY(rows_delete(apply->conn, apply->wait, form, &others, &gone));
     TRY(rows_insert(apply->conn, apply->wait, apply->spec, form, form->shadow, where.buf, &written));
     TRY(commit(apply));
     apply->rows += written;

@@ -203,6 +203,128 @@ static bool side_is_direct(const FormSide *from, const FormSide *to)
     return false;
 }
 
+char *form_key_text(Arena *arena, const Form *form, bool is_target, const char *prefix)
+{
+    CLEANUP(str_donep) Str text = STR_INIT;
+    for (size_t i = 0; i < form->key_count; i++) {
+        const FormKey *key = &form->keys[i];
+        const char *value = arena_printf(arena, "%s%s", prefix, is_target ? key->target : key->name);
+        str_sep(&text, ", ");
+        str_add(&text, literal_expr(arena, &key->from,
+                                    is_target ? back_expr(arena, &key->from, &key->to, value) : value));
+    }
+    return arena_printf(arena, form->key_count == 1 ? "%s" : "CONCAT_WS(',', %s)", text.buf);
+}
+
+char *form_target_text(Arena *arena, const Form *form)
+{
+    CLEANUP(str_donep) Str text = STR_INIT;
+    for (size_t i = 0; i < form->key_count; i++) {
+        str_sep(&text, ", ");
+        str_add(&text, literal_expr(arena, &form->keys[i].to, form->keys[i].target));
+    }
+    return arena_printf(arena, form->key_count == 1 ? "%s" : "CONCAT_WS(',', %s)", text.buf);
+}
+
+/* ---- comparing -------------------------------------------------------------------------------------------
+ */
+
+char *form_forth(Arena *arena, const FormKey *key, const char *value)
+{
+    return key->to.charset == NULL || key->to.type != FORM_TEXT ||
+                   str_eq(key->from.collation, key->to.collation)
+               ? arena_dup(arena, value)
+               : arena_printf(arena, "CONVERT(%s USING %s) COLLATE %s", value, key->to.charset,
+                              key->to.collation);
+}
+
+char *form_back(Arena *arena, const FormKey *key, const char *value)
+{
+    return key->from.charset == NULL || key->from.type != FORM_TEXT ||
+                   str_eq(key->from.collation, key->to.collation)
+               ? arena_dup(arena, value)
+               : arena_printf(arena, "CONVERT(%s USING %s) COLLATE %s", value, key->from.charset,
+                              key->from.collation);
+}
+
+static bool is_text(FormType type) { return type == FORM_TEXT || type == FORM_ENUM || type == FORM_SET; }
+
+bool form_is_comparable(const FormColumn *column)
+{
+    FormType from = column->from.type, to = column->to.type;
+    if (column->source == NULL)
+        return false;
+    if (column->same)
+        return true;
+    if (is_text(from) && is_text(to))
+        return true;
+    switch (from) {
+    case FORM_INTEGER:
+        return to == FORM_INTEGER || to == FORM_DECIMAL;
+    case FORM_DATE:
+        return to == FORM_DATE || to == FORM_DATETIME;
+    case FORM_DECIMAL:
+    case FORM_BYTES:
+    case FORM_BIT:
+    case FORM_YEAR:
+    case FORM_TIME:
+    case FORM_DATETIME:
+    case FORM_TIMESTAMP:
+        return from == to;
+    case FORM_TEXT:
+    case FORM_ENUM:
+    case FORM_SET:
+    case FORM_FLOAT:
+    case FORM_JSON:
+    case FORM_OTHER:
+        break;
+    }
+    return false;
+}
+
+/* Collations, the sign of a zero and padding make equal what is not the same, so those are compared as bytes
+ * or text. What is not equal in a column of another type may still be what the conversion makes of it. */
+char *form_equal(Arena *arena, const FormColumn *column, bool is_stage, const char *left, const char *right)
+{
+    bool is_same = is_stage || column->same;
+    const FormSide *to = &column->to, *from = is_same ? to : &column->from;
+    if (is_text(from->type) && is_text(to->type) && !(is_same && to->type != FORM_TEXT)) {
+        const char *value = str_eq(from->charset, to->charset)
+                                ? left
+                                : arena_printf(arena, "CONVERT(%s USING %s)", left, to->charset);
+        const char *zero = from->type == FORM_ENUM || to->type == FORM_ENUM
+                               ? arena_printf(arena, " AND (%s + 0 = 0) <=> (%s + 0 = 0)", left, right)
+                               : "";
+        return arena_printf(arena, "CAST(%s AS BINARY) <=> CAST(%s AS BINARY)%s", value, right,
+                            from->type == to->type ? zero : "");
+    }
+    switch (to->type) {
+    case FORM_ENUM:
+    case FORM_SET:
+        return arena_printf(arena, "CAST(%s AS UNSIGNED) <=> CAST(%s AS UNSIGNED)", left, right);
+    case FORM_FLOAT:
+        return arena_printf(arena, "%s <=> %s AND (COALESCE(%s, 1) <> 0 OR CONCAT(%s) <=> CONCAT(%s))", left,
+                            right, left, left, right);
+    case FORM_JSON:
+        return arena_printf(arena, "CAST(CAST(%s AS CHAR) AS BINARY) <=> CAST(CAST(%s AS CHAR) AS BINARY)",
+                            left, right);
+    case FORM_OTHER:
+        return arena_printf(arena, "HEX(%s) <=> HEX(%s)", left, right);
+    case FORM_INTEGER:
+    case FORM_DECIMAL:
+    case FORM_TEXT:
+    case FORM_BYTES:
+    case FORM_BIT:
+    case FORM_YEAR:
+    case FORM_DATE:
+    case FORM_TIME:
+    case FORM_DATETIME:
+    case FORM_TIMESTAMP:
+        break;
+    }
+    return arena_printf(arena, "%s <=> %s", left, right);
+}
+
 /* ---- zones -----------------------------------------------------------------------------------------------
  */
 
@@ -274,8 +396,6 @@ static Err *make_keys(Arena *arena, const ShadowSpec *spec, const Rows *rows, Fo
     FormKey *keys = arena_alloc(arena, (count + 1) * sizeof *keys);
     const char **sources = arena_alloc(arena, (count + 1) * sizeof *sources);
     const char **targets = arena_alloc(arena, (count + 1) * sizeof *targets);
-    CLEANUP(str_donep) Str literal = STR_INIT;
-    CLEANUP(str_donep) Str target = STR_INIT;
     form->direct = true;
     for (size_t i = 0; i < count; i++) {
         FormKey *key = &keys[i];
@@ -283,22 +403,13 @@ static Err *make_keys(Arena *arena, const ShadowSpec *spec, const Rows *rows, Fo
         key->target = targets[i] = my_ident(arena, spec->key_targets[i]);
         TRY(find_column(arena, rows, "source", spec->source, spec->key_columns[i], &key->from));
         TRY(find_column(arena, rows, "shadow", spec->shadow, spec->key_targets[i], &key->to));
-        key->literal = literal_expr(arena, &key->from, key->name);
-        key->target_literal =
-            literal_expr(arena, &key->from, back_expr(arena, &key->from, &key->to, key->target));
         form->direct = form->direct && side_is_direct(&key->from, &key->to);
-        str_sep(&literal, ", ");
-        str_add(&literal, key->literal);
-        str_sep(&target, ", ");
-        str_add(&target, key->target_literal);
     }
-    bool is_one = count == 1;
-    form->literal = arena_printf(arena, is_one ? "%s" : "CONCAT_WS(',', %s)", literal.buf);
-    form->target_literal = arena_printf(arena, is_one ? "%s" : "CONCAT_WS(',', %s)", target.buf);
     form->keys = keys;
     form->key_count = count;
     form->source_names = sources;
     form->target_names = targets;
+    form->literal = form_key_text(arena, form, false, "");
     return NULL;
 }
 
@@ -341,7 +452,7 @@ static Err *set_session(Conn *conn, const Wait *wait, Arena *arena)
     return NULL;
 }
 
-Err *form_load(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form **ret_form)
+Err *form_load(Conn *conn, const Wait *wait, const ShadowSpec *spec, Form **ret_form)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const char *id = spec_id(arena, spec);
@@ -363,6 +474,7 @@ Err *form_load(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form 
     TRY(make_columns(keep, spec, &rows, form));
     TRY(make_keys(keep, spec, &rows, form));
     TRY(find_index(conn, wait, arena, keep, spec, form));
+    form->number = *first == NULL ? 1 : (*first)->number + 1;
     form->next = *first;
     *first = form;
     *ret_form = form;

@@ -45,9 +45,7 @@ typedef struct FormColumn {
 } FormColumn;
 
 typedef struct FormKey {
-    const char *name, *target;  /* quoted: in the source, in the shadow */
-    const char *literal;        /* an expression over the source that gives the literal's text */
-    const char *target_literal; /* one over the shadow that gives the text of the source's literal */
+    const char *name, *target; /* quoted: in the source, in the shadow */
     FormSide from, to;
 } FormKey;
 
@@ -60,20 +58,37 @@ typedef struct Form {
     const FormKey *keys;
     size_t key_count;
     const char *names, *exprs;       /* of all columns, by commas */
-    const char *literal;             /* the whole key's text, over the source */
-    const char *target_literal;      /* likewise over the shadow */
+    const char *literal;             /* form_key_text over the source */
     const char *const *source_names; /* of the key */
     const char *const *target_names;
     bool direct;   /* a literal of the source, and its order, mean the same in the shadow */
     bool has_fk;   /* a foreign key stands on the shadow */
     bool computed; /* there is a column that is no plain copy of another */
+    int number;    /* names temporary tables: one for each form of the session */
+    bool has_stage, has_map;
     const char *id;
     struct Form *next;
 } Form;
 
 /* Loaded once for a session and specification, and kept as long as the session; the session's settings are
  * made those that rows are written with. ERR_UNSAFE where a column is missing. */
-Err *form_load(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form **ret_form) MUST_USE;
+Err *form_load(Conn *conn, const Wait *wait, const ShadowSpec *spec, Form **ret_form) MUST_USE;
+
+/* An expression for a key's text over the source or (is_target) over the shadow, whose columns are named with
+ * `prefix` in front ("t."). */
+char *form_key_text(Arena *arena, const Form *form, bool is_target, const char *prefix);
+/* An expression over the shadow for the literals of its own types, which are the source's where both are the
+ * same. */
+char *form_target_text(Arena *arena, const Form *form);
+/* What a key column of the source becomes in the shadow's collation, and back: to be compared with a
+ * column of the other side by way of its index. */
+char *form_forth(Arena *arena, const FormKey *key, const char *value);
+char *form_back(Arena *arena, const FormKey *key, const char *value);
+/* "TRUE" where both values of the column are equal to the last byte; `left` is one of the shadow's own type
+ * (is_stage), or the source's expression, which is then taken for what it becomes in the shadow. */
+char *form_equal(Arena *arena, const FormColumn *column, bool is_stage, const char *left, const char *right);
+/* Whether form_equal can tell by the source's expression: where it cannot, the rows have to be staged. */
+bool form_is_comparable(const FormColumn *column);
 
 /* `low` <= key < `high`, over these (quoted) columns; NULL: no bound; "TRUE" without any. */
 void form_add_range(Str *sql, const char *const *names, size_t count, const Range *range);

@@ -46,13 +46,13 @@ KeyList rows_keys(Arena *arena, const Rows *rows)
 
 /* What a strict server says of a value that cannot be stored as it is (MySQL "Server Error Message
  * Reference"; 4025 is MariaDB's failed CHECK). */
-static bool is_misfit(unsigned number)
+bool rows_is_misfit(const Err *err)
 {
     static const unsigned misfits[] = {1048, 1263, 1264, 1265, 1292, 1364, 1365, 1366, 1367, 1406,
                                        1411, 1416, 1441, 1452, 1526, 1591, 1690, 1748, 3140, 3141,
                                        3155, 3156, 3643, 3819, 3854, 3903, 4025, 4038};
     for (size_t i = 0; i < ARRAY_LEN(misfits); i++)
-        if (misfits[i] == number)
+        if (misfits[i] == err->server_errno)
             return true;
     return false;
 }
@@ -114,7 +114,7 @@ Err *rows_insert(Conn *conn, const Wait *wait, const ShadowSpec *spec, const For
              form->exprs, form->source, form->key_index, where);
     Rows rows = {0};
     Err *err = conn_query(conn, wait, arena, &rows, sql.buf);
-    if (err != NULL && is_misfit(err->server_errno))
+    if (err != NULL && rows_is_misfit(err))
         return misfit_error(conn, wait, spec, form, where, err);
     TRY(err);
     *ret_rows = rows.affected;
@@ -175,7 +175,7 @@ static Err *key_at(Conn *conn, const Wait *wait, Arena *arena, const Form *form,
 Err *my_shadow_next(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const char *low,
                     int64_t size, Range *ret_range, bool *ret_done)
 {
-    const Form *form;
+    Form *form;
     const char *high = NULL, *first = NULL;
     TRY(form_load(conn, wait, spec, &form));
     TRY(key_at(conn, wait, arena, form, low, size < 1 ? 1 : size, &high));
@@ -222,7 +222,7 @@ Err *my_shadow_copy(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec
                     int64_t *ret_rows)
 {
     (void)arena;
-    const Form *form;
+    Form *form;
     TRY(form_load(conn, wait, spec, &form));
     for (int attempt = 0;; attempt++) {
         Err *err = copy_once(conn, wait, spec, form, range, ret_rows);
@@ -241,7 +241,7 @@ Err *my_shadow_empty(Conn *conn, const Wait *wait, const ShadowSpec *spec)
 {
     enum { BATCH = 10000 };
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    const Form *form;
+    Form *form;
     Rows rows = {0};
     TRY(form_load(conn, wait, spec, &form));
     const char *sql = arena_printf(arena, "DELETE FROM %s LIMIT %d", form->shadow, BATCH);
@@ -294,7 +294,7 @@ char *my_shadow_key_text(Arena *arena, const ShadowSpec *spec, const char *key)
 double my_shadow_fraction(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
                           const char *position)
 {
-    const Form *form;
+    Form *form;
     const char **literals = arena_alloc(arena, (spec->key_count + 1) * sizeof *literals);
     Err *err = form_load(conn, wait, spec, &form);
     if (err != NULL || position == NULL || !form_split(arena, position, spec->key_count, literals)) {

@@ -14,9 +14,10 @@ bool rows_again(Err *err, const Wait *wait, int attempt);
  * that do not fit and for warnings, with the row's key where the server tells which it was. */
 Err *rows_insert(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form, const char *into,
                  const char *where, int64_t *ret_rows) MUST_USE;
-/* The shadow's rows of these keys go, by the source's literals where those mean the same there, else by what
- * they become in the shadow. */
-Err *rows_delete(Conn *conn, const Wait *wait, const Form *form, const KeyList *keys,
+/* The shadow's rows with these targets (shadow_stage.h) go. */
+Err *rows_delete(Conn *conn, const Wait *wait, const Form *form, const KeyList *targets,
                  int64_t *ret_rows) MUST_USE;
+/* A value that a strict server does not store as it is. */
+bool rows_is_misfit(const Err *err);
 /* The first column of a result as keys in `arena`, which holds the result. */
 KeyList rows_keys(Arena *arena, const Rows *rows);
