@@ -17,7 +17,6 @@
 enum {
     LOCK_WAIT_MS = 40, /* where the server has no NOWAIT: while holding nothing */
     FINISH_MS = 15000,
-    MESSAGE_KEYS = 50, /* statements in one message */
 };
 
 typedef VEC(const char *) Keys;
@@ -118,32 +117,25 @@ static Err *look_nowait(Apply *apply, const KeyList *keys, size_t from, size_t t
     return look_nowait(apply, keys, middle, to);
 }
 
-/* Without: one key a statement, each its own transaction, so that nothing is held while one waits; as many
- * statements in a message as go. The one that waits too long is cancelled. */
-static Err *look_waiting(Apply *apply, const KeyList *keys, size_t from, size_t to)
+/* Without: one key a statement, each its own transaction, so that nothing is held while one waits. Not
+ * several in one message: a KILL QUERY between two of them ends the message, and the client would wait for
+ * the rest (dispatch_command; seen on MySQL 5.6). */
+static Err *look_waiting(Apply *apply, const KeyList *keys, size_t at)
 {
     CLEANUP(str_donep) Str sql = STR_INIT;
     Rows rows = {0};
     Wait brief = {.stop = apply->wait == NULL ? NULL : apply->wait->stop, .timeout_ms = LOCK_WAIT_MS};
-    for (size_t i = from; i < to; i++) {
-        str_sep(&sql, "; ");
-        add_look(apply, &sql, keys, i, i + 1, lock_clause(apply));
-    }
+    add_look(apply, &sql, keys, at, at + 1, lock_clause(apply));
     Err *err = conn_query(apply->conn, &brief, apply->arena, &rows, sql.buf);
-    if (err == NULL && !my_was_killed(apply->conn)) {
-        take_ready(apply, keys, from, to, &rows);
+    if (err == NULL) {
+        take_ready(apply, keys, at, at + 1, &rows);
         return NULL;
     }
-    if (err != NULL && !is_in_the_way(err) && !err_is(err, ERR_CANCELLED))
+    if (!is_in_the_way(err) && !err_is(err, ERR_CANCELLED))
         return err;
     err_free(err);
-    if (to - from == 1) {
-        *vec_push(apply->arena, &apply->busy) = keys->keys[from];
-        return NULL;
-    }
-    size_t middle = from + (to - from) / 2;
-    TRY(look_waiting(apply, keys, from, middle));
-    return look_waiting(apply, keys, middle, to);
+    *vec_push(apply->arena, &apply->busy) = keys->keys[at];
+    return NULL;
 }
 
 static Err *look(Apply *apply, const KeyList *keys, size_t from, size_t to)
@@ -160,9 +152,8 @@ static Err *look(Apply *apply, const KeyList *keys, size_t from, size_t to)
     }
     if (flavor_can(my_flavor(apply->conn), FACT_SHARE_NOWAIT))
         return look_nowait(apply, keys, from, to);
-    size_t step = apply->spec->key_exact ? MESSAGE_KEYS : 1;
-    for (; from < to; from += step)
-        TRY(look_waiting(apply, keys, from, from + step < to ? from + step : to));
+    for (; from < to; from++)
+        TRY(look_waiting(apply, keys, from));
     return NULL;
 }
 

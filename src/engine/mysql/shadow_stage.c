@@ -50,7 +50,7 @@ static void add_column(Str *sql, const char *line, size_t len)
 /* Copies "CHARSET=x COLLATE=y" out of the table's options. */
 static void add_options(Str *sql, const char *options)
 {
-    static const char *const wanted[] = {"DEFAULT CHARSET=", "COLLATE="};
+    static const char *const wanted[] = {"CHARSET=", "COLLATE="};
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         const char *at = strstr(options, wanted[i]);
         const char *comment = strstr(options, " COMMENT='");
