@@ -207,8 +207,9 @@ static Err *read_map(Conn *conn, const Wait *wait, Arena *arena, const Form *for
                      KeyList *ret_targets)
 {
     Rows rows = {0};
-    TRY(conn_query(conn, wait, arena, &rows,
-                   arena_printf(arena, "SELECT DISTINCT %s FROM %s", form_target_text(arena, form), table)));
+    TRY(conn_query(
+        conn, wait, arena, &rows,
+        arena_printf(arena, "SELECT DISTINCT %s FROM %s", form_target_text(arena, form, ""), table)));
     *ret_targets = rows_keys(arena, &rows);
     return NULL;
 }
