@@ -74,6 +74,8 @@ typedef struct Form {
  * made those that rows are written with. ERR_UNSAFE where a column is missing. */
 Err *form_load(Conn *conn, const Wait *wait, const ShadowSpec *spec, Form **ret_form) MUST_USE;
 
+/* An expression for the literal of `value`, an expression of the side's type. */
+const char *form_literal(Arena *arena, const FormSide *side, const char *value);
 /* An expression for a key's text over the source or (is_target) over the shadow, whose columns are named with
  * `prefix` in front ("t."). */
 char *form_key_text(Arena *arena, const Form *form, bool is_target, const char *prefix);
