@@ -165,10 +165,12 @@ def test_keys_of_every_type(my, capture):
             cursor.execute(chance.choice(["COMMIT", "COMMIT", "ROLLBACK"]) if inside else "DO 0")
         ready = set()
         spec = spec_of(my, schema, table.name, f"{table.name}__stoa_new", capture=capture, change_id=number + 1)
+        print(table.name, flush=True)
         try:
             said = carry_over(my, spec, write, size=15, writers=2, pause=0.001, during=lambda tool: tool.call("sync"))
             assert_same(my, schema, table.name, f"{table.name}__stoa_new")
             assert said["chunks"] > 1 and said["applied"] > 0
         except (AssertionError, ShadowError) as problem:
             wrong.append(f"{table.name}: {str(problem)[:600]}")
+            print(wrong[-1], flush=True)
     assert not wrong, "\n".join(wrong)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "engine/mysql/error.h"
+#include "engine/mysql/mysql.h"
 #include "engine/mysql/params.h"
 #include "engine/mysql/url.h"
 
@@ -44,7 +45,6 @@ typedef struct MyConn {
     MYSQL *killer; /* a second session, for KILL QUERY; NULL until it is needed */
 } MyConn;
 
-static const EngineOps session_ops;
 static MyConn *my_of(Conn *conn) { return (MyConn *)conn; }
 static inline void result_freep(MYSQL_RES **res) { mysql_free_result(*res); }
 
@@ -249,8 +249,9 @@ static Err *connect_handle(const MyConn *conn, const Target *target, const Wait 
     const MyUrl *url = &conn->url;
     Patience patience = patience_of(&limit, NULL), *before = patience_now;
     patience_now = &patience;
-    bool good = mysql_real_connect(my, url->host, url->user, conn->password, url->database, url->port,
-                                   url->socket, CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS) != NULL;
+    bool good =
+        mysql_real_connect(my, url->host, url->user, conn->password, url->database, url->port, url->socket,
+                           CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS | CLIENT_FOUND_ROWS) != NULL;
     patience_now = before;
     Err *err = NULL;
     if (!good && err_is(patience.cancelled, ERR_STOPPED)) {
@@ -314,7 +315,7 @@ static Err *session_prepare(MyConn *conn)
 Err *my_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn)
 {
     MyConn *conn = mem_zero(sizeof *conn);
-    conn->base.ops = &session_ops;
+    conn->base.ops = &engine_mysql;
     conn->arena = arena_new();
     (void)pthread_mutex_init(&conn->killer_lock, NULL);
     Err *err = my_url_parse(conn->arena, target->url == NULL ? "" : target->url, &conn->url);
@@ -442,15 +443,16 @@ static void absorb_kill(MyConn *conn)
     err_free(patience.cancelled);
 }
 
-static Err *run(MyConn *conn, const Wait *wait, Arena *arena, const char *sql, Rows *ret_rows)
+/* With `sent` the statement is on its way already. */
+static Err *run(MyConn *conn, const Wait *wait, Arena *arena, const char *sql, bool sent, Rows *ret_rows)
 {
     conn->was_killed = false;
-    if (wait != NULL && wait->stop != NULL && stop_level(wait->stop) == STOP_NOW)
+    if (!sent && wait != NULL && wait->stop != NULL && stop_level(wait->stop) == STOP_NOW)
         return err_new(ERR_STOPPED, "stopped by request");
     Patience patience = patience_of(wait, conn), *before = patience_now;
     bool is_rows = false;
     patience_now = &patience;
-    Err *err = mysql_send_query(conn->my, sql, (unsigned long)strlen(sql)) != 0
+    Err *err = !sent && mysql_send_query(conn->my, sql, (unsigned long)strlen(sql)) != 0
                    ? server_error(conn->my)
                    : read_results(conn, arena, ret_rows, &is_rows);
     patience_now = before;
@@ -462,6 +464,28 @@ static Err *run(MyConn *conn, const Wait *wait, Arena *arena, const char *sql, R
             return statement_error(patience.cancelled, sql);
     }
     return statement_error(settle(&patience, err), sql);
+}
+
+Err *my_send(Conn *base, const Wait *wait, const char *sql)
+{
+    MyConn *conn = my_of(base);
+    Patience patience = patience_of(wait, NULL), *before = patience_now;
+    patience_now = &patience;
+    Err *err =
+        mysql_send_query(conn->my, sql, (unsigned long)strlen(sql)) != 0 ? server_error(conn->my) : NULL;
+    patience_now = before;
+    return statement_error(settle(&patience, err), sql);
+}
+
+bool my_answered(const Conn *base)
+{
+    struct pollfd fd = {.fd = mysql_get_socket(((const MyConn *)base)->my), .events = POLLIN};
+    return poll(&fd, 1, 0) > 0;
+}
+
+Err *my_reap(Conn *base, const Wait *wait, Arena *arena, const char *sql, Rows *ret_rows)
+{
+    return run(my_of(base), wait, arena, sql, true, ret_rows);
 }
 
 char *my_literal(Conn *base, Arena *arena, const char *text)
@@ -478,15 +502,15 @@ Err *my_query(Conn *base, const Wait *wait, Arena *arena, const char *sql, size_
               const char *const *params, Rows *ret_rows)
 {
     if (param_count == 0)
-        return run(my_of(base), wait, arena, sql, ret_rows);
+        return run(my_of(base), wait, arena, sql, false, ret_rows);
     CLEANUP(str_donep) Str whole = STR_INIT;
     TRY(my_put_params(base, &whole, sql, param_count, params));
-    return run(my_of(base), wait, arena, whole.buf, ret_rows);
+    return run(my_of(base), wait, arena, whole.buf, false, ret_rows);
 }
 
 Err *my_exec(Conn *base, const Wait *wait, const char *sql)
 {
-    return run(my_of(base), wait, NULL, sql, NULL);
+    return run(my_of(base), wait, NULL, sql, false, NULL);
 }
 
 /* ---- raw packets -----------------------------------------------------------------------------------------
@@ -569,13 +593,3 @@ Err *my_packet(Conn *base, const Wait *wait, const uint8_t **ret_bytes, size_t *
     *ret_len = len;
     return NULL;
 }
-
-static const char *const schemes[] = {"mysql", "mariadb", NULL};
-/* What the shorthands of engine.h need of a session; the engine's own table takes its place in time. */
-static const EngineOps session_ops = {.name = "mysql",
-                                      .schemes = schemes,
-                                      .connect = my_connect,
-                                      .close = my_close,
-                                      .query = my_query,
-                                      .cancel = my_cancel,
-                                      .session_id = my_session_id};
