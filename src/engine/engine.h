@@ -8,6 +8,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/stop.h"
+#include "engine/ladder.h"
 #include "engine/probe.h"
 #include "engine/schema.h"
 #include "engine/shadow.h"
@@ -421,6 +422,14 @@ struct EngineOps {
     /* What a change will need of this server and role; NULL: what Server tells. */
     Err *(*checks)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, ServerCheck **ret_checks,
                    size_t *ret_count);
+
+    /* How the server would carry one ALTER TABLE, CREATE INDEX or DROP INDEX of `table` out, asked on a clone
+     * (clone_open) that is as before afterwards; `sql` has no ALGORITHM and no LOCK in it. What clone_run did
+     * before counts, so the actions of a statement can be asked one by one, each as it would be behind the
+     * others. ERR_UNSAFE where the statement is about more than that table and its relatives. MySQL and
+     * MariaDB only. */
+    Err *(*ladder)(Conn *clone_conn, const Wait *wait, Arena *arena, const Table *table, const char *sql,
+                   Ladder *ret_ladder);
 
     /* The definition of a table or view in a canonical form that tells every difference but what changes by
      * itself (the next AUTO_INCREMENT value): MySQL and MariaDB only, where statements commit by themselves.

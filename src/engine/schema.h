@@ -224,6 +224,7 @@ typedef struct Table {
     bool repeatable_read_default;    /* the database or a role defaults to REPEATABLE READ or higher */
     const ColumnParts *column_parts; /* of the columns that were asked for (EngineOps.load_column_parts) */
     size_t column_parts_count;
+    const struct MyTable *my; /* engine/my_table.h, of MySQL and MariaDB; NULL */
 } Table;
 
 /* A privilege of others than the owner on a relation or on one of its columns. */

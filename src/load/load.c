@@ -46,7 +46,6 @@ void session_saw_id(Session *session, int64_t id)
 /* ---- connecting -------------------------------------------------------------------------------------------
  */
 
-/* An application's session, not one of Stoa's: its own name, row security as everybody has it. */
 static Err *session_connect(Session *session)
 {
     const Load *load = session->load;
@@ -55,35 +54,10 @@ static Err *session_connect(Session *session)
     session->has_column = false;
     session->column_checked_ms = 0;
     TRY(load->config.ops->connect(&load->config.target, "load", &wait, &session->conn));
-    CLEANUP(str_donep) Str sql = STR_INIT;
-    str_add(&sql, "SET application_name = ");
-    sql_add_literal(&sql, load->config.application);
-    str_add(&sql, "; SET row_security = on");
-    Err *err = session_exec(session, sql.buf);
+    Err *err = load->dialect->settle(session);
     if (err != NULL)
         conn_closep(&session->conn);
     return err;
-}
-
-/* Looks, at most once a second, whether the new column is there by now. */
-static Err *session_look_for_column(Session *session)
-{
-    const LoadNames *names = &session->load->names;
-    int64_t now_ms = clock_ms();
-    if (!session->load->config.new_application || session->has_column ||
-        (session->column_checked_ms != 0 && now_ms - session->column_checked_ms < 1000))
-        return NULL;
-    session->column_checked_ms = now_ms;
-    const char *sql = arena_printf(
-        session->arena,
-        "SELECT atttypid IN ('int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'float8'::regtype) FROM "
-        "pg_catalog.pg_attribute WHERE attrelid = to_regclass(%s) AND attname = %s AND NOT attisdropped",
-        names->main_literal, names->new_column_literal);
-    Rows rows = {0};
-    TRY(session_query(session, sql, 0, NULL, &rows));
-    session->has_column = rows.row_count > 0;
-    session->can_shift = session->has_column && rows_bool(&rows, 0, 0);
-    return NULL;
 }
 
 /* ---- one item ------------------------------------------------------------------------------- */
@@ -96,27 +70,10 @@ static bool is_connection_error(const Err *err)
            strncmp(err->sqlstate, "08", 2) == 0 || strncmp(err->sqlstate, "57P0", 4) == 0;
 }
 
-/* What an application that is prepared for it takes in its stride, and does again. */
-static bool is_expected(Session *session, const Err *err, const char *text)
-{
-    if (strcmp(err->sqlstate, "40001") == 0)
-        return true;
-    if (strcmp(err->sqlstate, "0A000") == 0 && strstr(text, "cached plan must not change") != NULL) {
-        session->star_prepared = false;
-        return true;
-    }
-    if (strcmp(err->sqlstate, "42703") == 0 && session_writes_column(session)) {
-        session->has_column = false; /* it is gone again: write the old shape, look again later */
-        session->column_checked_ms = clock_ms();
-        return true;
-    }
-    return false;
-}
-
 static void session_count_error(Session *session, const Err *err, const char *text)
 {
     LoadTally *tally = &session->tally;
-    bool connection = is_connection_error(err), deadlock = strcmp(err->sqlstate, "40P01") == 0;
+    bool connection = is_connection_error(err), deadlock = err_is(err, ERR_DEADLOCK);
     pthread_mutex_lock(&session->tally_lock);
     tally->connection_errors += connection;
     tally->errors += !connection;
@@ -133,7 +90,7 @@ static Verdict session_judge(Session *session, Err *err)
     Verdict verdict = VERDICT_DONE;
     if (stop_level(&session->load->stop) == STOP_NOW) {
         verdict = VERDICT_STOPPED;
-    } else if (!is_connection_error(err) && is_expected(session, err, text)) {
+    } else if (!is_connection_error(err) && session->load->dialect->expects(session, err, text)) {
         pthread_mutex_lock(&session->tally_lock);
         session->tally.expected_errors++;
         pthread_mutex_unlock(&session->tally_lock);
@@ -144,7 +101,7 @@ static Verdict session_judge(Session *session, Err *err)
     if (session->conn != NULL && is_connection_error(err))
         conn_closep(&session->conn);
     if (session->conn != NULL)
-        session->conn->ops->rollback(session->conn);
+        session->load->dialect->rollback(session);
     mem_freep(&text);
     err_free(err);
     return verdict;
@@ -170,8 +127,10 @@ static void session_reconnect(Session *session)
 
 static Err *session_attempt(Session *session)
 {
-    TRY(session_look_for_column(session));
-    return session->load->config.profile == LOAD_PLAIN ? plain_item(session) : hostile_item(session);
+    const Load *load = session->load;
+    TRY(load->dialect->prepare(session));
+    return load->config.profile == LOAD_PLAIN ? load->dialect->plain_item(session)
+                                              : load->dialect->hostile_item(session);
 }
 
 static void session_do(Session *session, int64_t index, int64_t due_us)
@@ -234,16 +193,47 @@ static void *session_main(void *context)
     return NULL;
 }
 
+/* ---- dialects -------------------------------------------------------------------------------------------
+ */
+
+const LoadDialect *load_dialect(const EngineOps *ops)
+{
+    return ops->dialect == DIALECT_MYSQL ? &load_dialect_my : &load_dialect_pg;
+}
+
+Err *load_create_orders(Conn *conn, const Wait *wait, const char *schema, const char *table,
+                        int64_t row_count)
+{
+    return load_dialect(conn->ops)->orders_create(conn, wait, schema, table, row_count);
+}
+
+Err *load_twin_create(Conn *conn, const Wait *wait, const char *schema, const char *table, const char *twin,
+                      const char *new_column, const char *new_expr)
+{
+    return load_dialect(conn->ops)->twin_create(conn, wait, schema, table, twin, new_column, new_expr);
+}
+
+Err *load_twin_compare(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
+                       const char *twin, const char *new_column, int64_t *ret_difference_count,
+                       const char **ret_sample, bool *ret_compared_new)
+{
+    return load_dialect(conn->ops)->twin_compare(conn, wait, arena, schema, table, twin, new_column,
+                                                 ret_difference_count, ret_sample, ret_compared_new);
+}
+
 /* ---- start and stop ------------------------------------------------------------------------- */
 
 static Err *config_check(const LoadConfig *config)
 {
+    const LoadDialect *dialect = load_dialect(config->ops);
     if (!(config->rate > 0) || config->session_count < 0)
         return err_new(ERR_USAGE, "a load needs a rate and sessions");
-    if ((config->twin != NULL || config->new_application) &&
-        (config->new_column == NULL || config->new_expr == NULL))
+    bool computes = config->new_column != NULL && config->new_expr != NULL;
+    if (dialect->has_new_column && (config->twin != NULL || config->new_application) && !computes)
         return err_new(ERR_USAGE,
                        "a twin table and a new application need the new column and its expression");
+    if (!dialect->has_new_column && (config->new_application || config->new_column != NULL))
+        return err_new(ERR_USAGE, "an application on this server knows no new column");
     if (config->twin != NULL && config->profile == LOAD_PLAIN)
         return err_new(ERR_USAGE, "a twin table is kept by the hostile profile only");
     return NULL;
@@ -262,66 +252,27 @@ static void config_keep(Load *load, const LoadConfig *config)
     if (own->application == NULL)
         own->application = own->new_application ? "new-app" : "old-app";
     const char *item = arena_printf(arena, "%s_item", own->table);
+    const LoadDialect *dialect = load->dialect;
     LoadNames *names = &load->names;
     *names = (LoadNames){
-        .main = sql_name(arena, own->schema, own->table),
-        .item = sql_name(arena, own->schema, item),
-        .alias = sql_ident(arena, own->table),
+        .main = dialect->name(arena, own->schema, own->table),
+        .item = dialect->name(arena, own->schema, item),
+        .alias = dialect->name(arena, NULL, own->table),
     };
     names->main_literal = sql_literal(arena, names->main);
     if (own->twin != NULL)
-        names->twin = sql_name(arena, own->schema, own->twin);
+        names->twin = dialect->name(arena, own->schema, own->twin);
     if (own->new_column != NULL) {
         names->new_column = sql_ident(arena, own->new_column);
         names->new_column_literal = sql_literal(arena, own->new_column);
     }
 }
 
-/* The child table of the hostile profile, made by whichever load comes first. */
-static Err *item_table_create(Session *session)
-{
-    const LoadNames *names = &session->load->names;
-    Rows rows = {0};
-    const char *item = sql_literal(session->arena, names->item);
-    const char *sql = arena_printf(session->arena,
-                                   "BEGIN; SELECT pg_catalog.pg_advisory_xact_lock(%d, 0); "
-                                   "SELECT to_regclass(%s) IS NULL",
-                                   0x6c6f6164, item);
-    TRY(session_query(session, sql, 0, NULL, &rows));
-    if (!rows_bool(&rows, 0, 0))
-        return session_exec(session, "COMMIT");
-    sql = arena_printf(session->arena,
-                       "CREATE TABLE %s (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, "
-                       "order_id bigint NOT NULL REFERENCES %s (id) ON UPDATE CASCADE ON DELETE CASCADE, "
-                       "sku text NOT NULL, quantity integer NOT NULL); CREATE INDEX ON %s (order_id); COMMIT",
-                       names->item, names->main, names->item);
-    return session_exec(session, sql);
-}
-
-/* What is there: keys to take, and the child table. */
-static Err *load_look(Load *load)
-{
-    Session *session = &load->sessions[0];
-    const char *sql = arena_printf(session->arena,
-                                   "SELECT (SELECT coalesce(max(id), 0) FROM %s), "
-                                   "quote_literal(pg_get_serial_sequence(%s, 'id'))",
-                                   load->names.main, load->names.main_literal);
-    Rows rows = {0};
-    TRY(session_query(session, sql, 0, NULL, &rows));
-    load->base_max_id = rows_int(&rows, 0, 0) > 0 ? rows_int(&rows, 0, 0) : 1;
-    atomic_store(&load->max_id, load->base_max_id);
-    const char *sequence = rows_cell(&rows, 0, 1);
-    if (sequence == NULL)
-        return err_new(ERR_USAGE, "%s has no identity column \"id\"", load->names.main);
-    load->names.sequence = arena_dup(load->arena, sequence);
-    return load->config.profile == LOAD_HOSTILE ? item_table_create(session) : NULL;
-}
-
 static Err *load_run(Load *load)
 {
     for (int i = 0; i < load->session_count; i++)
         TRY(session_connect(&load->sessions[i]));
-    TRY(load_look(load));
+    TRY(load->dialect->look(load));
     load->start_us = load->mark_us = clock_us();
     for (int i = 0; i < load->session_count; i++) {
         pthread_mutex_lock(&load->lock);
@@ -342,6 +293,7 @@ Err *load_start(const LoadConfig *config, Load **ret_load)
     TRY(config_check(config));
     Load *load = mem_zero(sizeof *load);
     load->arena = arena_new();
+    load->dialect = load_dialect(config->ops);
     config_keep(load, config);
     load->session_count = config->session_count == 0 ? 16 : config->session_count;
     load->sessions = mem_zero((size_t)load->session_count * sizeof *load->sessions);

@@ -1,5 +1,5 @@
 /* An orders table such as applications have: filled by the server, the same rows each time. */
-#include "load/load.h"
+#include "load/session.h"
 
 #include "engine/sql.h"
 
@@ -32,8 +32,7 @@ static const char FILL_SQL[] =
     "FROM (SELECT i, (i * 2654435761 + 12345) %% 4294967296 AS a, (i * 2246822519 + 977) %% 4294967291 AS b "
     "FROM generate_series(%lld::bigint, %lld::bigint) AS i) AS chance";
 
-Err *load_create_orders(Conn *conn, const Wait *wait, const char *schema, const char *table,
-                        int64_t row_count)
+Err *pg_orders_create(Conn *conn, const Wait *wait, const char *schema, const char *table, int64_t row_count)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     TRY(schema_create(conn, wait, arena, schema));

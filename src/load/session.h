@@ -1,6 +1,6 @@
 /* session.h — private to load/: one run, its sessions, and the names they put into SQL. */
 #pragma once
-#include "load/load.h"
+#include "load/dialect.h"
 #include "load/random.h"
 #include "load/tally.h"
 
@@ -16,7 +16,7 @@ typedef struct LoadNames {
     const char *new_column, *new_column_literal;
 } LoadNames;
 
-typedef struct Session {
+struct Session {
     Load *load;
     pthread_t thread;
     Conn *conn;   /* NULL after the connection was lost */
@@ -30,10 +30,11 @@ typedef struct Session {
     int64_t slept_us;           /* pauses of its own in the item at hand */
     pthread_mutex_t tally_lock; /* guards tally */
     LoadTally tally;
-} Session;
+};
 
 struct Load {
     LoadConfig config;
+    const LoadDialect *dialect;
     LoadNames names;
     Arena *arena;
     Stop stop; /* STOP_NOW cancels what still runs */
@@ -50,10 +51,6 @@ struct Load {
 
 /* The columns of an orders table that the application knows, in order. */
 #define LOAD_COLUMNS "id, customer_id, amount, status, note, created_at, updated_at"
-
-/* One item; on failure the transaction may still be open. */
-Err *plain_item(Session *session) MUST_USE;
-Err *hostile_item(Session *session) MUST_USE;
 
 /* One statement of the session; `ret_rows` may be NULL. */
 Err *session_query(Session *session, const char *sql, size_t param_count, const char *const *params,

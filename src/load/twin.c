@@ -1,11 +1,9 @@
 /* The twin table: made as a copy, and compared row by row. */
-#include "load/load.h"
-
 #include "engine/sql.h"
 #include "load/session.h"
 
-Err *load_twin_create(Conn *conn, const Wait *wait, const char *schema, const char *table, const char *twin,
-                      const char *new_column, const char *new_expr)
+Err *pg_twin_create(Conn *conn, const Wait *wait, const char *schema, const char *table, const char *twin,
+                    const char *new_column, const char *new_expr)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const char *main_name = sql_name(arena, schema, table), *twin_name = sql_name(arena, schema, twin);
@@ -32,9 +30,9 @@ static char *row_text(Arena *arena, const char *alias, const char *new_column)
     return arena_printf(arena, "ROW(%s)", text.buf);
 }
 
-Err *load_twin_compare(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
-                       const char *twin, const char *new_column, int64_t *ret_difference_count,
-                       const char **ret_sample, bool *ret_compared_new)
+Err *pg_twin_compare(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
+                     const char *twin, const char *new_column, int64_t *ret_difference_count,
+                     const char **ret_sample, bool *ret_compared_new)
 {
     const char *main_name = sql_name(arena, schema, table), *twin_name = sql_name(arena, schema, twin);
     Rows rows = {0};

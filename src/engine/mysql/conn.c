@@ -437,15 +437,16 @@ static void absorb_kill(MyConn *conn)
     err_free(patience.cancelled);
 }
 
-static Err *run(MyConn *conn, const Wait *wait, Arena *arena, const char *sql, Rows *ret_rows)
+/* With `sent` the statement is on its way already. */
+static Err *run(MyConn *conn, const Wait *wait, Arena *arena, const char *sql, bool sent, Rows *ret_rows)
 {
     conn->was_killed = false;
-    if (wait != NULL && wait->stop != NULL && stop_level(wait->stop) == STOP_NOW)
+    if (!sent && wait != NULL && wait->stop != NULL && stop_level(wait->stop) == STOP_NOW)
         return err_new(ERR_STOPPED, "stopped by request");
     Patience patience = patience_of(wait, conn), *before = patience_now;
     bool is_rows = false;
     patience_now = &patience;
-    Err *err = mysql_send_query(conn->my, sql, (unsigned long)strlen(sql)) != 0
+    Err *err = !sent && mysql_send_query(conn->my, sql, (unsigned long)strlen(sql)) != 0
                    ? server_error(conn->my)
                    : read_results(conn, arena, ret_rows, &is_rows);
     patience_now = before;
@@ -457,6 +458,22 @@ static Err *run(MyConn *conn, const Wait *wait, Arena *arena, const char *sql, R
             return statement_error(patience.cancelled, sql);
     }
     return statement_error(settle(&patience, err), sql);
+}
+
+Err *my_send(Conn *base, const Wait *wait, const char *sql)
+{
+    MyConn *conn = my_of(base);
+    Patience patience = patience_of(wait, NULL), *before = patience_now;
+    patience_now = &patience;
+    Err *err =
+        mysql_send_query(conn->my, sql, (unsigned long)strlen(sql)) != 0 ? server_error(conn->my) : NULL;
+    patience_now = before;
+    return statement_error(settle(&patience, err), sql);
+}
+
+Err *my_reap(Conn *base, const Wait *wait, Arena *arena, const char *sql, Rows *ret_rows)
+{
+    return run(my_of(base), wait, arena, sql, true, ret_rows);
 }
 
 char *my_literal(Conn *base, Arena *arena, const char *text)
@@ -473,15 +490,15 @@ Err *my_query(Conn *base, const Wait *wait, Arena *arena, const char *sql, size_
               const char *const *params, Rows *ret_rows)
 {
     if (param_count == 0)
-        return run(my_of(base), wait, arena, sql, ret_rows);
+        return run(my_of(base), wait, arena, sql, false, ret_rows);
     CLEANUP(str_donep) Str whole = STR_INIT;
     TRY(my_put_params(base, &whole, sql, param_count, params));
-    return run(my_of(base), wait, arena, whole.buf, ret_rows);
+    return run(my_of(base), wait, arena, whole.buf, false, ret_rows);
 }
 
 Err *my_exec(Conn *base, const Wait *wait, const char *sql)
 {
-    return run(my_of(base), wait, NULL, sql, NULL);
+    return run(my_of(base), wait, NULL, sql, false, NULL);
 }
 
 /* ---- raw packets -----------------------------------------------------------------------------------------

@@ -22,6 +22,11 @@ void my_close(Conn *conn);
 Err *my_query(Conn *conn, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
               const char *const *params, Rows *ret_rows) MUST_USE;
 Err *my_exec(Conn *conn, const Wait *wait, const char *sql) MUST_USE;
+/* The two halves of my_query, for a statement that waits for something we have to do meanwhile. Between them
+ * the session takes nothing else, and may be closed. my_reap's limit and its cancelling are those of
+ * my_query. */
+Err *my_send(Conn *conn, const Wait *wait, const char *sql) MUST_USE;
+Err *my_reap(Conn *conn, const Wait *wait, Arena *arena, const char *sql, Rows *ret_rows) MUST_USE;
 /* Whether the last statement was sent a KILL QUERY and reported success nevertheless. */
 bool my_was_killed(const Conn *conn);
 

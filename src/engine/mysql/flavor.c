@@ -28,6 +28,8 @@ static const struct {
     [FACT_NOCOPY] = {"ALGORITHM=NOCOPY", NEVER, NEVER, 100307, NO_END},
     /* MySQL 8.0.13 release notes; MariaDB 10.11 refuses it with 1192 (seen) */
     [FACT_RENAME_UNDER_LOCK] = {"RENAME TABLE under LOCK TABLES", 80013, NO_END, NEVER, NEVER},
+    /* MySQL refman "Atomic Data Definition Statement Support"; MariaDB KB "Atomic DDL" */
+    [FACT_ATOMIC_RENAME] = {"atomic RENAME TABLE", 80000, NO_END, 100601, NO_END},
     [FACT_RENAME_WAIT] = {"WAIT and NOWAIT of DDL", NEVER, NEVER, 100300, NO_END},
     [FACT_ONLINE_COPY] = {"online ALGORITHM=COPY", NEVER, NEVER, 110200, NO_END},
     [FACT_INVISIBLE_COLUMNS] = {"invisible columns", 80023, NO_END, 100303, NO_END},

@@ -17,6 +17,7 @@ typedef enum FlavorFact {
     FACT_ROW_VERSIONS_255,
     FACT_NOCOPY,            /* ALGORITHM=NOCOPY is a word */
     FACT_RENAME_UNDER_LOCK, /* RENAME TABLE of tables that the session has locked */
+    FACT_ATOMIC_RENAME,     /* a RENAME TABLE of several tables survives a crash whole or not at all */
     FACT_RENAME_WAIT,       /* RENAME/ALTER/LOCK TABLE … WAIT n | NOWAIT */
     FACT_ONLINE_COPY,       /* ALGORITHM=COPY, LOCK=NONE */
     FACT_INVISIBLE_COLUMNS,

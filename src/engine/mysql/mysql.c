@@ -4,9 +4,9 @@
 
 #include "engine/mysql/conn.h"
 #include "engine/mysql/journal.h"
+#include "engine/mysql/my.h"
 #include "engine/mysql/server.h"
 #include "engine/mysql/session.h"
-#include "engine/mysql/standin.h"
 
 static const char *const schemes[] = {"mysql", "mariadb", NULL};
 
@@ -41,5 +41,13 @@ const EngineOps engine_mysql = {
     .beat_seen = my_beat_seen,
     .journal_sql = my_journal_sql,
     .undress = my_undress,
+    .load_table = my_load_table,
+    .find_table = my_find_table,
     .definition = my_definition,
+    .clone_open = my_clone_open,
+    .clone_conn = my_clone_conn,
+    .clone_close = my_clone_close,
+    .clone_forget = my_clone_forget,
+    .clone_run = my_clone_run,
+    .ladder = my_ladder,
 };

@@ -1,6 +1,7 @@
 /* stoa-load: the load generator as a program, for tests and benchmarks. One JSON line a second, and one for
  * the whole at the end. */
 #include "base/clock.h"
+#include "engine/mysql/conn.h"
 #include "engine/postgres/postgres.h"
 #include "load/load.h"
 
@@ -21,6 +22,18 @@ typedef struct Options {
     int64_t create_rows; /* 0: the table is there */
     bool create_twin, compare_twin, only_compare, quiet;
 } Options;
+
+/* An application needs no more of an engine than sessions. */
+static const char *const my_schemes[] = {"mysql", "mariadb", NULL};
+static const EngineOps my_sessions = {.name = "mysql",
+                                      .schemes = my_schemes,
+                                      .dialect = DIALECT_MYSQL,
+                                      .connect = my_connect,
+                                      .close = my_close,
+                                      .query = my_query,
+                                      .cancel = my_cancel,
+                                      .session_id = my_session_id};
+static const EngineOps *const engines[] = {&engine_postgres, &my_sessions};
 
 static const char USAGE[] =
     "usage: stoa-load [--url URL] [--schema NAME] [--table orders] [--profile plain|hostile] [--rate 300]\n"
@@ -156,8 +169,7 @@ static void option_set(Options *options, int option, const char *value)
 
 static Options options_parse(int argc, char **argv)
 {
-    Options options = {.load = {.ops = &engine_postgres,
-                                .target = {.url = getenv("STOA_URL")},
+    Options options = {.load = {.target = {.url = getenv("STOA_URL")},
                                 .table = "orders",
                                 .rate = 300,
                                 .session_count = 16,
@@ -175,8 +187,13 @@ static Options options_parse(int argc, char **argv)
         option_set(&options, option, optarg);
     }
     bool twin = options.create_twin || options.compare_twin;
-    bool complete = options.load.twin != NULL && options.load.new_column != NULL &&
-                    (options.load.new_expr != NULL || options.only_compare);
+    Err *err = engine_for_url(engines, ARRAY_LEN(engines), options.load.target.url, &options.load.ops);
+    if (err != NULL)
+        usage_exit("URL", err->msg);
+    bool complete =
+        options.load.twin != NULL &&
+        (options.load.ops->dialect == DIALECT_MYSQL ||
+         (options.load.new_column != NULL && (options.load.new_expr != NULL || options.only_compare)));
     if (optind < argc || (twin && !complete)) {
         fputs(USAGE, stderr);
         exit(EXIT_USAGE);

@@ -1,0 +1,45 @@
+/* The server's own definition of a table or view, without what changes by itself. */
+#include "engine/mysql/definition.h"
+
+#include "base/str.h"
+#include "engine/mysql/quote.h"
+#include "engine/mysql/scratch.h"
+
+#include <string.h>
+
+enum { NO_SUCH_TABLE = 1146, BAD_DATABASE = 1049 };
+
+/* The options stand in the one line that begins with a parenthesis; the counter comes before any comment. */
+char *definition_plain(Arena *arena, const char *create_sql)
+{
+    static const char counter[] = " AUTO_INCREMENT=";
+    const char *options = strstr(create_sql, "\n)");
+    const char *at = options == NULL ? NULL : strstr(options, counter);
+    const char *comment = options == NULL ? NULL : strstr(options, " COMMENT='");
+    if (at == NULL || (comment != NULL && comment < at))
+        return arena_dup(arena, create_sql);
+    const char *behind = at + strlen(counter);
+    behind += strspn(behind, "0123456789");
+    return arena_printf(arena, "%.*s%s", (int)(at - create_sql), create_sql, behind);
+}
+
+Err *my_definition(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
+                   const char **ret_text)
+{
+    Rows rows = {0};
+    Scratch scratch = {0};
+    TRY(scratch_load(conn, wait, arena, &scratch));
+    const char *sql =
+        arena_printf(arena, "SHOW CREATE TABLE %s", my_name(arena, scratch_of(&scratch, schema), name));
+    Err *err = conn_query(conn, wait, arena, &rows, sql);
+    if (err != NULL && (err->server_errno == NO_SUCH_TABLE || err->server_errno == BAD_DATABASE)) {
+        err_free(err);
+        *ret_text = NULL;
+        return NULL;
+    }
+    TRY(err);
+    if (rows.row_count == 0 || rows_cell(&rows, 0, 1) == NULL)
+        return err_new(ERR_SQL, "the server shows no definition of \"%s\"", name);
+    *ret_text = scratch_real(arena, &scratch, definition_plain(arena, rows_cell(&rows, 0, 1)));
+    return NULL;
+}

@@ -1,0 +1,285 @@
+/* How the server would carry an ALTER TABLE out: it is asked to, on an empty copy, from the cheapest way on.
+ */
+#include "base/str.h"
+#include "engine/mysql/clone.h"
+#include "engine/mysql/definition.h"
+#include "engine/mysql/look.h"
+#include "engine/mysql/lost.h"
+#include "engine/mysql/my.h"
+#include "engine/mysql/quote.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* From the cheapest on. MySQL refuses INSTANT with a LOCK of its own (1221). */
+static const struct Way {
+    const char *algorithm, *lock; /* NULL: not said */
+    Rung rung;                    /* where rows or indexes are written */
+    FlavorFact fact;              /* what the server must be capable of; FACT_COUNT: nothing */
+} ways[] = {
+    {"INSTANT", NULL, RUNG_INSTANT, FACT_INSTANT_ADD_LAST},
+    {"NOCOPY", "NONE", RUNG_NOCOPY, FACT_NOCOPY},
+    {"INPLACE", "NONE", RUNG_INPLACE, FACT_COUNT},
+    {"COPY", "NONE", RUNG_ONLINE_COPY, FACT_ONLINE_COPY},
+    {"INPLACE", "SHARED", RUNG_SHARED, FACT_COUNT},
+    {"COPY", "SHARED", RUNG_SHARED, FACT_COUNT},
+    {"INPLACE", "EXCLUSIVE", RUNG_EXCLUSIVE, FACT_COUNT},
+    {"COPY", "EXCLUSIVE", RUNG_EXCLUSIVE, FACT_COUNT},
+};
+
+typedef struct Ask {
+    Conn *conn;
+    const Wait *wait;
+    Arena *arena;
+    const Table *table;
+    Scratch scratch;
+    const char *database; /* the copy's */
+    const char *sql;      /* about the copy */
+    const char *between;  /* what stands between statement and clause, and between the clause's parts */
+    const char *create_sql;
+    Rows tables; /* in the copy's database, as it was */
+    Look before;
+    Ladder ladder;
+} Ask;
+
+/* ---- the copy --------------------------------------------------------------------------------------------
+ */
+
+static Err *list_tables(Ask *ask, Rows *ret_rows)
+{
+    return conn_params(ask->conn, ask->wait, ask->arena, ret_rows,
+                       "SELECT table_name FROM information_schema.tables WHERE table_schema = $1",
+                       ask->database);
+}
+
+static bool was_there(const Ask *ask, const char *name)
+{
+    for (size_t i = 0; i < ask->tables.row_count; i++)
+        if (str_eq(rows_cell(&ask->tables, i, 0), name))
+            return !str_eq(name, ask->table->name);
+    return false;
+}
+
+/* The table is made anew, whatever it is called by now. */
+static Err *restore(Ask *ask)
+{
+    Rows now = {0};
+    TRY(list_tables(ask, &now));
+    TRY(my_exec(ask->conn, ask->wait, "SET SESSION foreign_key_checks = 0"));
+    for (size_t i = 0; i < now.row_count; i++)
+        if (!was_there(ask, rows_cell(&now, i, 0)))
+            TRY(my_exec(ask->conn, ask->wait,
+                        arena_printf(ask->arena, "DROP TABLE %s",
+                                     my_name(ask->arena, ask->database, rows_cell(&now, i, 0)))));
+    return clone_make_table(ask->conn, ask->wait, ask->database, ask->create_sql);
+}
+
+static Err *look(Ask *ask, Look *ret_look)
+{
+    return look_take(ask->conn, ask->wait, ask->arena, ask->database, ask->table->name, ret_look);
+}
+
+/* What the server says against the statement; other errors stay errors. The reason is the innermost message,
+ * with the real names. */
+static Err *refused(Ask *ask, Err *err, const char **ret_reason)
+{
+    *ret_reason = NULL;
+    if (err == NULL || err->server_errno == 0 || err_is(err, ERR_CONN_LOST) || err_is(err, ERR_STOPPED) ||
+        err_is(err, ERR_CANCELLED) || err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DISK_FULL))
+        return err;
+    const Err *inner = err;
+    while (inner->cause != NULL)
+        inner = inner->cause;
+    *ret_reason = scratch_real(ask->arena, &ask->scratch, inner->msg);
+    err_free(err);
+    return NULL;
+}
+
+/* ---- first, guarded: whether the server takes it at all, and what it makes of the table ------------------
+ */
+
+static Err *describe(Ask *ask, Table *ret_table, const char **ret_definition)
+{
+    Scratch *scratch = &ask->scratch;
+    TRY(my_load_table(ask->conn, ask->wait, ask->arena, NULL, ask->database, ask->table->name, ret_table));
+    *ret_definition = NULL;
+    if (ret_table->kind != RELATION_MISSING)
+        *ret_definition =
+            scratch_real(ask->arena, scratch, definition_plain(ask->arena, ret_table->my->create_sql));
+    return NULL;
+}
+
+static Err *run_guarded(Ask *ask, const char **ret_reason)
+{
+    TRY(clone_guard(ask->conn, ask->wait, &ask->scratch));
+    Err *err = my_exec(ask->conn, ask->wait, ask->sql);
+    Err *unlocked = my_exec(ask->conn, ask->wait, "UNLOCK TABLES");
+    if (clone_is_outside(err)) {
+        err_free(err);
+        err = err_new(ERR_UNSAFE,
+                      "the statement is about more than \"%s.%s\" and the tables at the other end of its "
+                      "foreign keys",
+                      ask->table->schema, ask->table->name);
+    }
+    err = refused(ask, err, ret_reason);
+    if (err == NULL)
+        return unlocked;
+    err_free(unlocked);
+    return err;
+}
+
+static Err *ask_whole(Ask *ask, const char **ret_reason)
+{
+    Table before = {0}, after = {0};
+    TRY(describe(ask, &before, &ask->ladder.before));
+    if (before.kind == RELATION_MISSING)
+        return err_new(ERR_BUG, "the clone has no \"%s\"", ask->table->name);
+    ask->create_sql = definition_plain(ask->arena, before.my->create_sql);
+    TRY(list_tables(ask, &ask->tables));
+    TRY(run_guarded(ask, ret_reason));
+    if (*ret_reason != NULL)
+        return NULL;
+    TRY(describe(ask, &after, &ask->ladder.after));
+    if (after.kind != RELATION_MISSING)
+        lost_list(ask->arena, &before, &after, &ask->ladder.lost, &ask->ladder.lost_count);
+    for (size_t i = 0; i < ask->ladder.lost_count; i++) {
+        LostAttribute *lost = &ask->ladder.lost[i];
+        lost->before = scratch_real(ask->arena, &ask->scratch, lost->before);
+        lost->after = scratch_real(ask->arena, &ask->scratch, lost->after);
+    }
+    return restore(ask);
+}
+
+/* ---- then, way by way ------------------------------------------------------------------------------------
+ */
+
+static bool is_innodb(const char *engine) { return engine != NULL && strcasecmp(engine, "InnoDB") == 0; }
+
+/* What is accepted need not be true: MariaDB accepts INSTANT for another engine and copies all rows (seen
+ * on 10.11). NULL: it is. */
+static const char *lie(const Ask *ask, const struct Way *way, const Look *after)
+{
+    const Ladder *ladder = &ask->ladder;
+    bool in_place = !str_eq(way->algorithm, "COPY");
+    if (in_place && after->engine != NULL && !str_eq(ask->before.engine, after->engine))
+        return "it is accepted, but copies all rows into another engine";
+    if (in_place && str_eq(way->algorithm, "INPLACE") && !is_innodb(ask->before.engine))
+        return "it is accepted, but what another engine than InnoDB does in place is not known";
+    if (way->rung != RUNG_INSTANT || !ask->before.known || !after->known)
+        return NULL;
+    if (look_is_rebuilt(&ask->before, after))
+        return "it is accepted, but writes the table anew";
+    if (look_has_new_index(&ask->before, after))
+        return "it is accepted, but builds an index";
+    bool counts = after->row_versions > ask->before.row_versions;
+    if (counts && flavor_can(my_flavor(ask->conn), FACT_INSTANT_BROKEN))
+        return "instant columns of MySQL 8.0.29 to 8.0.31 are not safe";
+    if (counts && ladder->row_versions_left == 0)
+        return "the table has no row version left";
+    return NULL;
+}
+
+static void judge(Ask *ask, const struct Way *way, const char *clause, const Look *after)
+{
+    Ladder *ladder = &ask->ladder;
+    bool known =
+        ask->before.known && after->known && is_innodb(ask->before.engine) && is_innodb(after->engine);
+    bool instant = way->rung == RUNG_INSTANT;
+    /* Unseen, the worst that the words allow. */
+    ladder->rebuilds = known ? look_is_rebuilt(&ask->before, after) : !instant && way->rung != RUNG_NOCOPY;
+    ladder->builds_index = known ? look_has_new_index(&ask->before, after) : !instant;
+    ladder->uses_row_version = after->row_versions > ask->before.row_versions;
+    ladder->clause = clause;
+    ladder->rung = way->rung;
+    bool writes_nothing = !ladder->rebuilds && !ladder->builds_index;
+    if (writes_nothing && (way->rung == RUNG_NOCOPY || way->rung == RUNG_INPLACE))
+        ladder->rung = RUNG_METADATA;
+    else if (ladder->rebuilds && way->rung == RUNG_NOCOPY)
+        ladder->rung = RUNG_INPLACE;
+}
+
+static Err *try_way(Ask *ask, const struct Way *way, bool *ret_found)
+{
+    Arena *arena = ask->arena;
+    const char *lock = way->lock == NULL ? "" : arena_printf(arena, "%sLOCK=%s", ask->between, way->lock);
+    const char *clause = arena_printf(arena, "ALGORITHM=%s%s", way->algorithm, lock);
+    LadderTry *try = &ask->ladder.tries[ask->ladder.try_count++];
+    *try = (LadderTry){.clause = clause};
+    Err *err = my_exec(ask->conn, ask->wait, arena_printf(arena, "%s%s%s", ask->sql, ask->between, clause));
+    bool accepted = err == NULL;
+    TRY(refused(ask, err, &try->reason));
+    if (!accepted)
+        return NULL;
+    Look after = {0};
+    TRY(look(ask, &after));
+    try->reason = lie(ask, way, &after);
+    try->ok = *ret_found = try->reason == NULL;
+    if (try->ok)
+        judge(ask, way, clause, &after);
+    TRY(restore(ask));
+    return look(ask, &ask->before);
+}
+
+/* Actions on partitions take no clause on MariaDB, and none behind them on MySQL (1064): what they do is seen
+ * all the same. */
+static Err *try_plain(Ask *ask)
+{
+    Ladder *ladder = &ask->ladder;
+    const char *reason = NULL;
+    TRY(refused(ask, my_exec(ask->conn, ask->wait, ask->sql), &reason));
+    if (reason != NULL) {
+        ladder->rung = RUNG_REFUSED;
+        ladder->tries[ladder->try_count++] = (LadderTry){.clause = "", .reason = reason};
+        return NULL;
+    }
+    Look after = {0};
+    TRY(look(ask, &after));
+    static const struct Way plain = {"", NULL, RUNG_EXCLUSIVE, FACT_COUNT};
+    judge(ask, &plain, "", &after);
+    bool known = ask->before.known && after.known && is_innodb(ask->before.engine);
+    if (known && !ladder->rebuilds && !look_has_new_index(&ask->before, &after))
+        ladder->rung = RUNG_METADATA;
+    ladder->tries[ladder->try_count++] = (LadderTry){.clause = "", .ok = true};
+    return restore(ask);
+}
+
+static Err *climb(Ask *ask)
+{
+    const Flavor *flavor = my_flavor(ask->conn);
+    const MyTable *my = ask->table->my;
+    bool counted = flavor_can(flavor, FACT_ROW_VERSIONS) && my != NULL && my->row_versions >= 0;
+    ask->ladder.row_versions_left = counted ? my->row_versions_most - my->row_versions : -1;
+    bool found = false;
+    for (size_t i = 0; !found && i < ARRAY_LEN(ways); i++)
+        if (ways[i].fact == FACT_COUNT || flavor_can(flavor, ways[i].fact))
+            TRY(try_way(ask, &ways[i], &found));
+    return found ? NULL : try_plain(ask);
+}
+
+Err *my_ladder(Conn *clone_conn, const Wait *wait, Arena *arena, const Table *table, const char *sql,
+               Ladder *ret_ladder)
+{
+    Ask ask = {.conn = clone_conn, .wait = wait, .arena = arena, .table = table};
+    const char *reason = NULL;
+    TRY(clone_may_run(sql));
+    TRY(scratch_load(clone_conn, wait, arena, &ask.scratch));
+    if (ask.scratch.count == 0)
+        return err_new(ERR_BUG, "this session has no clone");
+    ask.database = scratch_of(&ask.scratch, table->schema);
+    ask.sql = scratch_sql(arena, &ask.scratch, sql);
+    ask.between = strncasecmp(sql + strspn(sql, " \t\r\n"), "ALTER", 5) == 0 ? ", " : " ";
+    ask.ladder.tries = arena_alloc(arena, (ARRAY_LEN(ways) + 1) * sizeof *ask.ladder.tries);
+    ask.ladder.row_versions_left = -1;
+    TRY(my_exec(clone_conn, wait, arena_printf(arena, "USE %s", my_ident(arena, ask.database))));
+    TRY(ask_whole(&ask, &reason));
+    if (reason != NULL) {
+        ask.ladder.rung = RUNG_REFUSED;
+        ask.ladder.clause = "";
+        ask.ladder.tries[ask.ladder.try_count++] = (LadderTry){.clause = "", .reason = reason};
+    } else {
+        TRY(look(&ask, &ask.before));
+        TRY(climb(&ask));
+    }
+    *ret_ladder = ask.ladder;
+    return NULL;
+}

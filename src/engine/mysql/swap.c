@@ -1,0 +1,290 @@
+/* One attempt at the cutover: its sessions, its time, and what is said of how it ended. */
+#include "engine/mysql/swap.h"
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "engine/mysql/error.h"
+#include "engine/mysql/quote.h"
+#include "engine/mysql/swap_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CONNECT_MS = 5000,
+    TIDY_MS = 5000,   /* each statement after the attempt */
+    LONG_SECONDS = 1, /* who has held the tables for so long is not waited for */
+};
+/* Shares of max_stall_ms, from its beginning. What follows the last one is the RENAME itself. */
+static const double share_queue = 1.0 / 3, share_drain = 0.7, share_snapshots = 0.78;
+
+/* ---- steps
+ * -------------------------------------------------------------------------------------------------
+ */
+
+int64_t swap_left(const Attempt *a, double share)
+{
+    int64_t left = a->begun_ms + (int64_t)((double)a->request->max_stall_ms * share) - clock_ms();
+    return left < 1 ? 1 : left;
+}
+
+void swap_not_done(Attempt *a, const char *who, bool old_snapshot)
+{
+    a->result->done = false;
+    a->result->blocker = who;
+    a->result->old_snapshot = old_snapshot;
+}
+
+static bool is_passing(const Err *err)
+{
+    return err_is(err, ERR_CANCELLED) || err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DEADLOCK);
+}
+
+Err *swap_lock(Attempt *a, const char *sql, bool *ret_go)
+{
+    a->begun_ms = clock_ms();
+    Wait wait = {.stop = a->wait == NULL ? NULL : a->wait->stop, .timeout_ms = swap_left(a, share_queue)};
+    CLEANUP(err_freep) Err *err = my_exec(a->lock, &wait, sql);
+    int64_t now = clock_ms();
+    a->result->waited_ms = now - a->begun_ms;
+    *ret_go = err == NULL;
+    if (err == NULL) {
+        a->granted_ms = now;
+        return NULL;
+    }
+    if (!is_passing(err)) {
+        Err *real = err;
+        err = NULL;
+        return real;
+    }
+    const char *who = NULL;
+    TRY(swap_holder(a, 0, true, &who));
+    swap_not_done(a,
+                  who != NULL
+                      ? who
+                      : arena_printf(a->arena, "transactions on %s that ended after %lld ms of waiting",
+                                     a->source, (long long)a->result->waited_ms),
+                  false);
+    return NULL;
+}
+
+Err *swap_drain(Attempt *a, bool *ret_go)
+{
+    *ret_go = false;
+    int64_t begun = clock_ms(), deadline = begun + swap_left(a, share_drain);
+    CLEANUP(err_freep) Err *err = a->request->drain(a->request->context, a->lock, deadline);
+    int64_t took = clock_ms() - begun;
+    if (err != NULL && !is_passing(err)) {
+        Err *real = err;
+        err = NULL;
+        return real;
+    }
+    if (err != NULL || clock_ms() > deadline) {
+        swap_not_done(
+            a, arena_printf(a->arena, "the last changes, which took more than %lld ms", (long long)took),
+            false);
+        return NULL;
+    }
+    TRY(failpoint_at("swap_drained"));
+    const char *who = NULL;
+    if (!a->request->allow_old_snapshots)
+        TRY(swap_snapshots(a, clock_ms() + swap_left(a, share_snapshots), &who));
+    if (who != NULL) {
+        swap_not_done(a, who, true);
+        return NULL;
+    }
+    *ret_go = true;
+    return failpoint_at("swap_snapshots");
+}
+
+Err *swap_holds(Attempt *a)
+{
+    Wait wait = {.timeout_ms = swap_left(a, 1)};
+    const char *other = my_name(a->arena, a->spec->schema, "stoa: not locked");
+    Rows rows = {0};
+    Err *err =
+        my_query(a->lock, &wait, a->arena, arena_printf(a->arena, "SELECT 1 FROM %s", other), 0, NULL, &rows);
+    if (err != NULL && err->server_errno == MY_ER_TABLE_NOT_LOCKED) {
+        err_free(err);
+        return NULL;
+    }
+    if (err_is(err, ERR_CONN_LOST) || err_is(err, ERR_CANCELLED))
+        return err;
+    err_free(err);
+    return err_new(ERR_BUG, "the session that locked %s does not hold it any more", a->source);
+}
+
+void swap_unlock(Attempt *a)
+{
+    if (a->granted_ms == 0)
+        return;
+    Wait wait = {.timeout_ms = TIDY_MS};
+    Err *err = my_exec(a->lock, &wait, "UNLOCK TABLES");
+    if (err != NULL)
+        my_closep(&a->lock);
+    err_free(err);
+    a->result->locked_ms = clock_ms() - a->granted_ms;
+}
+
+/* ---- sessions
+ * ----------------------------------------------------------------------------------------------
+ */
+
+static Err *open_session(Attempt *a, const char *purpose, SwapRole role, Conn **ret_conn)
+{
+    Wait wait = {.stop = a->wait == NULL ? NULL : a->wait->stop, .timeout_ms = CONNECT_MS};
+    TRY(my_connect(a->target, purpose, &wait, ret_conn));
+    TRY(my_arm(*ret_conn, &wait));
+    /* If this process dies, or is stopped, the server ends both within seconds. */
+    TRY(my_exec(*ret_conn, &wait,
+                arena_printf(a->arena, "SET SESSION lock_wait_timeout = 1, wait_timeout = %lld",
+                             (long long)a->request->max_stall_ms / 1000 + 2)));
+    Rows rows = {0};
+    const char *name = swap_role_name(a->arena, a->spec, role);
+    TRY(my_query(*ret_conn, &wait, a->arena,
+                 arena_printf(a->arena, "SELECT GET_LOCK(%s, 0)", my_literal(*ret_conn, a->arena, name)), 0,
+                 NULL, &rows));
+    if (!rows_bool(&rows, 0, 0))
+        return err_new(ERR_HELD, "another session swaps %s", a->source);
+    return NULL;
+}
+
+static Err *open_sessions(Attempt *a)
+{
+    TRY(open_session(a, "swap lock", SWAP_ROLE_LOCK, &a->lock));
+    return open_session(a, "swap", SWAP_ROLE_SECOND, &a->second);
+}
+
+/* ---- the outcome
+ * -------------------------------------------------------------------------------------------
+ */
+
+static Err *state_error(const Attempt *a)
+{
+    Err *err = err_new(ERR_AMBIGUOUS, "%s, %s and %s are neither as before the cutover nor as behind it",
+                       a->source, a->shadow, a->old);
+    return err_hint(err,
+                    "look at SHOW TABLE STATUS: the table with all rows is to be called %s, by RENAME TABLE",
+                    a->source);
+}
+
+/* Looks with the control session, or where that is lost, with another one. */
+static Err *look(Attempt *a, SwapState *ret_state)
+{
+    Wait wait = {.timeout_ms = TIDY_MS};
+    Err *err = my_swap_state(a->control, &wait, a->arena, a->spec, ret_state);
+    Conn *conn = a->control;
+    CLEANUP(my_closep) Conn *other = NULL;
+    if (err_is(err, ERR_CONN_LOST)) {
+        err_free(err);
+        TRY(my_connect(a->target, "swap", &wait, &other));
+        conn = other;
+        err = my_swap_state(conn, &wait, a->arena, a->spec, ret_state);
+    }
+    if (err == NULL && *ret_state == SWAP_NOT_DONE)
+        err = my_swap_clear(conn, &wait, a->spec);
+    return err;
+}
+
+/* What an attempt has come to; takes over `err`. */
+static Err *settle(Attempt *a, Err *err)
+{
+    if (a->result->done) {
+        err_free(err);
+        return NULL;
+    }
+    SwapState state = SWAP_UNKNOWN;
+    Err *blind = look(a, &state);
+    if (blind != NULL) {
+        err_free(err);
+        bool is_lost = err_is(blind, ERR_CONN_LOST) || err_is(blind, ERR_CONNECT);
+        blind = err_wrap(blind, "what became of the cutover of %s is not known", a->source);
+        if (is_lost)
+            blind->kind = ERR_CONN_LOST;
+        return blind;
+    }
+    if (state == SWAP_DONE) {
+        a->result->done = true;
+        a->result->blocker = NULL;
+        err_free(err);
+        return NULL;
+    }
+    if (state == SWAP_UNKNOWN) {
+        err_free(err);
+        return state_error(a);
+    }
+    if (err != NULL && (is_passing(err) || err_is(err, ERR_CONN_LOST))) {
+        char *text = err_text(err);
+        swap_not_done(a, arena_dup(a->arena, text), false);
+        free(text);
+        err_free(err);
+        return NULL;
+    }
+    return err;
+}
+
+/* Not the first table of the statement, so that whoever waits for "a table" waits for the source. */
+static Err *check_names(const Attempt *a)
+{
+    const ShadowSpec *spec = a->spec;
+    if (strcmp(spec->source, spec->shadow) < 0 && strcmp(spec->source, spec->old) < 0)
+        return NULL;
+    return err_new(ERR_UNSAFE, "%s and %s must have names that sort after that of %s", a->shadow, a->old,
+                   a->source);
+}
+
+/* Costs the application nothing, and is most of what happens while somebody sits on the table. */
+static Err *look_first(Attempt *a, bool *ret_go)
+{
+    const char *who = NULL;
+    TRY(swap_holder(a, LONG_SECONDS, false, &who));
+    *ret_go = who == NULL;
+    if (who != NULL)
+        swap_not_done(a, who, false);
+    return NULL;
+}
+
+static Err *attempt(Attempt *a)
+{
+    TRY(check_names(a));
+    if (!a->request->allow_old_snapshots)
+        TRY(swap_may_see(a));
+    bool go = false;
+    TRY(look_first(a, &go));
+    if (!go)
+        return NULL;
+    TRY(open_sessions(a));
+    TRY(failpoint_at("swap_opened"));
+    return flavor_can(my_flavor(a->control), FACT_RENAME_UNDER_LOCK) ? swap_by_lock(a) : swap_by_sentry(a);
+}
+
+Err *my_swap(const Target *target, Conn *conn, const Wait *wait, Arena *arena, const SwapRequest *request,
+             SwapResult *ret_result)
+{
+    const ShadowSpec *spec = request->spec;
+    SwapResult result = {0};
+    Attempt a = {.target = target,
+                 .control = conn,
+                 .wait = wait,
+                 .arena = arena,
+                 .request = request,
+                 .spec = spec,
+                 .source = my_name(arena, spec->schema, spec->source),
+                 .shadow = my_name(arena, spec->schema, spec->shadow),
+                 .old = my_name(arena, spec->schema, spec->old),
+                 .result = &result};
+    SwapState state = SWAP_UNKNOWN;
+    TRY(my_swap_state(conn, wait, arena, spec, &state));
+    if (state == SWAP_UNKNOWN)
+        return state_error(&a);
+    result.done = state == SWAP_DONE;
+    if (!result.done) {
+        TRY(my_swap_clear(conn, wait, spec));
+        Err *err = attempt(&a);
+        my_closep(&a.lock);
+        my_closep(&a.second);
+        TRY(settle(&a, err));
+    }
+    *ret_result = result;
+    return NULL;
+}

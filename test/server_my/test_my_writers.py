@@ -1,0 +1,36 @@
+"""The application of the tests by itself: no error of its own making, and a twin that is equal to the table; and a
+row that was changed behind its back is seen."""
+import pytest
+
+from test.lib.my_writers import Column, MyWriters, Shape, assert_equal_rows
+
+SHAPES = {
+    "auto": Shape(Column("id", "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY", key=True, auto=True),
+                  Column("code", "VARCHAR(40) NOT NULL UNIQUE", lambda new: f"'c{new:09}'", unique=True),
+                  Column("amount", "DECIMAL(12,2) NOT NULL", ["1.25", "-3", "0"]),
+                  Column("note", "TEXT", ["NULL", "''", "'ä€😀'"])),
+    "words": Shape(Column("a", "VARCHAR(20) COLLATE utf8mb4_general_ci NOT NULL", lambda new: f"'Ab{new}'", key=True),
+                   Column("b", "INT NOT NULL", ["-1", "0", "1"], key=True), Column("v", "DOUBLE", ["1.5", "NULL"]),
+                   tail="PRIMARY KEY (a, b)"),
+}
+
+
+@pytest.fixture
+def place(my):
+    my.query("CREATE DATABASE writers CHARACTER SET utf8mb4")
+    yield "writers"
+    my.query("DROP DATABASE writers")
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_twin_stays_equal(my, place, shape):
+    keys = shape.make(my, place, "t", 500)
+    shape.make_twin(my, place, "t", "t_twin")
+    writers = MyWriters(my, place, "t", shape, keys, twin="t_twin", rate=600)
+    writers._stop.wait(4)
+    writers.stop()
+    assert len(writers.verbs_done) == 10, writers.verbs_done
+    assert assert_equal_rows(my, place, "t", "t_twin") > 0
+    my.query(f"DELETE FROM t LIMIT 1", place)
+    with pytest.raises(AssertionError, match="only in t_twin: 1"):
+        assert_equal_rows(my, place, "t", "t_twin")
