@@ -94,7 +94,8 @@ static Err *undo_first(Runner *runner, const Step *step)
 /* A statement as written that nothing takes back; what is done to a table is told by its fingerprint. */
 static bool stays(const Step *step)
 {
-    bool written = step->kind == STEP_DDL || step->kind == STEP_LONG || step->kind == STEP_OUTSIDE;
+    bool written = step->kind == STEP_DDL || step->kind == STEP_LONG || step->kind == STEP_OUTSIDE ||
+                   step->kind == STEP_ALTER;
     return written && step->table.name == NULL && step->undo_count + step->undo_step_count == 0 &&
            !step->sync;
 }
@@ -124,6 +125,8 @@ static Err *undo_step(Runner *runner, const Step *step)
         return detach_undo(runner, step);
     else if (step->shadow != NULL)
         TRY(shadow_undo(runner, step));
+    else if (step->kind == STEP_ALTER)
+        return alter_undo(runner, step);
     else if (step->undo_count > 0 || step->sync)
         return ddl_undo(runner, step);
     /* Should the change be applied again after an abort that was cut off, rows must be filled again. */
