@@ -216,12 +216,13 @@ char *form_key_text(Arena *arena, const Form *form, bool is_target, const char *
     return arena_printf(arena, form->key_count == 1 ? "%s" : "CONCAT_WS(',', %s)", text.buf);
 }
 
-char *form_target_text(Arena *arena, const Form *form)
+char *form_target_text(Arena *arena, const Form *form, const char *prefix)
 {
     CLEANUP(str_donep) Str text = STR_INIT;
     for (size_t i = 0; i < form->key_count; i++) {
         str_sep(&text, ", ");
-        str_add(&text, literal_expr(arena, &form->keys[i].to, form->keys[i].target));
+        str_add(&text, literal_expr(arena, &form->keys[i].to,
+                                    arena_printf(arena, "%s%s", prefix, form->keys[i].target)));
     }
     return arena_printf(arena, form->key_count == 1 ? "%s" : "CONCAT_WS(',', %s)", text.buf);
 }
