@@ -360,14 +360,15 @@ Err *run_uninstall(const RunOptions *options, Arena *arena)
     Runner runner;
     Err *err = runner_open(&runner, options, arena);
     bool there = err == NULL && runner.server.journal_version > 0;
+    Wait wait = runner_wait(&runner);
     if (there && !options->force)
         err = refuse_under_way(&runner);
+    if (there && err == NULL && runner.ops->undress != NULL)
+        err = runner.ops->undress(runner.conn, &wait);
     if (there && err == NULL)
         err = drop_journal(&runner);
-    if (err == NULL && runner.ops->clone_forget != NULL) {
-        Wait wait = runner_wait(&runner);
+    if (err == NULL && runner.ops->clone_forget != NULL)
         err = runner.ops->clone_forget(runner.conn, &wait);
-    }
     runner_close(&runner);
     return err;
 }
