@@ -322,6 +322,7 @@ typedef struct Server {
     bool may_create_schema;    /* CREATE on the database */
     bool may_create_database;  /* CREATEDB */
     bool may_read_stats;  /* pg_read_all_stats or superuser: other sessions' statements and standby columns */
+    bool has_no_wait;     /* a statement that commits by itself can be told not to wait for its lock */
     bool may_temp;        /* TEMP on the database */
     int journal_version;  /* 0: there is none; -1: there is one that this role may not read */
     bool may_use_journal; /* owns it or has the grants; without one: may create it */

@@ -38,6 +38,67 @@ const char *definition_index_my(Arena *arena, const char *create_sql, const char
     return NULL;
 }
 
+/* Behind the name in backticks at `at`. */
+static const char *behind_name(const char *at)
+{
+    for (at++; *at != '\0'; at++)
+        if (*at == '`' && at[1] != '`')
+            return at + 1;
+        else if (*at == '`')
+            at++;
+    return at;
+}
+
+/* Without the name of a CHECK, which the source has; the server makes one. */
+static void add_line(Str *out, const char *line, size_t len, bool own_checks)
+{
+    static const char constraint[] = "  CONSTRAINT `";
+    const char *name = line + strlen(constraint) - 1;
+    bool named = own_checks && strncmp(line, constraint, strlen(constraint)) == 0;
+    const char *behind = named ? behind_name(name) : NULL;
+    if (behind == NULL || strncmp(behind, " CHECK ", strlen(" CHECK ")) != 0) {
+        str_addn(out, line, len);
+        return;
+    }
+    str_add(out, "  ");
+    str_addn(out, behind + 1, len - (size_t)(behind + 1 - line));
+}
+
+/* The options stand in the one line that begins with a parenthesis; the counter comes before any comment. */
+static void add_options(Str *out, const char *line)
+{
+    static const char counter[] = " AUTO_INCREMENT=";
+    const char *at = strstr(line, counter), *comment = strstr(line, " COMMENT='");
+    if (at == NULL || (comment != NULL && comment < at)) {
+        str_add(out, line);
+        return;
+    }
+    str_addn(out, line, (size_t)(at - line));
+    at += strlen(counter);
+    str_add(out, at + strspn(at, "0123456789"));
+}
+
+const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, bool own_checks)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    const char *open = strchr(create_sql, '`');
+    str_addf(&out, "CREATE TABLE %s", sql_backtick(arena, name));
+    for (const char *line = open == NULL ? "" : behind_name(open); *line != '\0';) {
+        if (line[0] == ')') {
+            add_options(&out, line);
+            break;
+        }
+        size_t len = strcspn(line, "\n");
+        add_line(&out, line, len, own_checks);
+        line += len;
+        if (*line == '\n') {
+            str_add(&out, "\n");
+            line++;
+        }
+    }
+    return arena_dup(arena, out.buf);
+}
+
 /* " AFTER `b`" or " FIRST": where the column stood. */
 static const char *place_of(Arena *arena, const Table *table, const char *column)
 {

@@ -60,8 +60,8 @@ void lost_note_my(MakerMy *maker, const char *table, const AskedMy *asked);
 
 /* ---- native_my.c ---- */
 
-/* What an ALTER TABLE means for applications, whichever way it goes. */
-void notes_alter_my(MakerMy *maker, const char *table, const AskedMy *asked);
+/* What an ALTER TABLE means for applications, whichever way it goes. `made`: the change makes the table. */
+void notes_alter_my(MakerMy *maker, const char *table, const AskedMy *asked, bool made);
 
 Err *native_alter_my(MakerMy *maker, const WorkMy *work, const Operation *operation, const AskedMy *asked,
                      Phase phase) MUST_USE;
@@ -107,5 +107,7 @@ const char *definition_line_my(Arena *arena, const char *create_sql, const char 
 const char *definition_column_my(Arena *arena, const char *create_sql, const char *column);
 /* "UNIQUE KEY `a` (`b`)", to stand behind ADD; NULL. */
 const char *definition_index_my(Arena *arena, const char *create_sql, const char *index);
+/* The table under another name, empty; with `own_checks` its CHECK constraints have names of their own. */
+const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, bool own_checks);
 /* What takes the ALTER TABLE back, as one statement; NULL where that is not known. */
 const char *undo_sql_my(Arena *arena, const char *table, const AskedMy *asked);

@@ -153,9 +153,11 @@ static void write_step(MakerMy *maker, const WorkMy *work, const AskedMy *asked,
                       arena_printf(arena, "\"stoa abort\" cannot take this back: %s", step->title));
 }
 
-void notes_alter_my(MakerMy *maker, const char *table, const AskedMy *asked)
+void notes_alter_my(MakerMy *maker, const char *table, const AskedMy *asked, bool made)
 {
     lost_note_my(maker, table, asked);
+    if (made)
+        return; /* nobody uses it yet */
     note_renames(maker, table, asked);
     note_added(maker, table, asked);
 }

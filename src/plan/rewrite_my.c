@@ -27,7 +27,7 @@ static Err *write_one(MakerMy *maker, const WorkMy *work, const Operation *opera
     if (way == WAY_NOTHING)
         return NULL;
     way_note_my(maker, work, asked, way);
-    notes_alter_my(maker, operation->table.name, asked);
+    notes_alter_my(maker, operation->table.name, asked, work->table->kind == RELATION_MISSING);
     if (way == WAY_NATIVE)
         return native_alter_my(maker, work, operation, asked, phase);
     if (phase == PHASE_CONTRACT)

@@ -158,20 +158,26 @@ static void add_text(Arena *arena, const char *const **items, size_t *count, con
     *count = 1;
 }
 
+/* One statement with the whole definition, not LIKE and an ALTER TABLE: so that one look tells whether it is
+ * done, and one statement takes it back. */
 static void make_shadow(MakerMy *maker, const AskedMy *asked, const ShadowSpec *spec)
 {
     Arena *arena = maker->arena;
-    const char *shadow = sql_backtick(arena, spec->shadow), *source = sql_backtick(arena, spec->source);
-    Name name = {.name = spec->shadow};
-    maker_alter_my(maker, PHASE_EXPAND, name, arena_printf(arena, "an empty shadow of %s", spec->source),
-                   arena_printf(arena, "CREATE TABLE %s LIKE %s", shadow, source),
-                   arena_printf(arena, "DROP TABLE %s", shadow));
-    if (str_eq(asked->ladder.before, asked->ladder.after))
-        return; /* the copy is all that is asked for */
-    size_t head = strlen("ALTER TABLE ") + strlen(source);
-    maker_alter_my(maker, PHASE_EXPAND, name,
-                   arena_printf(arena, "the shadow: %s", words_of_my(arena, asked)),
-                   arena_printf(arena, "ALTER TABLE %s%s", shadow, asked->sql + head), NULL);
+    maker_alter_my(maker, PHASE_EXPAND, (Name){.name = spec->shadow},
+                   arena_printf(arena, "an empty shadow of %s: %s", spec->source, words_of_my(arena, asked)),
+                   definition_as_my(arena, asked->after->my->create_sql, spec->shadow,
+                                    maker->server->my->checks_by_schema),
+                   arena_printf(arena, "DROP TABLE %s", sql_backtick(arena, spec->shadow)));
+}
+
+/* A CHECK that somebody has named: those that the server names (orders_chk_1) follow the table's name. */
+static bool names_checks(Arena *arena, const Table *table, const char *name)
+{
+    const char *own = arena_printf(arena, "`%s_chk_", name);
+    for (const char *at = table->my->create_sql; (at = strstr(at, "CONSTRAINT `")) != NULL; at++)
+        if (!str_starts(at + strlen("CONSTRAINT "), own))
+            return true;
+    return false;
 }
 
 static void copy_rows(MakerMy *maker, const WorkMy *work, const ShadowSpec *spec)
@@ -273,12 +279,13 @@ static void notes(MakerMy *maker, const ShadowSpec *spec, const AskedMy *asked)
                          "key %s of %s has values that are equal in other bytes: one session applies "
                          "its changes",
                          spec->key, spec->source));
-    if (maker->server->my->checks_by_schema && strstr(asked->after->my->create_sql, " CHECK (") != NULL)
-        maker_risk_my(maker, "check-names", NULL,
-                      arena_printf(arena,
-                                   "CHECK constraints of %s get other names: they are unique in a database, "
-                                   "and the old table keeps its own until \"stoa complete\"",
-                                   spec->source));
+    if (maker->server->my->checks_by_schema && names_checks(arena, asked->after, spec->source))
+        maker_risk_my(
+            maker, "check-names", NULL,
+            arena_printf(arena,
+                         "CHECK constraints of %s get names that the server makes: names are unique in "
+                         "a database, and the old table keeps its own until \"stoa complete\"",
+                         spec->source));
     bool allowed = maker_accepts_my(maker, "old-snapshots");
     maker_risk_my(maker, allowed ? "old-snapshots" : "snapshots", allowed ? "--allow-old-snapshots" : NULL,
                   arena_printf(arena,

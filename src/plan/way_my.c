@@ -156,6 +156,8 @@ static Err *forced(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way
                             "leave --strategy out");
         break;
     case STRATEGY_SHADOW: {
+        if (work->table->kind == RELATION_MISSING)
+            break; /* the change makes it: nothing is there to be copied */
         const char *blocker = shadow_blocker_my(maker, work, asked, &hint);
         if (blocker != NULL)
             return err_hint(err_new(ERR_UNSAFE, "\"%s\" cannot be copied: %s", table, blocker), "%s",
@@ -185,13 +187,14 @@ void way_note_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way w
         maker_risk_my(maker, "way", NULL,
                       arena_printf(arena, "%s (%s): a shadow table, because %s", table, words,
                                    rung_words(maker, &asked->ladder)));
-    else if (way == WAY_NATIVE && !ladder_is_cheap(&asked->ladder) && is_tiny(work))
+    else if (way == WAY_NATIVE && work->table->kind != RELATION_MISSING && is_tiny(work) &&
+             !ladder_is_cheap(&asked->ladder))
         maker_risk_my(maker, "way", NULL,
                       arena_printf(arena,
                                    "%s (%s): in the table itself, because it is so small that nobody waits "
                                    "longer than --max-stall",
                                    table, words));
-    else if (way == WAY_NATIVE)
+    else if (way == WAY_NATIVE && work->table->kind != RELATION_MISSING)
         maker_risk_my(maker, "way", NULL,
                       arena_printf(arena, "%s (%s): %s", table, words, rung_words(maker, &asked->ladder)));
 }

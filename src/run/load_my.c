@@ -187,12 +187,26 @@ static Err *ask_parts(const LoadMy *load, const char *table, const MyDialect *le
     return err;
 }
 
+/* A table that only this change knows has no INSERTs yet; one that it renames has another name by the time
+ * when the columns were to become visible. */
+static const char *hidden_sql(const LoadMy *load, const Operation *operation)
+{
+    const Table *table = table_named(load, operation->table.name);
+    bool hides =
+        load->runner->server.my->invisible_columns && table != NULL && table->kind != RELATION_MISSING;
+    for (size_t i = 0; i < load->change->operation_count && hides; i++) {
+        const Operation *other = &load->change->operations[i];
+        for (size_t k = 0; k < other->name_count && other->my->kind == MY_STATEMENT_RENAME_TABLE; k++)
+            hides = hides && !str_eq(other->names[k].name, operation->table.name);
+    }
+    return hides ? plan_hide_my(load->arena, operation) : NULL;
+}
+
 /* With the added columns invisible, where the server takes that; else as written. */
 static Err *ask_operation(LoadMy *load, const Operation *operation, AskedMy *ret_asked)
 {
     const char *table = operation->table.name;
-    const char *hidden =
-        load->runner->server.my->invisible_columns ? plan_hide_my(load->arena, operation) : NULL;
+    const char *hidden = hidden_sql(load, operation);
     AskedMy asked = {0};
     if (hidden != NULL)
         TRY(ask_one(load, load->clone, table, hidden, operation->lexis, false, &asked));
@@ -215,9 +229,9 @@ static Err *ask_joined(LoadMy *load, const WorkMy *work, AskedMy *ret_asked, boo
     CLEANUP(str_donep) Str sql = STR_INIT;
     const char *table = work->operations[0]->table.name;
     size_t head = strlen("ALTER TABLE ") + strlen(sql_backtick(load->arena, table));
-    bool hides = load->runner->server.my->invisible_columns, hidden = false;
+    bool hidden = false;
     for (size_t i = 0; i < work->count; i++) {
-        const char *hide = hides ? plan_hide_my(load->arena, work->operations[i]) : NULL;
+        const char *hide = hidden_sql(load, work->operations[i]);
         const char *text = hide != NULL ? hide : work->operations[i]->sql;
         hidden = hidden || hide != NULL;
         str_addf(&sql, "%s%s", i == 0 ? "" : ",", i == 0 ? text : text + head);
@@ -373,6 +387,13 @@ static const char *swap_sql(Arena *arena, const ShadowSpec *spec)
                         sql_backtick(arena, spec->source));
 }
 
+static const char *unswap_sql(Arena *arena, const ShadowSpec *spec)
+{
+    return arena_printf(arena, "RENAME TABLE %s TO %s, %s TO %s", sql_backtick(arena, spec->source),
+                        sql_backtick(arena, spec->shadow), sql_backtick(arena, spec->old),
+                        sql_backtick(arena, spec->source));
+}
+
 static Err *try_step(const LoadMy *load, Step *step)
 {
     bool swap = step->kind == STEP_SWAP;
@@ -398,7 +419,7 @@ static Err *try_reverts(const LoadMy *load, Plan *plan)
     }
     for (size_t i = plan->revert_count; i > 0; i--)
         if (steps[i - 1].kind == STEP_SWAP)
-            TRY(try_statement(load, &steps[i - 1], swap_sql(load->arena, steps[i - 1].shadow)));
+            TRY(try_statement(load, &steps[i - 1], unswap_sql(load->arena, steps[i - 1].shadow)));
     plan->reverts = plan->revert_count > 0 ? steps : NULL;
     return NULL;
 }

@@ -253,12 +253,12 @@ Err *my_clone_open(const Target *target, Conn *conn, const Wait *wait, const Ser
     Err *err = collect(conn, wait, clone->arena, tables, count, &originals);
     if (err == NULL && originals.len == 0 && server->database == NULL)
         err = err_new(ERR_BUG, "a clone of no table");
-    if (server != NULL && server->database != NULL)
-        (void)scratch_add(clone->arena, &clone->scratch, server->database); /* where new tables are made */
     if (err == NULL)
         err = my_connect(target, "clone", wait, &clone->conn);
     if (err == NULL)
         err = prepare(clone, wait);
+    if (err == NULL && server != NULL && server->database != NULL)
+        (void)scratch_add(clone->arena, &clone->scratch, server->database); /* where new tables are made */
     if (err == NULL)
         err = fill(clone, conn, wait, &originals);
     if (err != NULL) {

@@ -7,6 +7,7 @@
 #include "engine/mysql/my.h"
 #include "engine/mysql/server.h"
 #include "engine/mysql/session.h"
+#include "engine/mysql/shadow_my.h"
 
 static const char *const schemes[] = {"mysql", "mariadb", NULL};
 
@@ -14,6 +15,7 @@ const EngineOps engine_mysql = {
     .name = "mysql",
     .schemes = schemes,
     .dialect = DIALECT_MYSQL,
+    .shadow = &my_shadow_ops,
     .connect = my_connect,
     .close = my_close,
     .query = my_query,

@@ -159,6 +159,7 @@ Err *my_load_server(Conn *conn, const Wait *wait, Arena *arena, Server *ret_serv
                      .version = flavor_name(arena, &flavor),
                      .in_recovery = flavor.read_only,
                      .read_only = flavor.read_only,
+                     .has_no_wait = flavor_can(&flavor, FACT_RENAME_WAIT),
                      .may_temp = true};
     server.system_id = flavor.server_uuid != NULL
                            ? flavor.server_uuid
