@@ -54,7 +54,7 @@ Err *phase_has_begun(Runner *runner, Phase phase, bool *ret_begun)
     TRY(conn_params(
         runner->conn, &wait, arena, &rows,
         "SELECT 1 FROM stoa.steps WHERE change_id = $1 AND phase = $2 AND kind NOT IN ('quiet', 'evidence') "
-        "AND (state = 'done' OR (state = 'running' AND kind <> 'ddl')) LIMIT 1",
+        "AND (state = 'done' OR (state = 'running' AND kind NOT IN ('ddl', 'swap'))) LIMIT 1",
         arena_printf(arena, "%lld", (long long)runner->change_id), phase_name(phase)));
     *ret_begun = rows.row_count > 0;
     return NULL;

@@ -228,10 +228,12 @@ static Err *load_body(Runner *runner, ShadowRun *run, json_t **ret_body)
 static Err *no_position(const ShadowRun *run)
 {
     if (run->back)
-        return err_new(ERR_UNSAFE,
-                       "nothing tells what was written to \"%s\" since the swap: the old table cannot be "
-                       "brought up to date",
-                       run->spec->source);
+        return err_hint(
+            err_new(ERR_UNSAFE,
+                    "nothing tells what was written to \"%s\" since the swap: the old table cannot "
+                    "be brought up to date",
+                    run->spec->source),
+            "go forward with: stoa complete %s", run->runner->name);
     return err_new(ERR_BUG, "the capture of \"%s\" has no checkpoint", run->spec->source);
 }
 

@@ -66,6 +66,12 @@ class Place:
             "(SELECT COUNT(*) FROM twin b LEFT JOIN t a ON a.id = b.id WHERE a.id IS NULL)")
         return count
 
+    def in_shadow(self):
+        """How many rows are there already."""
+        if not shadow_is_there(self):
+            return 0
+        return self.query("SELECT COUNT(*) FROM t__stoa_new")[0][0]
+
     def type_of(self, column="v"):
         return self.query("SELECT COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND "
                           f"TABLE_NAME = 't' AND COLUMN_NAME = '{column}'")[0][0]
@@ -132,7 +138,7 @@ def test_killed_at_every_point(my, tmp_path):
 def test_pause_stops_all_and_resume_goes_on(place):
     with place.writers() as writers:
         running = place.start("--chunk-time", "20ms")
-        until(lambda: place.query("SELECT COUNT(*) FROM t__stoa_new")[0][0] > 1000, 60, "rows in the shadow")
+        until(lambda: place.in_shadow() > ROWS / 50, 60, "rows in the shadow")
         place.stoa("pause", "wide")
         until(lambda: place.stoa.status("wide")["state"] == "paused", 30, "the pause")
         before = place.query("SELECT COUNT(*), SUM(v) FROM t__stoa_new")
@@ -147,7 +153,7 @@ def test_pause_stops_all_and_resume_goes_on(place):
 def test_a_signal_leaves_a_checkpoint(place):
     with place.writers() as writers:
         running = place.start()
-        until(lambda: place.query("SELECT COUNT(*) FROM t__stoa_new")[0][0] > ROWS / 10, 60, "rows in the shadow")
+        until(lambda: place.in_shadow() > ROWS / 10, 60, "rows in the shadow")
         running.signal(signal.SIGINT)
         running.wait(3, 30)
         there = place.query("SELECT COUNT(*) FROM t__stoa_new")[0][0]
@@ -223,8 +229,7 @@ def test_the_server_goes_away_and_comes_back(home, my_name, how):
         place = Place(server)
         with place.writers() as writers:
             running = place.start("--chunk-time", "20ms")
-            until(lambda: shadow_is_there(place) and place.query("SELECT COUNT(*) FROM t__stoa_new")[0][0] > 2000, 60,
-                  "rows in the shadow")
+            until(lambda: place.in_shadow() > ROWS / 50, 60, "rows in the shadow")
             writers.away = True
             getattr(server, "stop" if how == "restart" else "kill")()
             time.sleep(1)
