@@ -35,7 +35,7 @@ class Place:
         self.stoa = Stoa(server.url(self.name))
 
     def writers(self, **options):
-        return Hostile(self.server, self.name, "t", self.rows, twin="twin", **options)
+        return Hostile(self.server, self.name, "t", self.rows, twin="twin", **{"rate": 40, **options})
 
     def query(self, sql):
         return self.server.query(sql, self.name)
@@ -198,7 +198,7 @@ def test_an_alter_by_somebody_else_stops_it(place):
     result = running.wait(None, 120)
     assert result.code not in (0, 3), str(result)
     assert "ALTER TABLE t ADD COLUMN other INT" in result.out + result.err
-    place.stoa("abort", "wide")
+    place.stoa("abort", "wide", "--yes")
     assert not shadow_is_there(place)
     assert place.type_of().startswith("int")
 
@@ -264,7 +264,7 @@ def test_an_abort_leaves_nothing(place):
     with place.writers() as writers:
         running = stopped_in_the_copy(place)
         running.kill()
-        place.stoa("abort", "wide")
+        place.stoa("abort", "wide", "--yes")
         writers.stop()
     assert not shadow_is_there(place)
     assert place.type_of().startswith("int")
@@ -278,7 +278,7 @@ def test_revert_brings_back_what_the_new_table_got(place):
         assert place.type_of().startswith("bigint")
         done = writers.done
         until(lambda: writers.done > done + 200, 60, "writes to the new table")
-        place.stoa("revert", "wide", seconds=300)
+        place.stoa("revert", "wide", "--yes", seconds=300)
         writers.stop()
     assert place.type_of().startswith("int")
     assert place.differences(wide=False) == 0
