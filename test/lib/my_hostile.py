@@ -2,7 +2,7 @@
 in the same transaction what it does to the table, and remembers each error and how long statements took.
 
 A thread has the rows whose number is its own modulo the number of threads, so that the application never meets
-itself: what waits or fails is not of its own making.
+itself (threads: 1, 2, 4 or 8): what waits or fails is not of its own making.
 """
 import random
 import threading
@@ -14,11 +14,16 @@ COLUMNS = "id INT NOT NULL AUTO_INCREMENT, u INT NOT NULL, v INT NOT NULL, name 
 KEYS = "PRIMARY KEY (id), UNIQUE KEY u (u), KEY v (v), KEY name (name)"
 
 
+def zone(n):
+    """A unique value for row `n`, far from those of other threads' rows: the server locks its neighbours, too."""
+    return n + n % 8 * 10**7
+
+
 def make_table(cursor, name, rows):
-    """`rows` rows with ids 1 to rows and u the same."""
+    """`rows` rows with ids 1 to rows."""
     cursor.execute(f"CREATE TABLE {name} ({COLUMNS}, {KEYS}) ENGINE=InnoDB")
     for low in range(0, rows, 5000):
-        values = ", ".join(f"({n}, {n}, {n % 1000}, 'name {n}', 'first')" for n in range(low + 1, min(low + 5000, rows) + 1))
+        values = ", ".join(f"({n}, {zone(n)}, {n % 1000}, 'name {n}', 'first')" for n in range(low + 1, min(low + 5000, rows) + 1))
         cursor.execute(f"INSERT INTO {name} (id, u, v, name, note) VALUES {values}")
 
 
@@ -57,7 +62,7 @@ class Hostile:
         if kind < 0.40:
             new = self._new(number)
             mine.append(new)
-            return [f"INSERT INTO {{t}} (id, u, v, name, note) VALUES ({new}, {new}, 1, 'new {new}', NULL)"]
+            return [f"INSERT INTO {{t}} (id, u, v, name, note) VALUES ({new}, {zone(new)}, 1, 'new {new}', NULL)"]
         if kind < 0.55 and len(mine) > self.hot + 10:
             gone = mine.pop(chance.randrange(self.hot, len(mine)))
             return [f"DELETE FROM {{t}} WHERE id = {gone}"]
@@ -70,7 +75,7 @@ class Hostile:
             if one == two:
                 return [f"UPDATE {{t}} SET name = 'alone' WHERE id = {one}"]
             return [f"SELECT u INTO @a FROM {{t}} WHERE id = {one}", f"SELECT u INTO @b FROM {{t}} WHERE id = {two}",
-                    f"UPDATE {{t}} SET u = -{one} WHERE id = {one}", f"UPDATE {{t}} SET u = @a WHERE id = {two}",
+                    f"UPDATE {{t}} SET u = -{zone(one)} WHERE id = {one}", f"UPDATE {{t}} SET u = @a WHERE id = {two}",
                     f"UPDATE {{t}} SET u = @b WHERE id = {one}"]
         if kind < 0.92:  # gone and back again
             one = some()
