@@ -137,7 +137,7 @@ static Err *open_session(Attempt *a, const char *purpose, SwapRole role, Conn **
 {
     Wait wait = {.stop = a->wait == NULL ? NULL : a->wait->stop, .timeout_ms = CONNECT_MS};
     TRY(my_connect(a->target, purpose, &wait, ret_conn));
-    TRY(my_arm(*ret_conn, &wait));
+    my_arm_by(*ret_conn, a->control);
     TRY(my_exec(*ret_conn, &wait, "SET SESSION lock_wait_timeout = 1"));
     Rows rows = {0};
     const char *name = swap_role_name(a->arena, a->spec, role);
