@@ -344,6 +344,7 @@ typedef struct Server {
     size_t other_owner_count;
     Publication *publications; /* that would carry a new table: FOR ALL TABLES, or the schema stoa */
     size_t publication_count;
+    const struct MyServer *my; /* engine/my_server.h, of MySQL and MariaDB; NULL */
 } Server;
 
 /* An object of the catalog in the words of pg_get_object_address(): type "view", "function", "trigger" …

@@ -123,6 +123,8 @@ static Err *undo_step(Runner *runner, const Step *step)
         TRY(step_build_index(runner, step, step->undo[0]));
     else if (step->kind == STEP_DETACH)
         return detach_undo(runner, step);
+    else if (step->shadow != NULL)
+        TRY(shadow_undo(runner, step));
     else if (step->kind == STEP_ALTER)
         return alter_undo(runner, step);
     else if (step->undo_count > 0 || step->sync)
@@ -267,6 +269,7 @@ static Err *contract_all(Runner *runner)
             TRY(journal_step(runner->conn, runner->change_id, step->ordinal, "pending", NULL));
         TRY(runner_step(runner, step));
     }
+    TRY(shadow_contract(runner));
     TRY(fingerprint_completed(runner));
     TRY(failpoint_at("complete_before_state"));
     runner_event(runner, "completed", 0, NULL, "completed");

@@ -106,6 +106,7 @@ Err *runner_open(Runner *runner, const RunOptions *options, Arena *arena)
 
 void runner_close(Runner *runner)
 {
+    shadow_close_all(runner);
     control_stop(runner);
     lease_release(runner);
     conn_closep(&runner->conn);

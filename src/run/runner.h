@@ -83,6 +83,7 @@ typedef struct Runner {
     int64_t progress_marks; /* raised whenever something was committed: retries are counted between marks */
     int64_t deadline_ms;    /* statements of the working thread are cancelled past it; 0: none */
     int64_t rested_ms;      /* the working thread has waited at its gate, all in all */
+    struct ShadowRun *shadows; /* open ones (run/shadow.h) */
 } Runner;
 
 /* Monotonic, and stands still while the change is paused or throttled: for --lock-wait. */
@@ -290,6 +291,11 @@ Err *shadow_capture(Runner *runner, const Step *step) MUST_USE;
 Err *shadow_copy(Runner *runner, const Step *step) MUST_USE;
 Err *shadow_compare(Runner *runner, const Step *step) MUST_USE;
 Err *shadow_swap(Runner *runner, const Step *step) MUST_USE;
+/* What is left of one of these steps goes; ERR_UNSAFE where the swap is done. */
+Err *shadow_undo(Runner *runner, const Step *step) MUST_USE;
+/* Behind the last step of complete: what captured changes is gone. */
+Err *shadow_contract(Runner *runner) MUST_USE;
+void shadow_close_all(Runner *runner);
 
 /* revert.c */
 /* ERR_UNSAFE with time and key when a direction of the change has lost a value. */
@@ -314,4 +320,6 @@ Err *rows_name_failing(Runner *runner, const Step *step, Scan *scan, Range range
 /* load.c */
 /* Loads what the plan needs over runner->conn and makes it. */
 Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_plan) MUST_USE;
+/* load_my.c: the same for engines that speak DIALECT_MYSQL. */
+Err *runner_plan_my(Runner *runner, Arena *arena, const Change *change, Plan *ret_plan) MUST_USE;
 Err *runner_load_table(Runner *runner, Arena *arena, const Name *name, Table *ret_table) MUST_USE;

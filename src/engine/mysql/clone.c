@@ -246,17 +246,19 @@ Err *my_clone_open(const Target *target, Conn *conn, const Wait *wait, const Ser
                    const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
                    bool in_schema, Clone **ret_clone)
 {
-    (void)server, (void)mentions, (void)mention_count, (void)in_schema;
+    (void)mentions, (void)mention_count, (void)in_schema;
     Clone *clone = mem_zero(sizeof *clone);
     clone->arena = arena_new();
     Originals originals = {0};
     Err *err = collect(conn, wait, clone->arena, tables, count, &originals);
-    if (err == NULL && originals.len == 0)
+    if (err == NULL && originals.len == 0 && server->database == NULL)
         err = err_new(ERR_BUG, "a clone of no table");
     if (err == NULL)
         err = my_connect(target, "clone", wait, &clone->conn);
     if (err == NULL)
         err = prepare(clone, wait);
+    if (err == NULL && server != NULL && server->database != NULL)
+        (void)scratch_add(clone->arena, &clone->scratch, server->database); /* where new tables are made */
     if (err == NULL)
         err = fill(clone, conn, wait, &originals);
     if (err != NULL) {
@@ -334,6 +336,43 @@ Err *clone_may_run(const char *sql)
     return err_new(ERR_UNSAFE, "this cannot be tried on an empty copy: \"%.60s\"", sql);
 }
 
+/* Behind one of the words that introduce a name: in backticks, and no database's. */
+static bool names_own(const char *at)
+{
+    while (*at == ' ')
+        at++;
+    (void)(begins_with(&at, "IF NOT EXISTS") || begins_with(&at, "IF EXISTS"));
+    while (*at == ' ')
+        at++;
+    for (bool open = *at == '`'; open;) {
+        at = strchr(at + 1, '`');
+        if (at == NULL)
+            return false;
+        open = at[1] == '`';
+        at += open ? 1 : 0;
+    }
+    return *at == '`' && at[1] != '.';
+}
+
+/* Statements that plans are made of, as these write them: about tables of the session's database. LOCK TABLES
+ * would forbid them. */
+static bool is_own(const char *sql)
+{
+    static const char *const makes[] = {"CREATE TABLE", "DROP TABLE", "RENAME TABLE", "DROP VIEW"};
+    const char *at = sql;
+    for (size_t i = 0; i < ARRAY_LEN(makes); i++)
+        if (begins_with(&at, makes[i]))
+            return names_own(at) && (i == 0 || strstr(at, "`.") == NULL);
+    const char *view = strncasecmp(sql, "CREATE ", 7) == 0 ? strcasestr(sql, " VIEW `") : NULL;
+    return view != NULL && names_own(view + strlen(" VIEW"));
+}
+
+static Err *run_own(Conn *conn, const Wait *wait, Arena *arena, const Scratch *scratch, const char *sql)
+{
+    TRY(my_exec(conn, wait, arena_printf(arena, "USE %s", my_ident(arena, scratch->names[0].copy))));
+    return my_exec(conn, wait, scratch_sql(arena, scratch, sql));
+}
+
 Err *my_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside)
 {
     (void)outside;
@@ -341,6 +380,10 @@ Err *my_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t c
     Scratch scratch = {0};
     TRY(scratch_load(conn, wait, arena, &scratch));
     for (size_t i = 0; i < count; i++) {
+        if (scratch.count > 0 && is_own(sql[i])) {
+            TRY(run_own(conn, wait, arena, &scratch, sql[i]));
+            continue;
+        }
         TRY(clone_may_run(sql[i]));
         TRY(clone_guard(conn, wait, &scratch));
         Err *err = my_exec(conn, wait, scratch_sql(arena, &scratch, sql[i]));

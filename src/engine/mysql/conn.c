@@ -39,6 +39,8 @@ typedef struct MyConn {
     Flavor flavor;
     int64_t session_id;
     bool was_killed;
+    unsigned warning_count;
+    void *memo;
     pthread_mutex_t killer_lock;
     MYSQL *killer; /* a second session, for KILL QUERY; NULL until it is needed */
 } MyConn;
@@ -48,6 +50,9 @@ static inline void result_freep(MYSQL_RES **res) { mysql_free_result(*res); }
 
 const Flavor *my_flavor(const Conn *conn) { return &((const MyConn *)conn)->flavor; }
 int64_t my_session_id(const Conn *conn) { return ((const MyConn *)conn)->session_id; }
+unsigned my_warning_count(const Conn *conn) { return ((const MyConn *)conn)->warning_count; }
+void **my_memo(Conn *conn) { return &((MyConn *)conn)->memo; }
+Arena *my_memory(Conn *conn) { return ((MyConn *)conn)->arena; }
 bool my_was_killed(const Conn *conn) { return ((const MyConn *)conn)->was_killed; }
 
 /* ---- waiting ---------------------------------------------------------------------------------------------
@@ -422,6 +427,7 @@ static Err *read_results(MyConn *conn, Arena *arena, Rows *ret_rows, bool *ret_i
             copy_rows(arena, res, ret_rows);
         else if (ret_rows != NULL)
             *ret_rows = (Rows){.affected = (int64_t)mysql_affected_rows(conn->my)};
+        conn->warning_count = mysql_warning_count(conn->my);
         more = mysql_next_result(conn->my);
     }
     return more > 0 ? server_error(conn->my) : NULL;
@@ -469,6 +475,12 @@ Err *my_send(Conn *base, const Wait *wait, const char *sql)
         mysql_send_query(conn->my, sql, (unsigned long)strlen(sql)) != 0 ? server_error(conn->my) : NULL;
     patience_now = before;
     return statement_error(settle(&patience, err), sql);
+}
+
+bool my_answered(const Conn *base)
+{
+    struct pollfd fd = {.fd = mysql_get_socket(((const MyConn *)base)->my), .events = POLLIN};
+    return poll(&fd, 1, 0) > 0;
 }
 
 Err *my_reap(Conn *base, const Wait *wait, Arena *arena, const char *sql, Rows *ret_rows)

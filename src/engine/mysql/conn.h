@@ -26,6 +26,8 @@ Err *my_exec(Conn *conn, const Wait *wait, const char *sql) MUST_USE;
  * the session takes nothing else, and may be closed. my_reap's limit and its cancelling are those of
  * my_query. */
 Err *my_send(Conn *conn, const Wait *wait, const char *sql) MUST_USE;
+/* Whether something has come for it (the answer, or the end of the session); waits for nothing. */
+bool my_answered(const Conn *conn);
 Err *my_reap(Conn *conn, const Wait *wait, Arena *arena, const char *sql, Rows *ret_rows) MUST_USE;
 /* Whether the last statement was sent a KILL QUERY and reported success nevertheless. */
 bool my_was_killed(const Conn *conn);
@@ -34,6 +36,14 @@ bool my_was_killed(const Conn *conn);
 void my_cancel(Conn *conn);
 /* Opens that second connection now, so that a later cancel costs one round trip only. */
 Err *my_arm(Conn *conn, const Wait *wait) MUST_USE;
+
+/* Warnings, notes among them, of the last statement. */
+unsigned my_warning_count(const Conn *conn);
+
+/* What some part of the engine has learnt once for the session: a slot for its own use, NULL at first, and an
+ * arena that lives as long as the session. */
+void **my_memo(Conn *conn);
+Arena *my_memory(Conn *conn);
 
 const Flavor *my_flavor(const Conn *conn);
 /* CONNECTION_ID(). */

@@ -7,6 +7,7 @@
 #include "engine/mysql/my.h"
 #include "engine/mysql/server.h"
 #include "engine/mysql/session.h"
+#include "engine/mysql/shadow_my.h"
 
 static const char *const schemes[] = {"mysql", "mariadb", NULL};
 
@@ -14,6 +15,7 @@ const EngineOps engine_mysql = {
     .name = "mysql",
     .schemes = schemes,
     .dialect = DIALECT_MYSQL,
+    .shadow = &my_shadow_ops,
     .connect = my_connect,
     .close = my_close,
     .query = my_query,
@@ -30,6 +32,8 @@ const EngineOps engine_mysql = {
     .holders = my_holders,
     .alter = my_alter,
     .load_server = my_load_server,
+    .load_table = my_load_table,
+    .find_table = my_find_table,
     .find_schema = my_find_schema,
     .index_table = my_index_table,
     .checks = my_checks,
@@ -41,13 +45,11 @@ const EngineOps engine_mysql = {
     .beat_seen = my_beat_seen,
     .journal_sql = my_journal_sql,
     .undress = my_undress,
-    .load_table = my_load_table,
-    .find_table = my_find_table,
-    .definition = my_definition,
     .clone_open = my_clone_open,
     .clone_conn = my_clone_conn,
     .clone_close = my_clone_close,
     .clone_forget = my_clone_forget,
     .clone_run = my_clone_run,
     .ladder = my_ladder,
+    .definition = my_definition,
 };

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "engine/mysql/conn.h"
+#include "engine/mysql/my.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +172,9 @@ Err *my_load_server(Conn *conn, const Wait *wait, Arena *arena, Server *ret_serv
     server.may_read_stats = grants_have(&grants, "PROCESS", NULL);
     TRY(load_journal(conn, wait, arena, &grants, &server));
     TRY(load_replicas(conn, wait, arena, &server));
+    MyServer *my = arena_alloc(arena, sizeof *my);
+    TRY(my_load_facts(conn, wait, arena, &grants, my));
+    server.my = my;
     *ret_server = server;
     return NULL;
 }

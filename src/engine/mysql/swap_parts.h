@@ -15,6 +15,8 @@ typedef struct Attempt {
     const char *source, *shadow, *old; /* quoted, with their schema */
     int64_t begun_ms;                  /* clock: LOCK TABLES was sent; 0 before */
     int64_t granted_ms;                /* clock: the source was locked; 0 before */
+    /* What the server tells of metadata locks, beyond the state of a session. */
+    bool has_schema_locks, has_plugin_locks;
     SwapResult *result;
 } Attempt;
 

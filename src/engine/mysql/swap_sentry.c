@@ -49,6 +49,25 @@ static const double share_proof = 0.88;
  * --------------------------------------------------------------------------------------------
  */
 
+/* Asked before the lock, so that nothing is tried in vain under it. */
+static void find_locks(Attempt *a)
+{
+    Rows rows = {0};
+    Err *err =
+        my_query(a->second, a->wait, a->arena,
+                 "SELECT (SELECT COUNT(*) FROM performance_schema.metadata_locks m JOIN "
+                 "performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID), (SELECT COUNT(*) FROM "
+                 "performance_schema.setup_instruments WHERE NAME = 'wait/lock/metadata/sql/mdl' AND ENABLED "
+                 "= 'YES')",
+                 0, NULL, &rows);
+    a->has_schema_locks = err == NULL && rows_int(&rows, 0, 1) > 0;
+    err_free(err);
+    err = my_query(a->second, a->wait, a->arena, "SELECT COUNT(*) FROM information_schema.METADATA_LOCK_INFO",
+                   0, NULL, &rows);
+    a->has_plugin_locks = err == NULL;
+    err_free(err);
+}
+
 /* Without rows; MEMORY, where it may be, is gone without a write to the disk. */
 static Err *make_sentry(Attempt *a)
 {
@@ -80,38 +99,28 @@ static Err *make_sentry(Attempt *a)
 static const char waits_for_table[] = "Waiting for table metadata lock";
 
 /* More than R's state, where the server tells it: its request in performance_schema, or, by MariaDB's plugin,
- * which lists granted locks only, that it has none yet. What is not there, or not for us, says nothing. */
+ * which lists granted locks only, that it has none yet. */
 static Err *locks_agree(Attempt *a, const Wait *wait, bool *ret_agree)
 {
     const char *id = arena_printf(a->arena, "%lld", (long long)my_session_id(a->second));
     Rows rows = {0};
-    *ret_agree = true;
-    Err *err =
-        conn_params(a->control, wait, a->arena, &rows,
-                    "SELECT COUNT(*), SUM(m.LOCK_STATUS = 'PENDING' AND m.LOCK_TYPE = 'EXCLUSIVE' AND "
-                    "m.OBJECT_TYPE = 'TABLE' "
-                    "AND LOWER(m.OBJECT_SCHEMA) = LOWER($1) AND LOWER(m.OBJECT_NAME) = LOWER($2)) FROM "
-                    "performance_schema.metadata_locks m JOIN performance_schema.threads t ON t.THREAD_ID = "
-                    "m.OWNER_THREAD_ID "
-                    "WHERE t.PROCESSLIST_ID = $3",
-                    a->spec->schema, a->spec->source, id);
-    if (err == NULL && rows_int(&rows, 0, 0) > 0)
-        *ret_agree = rows_int(&rows, 0, 1) > 0;
-    if (err_is(err, ERR_CONN_LOST))
-        return err;
-    err_free(err);
-    if (!*ret_agree || !flavor_is_mariadb(my_flavor(a->control)))
-        return NULL;
-    err = conn_params(
-        a->control, wait, a->arena, &rows,
-        "SELECT COUNT(*) FROM information_schema.METADATA_LOCK_INFO WHERE THREAD_ID = $1 AND LOCK_TYPE "
-        "= 'Table metadata lock' AND LOCK_MODE = 'MDL_EXCLUSIVE'",
-        id);
-    if (err == NULL)
+    if (*ret_agree && a->has_schema_locks) {
+        TRY(conn_params(
+            a->control, wait, a->arena, &rows,
+            "SELECT COUNT(*) FROM performance_schema.metadata_locks m JOIN performance_schema.threads t "
+            "ON t.THREAD_ID = m.OWNER_THREAD_ID WHERE t.PROCESSLIST_ID = $3 AND m.LOCK_STATUS = "
+            "'PENDING' AND m.LOCK_TYPE = 'EXCLUSIVE' AND m.OBJECT_TYPE = 'TABLE' AND "
+            "LOWER(m.OBJECT_SCHEMA) = LOWER($1) AND LOWER(m.OBJECT_NAME) = LOWER($2)",
+            a->spec->schema, a->spec->source, id));
+        *ret_agree = rows_int(&rows, 0, 0) > 0;
+    }
+    if (*ret_agree && a->has_plugin_locks) {
+        TRY(conn_params(a->control, wait, a->arena, &rows,
+                        "SELECT COUNT(*) FROM information_schema.METADATA_LOCK_INFO WHERE THREAD_ID = $1 AND "
+                        "LOCK_TYPE = 'Table metadata lock' AND LOCK_MODE = 'MDL_EXCLUSIVE'",
+                        id));
         *ret_agree = rows_int(&rows, 0, 0) == 0;
-    if (err_is(err, ERR_CONN_LOST))
-        return err;
-    err_free(err);
+    }
     return NULL;
 }
 
@@ -130,18 +139,16 @@ static Err *is_queued(Attempt *a, const Wait *wait, bool *ret_queued)
 static Err *prove(Attempt *a, bool *ret_proved)
 {
     int64_t deadline = clock_ms() + swap_left(a, share_proof);
-    Wait wait = {0};
     *ret_proved = false;
-    for (;;) {
-        wait.timeout_ms = swap_left(a, share_proof);
+    /* An answer before the unlocking is a refusal, or R's death. */
+    while (!*ret_proved && !my_answered(a->second) && clock_ms() < deadline) {
+        Wait wait = {.timeout_ms = swap_left(a, 1)};
         TRY(is_queued(a, &wait, ret_proved));
-        if (*ret_proved || clock_ms() >= deadline)
-            break;
-        stop_sleep(NULL, PROOF_STEP_MS);
+        if (!*ret_proved)
+            stop_sleep(NULL, PROOF_STEP_MS);
     }
     if (!*ret_proved)
-        swap_not_done(a, arena_printf(a->arena, "the RENAME was not seen to queue for %s in time", a->source),
-                      false);
+        swap_not_done(a, arena_printf(a->arena, "the RENAME was not seen to queue for %s", a->source), false);
     return *ret_proved ? swap_holds(a) : NULL;
 }
 
@@ -227,6 +234,7 @@ static Err *under_lock(Attempt *a)
 
 Err *swap_by_sentry(Attempt *a)
 {
+    find_locks(a);
     TRY(make_sentry(a));
     TRY(failpoint_at("swap_sentry_made"));
     bool go = false;
