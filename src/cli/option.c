@@ -314,6 +314,16 @@ const Option all_options[OPT_COUNT] = {
                   .metavar = "N",
                   .fallback = "300",
                   .help = "statements per second of the application"},
+    [OPT_ENGINE] = {.name = "engine",
+                    .kind = VALUE_CHOICE,
+                    .group = OPTIONS_HOW,
+                    .verbs = BIT(DEMO),
+                    .metavar = "NAME",
+                    .fallback = "postgres",
+                    .choices = "postgres|mariadb",
+                    .help =
+                        "which server is started and shown: postgres adds and fills a column, mariadb turns "
+                        "an indexed int into bigint"},
     [OPT_KEEP] = {.name = "keep",
                   .kind = VALUE_FLAG,
                   .group = OPTIONS_HOW,

@@ -93,6 +93,7 @@ typedef enum OptionId {
     OPT_ALL,
     OPT_ROWS,
     OPT_RATE,
+    OPT_ENGINE,
     OPT_KEEP,
     OPT_MAN,
     OPT_OPTIONS_JSON,

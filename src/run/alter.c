@@ -205,8 +205,9 @@ static Err *attempt(Alter *alter, bool queue, AlterResult *ret_result)
     (void)control_long_end(runner);
     TRY(told_apart(err));
     alter->not_before_ms = clock_ms() + ret_result->waited_ms * STALL_SHARE;
-    alter->lost_builds += ret_result->built;
-    if (ret_result->built)
+    bool lost = ret_result->built && is_build(alter);
+    alter->lost_builds += lost;
+    if (lost)
         runner_event(runner, "build_lost", alter->step->ordinal, NULL,
                      "cut off at its last lock, after %.1f s of work: it begins anew",
                      (double)ret_result->ran_ms / 1000);

@@ -70,7 +70,7 @@ class Hostile:
             if one == two:
                 return [f"UPDATE {{t}} SET name = 'alone' WHERE id = {one}"]
             return [f"SELECT u INTO @a FROM {{t}} WHERE id = {one}", f"SELECT u INTO @b FROM {{t}} WHERE id = {two}",
-                    f"UPDATE {{t}} SET u = -{number + 1} WHERE id = {one}", f"UPDATE {{t}} SET u = @a WHERE id = {two}",
+                    f"UPDATE {{t}} SET u = -{one} WHERE id = {one}", f"UPDATE {{t}} SET u = @a WHERE id = {two}",
                     f"UPDATE {{t}} SET u = @b WHERE id = {one}"]
         if kind < 0.92:  # gone and back again
             one = some()

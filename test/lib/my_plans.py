@@ -35,7 +35,7 @@ def behind(my, schema, table, statements):
 def alter_step(ordinal, phase, schema, table, sql, undo, before, after, build=False):
     return {"ordinal": ordinal, "phase": phase, "kind": "alter", "title": sql[:60], "statements": [sql],
             "undo_statements": [undo] if undo else [], "evidence": "measured",
-            "timeout": "watchdog" if build else "lock_timeout", "lock": "EXCLUSIVE METADATA",
+            "timeout": "watchdog" if build else "lock", "lock": "EXCLUSIVE METADATA",
             "lock_on": [f"{schema}.{table}"], "lock_modes": ["EXCLUSIVE METADATA"],
             "table": {"schema": schema, "name": table},
             "looks": [{"table": {"schema": schema, "name": table}, "before": before, "after": after}]}

@@ -209,10 +209,13 @@ class MyWriters:
         if not unique or len(mine) < 2:
             return None
         column, (one, other) = ident(unique[0].name), chance.sample(mine, 2)
-        cursor.execute(f"SELECT QUOTE({column}) FROM {self.name} WHERE {self._where(one)}")
-        first = cursor.fetchone()[0]
-        cursor.execute(f"SELECT QUOTE({column}) FROM {self.name} WHERE {self._where(other)}")
-        second = cursor.fetchone()[0]
+        values = []
+        for key in (one, other):
+            cursor.execute(f"SELECT QUOTE({column}) FROM {self.name} WHERE {self._where(key)}")
+            values += [row[0] for row in cursor.fetchall()]
+        if len(values) != 2:
+            raise pymysql.err.DataError(0, f"a row is gone: {one} or {other}")
+        first, second = values
         for key, value in ((one, unique[0].choose(chance, new)), (other, first), (one, second)):
             self._run(cursor, f"UPDATE {{t}} SET {column} = {value} WHERE {self._where(key)}")
         return None

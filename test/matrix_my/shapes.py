@@ -55,7 +55,7 @@ def kinds(server):
         Column("de", "DECIMAL(30,10) NOT NULL", ["-12345678901234567890.0123456789", "0.0000000001", "0"]),
         Column("fl", "FLOAT NULL", ["1.5", "-3.4e38", "NULL", "0.1"]), Column("db", "DOUBLE NULL", ["1.1e-300", "0.1", "-0.0"]),
         Column("bi", "BIT(13) NOT NULL", ["b'1010101010101'", "b'0'"]), Column("b1", "BIT(64) NULL", ["b'1'", "0xFFFFFFFFFFFFFFFF"]),
-        Column("en", "ENUM('a','ä','b,c','') NOT NULL", ["'a'", "'ä'", "'b,c'", "''"]),
+        Column("en", "ENUM('a','ö','b,c','') NOT NULL", ["'a'", "'ö'", "'b,c'", "''"]),
         Column("se", "SET('x','y','ü') NOT NULL", ["''", "'x'", "'x,y,ü'"]),
         Column("ch", "CHAR(10) NOT NULL", ["'ab '", "''", "'日本'"]), Column("l1", "VARCHAR(100) CHARACTER SET latin1 NULL", ["'äöü€'", "NULL"]),
         Column("u3", "VARCHAR(50) CHARACTER SET utf8 NULL", ["'€uro'", "''"]), Column("u4", "VARCHAR(50) CHARACTER SET utf8mb4 NULL", ["'😀 '", "' '"]),

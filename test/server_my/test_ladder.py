@@ -9,7 +9,7 @@ import time
 import pymysql
 import pytest
 
-from test.lib.my_ladder import CASES, DIGITS, FEW, FILL, PARENT, RANGES, ROWS, USUAL, cases_of
+from test.lib.my_ladder import CASES, FEW, FILL, PARENT, RANGES, ROWS, USUAL, cases_of
 from test.lib.servers import until
 from test.lib.stoa import BUILD
 
@@ -158,17 +158,17 @@ def report(my, case, answer):
 
 # ---- what LOCK=NONE and LOCK=SHARED mean to a writer --------------------------------------------------------------
 
-MANY = 60000
-BIG = f"""INSERT INTO t (a, b, v, x, p) SELECT n % 50, n, CONCAT('v', n), REPEAT('x', 90), 1 + n % 10 FROM
-  (SELECT 1 + x.d + 10 * y.d + 100 * z.d + 1000 * w.d + 10000 * u.d AS n FROM {DIGITS} x, {DIGITS} y, {DIGITS} z,
-   {DIGITS} w, {DIGITS} u) n WHERE n <= {MANY}"""
+MANY = 64000
+DOUBLE = "INSERT INTO t (a, b, v, x, p) SELECT a, b, v, REPEAT('x', 90), p FROM t"
+
+
 GOES_ON = {"inplace", "nocopy", "online copy"}
 
 
 @pytest.mark.parametrize("sql", ["ALTER TABLE t FORCE", "ALTER TABLE t ADD INDEX by_x (x, v)", "ALTER TABLE t MODIFY b BIGINT NULL",
                                  "ALTER TABLE t PARTITION BY HASH (id) PARTITIONS 4"])
 def test_writers_go_on_or_wait_as_told(my, sql):
-    fresh(my, PARENT, USUAL, BIG)
+    fresh(my, PARENT, USUAL, FILL, *5 * [DOUBLE])
     answer = ask(my.url("shop"), "shop.t", sql)[1]
     with my.connect("shop") as conn, conn.cursor() as cursor, Writers(my) as writers:
         begun = time.monotonic()

@@ -24,8 +24,8 @@ TOOL = BUILD / "test" / "tool" / "stoa-my-swap-tool"
 CUTOVERS = int(os.environ.get("STOA_FIRE", "30"))
 STALL_MS = 1000
 ACCOUNTS, BALANCE = 20, 1000
-SENTRY_STEPS = ["opened", "sentry_made", "locked", "drained", "snapshots", "rename_sent", "proved", "sentry_dropped"]
-LOCK_STEPS = ["opened", "locked", "drained", "snapshots", "renamed"]
+SENTRY_STEPS = ["opened", "sentry_made", "granted", "drained", "snapshots", "rename_sent", "proved", "sentry_dropped"]
+LOCK_STEPS = ["opened", "granted", "drained", "snapshots", "renamed"]
 
 
 def steps_of(my):
@@ -196,47 +196,285 @@ class Application:
             ACCOUNTS, ACCOUNTS * BALANCE)
 
 
-def disturbed(my, shop, step, victim):
+def waits(application, lines):
+    """The longest wait of the application in each attempt of these, in ms."""
+    return [application.longest(line["begun"] / 1000, line["ended"] / 1000) for line in lines if "begun" in line]
+
+
+def disturbed(my, shop, step, victim, *options):
     """A cutover whose `victim` dies at this step; it is done in the end, by it or by a second process."""
+    options = ["--tries", 100, *options]
     if victim == "process":
-        process = start(my, shop, "--tries", 100, failpoint=f"swap_{step}=kill:1")
-        lines = finish(process, -signal.SIGKILL)
-        return lines + swap(my, shop, "--tries", 100)
-    process = start(my, shop, "--tries", 100, failpoint=f"swap_{step}=pause:1")
-    until(lambda: is_stopped(process) or process.poll() is not None, 60, "the step to be reached")
-    if process.poll() is None:
-        try:
-            my.query(f"KILL {session(my, shop, victim)}")
-        except pymysql.err.MySQLError as problem:
-            assert problem.args[0] == 1094, problem  # gone already
-        process.send_signal(signal.SIGCONT)
+        lines = finish(start(my, shop, *options, failpoint=f"swap_{step}=kill:1"), -signal.SIGKILL)
+        return lines + swap(my, shop, *options)
+    process = start(my, shop, *options, failpoint=f"swap_{step}=pause:1")
+    until(lambda: is_stopped(process) or process.poll() is not None, 60, "the step to be reached", 0.002)
+    assert process.poll() is None, f"{step} was not reached"
+    try:
+        my.query(f"KILL {session(my, shop, victim)}")
+    except pymysql.err.MySQLError as problem:
+        assert problem.args[0] == 1094, problem  # gone already
+    process.send_signal(signal.SIGCONT)
     return finish(process)
 
 
 def test_under_fire(my, shop, capsys):
     dice = random.Random(7)
+    deaths = [(step, victim) for step in steps_of(my) for victim in ("lock", "second", "control", "process")]
+    dice.shuffle(deaths)
     application = Application(my, shop)
-    longest, hit, attempts, snapshots = [], [], 0, 0
+    quiet, hit, attempts, snapshots = [], [], 0, 0
     try:
         for number in range(CUTOVERS):
-            time.sleep(0.05)
-            begun = time.monotonic()
             if number % 2 == 0:
                 lines = swap(my, shop, "--tries", 100)
+                quiet += waits(application, lines)
             else:
-                step, victim = dice.choice(steps_of(my)), dice.choice(["lock", "second", "control", "process"])
-                lines = disturbed(my, shop, step, victim)
-            (longest if number % 2 == 0 else hit).append(application.longest(begun, time.monotonic()))
+                lines = disturbed(my, shop, *deaths[number // 2 % len(deaths)])
+                hit += waits(application, lines)
             attempts += len([line for line in lines if "done" in line])
             snapshots += len([line for line in lines if line.get("old_snapshot")])
             assert lines[-1].get("done"), lines
-            if os.environ.get("STOA_FIRE_LOG"):
-                print(number, round(time.monotonic() - begun, 2), lines, file=open(os.environ["STOA_FIRE_LOG"], "a"))
             assert not application.problems, (number, lines, application.problems[:5])
     finally:
         application.close()
     with capsys.disabled():
         print(f"\n{my.name}: {CUTOVERS} cutovers in {attempts} attempts ({snapshots} given up for old snapshots), "
-              f"{application.statements} statements, 0 errors, 0 rows lost or doubled; longest wait of a cutover: "
-              f"undisturbed p50 {statistics.median(longest):.0f} ms, max {max(longest):.0f} ms; "
-              f"with a death p50 {statistics.median(hit):.0f} ms, max {max(hit):.0f} ms")
+              f"{application.statements} statements, 0 errors, 0 rows lost or doubled; longest wait in an attempt: "
+              f"p50 {statistics.median(quiet):.0f} ms, max {max(quiet):.0f} ms; "
+              f"with deaths p50 {statistics.median(hit):.0f} ms, max {max(hit):.0f} ms")
+    assert max(quiet + hit) < STALL_MS + 250  # the limit, and what this machine needs to tell
+
+
+def test_every_session_dies_at_every_step(my, shop):
+    application = Application(my, shop, writers=3, snapshots=0, peekers=1)
+    try:
+        for step in steps_of(my):
+            for victim in ("lock", "second", "control", "process"):
+                lines = disturbed(my, shop, step, victim)
+                assert lines[-1].get("done"), (step, victim, lines)
+                assert not application.problems, (step, victim, lines, application.problems[:3])
+    finally:
+        application.close()
+
+
+def test_there_and_back(my, shop):
+    application = Application(my, shop, writers=4, snapshots=0, peekers=0)
+    try:
+        lines = swap(my, shop, "--count", 4, "--tries", 50, "--back")
+        assert len([line for line in lines if line.get("done")]) == 8
+    finally:
+        application.close()
+    assert tables(my, shop) == {"t", "other", "t__stoa_new"}
+
+
+# ---- who is in the way ------------------------------------------------------------------------------------
+
+
+def test_an_open_transaction_is_named(my, shop):
+    application = Application(my, shop, writers=3, snapshots=0, peekers=0)
+    try:
+        with my.connect(shop) as conn, conn.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT id, note FROM t WHERE id = 3")
+            time.sleep(1.1)
+            line = swap(my, shop, code=1)[0]
+            assert not line["done"] and not line["old_snapshot"]
+            assert f"pid {conn.thread_id()} (root@localhost)" in line["blocker"], line
+            assert "idle in transaction" in line["blocker"]
+            if not my.is_mariadb and my.version > (8,):  # the server tells who holds what: nobody was made to wait
+                assert "SELECT id, note FROM t" in line["blocker"] and line["waited"] == 0
+                assert waits(application, [line])[0] < 200
+            else:
+                assert waits(application, [line])[0] < STALL_MS / 3 + 250
+            conn.commit()
+        assert swap(my, shop, "--tries", 20)[-1]["done"]
+    finally:
+        application.close()
+
+
+def test_maria_tells_with_its_plugin(my, shop):
+    if not my.is_mariadb:
+        return
+    my.query("INSTALL SONAME 'metadata_lock_info'")
+    try:
+        with my.connect(shop) as conn, conn.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT id FROM t WHERE id = 3")
+            time.sleep(1.1)
+            line = swap(my, shop, code=1)[0]
+            assert line["waited"] == 0 and f"pid {conn.thread_id()} (root@localhost), idle in transaction" in line["blocker"]
+            conn.commit()
+        test_every_session_dies_at_every_step(my, shop)  # the proof asks the plugin, too
+    finally:
+        my.query("UNINSTALL SONAME 'metadata_lock_info'")
+
+
+def test_a_long_reader_of_the_shadow_does_not_stall_the_source(my, shop):
+    process = start(my, shop, "--tries", 40, failpoint="swap_opened=pause:1")
+    until(lambda: is_stopped(process), 30, "the sessions to be open")
+    application = Application(my, shop, writers=3, snapshots=0, peekers=0)
+    try:
+        with my.connect(shop) as conn, conn.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT COUNT(*) FROM t__stoa_new")
+            process.send_signal(signal.SIGCONT)
+            time.sleep(1.5)
+            conn.commit()
+        lines = finish(process)
+        assert f"pid {conn.thread_id()} " in lines[0]["blocker"] and lines[-1]["done"]
+        assert max(waits(application, lines)) < STALL_MS / 3 + 250
+    finally:
+        application.close()
+
+
+def test_a_slow_drain_is_given_up(my, shop):
+    application = Application(my, shop, writers=3, snapshots=0, peekers=0)
+    try:
+        line = swap(my, shop, "--hold", 800, code=1)[0]
+        assert not line["done"] and "the last changes" in line["blocker"]
+        assert waits(application, [line])[0] < STALL_MS + 100
+    finally:
+        application.close()
+
+
+# ---- snapshots --------------------------------------------------------------------------------------------
+
+
+SNAPSHOTS = {  # what a session does before, and whether it is in the way
+    "a consistent snapshot": (["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+                               "START TRANSACTION WITH CONSISTENT SNAPSHOT"], True),
+    "read something else": (["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "BEGIN", "SELECT * FROM other"], True),
+    "read only": (["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION READ ONLY",
+                   "SELECT * FROM other"], True),
+    "read and written": (["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "BEGIN", "SELECT * FROM other",
+                          "INSERT INTO other VALUES (7)"], True),
+    "only begun": (["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "BEGIN"], False),
+    "only written": (["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "BEGIN", "INSERT INTO other VALUES (8)"], False),
+    "read committed": (["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "BEGIN", "SELECT * FROM other"], False),
+    "serializable": (["SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE", "BEGIN", "SELECT * FROM other"], False),
+}
+
+
+@pytest.mark.parametrize("what", SNAPSHOTS)
+def test_old_snapshots(my, shop, what):
+    statements, blocks = SNAPSHOTS[what]
+    with my.connect(shop) as conn, conn.cursor() as cursor:
+        for sql in statements:
+            cursor.execute(sql)
+            cursor.fetchall()
+        lines = swap(my, shop, "--tries", 1, code=1 if blocks else 0)
+        assert lines[0]["old_snapshot"] == blocks and lines[0]["done"] == (not blocks), lines
+        if blocks:
+            assert f"pid {conn.thread_id()} (root@localhost), REPEATABLE READ with a snapshot" in lines[0]["blocker"]
+            assert swap(my, shop, "--allow-old")[0]["done"]
+        else:
+            cursor.execute(f"SELECT COUNT(*) FROM t")
+            assert cursor.fetchall()[0][0] == ACCOUNTS
+        conn.rollback()
+
+
+def test_a_select_that_runs_for_long_is_not_in_the_way(my, shop):
+    with my.connect(shop) as conn, conn.cursor() as cursor:
+        thread = threading.Thread(target=lambda: cursor.execute("SELECT COUNT(*), SLEEP(3) FROM other"))
+        thread.start()
+        until(lambda: any("SLEEP" in str(row[7]) for row in my.query("SHOW FULL PROCESSLIST")), 10, "it to run")
+        assert swap(my, shop)[0]["done"]
+        assert thread.is_alive()
+        thread.join()
+
+
+def test_the_list_of_transactions_may_be_old(my, shop):
+    """Somebody reads INNODB_TRX all the time, so that it is never renewed."""
+    over = threading.Event()
+
+    def watch():
+        with my.connect() as conn, conn.cursor() as cursor:
+            while not over.is_set():
+                cursor.execute("SELECT * FROM information_schema.INNODB_TRX")
+                cursor.fetchall()
+                time.sleep(0.005)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        assert swap(my, shop)[0]["done"]  # nobody has a snapshot, and that is known without it
+        with my.connect(shop) as conn, conn.cursor() as cursor:
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+            line = swap(my, shop, code=1)[0]
+            assert not line["done"] and line["old_snapshot"], line
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_process_is_needed_to_see_them(my, shop):
+    grant(my, "blind", f"GRANT ALL ON {shop}.* TO blind@'%'")
+    line = swap(my, shop, user="blind", code=1)[0]
+    assert line["error"] == "privilege" and "GRANT PROCESS ON *.* TO" in line["hint"]
+    assert swap(my, shop, "--allow-old", user="blind")[0]["done"]
+
+
+# ---- what is left -----------------------------------------------------------------------------------------
+
+
+def test_a_sentry_that_was_left_goes(my, shop):
+    if steps_of(my) is LOCK_STEPS:
+        return
+    finish(start(my, shop, failpoint="swap_rename_sent=kill:1"), -signal.SIGKILL)
+    until(lambda: "t__stoa_old" in tables(my, shop), 10, "the sentry to stay")
+    assert swap(my, shop, "--look") == [{"state": "not done"}]
+    assert tables(my, shop) == {"t", "other", "t__stoa_new"}
+
+
+def test_a_table_of_somebody_else_stays(my, shop):
+    swap(my, shop, "--tries", 0, code=1)  # makes the shadow
+    my.query("CREATE TABLE t__stoa_old (id INT)", shop)
+    line = swap(my, shop, code=1)[0]
+    assert line["error"] in ("ambiguous", "unsafe"), line
+    assert "t__stoa_old" in tables(my, shop)
+    my.query("DROP TABLE t__stoa_old", shop)
+    assert swap(my, shop)[0]["done"]
+
+
+def test_half_a_rename_is_undone_where_it_can_happen(my, shop):
+    swap(my, shop, "--tries", 0, code=1)
+    my.query("RENAME TABLE t TO t__stoa_old", shop)
+    atomic = my.version >= ((10, 6) if my.is_mariadb else (8,))
+    assert swap(my, shop, "--look", code=1 if atomic else 0)[0] == {"state": "unknown" if atomic else "not done"}
+    assert ("t" in tables(my, shop)) == (not atomic)
+
+
+@pytest.mark.parametrize("step", ["granted", "drained", "rename_sent", "proved", "sentry_dropped", "renamed"])
+def test_the_server_dies(myhome, my_name, step):
+    my = MyServer(myhome, my_name, durable=True)
+    if step not in steps_of(my):
+        return
+    my.query("CREATE DATABASE s")
+    my.query("CREATE TABLE t (id BIGINT PRIMARY KEY, v BIGINT NOT NULL) ENGINE=InnoDB", "s")
+    my.query("INSERT INTO t VALUES (1, 1), (2, 2)", "s")
+    grant(my, "swapper", "GRANT ALL ON s.* TO swapper@'%'", "GRANT PROCESS ON *.* TO swapper@'%'")
+    process = start(my, "s", "--tries", 20, failpoint=f"swap_{step}=pause:1")
+    until(lambda: is_stopped(process), 30, "the step")
+    my.kill()
+    process.send_signal(signal.SIGCONT)
+    my.start()
+    lines = finish(process)
+    assert lines[-1]["done"], lines
+    assert my.query("SELECT id, v FROM t ORDER BY id", "s") == ((1, 1), (2, 2))
+    assert my.query("SELECT DATA_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 's' AND TABLE_NAME = 't' "
+                    "AND COLUMN_NAME = 'v'")[0][0] == "bigint"
+    my.end()
+
+
+def test_writers_must_not_be_preferred(my, shop):
+    if steps_of(my) is LOCK_STEPS:
+        return
+    before = my.query("SELECT @@GLOBAL.max_write_lock_count")[0][0]
+    my.query("SET GLOBAL max_write_lock_count = 1")
+    try:
+        line = swap(my, shop, code=1)[0]
+        assert line["error"] == "unsafe" and "max_write_lock_count" in line["hint"]
+    finally:
+        my.query(f"SET GLOBAL max_write_lock_count = {before}")

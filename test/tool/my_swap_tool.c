@@ -142,10 +142,10 @@ static Err *attempt(Tool *tool, const ShadowSpec *spec, bool *ret_done)
         return NULL;
     }
     TRY(err);
-    print_json(json_pack("{s:b, s:I, s:I, s:I, s:s?, s:b}", "done", result.done, "waited",
-                         (json_int_t)result.waited_ms, "locked", (json_int_t)result.locked_ms, "whole",
-                         (json_int_t)(clock_ms() - begun), "blocker", result.blocker, "old_snapshot",
-                         result.old_snapshot));
+    print_json(json_pack("{s:I, s:I, s:b, s:I, s:I, s:I, s:s?, s:b}", "begun", (json_int_t)begun, "ended",
+                         (json_int_t)clock_ms(), "done", result.done, "waited", (json_int_t)result.waited_ms,
+                         "locked", (json_int_t)result.locked_ms, "whole", (json_int_t)(clock_ms() - begun),
+                         "blocker", result.blocker, "old_snapshot", result.old_snapshot));
     *ret_done = result.done;
     return my_exec(tool->conn, &wait, "DO 0");
 }

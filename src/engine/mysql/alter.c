@@ -15,7 +15,7 @@ enum {
     LOOK_LEAST_MS = 3,
     LOOKS_A_STALL = 12, /* so many looks in the time that a wait may last */
     WATCH_TIMEOUT_MS = 5000,
-    WORK_MS = 20, /* what worked for so long before it waited again has something to lose */
+    WORK_MS = 50, /* what has worked for so long has something to lose */
 };
 
 /* Seen on MySQL 5.6 and 9.7, MariaDB 10.11 and 11.8: "Waiting for table metadata lock", "Waiting for schema
@@ -28,11 +28,18 @@ bool my_state_waits(const char *state)
             strstr(state, "table level lock") != NULL);
 }
 
+/* "altering table", "copy to tmp table", "preparing for alter table" … */
+static bool state_works(const char *state)
+{
+    return state != NULL && (strstr(state, "alter") != NULL || strstr(state, "copy to tmp") != NULL);
+}
+
 /* Shared by the thread that looks on and the one whose statement runs. */
 typedef struct Watch {
     Conn *conn; /* of the thread that looks on */
     Conn *work;
     int64_t stall_ms, began_ms;
+    int64_t works_since_ms; /* of the thread that looks on: 0 not yet */
     const char *state_sql;
     _Atomic bool quit;
     _Atomic int64_t waited_ms; /* the longest wait */
@@ -69,8 +76,10 @@ static Err *look(Watch *watch, Arena *arena, int64_t *since_ms)
     TRY(conn_query(watch->conn, &wait, arena, &rows, watch->state_sql));
     bool runs = rows.row_count > 0, waits = runs && my_state_waits(rows_cell(&rows, 0, 0));
     if (!waits) {
-        bool long_enough = runs && asked_ms - watch->began_ms > WORK_MS && *since_ms == 0;
-        if (long_enough)
+        bool works = runs && state_works(rows_cell(&rows, 0, 0));
+        if (works && watch->works_since_ms == 0)
+            watch->works_since_ms = asked_ms;
+        if (works && asked_ms - watch->works_since_ms > WORK_MS)
             atomic_store(&watch->worked, true);
         *since_ms = 0;
         return NULL;

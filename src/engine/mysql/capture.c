@@ -58,7 +58,7 @@ Err *my_capture_mark(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpe
                      const char **ret_mark)
 {
     return spec->capture == CAPTURE_LOG ? log_capture_mark(conn, wait, arena, ret_mark)
-                                        : trigger_capture_mark(conn, wait, arena, ret_mark);
+                                        : trigger_capture_mark(conn, wait, arena, spec, ret_mark);
 }
 
 bool my_capture_reached(const Capture *capture, const char *mark)

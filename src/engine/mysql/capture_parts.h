@@ -28,7 +28,8 @@ void trigger_capture_close(TriggerCapture *capture);
 Err *trigger_capture_next(TriggerCapture *capture, const Wait *wait, Arena *arena, size_t most,
                           Captured *ret_captured) MUST_USE;
 Err *trigger_capture_applied(TriggerCapture *capture, const Wait *wait, const char *position) MUST_USE;
-Err *trigger_capture_mark(Conn *conn, const Wait *wait, Arena *arena, const char **ret_mark) MUST_USE;
+Err *trigger_capture_mark(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
+                          const char **ret_mark) MUST_USE;
 bool trigger_capture_reached(const TriggerCapture *capture, const char *mark);
 
 /* ---- logged statements (capture_ddl.c) -------------------------------------------------------------------

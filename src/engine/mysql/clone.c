@@ -79,29 +79,46 @@ Err *my_clone_forget(Conn *conn, const Wait *wait)
 /* ---- making one ------------------------------------------------------------------------------------------
  */
 
+/* What a role may set only in some versions, and what else may stand against an old definition: the second
+ * try is without. */
+static const struct {
+    const char *off, *back;
+} demands[] = {
+    {"SET @stoa_strict = @@SESSION.innodb_strict_mode, @@SESSION.innodb_strict_mode = 0",
+     "SET @@SESSION.innodb_strict_mode = @stoa_strict"},
+    /* MySQL 8.0.13 and 8.0.30 */
+    {"SET @stoa_require = @@SESSION.sql_require_primary_key, @@SESSION.sql_require_primary_key = 0",
+     "SET @@SESSION.sql_require_primary_key = @stoa_require"},
+};
+
+static Err *make_unhindered(Conn *conn, const Wait *wait, const char *create_sql)
+{
+    bool off[ARRAY_LEN(demands)], done = false;
+    for (size_t i = 0; i < ARRAY_LEN(demands); i++)
+        TRY(if_possible(my_exec(conn, wait, demands[i].off), &off[i]));
+    Err *err = my_exec(conn, wait, create_sql);
+    for (size_t i = 0; err == NULL && i < ARRAY_LEN(demands); i++)
+        if (off[i])
+            TRY(if_possible(my_exec(conn, wait, demands[i].back), &done));
+    return err;
+}
+
 Err *clone_make_table(Conn *conn, const Wait *wait, const char *database, const char *create_sql)
 {
     /* The definition may stem from looser times: zero dates, row formats that strictness refuses. */
-    static const char loose[] = "SET @stoa_mode = @@SESSION.sql_mode, @@SESSION.sql_mode = "
-                                "'NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES', "
-                                "@@SESSION.foreign_key_checks = 0";
+    static const char loose[] =
+        "SET @stoa_mode = @@SESSION.sql_mode, @@SESSION.sql_mode = "
+        "'NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES', @@SESSION.foreign_key_checks = 0";
     static const char usual[] = "SET @@SESSION.sql_mode = @stoa_mode, @@SESSION.foreign_key_checks = 1";
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    bool strict_off = false, done = false;
     TRY(my_exec(conn, wait, arena_printf(arena, "USE %s", my_ident(arena, database))));
     TRY(my_exec(conn, wait, loose));
     Err *err = my_exec(conn, wait, create_sql);
-    if (err != NULL && !err_is(err, ERR_CONN_LOST) && !err_is(err, ERR_STOPPED)) {
-        /* MySQL 8 lets only some roles set this */
-        TRY(if_possible(my_exec(conn, wait, "SET SESSION innodb_strict_mode = 0"), &strict_off));
-        if (strict_off) {
-            err_free(err);
-            err = my_exec(conn, wait, create_sql);
-            TRY(if_possible(my_exec(conn, wait, "SET SESSION innodb_strict_mode = 1"), &done));
-        }
+    if (err != NULL && err->server_errno != 0 && err->kind == ERR_SQL) {
+        err_free(err);
+        err = make_unhindered(conn, wait, create_sql);
     }
-    if (err != NULL)
-        return err;
+    TRY(err);
     return my_exec(conn, wait, usual);
 }
 
@@ -235,6 +252,9 @@ static Err *prepare(Clone *clone, const Wait *wait)
     TRY(set_log(clone->conn, wait, false, &quiet));
     if (my_flavor(clone->conn)->brand != FLAVOR_MYSQL)
         TRY(if_possible(my_exec(clone->conn, wait, "SET SESSION wsrep_on = OFF"), &done));
+    if (!flavor_is_mariadb(my_flavor(clone->conn)) && my_flavor(clone->conn)->version >= 80030)
+        TRY(if_possible(my_exec(clone->conn, wait, "SET SESSION sql_generate_invisible_primary_key = OFF"),
+                        &done));
     clone->scratch.prefix = scratch_prefix(clone->arena, my_session_id(clone->conn), !quiet);
     TRY(conn_params(clone->conn, wait, arena, &rows, "SELECT GET_LOCK($1, 5)", clone->scratch.prefix));
     if (rows_int(&rows, 0, 0) != 1)

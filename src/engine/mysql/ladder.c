@@ -39,6 +39,7 @@ typedef struct Ask {
     const char *create_sql;
     Rows tables; /* in the copy's database, as it was */
     Look before;
+    bool may_build; /* by the definitions: an index is new, or a column is of another kind */
     Ladder ladder;
 } Ask;
 
@@ -154,6 +155,19 @@ static Err *run_guarded(Ask *ask, const char **ret_reason)
     return err;
 }
 
+static bool may_build(const Table *before, const Table *after, const LostAttribute *lost, size_t lost_count)
+{
+    for (size_t i = 0; i < after->index_count; i++) {
+        const Index *was = table_index(before, after->indexes[i].name);
+        if (was == NULL || !str_eq(was->definition, after->indexes[i].definition))
+            return true;
+    }
+    for (size_t i = 0; i < lost_count; i++)
+        if (str_starts(lost[i].before, "TYPE ") || str_starts(lost[i].before, "COLLATE "))
+            return true;
+    return false;
+}
+
 static Err *ask_whole(Ask *ask, const char **ret_reason)
 {
     Table before = {0}, after = {0};
@@ -168,6 +182,7 @@ static Err *ask_whole(Ask *ask, const char **ret_reason)
     TRY(describe(ask, &after, &ask->ladder.after));
     if (after.kind != RELATION_MISSING)
         lost_list(ask->arena, &before, &after, &ask->ladder.lost, &ask->ladder.lost_count);
+    ask->may_build = may_build(&before, &after, ask->ladder.lost, ask->ladder.lost_count);
     for (size_t i = 0; i < ask->ladder.lost_count; i++) {
         LostAttribute *lost = &ask->ladder.lost[i];
         lost->before = scratch_real(ask->arena, &ask->scratch, lost->before);
@@ -205,21 +220,23 @@ static const char *lie(const Ask *ask, const struct Way *way, const Look *after)
     return NULL;
 }
 
+/* Unseen, the worst that the words allow. */
 static void judge(Ask *ask, const struct Way *way, const char *clause, const Look *after)
 {
     Ladder *ladder = &ask->ladder;
-    bool known =
-        ask->before.known && after->known && is_innodb(ask->before.engine) && is_innodb(after->engine);
+    /* It may have gone under its name: renamed. */
+    bool innodb = is_innodb(ask->before.engine) && (after->engine == NULL || is_innodb(after->engine));
+    bool known = innodb && ask->before.known && after->known;
     bool instant = way->rung == RUNG_INSTANT;
-    /* Unseen, the worst that the words allow. */
     ladder->rebuilds = known ? look_is_rebuilt(&ask->before, after) : !instant && way->rung != RUNG_NOCOPY;
-    ladder->builds_index = known ? ladder->rebuilds || look_has_new_index(&ask->before, after) : !instant;
+    ladder->builds_index = ladder->rebuilds || (known && ask->before.indexes_known && after->indexes_known
+                                                    ? look_has_new_index(&ask->before, after)
+                                                    : !instant && (ask->may_build || !known));
     ladder->uses_row_version = after->row_versions > ask->before.row_versions;
     ladder->clause = clause;
     ladder->rung = way->rung;
-    bool writes_nothing = !ladder->rebuilds && !ladder->builds_index;
-    if (writes_nothing && (way->rung == RUNG_NOCOPY || way->rung == RUNG_INPLACE))
-        ladder->rung = RUNG_METADATA;
+    if (!instant && !ladder->rebuilds && !ladder->builds_index)
+        ladder->rung = RUNG_METADATA; /* whatever its lock: nothing is written under it */
     else if (ladder->rebuilds && way->rung == RUNG_NOCOPY)
         ladder->rung = RUNG_INPLACE;
 }
@@ -262,9 +279,6 @@ static Err *try_plain(Ask *ask)
     TRY(look(ask, &after));
     static const struct Way plain = {"", NULL, RUNG_SHARED, FACT_COUNT};
     judge(ask, &plain, "", &after);
-    bool known = ask->before.known && after.known && is_innodb(ask->before.engine);
-    if (known && !ladder->rebuilds && !ladder->builds_index)
-        ladder->rung = RUNG_METADATA;
     ladder->tries[ladder->try_count++] = (LadderTry){.clause = "", .ok = true};
     return restore(ask);
 }

@@ -49,8 +49,14 @@ static Err *take_ids(Conn *conn, const Wait *wait, Arena *arena, const char *dat
         look->indexes[i] =
             (struct LookIndex){.id = rows_int(&indexes, i, 0), .table = rows_int(&indexes, i, 1)};
     qsort(look->indexes, look->index_count, sizeof *look->indexes, compare); /* by their first member */
-    for (size_t i = 0; i < tables.row_count; i++)
+    look->indexes_known = true;
+    for (size_t i = 0; i < tables.row_count; i++) {
         look->row_versions += rows_int(&tables, i, 1);
+        bool shown = false;
+        for (size_t at = 0; !shown && at < look->index_count; at++)
+            shown = look->indexes[at].table == look->tables[i];
+        look->indexes_known = look->indexes_known && shown;
+    }
     return NULL;
 }
 

@@ -5,6 +5,8 @@
 
 typedef struct Look {
     bool known;         /* the views could be read */
+    bool indexes_known; /* … and show an index of every table: MySQL 8 and 9 show none of partitions (seen
+                           on 9.7) */
     const char *engine; /* of the table; NULL where it is gone */
     int64_t *tables;    /* TABLE_ID of each table and partition, ascending */
     size_t table_count;

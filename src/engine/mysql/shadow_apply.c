@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "engine/mysql/conn.h"
 #include "engine/mysql/error.h"
+#include "engine/mysql/shadow_conflict.h"
 #include "engine/mysql/shadow_my.h"
-#include "engine/mysql/shadow_stage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,6 @@
 enum {
     LOCK_WAIT_MS = 40, /* where the server has no NOWAIT: while holding nothing */
     FINISH_MS = 15000,
-    MESSAGE_KEYS = 50, /* statements in one message */
 };
 
 typedef VEC(const char *) Keys;
@@ -118,32 +117,25 @@ static Err *look_nowait(Apply *apply, const KeyList *keys, size_t from, size_t t
     return look_nowait(apply, keys, middle, to);
 }
 
-/* Without: one key a statement, each its own transaction, so that nothing is held while one waits; as many
- * statements in a message as go. The one that waits too long is cancelled. */
-static Err *look_waiting(Apply *apply, const KeyList *keys, size_t from, size_t to)
+/* Without: one key a statement, each its own transaction, so that nothing is held while one waits. Not
+ * several in one message: a KILL QUERY between two of them ends the message, and the client would wait for
+ * the rest (dispatch_command; seen on MySQL 5.6). */
+static Err *look_waiting(Apply *apply, const KeyList *keys, size_t at)
 {
     CLEANUP(str_donep) Str sql = STR_INIT;
     Rows rows = {0};
     Wait brief = {.stop = apply->wait == NULL ? NULL : apply->wait->stop, .timeout_ms = LOCK_WAIT_MS};
-    for (size_t i = from; i < to; i++) {
-        str_sep(&sql, "; ");
-        add_look(apply, &sql, keys, i, i + 1, lock_clause(apply));
-    }
+    add_look(apply, &sql, keys, at, at + 1, lock_clause(apply));
     Err *err = conn_query(apply->conn, &brief, apply->arena, &rows, sql.buf);
-    if (err == NULL && !my_was_killed(apply->conn)) {
-        take_ready(apply, keys, from, to, &rows);
+    if (err == NULL) {
+        take_ready(apply, keys, at, at + 1, &rows);
         return NULL;
     }
-    if (err != NULL && !is_in_the_way(err) && !err_is(err, ERR_CANCELLED))
+    if (!is_in_the_way(err) && !err_is(err, ERR_CANCELLED))
         return err;
     err_free(err);
-    if (to - from == 1) {
-        *vec_push(apply->arena, &apply->busy) = keys->keys[from];
-        return NULL;
-    }
-    size_t middle = from + (to - from) / 2;
-    TRY(look_waiting(apply, keys, from, middle));
-    return look_waiting(apply, keys, middle, to);
+    *vec_push(apply->arena, &apply->busy) = keys->keys[at];
+    return NULL;
 }
 
 static Err *look(Apply *apply, const KeyList *keys, size_t from, size_t to)
@@ -160,9 +152,8 @@ static Err *look(Apply *apply, const KeyList *keys, size_t from, size_t to)
     }
     if (flavor_can(my_flavor(apply->conn), FACT_SHARE_NOWAIT))
         return look_nowait(apply, keys, from, to);
-    size_t step = apply->spec->key_exact ? MESSAGE_KEYS : 1;
-    for (; from < to; from += step)
-        TRY(look_waiting(apply, keys, from, from + step < to ? from + step : to));
+    for (; from < to; from++)
+        TRY(look_waiting(apply, keys, from));
     return NULL;
 }
 
@@ -190,40 +181,62 @@ static void give_up(const Apply *apply)
         err_free(my_exec(apply->conn, &finish, "SET autocommit = 1"));
 }
 
-static Err *write_once(Apply *apply, const KeyList *keys, size_t from, size_t to, const KeyList *found)
+static Err *write_once(Apply *apply, const KeyList *keys, const KeyList *found, const Conflict *conflict)
 {
     CLEANUP(str_donep) Str where = STR_INIT;
     Form *form = apply->form;
-    KeyList slice = {.keys = keys->keys + from, .count = to - from}, targets = {0}, others = {0};
+    KeyList targets = {0}, others = {0};
     int64_t gone = 0, written = 0;
-    form_add_keys(&where, form->source_names, form->key_count, keys, from, to);
-    TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, &slice, &targets));
+    form_add_keys(&where, form->source_names, form->key_count, keys, 0, keys->count);
+    TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, keys, &targets));
     TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, found, &others));
     TRY(begin(apply));
     TRY(rows_delete(apply->conn, apply->wait, form, &targets, &gone));
     TRY(rows_delete(apply->conn, apply->wait, form, &others, &gone));
+    TRY(rows_delete(apply->conn, apply->wait, form, &conflict->targets, &gone));
     TRY(rows_insert(apply->conn, apply->wait, apply->spec, form, form->shadow, where.buf, &written));
     TRY(commit(apply));
     apply->rows += written;
+    for (size_t i = 0; i < conflict->keys.count; i++)
+        *vec_push(apply->arena, &apply->displaced) = conflict->keys.keys[i];
     return NULL;
 }
 
-/* A batch with a row that another one is in the way of is split until it stands alone. */
-static Err *write(Apply *apply, const KeyList *keys, size_t from, size_t to, const KeyList *found)
+/* A row of the shadow with a unique value that has moved on in the source makes room, and its key is one to
+ * be applied as well. */
+static Err *make_room(Apply *apply, const KeyList *keys, Conflict *conflict)
 {
-    for (int attempt = 0;; attempt++) {
-        Err *err = write_once(apply, keys, from, to, found);
+    CLEANUP(str_donep) Str where = STR_INIT;
+    Conflict more = {0};
+    form_add_keys(&where, apply->form->source_names, apply->form->key_count, keys, 0, keys->count);
+    TRY(conflict_find(apply->conn, apply->wait, apply->arena, apply->spec, apply->form, where.buf, keys,
+                      &more));
+    Keys all = {0}, targets = {0};
+    const Conflict *both[] = {conflict, &more};
+    for (size_t k = 0; k < ARRAY_LEN(both); k++)
+        for (size_t i = 0; i < both[k]->keys.count; i++) {
+            *vec_push(apply->arena, &all) = both[k]->keys.keys[i];
+            *vec_push(apply->arena, &targets) = both[k]->targets.keys[i];
+        }
+    *conflict = (Conflict){.keys = keys_list(&all), .targets = keys_list(&targets)};
+    return NULL;
+}
+
+static Err *write(Apply *apply, const KeyList *keys, const KeyList *found)
+{
+    enum { ROOMS = 5 }; /* the application may go on moving values meanwhile */
+    Conflict conflict = {0};
+    for (int attempt = 0, rooms = 0;; attempt++) {
+        Err *err = write_once(apply, keys, found, &conflict);
         if (err == NULL)
             return NULL;
         give_up(apply);
-        if (err->server_errno == MY_ER_DUP_ENTRY && to - from > 1) {
+        if (err->server_errno == MY_ER_DUP_ENTRY && rooms++ < ROOMS) {
             err_free(err);
-            size_t middle = from + (to - from) / 2;
-            TRY(write(apply, keys, from, middle, found));
-            return write(apply, keys, middle, to, found);
-        }
-        if (!rows_again(err, apply->wait, attempt))
+            TRY(make_room(apply, keys, &conflict));
+        } else if (!rows_again(err, apply->wait, attempt)) {
             return err;
+        }
     }
 }
 
@@ -239,7 +252,7 @@ Err *my_shadow_apply(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpe
         TRY(look(&apply, &all, from, to));
         KeyList ready = keys_list(&apply.ready), found = keys_list(&apply.found);
         if (ready.count > 0)
-            TRY(write(&apply, &ready, 0, ready.count, &found));
+            TRY(write(&apply, &ready, &found));
     }
     *ret_applied = (Applied){
         .busy = keys_list(&apply.busy), .displaced = keys_list(&apply.displaced), .rows = apply.rows};

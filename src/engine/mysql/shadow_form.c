@@ -76,8 +76,7 @@ static Err *load_columns(Conn *conn, const Wait *wait, Arena *arena, const Shado
 /* ---- literals --------------------------------------------------------------------------------------------
  */
 
-/* An expression for the literal of `value`, an expression of the side's type. */
-static const char *literal_expr(Arena *arena, const FormSide *side, const char *value)
+const char *form_literal(Arena *arena, const FormSide *side, const char *value)
 {
     switch (side->type) {
     case FORM_INTEGER:
@@ -210,18 +209,19 @@ char *form_key_text(Arena *arena, const Form *form, bool is_target, const char *
         const FormKey *key = &form->keys[i];
         const char *value = arena_printf(arena, "%s%s", prefix, is_target ? key->target : key->name);
         str_sep(&text, ", ");
-        str_add(&text, literal_expr(arena, &key->from,
+        str_add(&text, form_literal(arena, &key->from,
                                     is_target ? back_expr(arena, &key->from, &key->to, value) : value));
     }
     return arena_printf(arena, form->key_count == 1 ? "%s" : "CONCAT_WS(',', %s)", text.buf);
 }
 
-char *form_target_text(Arena *arena, const Form *form)
+char *form_target_text(Arena *arena, const Form *form, const char *prefix)
 {
     CLEANUP(str_donep) Str text = STR_INIT;
     for (size_t i = 0; i < form->key_count; i++) {
         str_sep(&text, ", ");
-        str_add(&text, literal_expr(arena, &form->keys[i].to, form->keys[i].target));
+        str_add(&text, form_literal(arena, &form->keys[i].to,
+                                    arena_printf(arena, "%s%s", prefix, form->keys[i].target)));
     }
     return arena_printf(arena, form->key_count == 1 ? "%s" : "CONCAT_WS(',', %s)", text.buf);
 }

@@ -74,12 +74,14 @@ typedef struct Form {
  * made those that rows are written with. ERR_UNSAFE where a column is missing. */
 Err *form_load(Conn *conn, const Wait *wait, const ShadowSpec *spec, Form **ret_form) MUST_USE;
 
+/* An expression for the literal of `value`, an expression of the side's type. */
+const char *form_literal(Arena *arena, const FormSide *side, const char *value);
 /* An expression for a key's text over the source or (is_target) over the shadow, whose columns are named with
  * `prefix` in front ("t."). */
 char *form_key_text(Arena *arena, const Form *form, bool is_target, const char *prefix);
 /* An expression over the shadow for the literals of its own types, which are the source's where both are the
  * same. */
-char *form_target_text(Arena *arena, const Form *form);
+char *form_target_text(Arena *arena, const Form *form, const char *prefix);
 /* What a key column of the source becomes in the shadow's collation, and back: to be compared with a
  * column of the other side by way of its index. */
 char *form_forth(Arena *arena, const FormKey *key, const char *value);

@@ -1,5 +1,5 @@
 /* Rows of the source in ranges, and into the shadow. */
-#include "engine/mysql/shadow_rows.h"
+#include "engine/mysql/shadow_conflict.h"
 
 #include "engine/mysql/conn.h"
 #include "engine/mysql/error.h"
@@ -206,16 +206,56 @@ static Err *clear_range(Conn *conn, const Wait *wait, const Form *form, const Ra
     return rows.row_count == 0 ? NULL : delete_where(conn, wait, form, where.buf, &gone);
 }
 
-static Err *copy_once(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form,
-                      const Range *range, int64_t *ret_rows)
+/* Where the order of the shadow's keys is another one: those that the range's rows have there already. What
+ * else is stale is what captured keys will clear. */
+static Err *clear_rows(Conn *conn, const Wait *wait, const Form *form, const char *where)
 {
-    CLEANUP(str_donep) Str where = STR_INIT;
-    form_add_range(&where, form->source_names, form->key_count, range);
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    Rows rows = {0};
+    int64_t gone = 0;
+    str_addf(&sql, "SELECT DISTINCT %s FROM (SELECT ", form_target_text(arena, form, "s."));
+    for (size_t i = 0; i < form->key_count; i++)
+        str_addf(&sql, "%s%s AS k%zu", i > 0 ? ", " : "",
+                 form_forth(arena, &form->keys[i], form->keys[i].name), i);
+    str_addf(&sql, " FROM %s FORCE INDEX (%s) WHERE %s) AS t JOIN %s AS s ON ", form->source, form->key_index,
+             where, form->shadow);
+    for (size_t i = 0; i < form->key_count; i++)
+        str_addf(&sql, "%ss.%s = t.k%zu", i > 0 ? " AND " : "", form->keys[i].target, i);
+    TRY(conn_query(conn, wait, arena, &rows, sql.buf));
+    KeyList targets = rows_keys(arena, &rows);
+    return rows_delete(conn, wait, form, &targets, &gone);
+}
+
+static Err *copy_once(Conn *conn, const Wait *wait, const ShadowSpec *spec, Form *form, const Range *range,
+                      const char *where, int64_t *ret_rows)
+{
     TRY(my_exec(conn, wait, "START TRANSACTION"));
-    TRY(clear_range(conn, wait, form, range));
-    TRY(rows_insert(conn, wait, spec, form, form->shadow, where.buf, ret_rows));
+    if (form->direct)
+        TRY(clear_range(conn, wait, form, range));
+    else
+        TRY(clear_rows(conn, wait, form, where));
+    TRY(rows_insert(conn, wait, spec, form, form->shadow, where, ret_rows));
     Wait finish = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = FINISH_MS};
     return my_exec(conn, &finish, "COMMIT");
+}
+
+/* Two rows of the source that are not to be equal are an error for good; else it is a row of the shadow whose
+ * unique value has moved on in the source. */
+static Err *duplicate_error(Conn *conn, const Wait *wait, const ShadowSpec *spec, Form *form,
+                            const char *where, Err *err)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Conflict conflict = {0};
+    if (spec->tightens) {
+        Err *real = conflict_find(conn, wait, arena, spec, form, where, NULL, &conflict);
+        if (real != NULL) {
+            err_free(err);
+            return real;
+        }
+    }
+    err->kind = ERR_SERIALIZE;
+    return err;
 }
 
 Err *my_shadow_copy(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const Range *range,
@@ -223,14 +263,16 @@ Err *my_shadow_copy(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec
 {
     (void)arena;
     Form *form;
+    CLEANUP(str_donep) Str where = STR_INIT;
     TRY(form_load(conn, wait, spec, &form));
+    form_add_range(&where, form->source_names, form->key_count, range);
     for (int attempt = 0;; attempt++) {
-        Err *err = copy_once(conn, wait, spec, form, range, ret_rows);
+        Err *err = copy_once(conn, wait, spec, form, range, where.buf, ret_rows);
         if (err == NULL)
             return NULL;
         rows_rollback(conn);
         if (err->server_errno == MY_ER_DUP_ENTRY)
-            err->kind = spec->tightens ? ERR_VERIFY : ERR_SERIALIZE;
+            return duplicate_error(conn, wait, spec, form, where.buf, err);
         if (!rows_again(err, wait, attempt))
             return err;
     }

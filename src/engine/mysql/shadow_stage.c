@@ -50,7 +50,7 @@ static void add_column(Str *sql, const char *line, size_t len)
 /* Copies "CHARSET=x COLLATE=y" out of the table's options. */
 static void add_options(Str *sql, const char *options)
 {
-    static const char *const wanted[] = {"DEFAULT CHARSET=", "COLLATE="};
+    static const char *const wanted[] = {"CHARSET=", "COLLATE="};
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         const char *at = strstr(options, wanted[i]);
         const char *comment = strstr(options, " COMMENT='");
@@ -207,8 +207,9 @@ static Err *read_map(Conn *conn, const Wait *wait, Arena *arena, const Form *for
                      KeyList *ret_targets)
 {
     Rows rows = {0};
-    TRY(conn_query(conn, wait, arena, &rows,
-                   arena_printf(arena, "SELECT DISTINCT %s FROM %s", form_target_text(arena, form), table)));
+    TRY(conn_query(
+        conn, wait, arena, &rows,
+        arena_printf(arena, "SELECT DISTINCT %s FROM %s", form_target_text(arena, form, ""), table)));
     *ret_targets = rows_keys(arena, &rows);
     return NULL;
 }

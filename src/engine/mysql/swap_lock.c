@@ -21,7 +21,7 @@ static Err *rename_tables(Attempt *a)
 
 static Err *under_lock(Attempt *a)
 {
-    TRY(failpoint_at("swap_locked"));
+    TRY(failpoint_at("swap_granted"));
     bool go = false;
     TRY(swap_drain(a, &go));
     if (!go)

@@ -209,7 +209,7 @@ static Err *release(Attempt *a, bool *ret_free)
 
 static Err *under_lock(Attempt *a)
 {
-    TRY(failpoint_at("swap_locked"));
+    TRY(failpoint_at("swap_granted"));
     bool go = false, is_free = false;
     TRY(swap_drain(a, &go));
     if (!go)
