@@ -13,7 +13,7 @@ static bool done_as(const MyCursor *cursor, MyAction *action, MyActionKind kind)
 
 static bool parse_column(MyCursor *cursor, MyAction *action, MyActionKind kind)
 {
-    MyColumn column;
+    MyColumnSpec column;
     if (!my_parse_column(cursor, &column))
         return false;
     if (kind != MY_ACTION_CHANGE_COLUMN)

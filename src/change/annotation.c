@@ -156,7 +156,9 @@ static PgQuery__Node *read_expr(Parser *parser, const Clause *clause, const char
     return expr;
 }
 
-static void parse_clause(Parser *parser, const Clause *clause, const char *text, size_t offset)
+/* Target and expression of PostgreSQL; false with a problem. */
+static bool read_clause(Parser *parser, const Clause *clause, const char *text, size_t offset,
+                        BackfillSpec *ret_spec)
 {
     BackfillSpec spec = {0};
     TreeFault fault;
@@ -164,7 +166,7 @@ static void parse_clause(Parser *parser, const Clause *clause, const char *text,
     if (fault.message != NULL) {
         parser_problem(parser, ERR_USAGE, place(offset, fault.offset), NULL, "%s \"%s\": %s", clause->word,
                        text, fault.message);
-        return;
+        return false;
     }
     for (size_t i = 0; i < all.len; i++)
         if (!token_is_comment(&all.items[i]))
@@ -173,10 +175,28 @@ static void parse_clause(Parser *parser, const Clause *clause, const char *text,
     if (begin == 0) {
         parser_problem(parser, ERR_USAGE, place(offset, 0), clause->hint,
                        "\"%s\" is not table.column = expression", text);
-        return;
+        return false;
     }
     PgQuery__Node *expr = read_expr(parser, clause, text, begin, &tokens, offset);
     if (expr == NULL)
+        return false;
+    read_refs(parser->arena, expr, &spec);
+    spec.expr_sql = tree_expr_sql(parser->arena, expr);
+    if (spec.expr_sql == NULL) {
+        parser_problem(parser, ERR_UNSAFE, place(offset, begin), "write it in a simpler way",
+                       "%s \"%s\": the expression cannot be written back exactly", clause->word, text);
+        return false;
+    }
+    *ret_spec = spec;
+    return true;
+}
+
+static void parse_clause(Parser *parser, const Clause *clause, const char *text, size_t offset)
+{
+    BackfillSpec spec = {0};
+    bool good = parser->my != NULL ? parse_clause_my(parser, clause->word, text, offset, &spec)
+                                   : read_clause(parser, clause, text, offset, &spec);
+    if (!good)
         return;
     BackfillSpec *known = clause->reverse ? parser->reverses.items : parser->backfills.items;
     size_t count = clause->reverse ? parser->reverses.len : parser->backfills.len;
@@ -184,13 +204,6 @@ static void parse_clause(Parser *parser, const Clause *clause, const char *text,
         parser_problem(parser, ERR_USAGE, place(offset, 0), NULL, "a second %s for %s.%s", clause->word,
                        sql_name(parser->arena, spec.table.schema, spec.table.name),
                        sql_ident(parser->arena, spec.column));
-        return;
-    }
-    read_refs(parser->arena, expr, &spec);
-    spec.expr_sql = tree_expr_sql(parser->arena, expr);
-    if (spec.expr_sql == NULL) {
-        parser_problem(parser, ERR_UNSAFE, place(offset, begin), "write it in a simpler way",
-                       "%s \"%s\": the expression cannot be written back exactly", clause->word, text);
         return;
     }
     int column;
@@ -223,8 +236,7 @@ static void set_once(Parser *parser, const char **value, const char *word, const
         *value = text;
 }
 
-/* One annotation: the bytes [at, end) of the text, behind "stoa:". */
-static void read_annotation(Parser *parser, size_t at, size_t end)
+void parse_annotation(Parser *parser, size_t at, size_t end)
 {
     static const char *const words[] = {"backfill", "name", "owner", "reverse"};
     while (at < end && is_space(parser->text[at]))
@@ -271,6 +283,6 @@ void parse_annotations(Parser *parser)
         while (end > at && is_space(parser->text[end - 1]))
             end--;
         if (end - at >= sizeof mark - 1 && memcmp(parser->text + at, mark, sizeof mark - 1) == 0)
-            read_annotation(parser, at + sizeof mark - 1, end);
+            parse_annotation(parser, at + sizeof mark - 1, end);
     }
 }

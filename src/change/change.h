@@ -32,6 +32,7 @@ typedef enum OperationKind {
     OPERATION_DETACH_PARTITION,
     OPERATION_CREATE_PARTITION, /* CREATE TABLE … PARTITION OF; `table` is the parent */
     OPERATION_NATIVE, /* anything else that is carried out as written; `names` says what it touches */
+    OPERATION_MY,     /* a statement of MySQL or MariaDB: `my` says which; `table` is its first table */
     OPERATION_COUNT
 } OperationKind;
 
@@ -172,14 +173,19 @@ typedef struct Operation {
     NativeWhen when;             /* NATIVE */
     const Name *names;           /* NATIVE: relations it names, that may be there or be made by this change */
     size_t name_count;
-    const NativeSpec *native; /* NATIVE */
-    bool on_new;              /* its table may be made by this change: then it runs as written, together with
-                                 the CREATE TABLE */
-    const char *words;        /* SETTING, NATIVE: "SET STATISTICS", "CREATE VIEW" … */
-    const char *lock;         /* SETTING: what the server takes, by rule */
-    bool rewrites;            /* SETTING: the server writes all of the table anew */
-    const char *default_sql;  /* SET DEFAULT */
-    const ColumnSpec *add;    /* ADD COLUMN */
+    const NativeSpec *native;      /* NATIVE */
+    const struct MyStatement *my;  /* MY: read from `sql`, where its spans are */
+    const struct MyDialect *lexis; /* MY: how `sql` is read */
+    const char *algorithm;         /* MY: what ALGORITHM asked for: "INSTANT", "NOCOPY", "INPLACE"; NULL */
+    const char *said;              /* MY: a clause that was left out, for people: "WAIT 5"; NULL */
+    bool on_new;       /* its table may be made by this change: then it runs as written, together with
+                          the CREATE TABLE */
+    const char *words; /* SETTING, NATIVE: "SET STATISTICS", "CREATE VIEW" …; MY: what it does, for the
+                          change's name */
+    const char *lock;  /* SETTING: what the server takes, by rule */
+    bool rewrites;     /* SETTING: the server writes all of the table anew */
+    const char *default_sql; /* SET DEFAULT */
+    const ColumnSpec *add;   /* ADD COLUMN */
     const ConstraintSpec *constraint;
     const IndexSpec *index;
     const PartitionSpec *partition;
@@ -238,6 +244,12 @@ typedef struct ChangeInput {
 /* Parses PostgreSQL SQL. Statements are split by the scanner, so a statement that does not parse does not
  * hide the others. Never fails: what is wrong stands in ret_change->problems. Everything lives in `arena`. */
 void change_parse_pg(Arena *arena, const ChangeInput *input, Change *ret_change);
+/* The same of MySQL and MariaDB: one operation for each ALTER TABLE (CREATE INDEX and DROP INDEX are written
+ * as one), CREATE TABLE, DROP TABLE (one a table), RENAME TABLE, CREATE and DROP VIEW. What the user wrote of
+ * ALGORITHM, LOCK and WAIT is left out of Operation.sql, and refused where it asks for less than Stoa gives.
+ */
+void change_parse_my(Arena *arena, const ChangeInput *input, const struct MyDialect *dialect,
+                     Change *ret_change);
 
 /* ---- expressions (expr.h's job, kept here because pg_query.h may not leave this floor) --------------------
  */

@@ -91,7 +91,7 @@ static bool take_value(MyCursor *cursor, MySpan *ret_span)
 
 /* ---- attributes ----------------------------------------------------------------------------- */
 
-static bool take_references(MyCursor *cursor, MyColumn *column)
+static bool take_references(MyCursor *cursor, MyColumnSpec *column)
 {
     size_t from = cursor->at - 1;
     MySpan group;
@@ -111,7 +111,7 @@ static bool take_references(MyCursor *cursor, MyColumn *column)
     return true;
 }
 
-static bool take_check(MyCursor *cursor, MyColumn *column)
+static bool take_check(MyCursor *cursor, MyColumnSpec *column)
 {
     if (!my_take_group(cursor, &column->check))
         return false;
@@ -122,7 +122,7 @@ static bool take_check(MyCursor *cursor, MyColumn *column)
     return true;
 }
 
-static bool take_constraint(MyCursor *cursor, MyColumn *column)
+static bool take_constraint(MyCursor *cursor, MyColumnSpec *column)
 {
     if (!my_is_keyword(cursor, 0, "CHECK"))
         my_take_word(cursor, &column->check_name);
@@ -130,7 +130,7 @@ static bool take_constraint(MyCursor *cursor, MyColumn *column)
 }
 
 /* Behind AS. */
-static bool take_generated(MyCursor *cursor, MyColumn *column)
+static bool take_generated(MyCursor *cursor, MyColumnSpec *column)
 {
     if (my_take(cursor, "ROW START")) {
         column->row_start = true;
@@ -151,7 +151,7 @@ static bool take_generated(MyCursor *cursor, MyColumn *column)
     return true;
 }
 
-static bool take_position(MyCursor *cursor, MyColumn *column)
+static bool take_position(MyCursor *cursor, MyColumnSpec *column)
 {
     size_t from = cursor->at;
     if (my_take(cursor, "FIRST"))
@@ -164,7 +164,7 @@ static bool take_position(MyCursor *cursor, MyColumn *column)
 
 /* SRID 4326, COLUMN_FORMAT x, STORAGE x, BINARY behind the character set, and "x = y", which an engine may
  * know. */
-static bool take_extra(MyCursor *cursor, MyColumn *column)
+static bool take_extra(MyCursor *cursor, MyColumnSpec *column)
 {
     static const char *const words[] = {
         "SRID",         "COLUMN_FORMAT", "STORAGE", "ENGINE_ATTRIBUTE", "SECONDARY_ENGINE_ATTRIBUTE",
@@ -189,7 +189,7 @@ static bool take_extra(MyCursor *cursor, MyColumn *column)
 }
 
 /* A single word or two that are a flag. */
-static bool take_flag(MyCursor *cursor, MyColumn *column)
+static bool take_flag(MyCursor *cursor, MyColumnSpec *column)
 {
     const struct {
         const char *words;
@@ -217,7 +217,7 @@ static bool take_flag(MyCursor *cursor, MyColumn *column)
 }
 
 /* One with a text behind it. `ret_known` is false where the word is one of these but not what follows. */
-static bool take_text(MyCursor *cursor, MyColumn *column, bool *ret_known)
+static bool take_text(MyCursor *cursor, MyColumnSpec *column, bool *ret_known)
 {
     *ret_known = true;
     if (my_take(cursor, "DEFAULT"))
@@ -235,7 +235,7 @@ static bool take_text(MyCursor *cursor, MyColumn *column, bool *ret_known)
     return true;
 }
 
-static bool take_attribute(MyCursor *cursor, MyColumn *column)
+static bool take_attribute(MyCursor *cursor, MyColumnSpec *column)
 {
     bool known;
     if (take_text(cursor, column, &known))
@@ -257,10 +257,10 @@ static bool take_attribute(MyCursor *cursor, MyColumn *column)
     return take_flag(cursor, column) || take_extra(cursor, column);
 }
 
-bool my_parse_column(MyCursor *cursor, MyColumn *ret_column)
+bool my_parse_column(MyCursor *cursor, MyColumnSpec *ret_column)
 {
     size_t from = cursor->at;
-    MyColumn column = {.span = my_span_of(cursor, from, cursor->end)};
+    MyColumnSpec column = {.span = my_span_of(cursor, from, cursor->end)};
     if (!my_take_column_name(cursor, &column.name) || !take_type(cursor, &column.type))
         return false;
     while (!my_cursor_done(cursor))

@@ -75,6 +75,7 @@ static bool is_light(const Operation *op)
     case OPERATION_ATTACH_PARTITION:
     case OPERATION_DETACH_PARTITION:
     case OPERATION_CREATE_PARTITION:
+    case OPERATION_MY:
     case OPERATION_COUNT:
         break;
     }

@@ -43,7 +43,7 @@ typedef enum MyStored {
 } MyStored;
 
 /* A column definition. A span that is empty, a flag that is not set: it is not written. */
-typedef struct MyColumn {
+typedef struct MyColumnSpec {
     MySpan span; /* from the name to the end, with FIRST or AFTER */
     MyWord name;
     MySpan type; /* "varchar(10)", "double precision unsigned": without character set and collation */
@@ -67,7 +67,7 @@ typedef struct MyColumn {
     bool first;
     MyWord after;
     MySpan position; /* FIRST, or AFTER x */
-} MyColumn;
+} MyColumnSpec;
 
 typedef enum MyKeyKind {
     MY_KEY_INDEX,
@@ -157,7 +157,7 @@ struct MyAction {
     MyWord name;                   /* of the column, index, constraint */
     MyWord new_name;               /* RENAME COLUMN, RENAME INDEX */
     MyName table;
-    MyColumn *column; /* ADD, MODIFY, CHANGE */
+    MyColumnSpec *column; /* ADD, MODIFY, CHANGE */
     MyKey *key;
     MyAction *items; /* ADD_COLUMN, ADD_KEY, ADD_PERIOD or OTHER */
     size_t item_count;

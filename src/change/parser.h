@@ -1,6 +1,7 @@
 /* parser.h — what the parts of change_parse_pg() share. Internal to change/. */
 #pragma once
 #include "change/change.h"
+#include "change/lex_my.h"
 #include "change/tree.h"
 
 typedef VEC(Name) Names;
@@ -16,6 +17,7 @@ typedef struct Parser {
     const char *name, *owner; /* from annotations; NULL */
     bool inner;               /* the text stands in a DO block */
     Names made;               /* tables that CREATE TABLE has made so far */
+    const MyDialect *my;      /* the text is MySQL's or MariaDB's; NULL: PostgreSQL's */
 } Parser;
 
 /* A statement being read. */
@@ -107,9 +109,20 @@ const char *constraint_column_sql(Arena *arena, const ConstraintSpec *spec, cons
 const char *expr_refusal(Arena *arena, PgQuery__Node *expr);
 /* annotation.c: everything behind "-- stoa:" in the text. */
 void parse_annotations(Parser *parser);
+/* One annotation: the bytes [at, end) of the text, behind "stoa:". */
+void parse_annotation(Parser *parser, size_t at, size_t end);
 /* One "table.column = expr"; `offset` is where it begins in the parser's text, or NOWHERE. */
 void parse_backfill(Parser *parser, const char *text, size_t offset);
 void parse_reverse(Parser *parser, const char *text, size_t offset);
+/* clause_my.c: the same of MySQL and MariaDB: target, expression (canonical) and the names in it. `word` is
+ * "backfill" or "reverse". False with a problem. */
+bool parse_clause_my(Parser *parser, const char *word, const char *text, size_t offset,
+                     BackfillSpec *ret_spec);
+/* request.c: false with a problem for a text that is not UTF-8, or too long. */
+bool parser_takes(Parser *parser);
+/* request.c: the clauses of the command line, name, owner, digest and problems in order: what was read
+ * becomes the change. */
+void parser_finish(Parser *parser, const ChangeInput *input, Change *ret_change);
 /* refuse.c: refuses a statement, or one command of an ALTER TABLE, by its plain name and with its reason. */
 void refuse_statement(const Statement *stmt);
 void refuse_alter(const Statement *stmt, PgQuery__AlterTableType type);

@@ -50,7 +50,7 @@ MyCursor my_cursor_inside(const MyCursor *cursor);
 /* Each reads one thing up to the end of the cursor and returns false where it is not known to the last token.
  */
 /* column_my.c */
-bool my_parse_column(MyCursor *cursor, MyColumn *ret_column);
+bool my_parse_column(MyCursor *cursor, MyColumnSpec *ret_column);
 /* key_my.c: my_is_key() tells what begins like an index or constraint, not a column. */
 bool my_is_key(const MyCursor *cursor);
 bool my_parse_key(MyCursor *cursor, MyAction *action);

@@ -1,4 +1,5 @@
 /* stoa demo: the product shown on a private server, under traffic. */
+#include "base/str.h"
 #include "cli/session.h"
 #include "cli/show.h"
 #include "cli/signals.h"
@@ -23,12 +24,21 @@ static void tell_plan(void *context, const Plan *plan)
     term_show_err(&cli->term, &page, false);
 }
 
+/* MariaDB is reached by the engine for both it and MySQL. */
+static const EngineOps *engine_of(const Cli *cli)
+{
+    const char *url = str_eq(cli_setting(cli, OPT_ENGINE)->text, "mariadb") ? "mariadb://" : "postgres://";
+    const EngineOps *ops = cli->engines[0];
+    err_free(engine_for_url(cli->engines, cli->engine_count, url, &ops));
+    return ops;
+}
+
 Err *cmd_demo(Cli *cli)
 {
     DemoOptions options = {.row_count = cli_setting(cli, OPT_ROWS)->number,
                            .rate = (double)cli_setting(cli, OPT_RATE)->number,
                            .keep = cli_given(cli, OPT_KEEP),
-                           .ops = cli->engines[0],
+                           .ops = engine_of(cli),
                            .stop = &cli->stop,
                            .say = say,
                            .show_plan = tell_plan,

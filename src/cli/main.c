@@ -3,12 +3,13 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/signals.h"
+#include "engine/mysql/mysql.h"
 #include "engine/postgres/postgres.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const EngineOps *const engines[] = {&engine_postgres};
+static const EngineOps *const engines[] = {&engine_postgres, &engine_mysql};
 
 static void on_log(void *context, LogLevel level, const char *line)
 {

@@ -28,8 +28,10 @@ const Option all_options[OPT_COUNT] = {
          .verbs = IN_SERVER,
          .metavar = "URL",
          .env = "STOA_URL",
-         .help = "the database: postgres://user@host:5432/name, unix sockets and TLS parameters included. "
-                 "Without it the engine's own conventions hold: PG* variables, service file, ~/.pgpass"},
+         .help =
+             "the database: postgres://user@host:5432/name, mysql:// or mariadb:// likewise, unix sockets "
+             "and TLS parameters included. Without it the engine's own conventions hold: PG* variables, "
+             "service file, ~/.pgpass"},
     [OPT_FILE] = {.name = "file",
                   .letter = 'f',
                   .kind = VALUE_FILE,
@@ -94,9 +96,11 @@ const Option all_options[OPT_COUNT] = {
          .verbs = IN_REQUEST,
          .metavar = "STRATEGY",
          .fallback = "auto",
-         .choices = "auto|instant|in-place",
-         .help = "instant refuses whatever has to touch rows; auto and in-place take the cheapest safe "
-                 "way"},
+         .choices = "auto|instant|in-place|shadow",
+         .help =
+             "instant refuses whatever has to touch rows; in-place (PostgreSQL: like auto) lets the server "
+             "work on the table itself, while writers go on; shadow (MySQL and MariaDB) copies it beside "
+             "the application; auto takes the cheapest safe way"},
     [OPT_VERIFY] =
         {.name = "verify",
          .kind = VALUE_CHOICE,
@@ -245,6 +249,38 @@ const Option all_options[OPT_COUNT] = {
                                .help =
                                    "logical subscribers have the new column already: the SQL that the plan "
                                    "prints was run there"},
+    [OPT_ACCEPT_REPLICA_LAG] = {.name = "accept-replica-lag",
+                                .kind = VALUE_FLAG,
+                                .group = OPTIONS_ACCEPT,
+                                .verbs = IN_REQUEST,
+                                .help =
+                                    "MySQL and MariaDB: an index or table may be built in place, although "
+                                    "each replica does it again and falls behind by as long"},
+    [OPT_ACCEPT_LOST_ATTRIBUTES] = {.name = "accept-lost-attributes",
+                                    .kind = VALUE_FLAG,
+                                    .group = OPTIONS_ACCEPT,
+                                    .verbs = IN_REQUEST,
+                                    .help =
+                                        "MySQL and MariaDB: a statement may take away what it does not name "
+                                        "(NOT NULL, DEFAULT, COMMENT, a character set …)"},
+    [OPT_ACCEPT_ONLINE_COPY] = {.name = "accept-online-copy",
+                                .kind = VALUE_FLAG,
+                                .group = OPTIONS_ACCEPT,
+                                .verbs = IN_REQUEST,
+                                .help = "MariaDB 11.2 and later: the server may copy the table by itself, in "
+                                        "one piece that cannot be slowed down or resumed"},
+    [OPT_ACCEPT_NO_DEFAULT] = {.name = "accept-no-default",
+                               .kind = VALUE_FLAG,
+                               .group = OPTIONS_ACCEPT,
+                               .verbs = IN_REQUEST,
+                               .help = "MySQL and MariaDB: a new column is NOT NULL without a DEFAULT, so "
+                                       "that INSERTs which do not name it fail in strict mode"},
+    [OPT_ALLOW_OLD_SNAPSHOTS] = {.name = "allow-old-snapshots",
+                                 .kind = VALUE_FLAG,
+                                 .group = OPTIONS_ACCEPT,
+                                 .verbs = IN_REQUEST,
+                                 .help = "MySQL and MariaDB: a cutover does not wait for transactions with "
+                                         "older snapshots, which then see the table without rows"},
     [OPT_QUIET] = {.name = "quiet",
                    .kind = VALUE_DURATION,
                    .group = OPTIONS_HOW,
@@ -278,6 +314,16 @@ const Option all_options[OPT_COUNT] = {
                   .metavar = "N",
                   .fallback = "300",
                   .help = "statements per second of the application"},
+    [OPT_ENGINE] = {.name = "engine",
+                    .kind = VALUE_CHOICE,
+                    .group = OPTIONS_HOW,
+                    .verbs = BIT(DEMO),
+                    .metavar = "NAME",
+                    .fallback = "postgres",
+                    .choices = "postgres|mariadb",
+                    .help =
+                        "which server is started and shown: postgres adds and fills a column, mariadb turns "
+                        "an indexed int into bigint"},
     [OPT_KEEP] = {.name = "keep",
                   .kind = VALUE_FLAG,
                   .group = OPTIONS_HOW,

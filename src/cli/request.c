@@ -1,4 +1,5 @@
 /* Reads what is asked: the SQL from argument, file or standard input, parsed, with all its problems told. */
+#include "change/lex_my.h"
 #include "cli/session.h"
 #include "cli/show.h"
 
@@ -93,6 +94,21 @@ static Err *tell_problems(Cli *cli, const char *label, const Change *change)
                    change->problem_count == 1 ? "problem" : "problems", label);
 }
 
+/* How the text is read before the server is known: as the newest of the kind that the URL names would. */
+static Err *parse_change(Cli *cli, const ChangeInput *input, Change *ret_change)
+{
+    const char *url = cli_setting(cli, OPT_URL)->text;
+    const EngineOps *ops = NULL;
+    TRY(engine_for_url(cli->engines, cli->engine_count, url, &ops));
+    bool mariadb = url != NULL && strncasecmp(url, "mariadb:", strlen("mariadb:")) == 0;
+    MyDialect dialect = {.mariadb = mariadb, .version = mariadb ? 110800 : 90700};
+    if (ops->dialect == DIALECT_MYSQL)
+        change_parse_my(cli->arena, input, &dialect, ret_change);
+    else
+        change_parse_pg(cli->arena, input, ret_change);
+    return NULL;
+}
+
 Err *session_change(Cli *cli, Change *ret_change)
 {
     const Setting *backfills = cli_setting(cli, OPT_BACKFILL), *reverses = cli_setting(cli, OPT_REVERSE);
@@ -105,7 +121,7 @@ Err *session_change(Cli *cli, Change *ret_change)
                          .reverse_count = reverses->list_count};
     TRY(read_request(cli, &input.sql, &label));
     Change change;
-    change_parse_pg(cli->arena, &input, &change);
+    TRY(parse_change(cli, &input, &change));
     if (change.problem_count > 0)
         return tell_problems(cli, label, &change);
     if (change.operation_count == 0)

@@ -56,7 +56,12 @@ static const char *accepted_ids(size_t at, OptionId *ret_option)
                {"rename", OPT_ACCEPT_RENAME},
                {"row-security", OPT_ACCEPT_ROW_SECURITY},
                {"column-order", OPT_ACCEPT_COLUMN_ORDER},
-               {"subscribers", OPT_SUBSCRIBERS_READY}};
+               {"subscribers", OPT_SUBSCRIBERS_READY},
+               {"replica-lag", OPT_ACCEPT_REPLICA_LAG},
+               {"lost-attributes", OPT_ACCEPT_LOST_ATTRIBUTES},
+               {"online-copy", OPT_ACCEPT_ONLINE_COPY},
+               {"no-default", OPT_ACCEPT_NO_DEFAULT},
+               {"old-snapshots", OPT_ALLOW_OLD_SNAPSHOTS}};
     if (at >= ARRAY_LEN(ids))
         return NULL;
     *ret_option = ids[at].option;
@@ -71,6 +76,11 @@ static void read_plan_options(Cli *cli, PlanOptions *plan)
         if (cli_given(cli, option))
             *vec_push(cli->arena, &accepted) = accepted_ids(i, &option);
     const Setting *verify = cli_setting(cli, OPT_VERIFY), *replicas = cli_setting(cli, OPT_REPLICAS);
+    const char *strategy = cli_setting(cli, OPT_STRATEGY)->text;
+    plan->strategy = str_eq(strategy, "instant")    ? STRATEGY_INSTANT
+                     : str_eq(strategy, "in-place") ? STRATEGY_IN_PLACE
+                     : str_eq(strategy, "shadow")   ? STRATEGY_SHADOW
+                                                    : STRATEGY_AUTO;
     plan->accepted = accepted.items;
     plan->accepted_count = accepted.len;
     plan->verify = !verify->given                            ? VERIFY_AUTO
@@ -153,6 +163,10 @@ Err *session_options(Cli *cli, RunOptions *ret_options)
 Err *session_strategy(const Cli *cli, const Plan *plan)
 {
     const char *wanted = cli_setting(cli, OPT_STRATEGY)->text;
+    if (str_eq(wanted, "shadow") && !plan->nothing_to_do && strcmp(plan->strategy, "shadow") != 0)
+        return err_hint(err_new(ERR_UNSAFE, "\"%s\" is not done in a shadow table: its plan is %s",
+                                plan->change, plan->strategy),
+                        "leave out --strategy shadow");
     if (!str_eq(wanted, "instant") || plan->nothing_to_do || strcmp(plan->strategy, "instant") == 0)
         return NULL;
     return err_hint(

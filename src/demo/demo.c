@@ -1,6 +1,7 @@
 /* The demo from the first initdb to the last removed file. */
 #include "demo/demo.h"
 
+#include "base/str.h"
 #include "base/unit.h"
 #include "demo/side.h"
 
@@ -33,36 +34,36 @@ static Err *admin_connect(const Demo *demo, const char *database, const Wait *wa
     return demo->options.ops->connect(&target, DEMO_SESSION, wait, ret_conn);
 }
 
-/* Loads the table into "shop" and copies the whole database, file by file, to "shop_plain". */
+static Err *orders_make(const Demo *demo, const Wait *wait, const char *database)
+{
+    CLEANUP(conn_closep) Conn *conn = NULL;
+    TRY(admin_connect(demo, database, wait, &conn));
+    return load_create_orders(conn, wait, demo->engine->schema, DEMO_TABLE, demo->options.row_count);
+}
+
+/* The table in "shop", and the same again in "shop_plain". */
 static Err *databases_make(const Demo *demo)
 {
     Wait wait = {.stop = demo->options.stop};
     CLEANUP(conn_closep) Conn *admin = NULL;
-    TRY(admin_connect(demo, "postgres", &wait, &admin));
+    TRY(admin_connect(demo, demo->engine->admin, &wait, &admin));
     TRY(conn_exec(admin, &wait, "CREATE DATABASE shop"));
-    CLEANUP(conn_closep) Conn *shop = NULL;
-    TRY(admin_connect(demo, "shop", &wait, &shop));
-    TRY(load_create_orders(shop, &wait, "public", DEMO_TABLE, demo->options.row_count));
-    conn_closep(&shop);
-    Rows rows;
-    TRY(conn_query(admin, &wait, demo->arena, &rows,
-                   "SELECT current_setting('server_version_num')::int >= 150000"));
-    return conn_exec(admin, &wait,
-                     rows_bool(&rows, 0, 0) ? "CREATE DATABASE shop_plain TEMPLATE shop STRATEGY file_copy"
-                                            : "CREATE DATABASE shop_plain TEMPLATE shop");
+    TRY(orders_make(demo, &wait, "shop"));
+    TRY(demo->engine->fresh(admin, &wait, demo->arena));
+    return demo->engine->fresh_is_copy ? NULL : orders_make(demo, &wait, "shop_plain");
 }
 
-/* So that neither its files nor its autovacuum stand beside the second measurement. */
+/* So that neither its files nor the server's work on them stand beside the second measurement. */
 static Err *shop_drop(const Demo *demo)
 {
     if (demo->options.keep)
         return NULL;
     Wait wait = {.stop = demo->options.stop};
     CLEANUP(conn_closep) Conn *admin = NULL;
-    TRY(admin_connect(demo, "postgres", &wait, &admin));
-    TRY(conn_exec(admin, &wait,
-                  "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'shop'"));
-    return conn_exec(admin, &wait, "DROP DATABASE shop");
+    TRY(admin_connect(demo, demo->engine->admin, &wait, &admin));
+    for (const char *const *sql = demo->engine->drop; *sql != NULL; sql++)
+        TRY(conn_exec(admin, &wait, *sql));
+    return NULL;
 }
 
 static json_t *latency_json(const LoadReport *report)
@@ -95,6 +96,7 @@ static json_t *result_json(const Demo *demo, const Side *stoa, const Side *plain
     json_object_update(json, side);
     json_decref(side);
     json_object_set_new(json, "backfill_seconds", json_real(stoa->backfill_seconds));
+    json_object_set_new(json, "engine", json_string(demo->engine->title));
     if (stoa->hot_ratio >= 0)
         json_object_set_new(json, "hot_ratio", json_real(stoa->hot_ratio));
     json_object_set_new(json, "naive", side_json(plain, demo->options.row_count));
@@ -136,14 +138,15 @@ Err *demo_run(const DemoOptions *options, Arena *arena, json_t **ret_json)
         demo.options.row_count = default_row_count;
     if (!(demo.options.rate > 0))
         demo.options.rate = DEFAULT_RATE;
-    demo_say(&demo, "starting a private PostgreSQL");
-    CLEANUP(server_stopp) PgServer *server = NULL;
-    TRY(server_start(options->ops, options->stop, bytes_needed(demo.options.row_count), options->keep,
-                     &server));
+    demo.engine = str_eq(options->ops->name, demo_engine_my.name) ? &demo_engine_my : &demo_engine_pg;
+    demo_say(&demo, "starting a private %s", demo.engine->title);
+    CLEANUP(server_stopp) DemoServer *server = NULL;
+    TRY(server_start(demo.engine, options->ops, options->stop, bytes_needed(demo.options.row_count),
+                     options->keep, &server));
     demo.server = server;
     Err *err = demo_measure(&demo, ret_json);
     if (options->keep) {
-        demo_say(&demo, "the server is still running: psql '%s'", server_public_url(arena, server, "shop"));
+        demo_say(&demo, "the server is still running: %s", server_client(arena, server, "shop"));
         demo_say(&demo, "to end it and remove its files: %s", server_remove_command(arena, server));
     }
     if (err_is(err, ERR_STOPPED)) {

@@ -15,7 +15,7 @@ typedef struct DemoOptions {
     int64_t row_count;    /* rows of the orders table; 0: 1,000,000 */
     double rate;          /* statements per second of the application; 0: 300 */
     bool keep;            /* leave the server running and say how to connect and how to remove it */
-    const EngineOps *ops; /* the PostgreSQL engine */
+    const EngineOps *ops; /* PostgreSQL, or MySQL for a MariaDB server */
     Stop *stop;           /* may be NULL */
     void (*say)(void *context, const char *line);       /* one line of talk, without newline; may be NULL */
     void (*show_plan)(void *context, const Plan *plan); /* NULL: the plan is said in short lines */
@@ -23,9 +23,9 @@ typedef struct DemoOptions {
 } DemoOptions;
 
 /* Runs the demo; *ret_json (owned by the caller) is the object of `stoa demo --json`. Errors: ERR_CONFIG when
- * no PostgreSQL is installed or the disk is too small (hint), ERR_STOPPED after a signal, whatever the change
- * met, and ERR_VERIFY when rows are wrong or the application had errors: then *ret_json is set all the same,
- * so that the figures can be shown. On every other error it is untouched. */
+ * the server is not installed or the disk is too small (hint), ERR_STOPPED after a signal, whatever the
+ * change met, and ERR_VERIFY when rows are wrong or the application had errors: then *ret_json is set all the
+ * same, so that the figures can be shown. On every other error it is untouched. */
 Err *demo_run(const DemoOptions *options, Arena *arena, json_t **ret_json) MUST_USE;
 
 /* The figures of demo_run's object as an aligned table for people, Stoa and the plain way side by side, with

@@ -90,9 +90,9 @@ static bool child_wait(pid_t pid, int control, Order *ret_order)
 }
 
 /* The data goes with the directory, so an immediate shutdown is right: no checkpoint for the bin. */
-static void server_end(pid_t pid)
+static void server_end(pid_t pid, int quit_signal)
 {
-    (void)kill(pid, SIGQUIT);
+    (void)kill(pid, quit_signal);
     for (int64_t deadline = clock_ms() + QUIT_MS; clock_ms() < deadline;) {
         if (waitpid(pid, NULL, WNOHANG) != 0)
             return;
@@ -120,8 +120,10 @@ static void dir_remove(const char *dir)
 
 static bool settings_append(const KeeperConfig *config)
 {
+    if (config->settings == NULL)
+        return true;
     char path[4096];
-    (void)snprintf(path, sizeof path, "%s/data/postgresql.conf", config->dir);
+    (void)snprintf(path, sizeof path, "%s/%s", config->dir, config->settings_file);
     FILE *file = fopen(path, "ae");
     if (file == NULL)
         return false;
@@ -129,23 +131,18 @@ static bool settings_append(const KeeperConfig *config)
     return fclose(file) == 0 && ok;
 }
 
-/* initdb, postgres, then waiting; returns what is to be done at the end. */
+/* The data directory, the server, then waiting; returns what is to be done at the end. */
 static Order keeper_serve(const KeeperConfig *config, int control, int status, int log_fd, pid_t *ret_server)
 {
-    char data[4096];
-    (void)snprintf(data, sizeof data, "%s/data", config->dir);
     Order order = ORDER_GO_ON;
-    const char *const initdb[] = {config->initdb, "-D", data,   "-U",          "postgres", "-A",
-                                  "trust",        "-E", "UTF8", "--no-locale", "-N",       NULL};
-    pid_t pid = child_start(config, log_fd, initdb, false);
+    pid_t pid = child_start(config, log_fd, config->make, false);
     if (pid < 0 || !child_wait(pid, control, &order) || !settings_append(config)) {
         status_write(status, KEEPER_FAILED);
         while (order == ORDER_GO_ON)
             order = order_read(control, -1);
         return ORDER_CLEAN;
     }
-    const char *const postgres[] = {config->postgres, "-D", data, NULL};
-    pid = child_start(config, log_fd, postgres, config->keep);
+    pid = child_start(config, log_fd, config->serve, config->keep);
     status_write(status, pid < 0 ? KEEPER_EXITED : KEEPER_STARTED);
     *ret_server = pid;
     while (order == ORDER_GO_ON) {
@@ -182,7 +179,7 @@ static _Noreturn void keeper_main(const KeeperConfig *config, int control, int s
     if (order == ORDER_RELEASE)
         _exit(0);
     if (server > 0)
-        server_end(server);
+        server_end(server, config->quit_signal);
     if (chdir("/") == 0)
         dir_remove(config->dir);
     _exit(0);

@@ -1,15 +1,17 @@
-/* keeper.h — the process that owns a private PostgreSQL: starts it, ends it, removes its directory. */
+/* keeper.h — the process that owns a private server: starts it, ends it, removes its directory. */
 #pragma once
 #include "base/err.h"
 
 #include <sys/types.h>
 
 typedef struct KeeperConfig {
-    const char *dir;    /* exists; everything happens below it: data/, log */
-    const char *initdb; /* paths of the programs */
-    const char *postgres;
-    const char *settings; /* appended to postgresql.conf */
-    uid_t uid;            /* who runs it; only used when we are root */
+    const char *dir;           /* exists; everything happens below it: data/, log */
+    const char *const *make;   /* the command that makes data/, with its path; NULL-terminated */
+    const char *const *serve;  /* the server */
+    const char *settings;      /* appended to settings_file once data/ is made; NULL: nothing */
+    const char *settings_file; /* below dir */
+    int quit_signal;           /* ends the server at once: its data goes, too */
+    uid_t uid;                 /* who runs it; only used when we are root */
     gid_t gid;
     bool keep; /* the server may outlive the keeper */
 } KeeperConfig;
@@ -17,7 +19,7 @@ typedef struct KeeperConfig {
 /* What the keeper says, one byte each, on the status descriptor. */
 typedef enum KeeperStatus {
     KEEPER_STARTED = 'S', /* the server process runs (it may not answer yet) */
-    KEEPER_FAILED = 'F',  /* initdb failed; the log says why */
+    KEEPER_FAILED = 'F',  /* data/ could not be made; the log says why */
     KEEPER_EXITED = 'X',  /* the server ended by itself */
 } KeeperStatus;
 

@@ -1,13 +1,11 @@
-/* Finding, starting and naming a private PostgreSQL. */
+/* Starting and naming a private server. */
 #include "demo/server.h"
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "demo/keeper.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
@@ -21,111 +19,30 @@
 
 enum { START_MS = 120000, START_TRIES = 3, STEP_MS = 50 };
 
-struct PgServer {
+struct DemoServer {
+    const DemoEngine *engine;
     Keeper keeper;
     bool keep;
     int port;
     char *dir;
 };
 
-/* ---- the programs --------------------------------------------------------------------------- */
-
-static bool bin_usable(const char *dir)
-{
-    char path[PATH_MAX];
-    (void)snprintf(path, sizeof path, "%s/initdb", dir);
-    if (access(path, X_OK) != 0)
-        return false;
-    (void)snprintf(path, sizeof path, "%s/postgres", dir);
-    return access(path, X_OK) == 0;
-}
-
-static char *bin_in_path(Arena *arena)
-{
-    const char *path = getenv("PATH");
-    for (const char *at = path; at != NULL && *at != '\0';) {
-        size_t len = strcspn(at, ":");
-        char *dir = arena_dupn(arena, at, len);
-        if (len > 0 && dir[0] == '/' && bin_usable(dir))
-            return dir;
-        at += len + (at[len] == ':');
-    }
-    return NULL;
-}
-
-/* Debian keeps the versions side by side. */
-static char *bin_newest(Arena *arena)
-{
-    static const char root[] = "/usr/lib/postgresql";
-    DIR *versions = opendir(root);
-    char *best = NULL;
-    long best_version = 0;
-    for (struct dirent *entry; versions != NULL && (entry = readdir(versions)) != NULL;) {
-        long version = strtol(entry->d_name, NULL, 10);
-        char *dir = arena_printf(arena, "%s/%s/bin", root, entry->d_name);
-        if (version > best_version && bin_usable(dir)) {
-            best = dir;
-            best_version = version;
-        }
-    }
-    if (versions != NULL)
-        (void)closedir(versions);
-    return best;
-}
-
-static char *bin_of_pg_config(Arena *arena)
-{
-    char line[PATH_MAX] = "";
-    /* NOLINTNEXTLINE(cert-env33-c): a fixed command, with nothing of a user's in it but the PATH */
-    FILE *pipe = popen("pg_config --bindir 2>/dev/null", "re");
-    if (pipe == NULL)
-        return NULL;
-    bool got = fgets(line, sizeof line, pipe) != NULL;
-    (void)pclose(pipe);
-    line[strcspn(line, "\n")] = '\0';
-    return got && bin_usable(line) ? arena_dup(arena, line) : NULL;
-}
-
-static Err *bin_find(Arena *arena, const char **ret_dir)
-{
-    const char *given = getenv("STOA_PG_BIN");
-    if (given != NULL && *given != '\0') {
-        if (!bin_usable(given))
-            return err_hint(
-                err_new(ERR_CONFIG, "STOA_PG_BIN names \"%s\", where initdb and postgres are not", given),
-                "name the directory that holds both programs, or unset STOA_PG_BIN");
-        *ret_dir = given;
-        return NULL;
-    }
-    const char *dir = bin_in_path(arena);
-    if (dir == NULL)
-        dir = bin_newest(arena);
-    if (dir == NULL)
-        dir = bin_of_pg_config(arena);
-    if (dir == NULL)
-        return err_hint(
-            err_new(ERR_CONFIG, "no PostgreSQL server is installed here: initdb and postgres not found"),
-            "apt-get install postgresql-15, or set STOA_PG_BIN to the directory that holds both");
-    *ret_dir = dir;
-    return NULL;
-}
-
 /* ---- who and where -------------------------------------------------------------------------- */
 
-/* PostgreSQL refuses to run as root. */
-static Err *user_find(uid_t *ret_uid, gid_t *ret_gid)
+/* A server refuses to run as root. */
+static Err *user_find(const DemoEngine *engine, uid_t *ret_uid, gid_t *ret_gid)
 {
     *ret_uid = getuid();
     *ret_gid = getgid();
     if (geteuid() != 0)
         return NULL;
-    const struct passwd *user = getpwnam("postgres");
+    const struct passwd *user = getpwnam(engine->account);
     if (user == NULL)
         user = getpwnam("nobody");
     if (user == NULL)
-        return err_hint(
-            err_new(ERR_CONFIG, "PostgreSQL does not run as root, and there is no user postgres or nobody"),
-            "run this as an ordinary user");
+        return err_hint(err_new(ERR_CONFIG, "%s does not run as root, and there is no user %s or nobody",
+                                engine->title, engine->account),
+                        "run this as an ordinary user");
     *ret_uid = user->pw_uid;
     *ret_gid = user->pw_gid;
     return NULL;
@@ -147,11 +64,11 @@ static bool path_open_to_all(const char *path)
     }
 }
 
-static Err *dir_make(uid_t uid, gid_t gid, int64_t need_bytes, char **ret_dir)
+static Err *dir_make(const DemoEngine *engine, uid_t uid, gid_t gid, int64_t need_bytes, char **ret_dir)
 {
     const char *root = getenv("TMPDIR");
-    size_t socket_max =
-        sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof "/stoa-demo-XXXXXX/.s.PGSQL.65535";
+    size_t socket_max = sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof "/stoa-demo-XXXXXX/" -
+                        strlen(engine->socket_name);
     if (root == NULL || root[0] != '/' || strlen(root) > socket_max ||
         (geteuid() == 0 && !path_open_to_all(root)))
         root = "/tmp";
@@ -207,6 +124,8 @@ static char *log_tail(Arena *arena, const char *dir)
         len--;
     text[len] = '\0';
     const char *from = strstr(text, "FATAL");
+    if (from == NULL)
+        from = strstr(text, "[ERROR]");
     char *line = arena_dup(arena, from != NULL ? from : len > 400 ? text + len - 400 : text);
     for (char *at = line; *at != '\0'; at++)
         if (*at == '\n')
@@ -214,7 +133,7 @@ static char *log_tail(Arena *arena, const char *dir)
     return line;
 }
 
-static Err *keeper_expect(const PgServer *server, Arena *arena, const Stop *stop, int64_t deadline)
+static Err *keeper_expect(const DemoServer *server, Arena *arena, const Stop *stop, int64_t deadline)
 {
     for (;;) {
         TRY(stop_check(stop));
@@ -223,17 +142,18 @@ static Err *keeper_expect(const PgServer *server, Arena *arena, const Stop *stop
             return NULL;
         case KEEPER_FAILED:
         case KEEPER_EXITED:
-            return err_new(ERR_IO, "PostgreSQL did not start: %s", log_tail(arena, server->dir));
+            return err_new(ERR_IO, "%s did not start: %s", server->engine->title,
+                           log_tail(arena, server->dir));
         }
         if (clock_ms() > deadline)
-            return err_new(ERR_IO, "initdb did not end within %d s", START_MS / 1000);
+            return err_new(ERR_IO, "the data directory was not made within %d s", START_MS / 1000);
     }
 }
 
-static Err *server_ready(const PgServer *server, const EngineOps *ops, Arena *arena, const Stop *stop,
+static Err *server_ready(const DemoServer *server, const EngineOps *ops, Arena *arena, const Stop *stop,
                          int64_t deadline)
 {
-    Target target = {.url = server_url(arena, server, "postgres")};
+    Target target = {.url = server_url(arena, server, server->engine->admin)};
     Wait wait = {.stop = stop, .timeout_ms = 5000};
     for (;;) {
         TRY(stop_check(stop));
@@ -242,17 +162,18 @@ static Err *server_ready(const PgServer *server, const EngineOps *ops, Arena *ar
         if (err == NULL)
             return NULL;
         if (keeper_status(&server->keeper, STEP_MS) == (char)KEEPER_EXITED)
-            return err_new(ERR_IO, "PostgreSQL did not start: %s", log_tail(arena, server->dir));
+            return err_new(ERR_IO, "%s did not start: %s", server->engine->title,
+                           log_tail(arena, server->dir));
         if (clock_ms() > deadline) {
             Err *last = err;
             err = NULL;
-            return err_wrap(last, "PostgreSQL did not answer within %d s", START_MS / 1000);
+            return err_wrap(last, "%s did not answer within %d s", server->engine->title, START_MS / 1000);
         }
     }
 }
 
 static Err *server_try(const EngineOps *ops, const Stop *stop, Arena *arena, const KeeperConfig *config,
-                       PgServer *server)
+                       DemoServer *server)
 {
     int64_t deadline = clock_ms() + START_MS;
     TRY(keeper_start(config, &server->keeper));
@@ -264,30 +185,19 @@ static Err *server_try(const EngineOps *ops, const Stop *stop, Arena *arena, con
     return err;
 }
 
-static char *settings_text(Arena *arena, const char *dir, int port)
-{
-    return arena_printf(arena,
-                        "\nlisten_addresses = '127.0.0.1'\nport = %d\nunix_socket_directories = '%s'\n"
-                        "fsync = on\nshared_buffers = 256MB\nmax_wal_size = 4GB\nautovacuum = on\n",
-                        port, dir);
-}
-
-Err *server_start(const EngineOps *ops, const Stop *stop, int64_t need_bytes, bool keep,
-                  PgServer **ret_server)
+Err *server_start(const DemoEngine *engine, const EngineOps *ops, const Stop *stop, int64_t need_bytes,
+                  bool keep, DemoServer **ret_server)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     KeeperConfig config = {.keep = keep};
     const char *bin = NULL;
-    TRY(bin_find(arena, &bin));
-    TRY(user_find(&config.uid, &config.gid));
-    config.initdb = arena_printf(arena, "%s/initdb", bin);
-    config.postgres = arena_printf(arena, "%s/postgres", bin);
+    TRY(engine->find(arena, &bin));
+    TRY(user_find(engine, &config.uid, &config.gid));
     for (int attempt = 1;; attempt++) {
-        PgServer server = {.keep = keep};
+        DemoServer server = {.engine = engine, .keep = keep};
         TRY(port_find(&server.port));
-        TRY(dir_make(config.uid, config.gid, need_bytes, &server.dir));
-        config.dir = server.dir;
-        config.settings = settings_text(arena, server.dir, server.port);
+        TRY(dir_make(engine, config.uid, config.gid, need_bytes, &server.dir));
+        engine->configure(arena, bin, server.dir, server.port, &config);
         Err *err = server_try(ops, stop, arena, &config, &server);
         if (err == NULL) {
             *ret_server = mem_zero(sizeof **ret_server);
@@ -301,7 +211,7 @@ Err *server_start(const EngineOps *ops, const Stop *stop, int64_t need_bytes, bo
     }
 }
 
-void server_stop(PgServer *server)
+void server_stop(DemoServer *server)
 {
     if (server == NULL)
         return;
@@ -313,28 +223,26 @@ void server_stop(PgServer *server)
 /* ---- names ------------------------------------------------------------------------------------------------
  */
 
-const char *server_dir(const PgServer *server) { return server->dir; }
+const char *server_dir(const DemoServer *server) { return server->dir; }
 
-char *server_url(Arena *arena, const PgServer *server, const char *database)
+char *server_url(Arena *arena, const DemoServer *server, const char *database)
 {
-    CLEANUP(str_donep) Str url = STR_INIT;
-    str_addf(&url, "postgres:///%s?user=postgres&port=%d&host=", database, server->port);
+    CLEANUP(str_donep) Str dir = STR_INIT;
     for (const char *at = server->dir; *at != '\0'; at++) {
         if (isalnum((unsigned char)*at) || strchr("/-_.", *at) != NULL)
-            str_addn(&url, at, 1);
+            str_addn(&dir, at, 1);
         else
-            str_addf(&url, "%%%02X", (unsigned char)*at);
+            str_addf(&dir, "%%%02X", (unsigned char)*at);
     }
-    return arena_dup(arena, url.buf);
+    return server->engine->url(arena, dir.buf, server->port, database);
 }
 
-char *server_public_url(Arena *arena, const PgServer *server, const char *database)
+char *server_client(Arena *arena, const DemoServer *server, const char *database)
 {
-    return arena_printf(arena, "postgres://postgres@127.0.0.1:%d/%s", server->port, database);
+    return server->engine->client(arena, server->port, database);
 }
 
-char *server_remove_command(Arena *arena, const PgServer *server)
+char *server_remove_command(Arena *arena, const DemoServer *server)
 {
-    return arena_printf(arena, "kill -QUIT $(head -1 %s/data/postmaster.pid) && rm -rf %s", server->dir,
-                        server->dir);
+    return server->engine->remove(arena, server->dir);
 }

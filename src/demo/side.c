@@ -10,25 +10,22 @@ enum { WARM_MS = 1000 };
 
 double side_ratio(int64_t before, int64_t after) { return before > 0 ? (double)after / (double)before : 1; }
 
-static Err *sizes_read(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_heap, int64_t *ret_index,
+static Err *sizes_read(const Demo *demo, Conn *conn, const Wait *wait, int64_t *ret_heap, int64_t *ret_index,
                        int64_t *ret_wal)
 {
     Rows rows;
-    TRY(conn_query(conn, wait, arena, &rows,
-                   "SELECT pg_relation_size('" DEMO_TABLE "'), pg_indexes_size('" DEMO_TABLE "'), "
-                   "pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"));
+    TRY(conn_query(conn, wait, demo->arena, &rows, demo->engine->size_sql));
     *ret_heap = rows_int(&rows, 0, 0);
     *ret_index = rows_int(&rows, 0, 1);
     *ret_wal = rows_int(&rows, 0, 2);
     return NULL;
 }
 
-static Err *rows_compare(Conn *conn, const Wait *wait, Arena *arena, Side *side)
+static Err *rows_compare(const Demo *demo, Conn *conn, const Wait *wait, Side *side)
 {
     Rows rows;
-    TRY(conn_query(conn, wait, arena, &rows,
-                   "SELECT count(*), count(*) FILTER (WHERE " DEMO_COLUMN " IS DISTINCT FROM " DEMO_EXPR
-                   ") FROM " DEMO_TABLE));
+    TRY(conn_query(conn, wait, demo->arena, &rows,
+                   demo->engine->rows_sql(demo->arena, demo->options.row_count)));
     side->row_count = rows_int(&rows, 0, 0);
     side->rows_wrong = rows_int(&rows, 0, 1);
     return NULL;
@@ -51,7 +48,7 @@ static Err *application_start(const Demo *demo, const Side *side, Load **ret_loa
 {
     LoadConfig config = {.ops = demo->options.ops,
                          .target = {.url = server_url(demo->arena, demo->server, side->database)},
-                         .schema = "public",
+                         .schema = demo->engine->schema,
                          .table = DEMO_TABLE,
                          .profile = LOAD_PLAIN,
                          .rate = demo->options.rate,
@@ -73,7 +70,7 @@ static Err *change_measure(const Demo *demo, Side *side, Conn *conn, const Wait 
         errors_add(side, &side->before);
     }
     TRY(stop_check(demo->options.stop));
-    TRY(sizes_read(conn, wait, demo->arena, &side->heap_before, &side->index_before, &wal_before));
+    TRY(sizes_read(demo, conn, wait, &side->heap_before, &side->index_before, &wal_before));
     int64_t start_ms = clock_ms();
     Err *err = side->carry_out(demo, side);
     int64_t change_ms = clock_ms() - start_ms;
@@ -83,7 +80,7 @@ static Err *change_measure(const Demo *demo, Side *side, Conn *conn, const Wait 
     errors_add(side, &side->during);
     TRY(err);
     side->seconds = (double)change_ms / 1000;
-    TRY(sizes_read(conn, wait, demo->arena, &side->heap_after, &side->index_after, &wal_after));
+    TRY(sizes_read(demo, conn, wait, &side->heap_after, &side->index_after, &wal_after));
     side->wal_bytes = wal_after - wal_before;
     return NULL;
 }
@@ -94,7 +91,8 @@ Err *side_run(const Demo *demo, Side *side)
     Target target = {.url = server_url(demo->arena, demo->server, side->database)};
     CLEANUP(conn_closep) Conn *conn = NULL;
     TRY(demo->options.ops->connect(&target, DEMO_SESSION, &wait, &conn));
-    TRY(conn_exec(conn, &wait, "CHECKPOINT")); /* both sides begin with the same debt of page images */
+    if (demo->engine->rest_sql != NULL)
+        TRY(conn_exec(conn, &wait, demo->engine->rest_sql));
     CLEANUP(load_freep) Load *load = NULL;
     TRY(application_start(demo, side, &load));
     Err *err = change_measure(demo, side, conn, &wait, load);
@@ -107,5 +105,5 @@ Err *side_run(const Demo *demo, Side *side)
         stopped = NULL;
         return err;
     }
-    return rows_compare(conn, &wait, demo->arena, side);
+    return rows_compare(demo, conn, &wait, side);
 }

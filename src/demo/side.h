@@ -4,16 +4,14 @@
 #include "demo/server.h"
 #include "load/load.h"
 
-#define DEMO_COLUMN  "amount_cents"
-#define DEMO_TYPE    "bigint"
-#define DEMO_EXPR    "(amount * 100)::bigint"
 #define DEMO_TABLE   "orders"
 #define DEMO_SESSION "demo"
 
 /* What every part of a demo needs. */
 typedef struct Demo {
     DemoOptions options;
-    PgServer *server;
+    const DemoEngine *engine;
+    DemoServer *server;
     Arena *arena;
 } Demo;
 

@@ -2,14 +2,15 @@
 #include "base/str.h"
 #include "base/unit.h"
 #include "demo/demo.h"
+#include "demo/engine.h"
 
 #include <string.h>
 
 typedef enum Form { FORM_SECONDS, FORM_COUNT, FORM_BYTES, FORM_RATIO, FORM_MS } Form;
 
 typedef struct Line {
-    const char *label;
-    const char *path; /* keys from the side's object, joined by dots */
+    const char *label; /* NULL: what the engine calls its log */
+    const char *path;  /* keys from the side's object, joined by dots */
     Form form;
     bool ratio; /* the last column says plain / stoa */
 } Line;
@@ -17,7 +18,7 @@ typedef struct Line {
 static const Line lines[] = {
     {"seconds", "seconds", FORM_SECONDS, true},
     {"rows per second", "rows_per_s", FORM_COUNT, true},
-    {"WAL written", "wal_bytes", FORM_BYTES, true},
+    {NULL, "wal_bytes", FORM_BYTES, true},
     {"heap growth", "heap_ratio", FORM_RATIO, false},
     {"index growth", "index_ratio", FORM_RATIO, false},
     {"application p50", "p50_ms", FORM_MS, true},
@@ -89,7 +90,10 @@ char *demo_table(Arena *arena, const json_t *json)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
     const json_t *naive = json_object_get(json, "naive");
-    str_addf(&out, "%-26s%14s%14s%18s%10s\n", "", "before", "stoa apply", "ALTER + UPDATE", "ratio");
+    const DemoEngine *engine =
+        str_eq(json_string_value(json_object_get(json, "engine")), demo_engine_my.title) ? &demo_engine_my
+                                                                                         : &demo_engine_pg;
+    str_addf(&out, "%-26s%14s%14s%18s%10s\n", "", "before", "stoa apply", engine->plain_title, "ratio");
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
         char before[UNIT_TEXT_BYTES], stoa[UNIT_TEXT_BYTES], plain[UNIT_TEXT_BYTES],
             ratio[UNIT_TEXT_BYTES] = "";
@@ -97,13 +101,13 @@ char *demo_table(Arena *arena, const json_t *json)
                      *theirs = value_at(naive, &lines[i], "during");
         if (lines[i].ratio && json_number_value(ours) > 0)
             (void)snprintf(ratio, sizeof ratio, "%.2fx", json_number_value(theirs) / json_number_value(ours));
-        str_addf(&out, "%-26s%14s%14s%18s%10s\n", lines[i].label,
+        str_addf(&out, "%-26s%14s%14s%18s%10s\n", lines[i].label != NULL ? lines[i].label : engine->log_title,
                  value_text(value_at(json, &lines[i], "before"), lines[i].form, before),
                  value_text(ours, lines[i].form, stoa), value_text(theirs, lines[i].form, plain), ratio);
     }
     const char *error = error_words(arena, json_string_value(json_at(naive, "application.first_error")));
     if (error != NULL)
-        str_addf(&out, "\nWith ALTER + UPDATE the application, which does not know the column, met: %s\n",
-                 error);
+        str_addf(&out, "\nWith %s the application, which does not know the change, met: %s\n",
+                 engine->plain_title, error);
     return arena_dup(arena, out.buf);
 }

@@ -58,13 +58,8 @@ static void watch_progress(void *context, const Progress *progress)
 
 Err *way_stoa(const Demo *demo, Side *side)
 {
-    ChangeInput input = {.sql =
-                             "ALTER TABLE " DEMO_TABLE " ADD COLUMN " DEMO_COLUMN " " DEMO_TYPE " NOT NULL",
-                         .name = "orders-amount-cents",
-                         .backfills = (const char *const[]){DEMO_TABLE "." DEMO_COLUMN " = " DEMO_EXPR},
-                         .backfill_count = 1};
     Change change;
-    change_parse_pg(demo->arena, &input, &change);
+    demo->engine->parse(demo->arena, &demo->engine->change, &change);
     if (change.problem_count > 0)
         return err_new(ERR_BUG, "the demo's own change is refused: %s", change.problems[0].message);
     Watch watch = {.demo = demo};
@@ -84,26 +79,19 @@ Err *way_stoa(const Demo *demo, Side *side)
     return NULL;
 }
 
-/* ---- ALTER + UPDATE -------------------------------------------------------------------------------------
+/* ---- the usual way --------------------------------------------------------------------------------------
  */
 
 Err *way_plain(const Demo *demo, Side *side)
 {
-    static const char *const statements[] = {
-        "BEGIN",
-        "ALTER TABLE " DEMO_TABLE " ADD COLUMN " DEMO_COLUMN " " DEMO_TYPE,
-        "UPDATE " DEMO_TABLE " SET " DEMO_COLUMN " = " DEMO_EXPR,
-        "ALTER TABLE " DEMO_TABLE " ALTER COLUMN " DEMO_COLUMN " SET NOT NULL",
-        "COMMIT",
-    };
     Wait wait = {.stop = demo->options.stop};
     Target target = {.url = server_url(demo->arena, demo->server, side->database)};
     CLEANUP(conn_closep) Conn *conn = NULL;
     TRY(demo->options.ops->connect(&target, DEMO_SESSION, &wait, &conn));
-    for (size_t i = 0; i < ARRAY_LEN(statements); i++) {
+    for (const char *const *sql = demo->engine->plain; *sql != NULL; sql++) {
         TRY(stop_check(demo->options.stop));
-        demo_say(demo, "  %s", statements[i]);
-        TRY(conn_exec(conn, &wait, statements[i]));
+        demo_say(demo, "  %s", *sql);
+        TRY(conn_exec(conn, &wait, *sql));
     }
     return NULL;
 }

@@ -79,6 +79,7 @@ typedef struct Blocker {
     const char *relation;
     int64_t age_ms; /* of its transaction */
     bool waiting;   /* it waits in the queue before us rather than holding */
+    bool guessed; /* the server does not tell: it has an open transaction, or its statement names the table */
 } Blocker;
 
 typedef enum IndexState {
@@ -134,17 +135,88 @@ typedef enum Dialect { DIALECT_POSTGRES, DIALECT_MYSQL } Dialect;
 
 enum {
     ENGINE_TRANSACTIONAL_DDL = 1u << 0,
+    ENGINE_SYNC_TRIGGERS = 1u << 1, /* columns are kept in step by our triggers: stoa.sync_columns and what
+                                       goes with it is there */
 };
 
-/* Statements of the journal; the text of each is the engine's (engine/<name>/journal.c). Parameters in order.
- */
+/* Statements of the journal whose text differs between engines (engine/<name>/journal*.c); one text that is
+ * right for all stands where it is run (run/). Parameters in order. In some texts a word in braces stands for
+ * what the executor puts in its place: {keys} a list of parameters with the keys of the leases, {epochs}
+ * "table_key = $1 AND epoch = $2 OR …", {proof} a locking SELECT with one row a lease that is still ours and
+ * {count} how many these have to be, {role} us. Flags are "true" or "false". Times in results are text as in
+ * "2026-11-29T12:38:33.123456+00:00". */
 typedef enum JournalSql {
-    JOURNAL_EXISTS,  /* () -> version, or no row */
-    JOURNAL_CREATE,  /* () creates schema and tables, whole, in the transaction at hand */
+    JOURNAL_CREATE,  /* () creates schema and tables, whole: in the transaction at hand, or so that it can be
+                        repeated, with the version as the last of all */
+    JOURNAL_PROTECT, /* () events become append-only, where the role may do that; "" where nothing is left to
+                      * do
+                      */
     JOURNAL_UPGRADE, /* () from the version before to the present one, in the transaction at hand */
     JOURNAL_DROP,    /* () removes all of it, sync triggers and functions included */
+    JOURNAL_GRANTS,  /* what lets {role} use it: shown, never run */
+
+    JOURNAL_FIND_CHANGE,  /* (name) -> id, name, owner, change_digest, plan_digest, sql, state, phase, error,
+                             ready_position, plan of the one that is not aborted or reverted */
+    JOURNAL_ADD_CHANGE,   /* (name, owner, change_digest, plan_digest, sql, plan) -> id */
+    JOURNAL_SET_CHANGE,   /* (change, state, phase or NULL: as it is, error) */
+    JOURNAL_SET_REPLICAS, /* (change, JSON array of names) */
+    JOURNAL_REPLICAS,     /* (change) -> JSON array of names, NULL where none were set */
+
+    JOURNAL_ADD_STEP,  /* (change, ordinal, phase, kind, title); nothing where it is there */
+    JOURNAL_SET_STEP,  /* (change, ordinal, state, error); counts attempts, notes times */
+    JOURNAL_STEP_DONE, /* (change, ordinal) while {proof} has {count} rows */
+
+    JOURNAL_ADD_EVENT,      /* (change or NULL, kind, step, detail as JSON or NULL, text) */
+    JOURNAL_PUT_CHECKPOINT, /* (change, ordinal, body) while {proof} has {count} rows */
+    JOURNAL_SET_CONTROLS, /* (change, paused, max_stall_ms, lock_wait_ms, max_lag_ms, chunk_time_ms, quiet_ms,
+                             whether the window is given, time_window); NULL: as it is */
+    JOURNAL_SET_ABORT,    /* (change, flag) */
+
+    JOURNAL_ADD_LEASE,    /* (key) with epoch 0; nothing where it is there */
+    JOURNAL_LEASES,       /* ({keys} from 1) -> table_key, holder, host, pid, since, whether it is alive,
+                             session_id, session_started, expires_at, in the order of the keys */
+    JOURNAL_LEASES_LOCK,  /* the same, and locks them to the end of the transaction */
+    JOURNAL_SEIZE_LEASES, /* (holder, host, pid, change or NULL, milliseconds to live, {keys} from 6) raises
+                             the epochs -> table_key, epoch. Waits for those that have proved the old ones */
+    JOURNAL_PROVE, /* ({epochs}) -> one row a lease that has this epoch, which it keeps to the end of the
+                      transaction. Renewing does not wait for it */
+    JOURNAL_RENEW_LEASES,   /* (holder, milliseconds to live) */
+    JOURNAL_RELEASE_LEASES, /* (holder) */
+
+    JOURNAL_SINCE_MS,       /* (time as the server writes it) -> milliseconds ago */
+    JOURNAL_EVIDENCE_FRESH, /* (change, ordinal) -> whether that step was done within the hour, or a step of
+                               contract was done on the strength of it */
+    JOURNAL_STATUS,         /* (name or NULL: all, flag: with those that are over) -> id, name, owner,
+                               change_digest, plan_digest, state, phase, throttled_by, error, ready (flag),
+                               created_at, ready_at, ended_at, ready_position, runner ("host pid 17"); by id, or with
+                               a name the newest first */
+    JOURNAL_STEPS,          /* (change) -> ordinal, phase, kind, title, state, attempts, started_at, ended_at,
+                               error, body of its checkpoint; by ordinal */
+    JOURNAL_HISTORY, /* (name or NULL: all) -> at, change, kind, step, text, detail, by; oldest first */
     JOURNAL_SQL_COUNT
 } JournalSql;
+
+/* Something that this server or role can do, or cannot, and a change would need. */
+typedef struct ServerCheck {
+    const char *name, *severity, *message; /* severity "block", "warn", "note"; "" where it is fine */
+    const char *fix;                       /* a statement, or what to do; NULL */
+} ServerCheck;
+
+/* One statement that commits by itself and takes a lock that the application queues behind. */
+typedef struct AlterRequest {
+    const char *sql;
+    const char *schema, *table; /* what it is about */
+    int64_t stall_ms;           /* its waits for the lock are ended after this long, each; its work is not */
+    bool queue;                 /* it may wait in the queue; else not, where the server can be told so */
+} AlterRequest;
+
+typedef struct AlterResult {
+    bool done;    /* the server said so; when not, it may have happened all the same, as with any error */
+    bool blocked; /* given up, or cut off, because of the lock */
+    bool built;   /* … with the work done already: it was lost */
+    int64_t waited_ms; /* in the queue: how long the application waited behind us */
+    int64_t ran_ms;    /* all in all */
+} AlterResult;
 
 /* ---- the table of functions ------------------------------------------------------------------------------
  */
@@ -248,6 +320,15 @@ struct EngineOps {
      * our own sessions excepted; longest transaction first. */
     Err *(*blockers)(Conn *conn, const Wait *wait, Arena *arena, const int64_t *table_ids, size_t table_count,
                      const char *lock, Blocker **ret_blockers, size_t *ret_count);
+    /* The same by name, for the lock of a statement that commits by itself. Where the server does not tell
+     * who has used which table, open transactions that may have count, with a mode that says so. NULL: the
+     * engine has no such statements. */
+    Err *(*holders)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
+                    Blocker **ret_blockers, size_t *ret_count);
+    /* One attempt at such a statement. Not getting the lock is no error. ERR_CANCELLED and ERR_STOPPED as for
+     * every statement. NULL as above. */
+    Err *(*alter)(Conn *conn, const Target *target, const Wait *wait, const AlterRequest *request,
+                  AlterResult *ret_result);
     /* Takes the lock in the open transaction, without waiting when `no_wait`: ERR_LOCK_TIMEOUT if it is not
      * free. With has_children set all tables beneath it are locked along with it. */
     Err *(*lock_table)(Conn *conn, const Wait *wait, const Table *table, const char *lock, bool no_wait);
@@ -293,6 +374,14 @@ struct EngineOps {
     Err *(*replicas)(Conn *conn, const Wait *wait, Arena *arena, Replica **ret_replicas, size_t *ret_count);
     Err *(*replayed)(Conn *conn, const Wait *wait, Arena *arena, const char *position, bool *ret_all);
 
+    /* Where replicas are measured by a row of the journal: writes it on the primary, and gives the time that
+     * stands in it; asked of a replica, the time that has come there. Milliseconds. NULL: not so. */
+    Err *(*beat)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_ms);
+    Err *(*beat_seen)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_ms);
+    /* Asked of a replica itself: whether it has replayed the primary's `position`. NULL: `replayed` is asked.
+     */
+    Err *(*reached)(Conn *conn, const Wait *wait, Arena *arena, const char *position, bool *ret_reached);
+
     /* Asked of a standby itself: bytes of the log it has replayed; comparable with log_bytes of its primary.
      */
     Err *(*replay_bytes)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes);
@@ -327,6 +416,12 @@ struct EngineOps {
     Err *(*clone_run)(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside);
 
     const char *(*journal_sql)(JournalSql statement);
+    /* What stands on users' tables and needs the journal goes before it; NULL: nothing does that
+     * JOURNAL_DROP would not take along. */
+    Err *(*undress)(Conn *conn, const Wait *wait);
+    /* What a change will need of this server and role; NULL: what Server tells. */
+    Err *(*checks)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, ServerCheck **ret_checks,
+                   size_t *ret_count);
 
     /* How the server would carry one ALTER TABLE, CREATE INDEX or DROP INDEX of `table` out, asked on a clone
      * (clone_open) that is as before afterwards; `sql` has no ALGORITHM and no LOCK in it. What clone_run did

@@ -111,8 +111,8 @@ typedef struct SyncBack {
     const char *check_sql;   /* over NEW, with the result in it: where this is false the result is not taken,
                                 because a CHECK would refuse the write; NULL */
     const char *same_sql;    /* over NEW, once the old shape has its value: where this is false it cannot hold
-                                what    was written, which is noted as a loss; NULL: not looked at. Of a column kept
-                                alive    behind a cutover it is the first way's */
+                                what    was written, which is noted as a loss; NULL: not looked at. Of a column
+                                kept    alive    behind a cutover it is the first way's */
     bool wins;               /* an INSERT that gives one of the sources a value means it, whatever is in the
                                 column */
     bool null_ok;            /* NULL is taken as the result; else the column keeps its value */
@@ -310,6 +310,7 @@ typedef struct Server {
     int version_num;     /* 150020 */
     const char *version; /* "15.20" */
     const char *database, *role;
+    const char *role_sql;  /* the role as a GRANT names it */
     const char *system_id; /* system identifier, "" where hidden */
     int64_t timeline;
     bool superuser;
@@ -321,6 +322,7 @@ typedef struct Server {
     bool may_create_schema;    /* CREATE on the database */
     bool may_create_database;  /* CREATEDB */
     bool may_read_stats;  /* pg_read_all_stats or superuser: other sessions' statements and standby columns */
+    bool has_no_wait;     /* a statement that commits by itself can be told not to wait for its lock */
     bool may_temp;        /* TEMP on the database */
     int journal_version;  /* 0: there is none; -1: there is one that this role may not read */
     bool may_use_journal; /* owns it or has the grants; without one: may create it */
@@ -342,6 +344,7 @@ typedef struct Server {
     size_t other_owner_count;
     Publication *publications; /* that would carry a new table: FOR ALL TABLES, or the schema stoa */
     size_t publication_count;
+    const struct MyServer *my; /* engine/my_server.h, of MySQL and MariaDB; NULL */
 } Server;
 
 /* An object of the catalog in the words of pg_get_object_address(): type "view", "function", "trigger" …

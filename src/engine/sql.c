@@ -299,3 +299,13 @@ void sql_name_parts(Arena *arena, const char *sql, const char **ret_schema, cons
         sql++;
     *ret_name = *ret_schema == NULL ? first : take_word(arena, &sql);
 }
+
+char *sql_backtick(Arena *arena, const char *name)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    str_add(&out, "`");
+    for (const char *at = name; *at != '\0'; at++)
+        str_addn(&out, *at == '`' ? "``" : at, *at == '`' ? 2 : 1);
+    str_add(&out, "`");
+    return arena_dup(arena, out.buf);
+}

@@ -19,6 +19,8 @@ char *sql_literal(Arena *arena, const char *text) __attribute__((returns_nonnull
 char *sql_dollar(Arena *arena, const char *text) __attribute__((returns_nonnull));
 /* Identifiers separated by ", ". */
 char *sql_ident_list(Arena *arena, const char *const *names, size_t count) __attribute__((returns_nonnull));
+/* MySQL and MariaDB: "or`ders" -> "`or``ders`"; in `arena`. */
+char *sql_backtick(Arena *arena, const char *name) __attribute__((returns_nonnull));
 void sql_add_ident(Str *str, const char *name);
 void sql_add_name(Str *str, const char *schema, const char *name);
 void sql_add_literal(Str *str, const char *text);

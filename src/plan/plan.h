@@ -45,10 +45,12 @@ typedef enum StepKind {
     STEP_QUIET,    /* complete: no old writer for long enough */
     STEP_EVIDENCE, /* complete: nobody uses `columns` of the table, or the table, any more */
     STEP_ALTER,   /* one statement of a server whose DDL commits by itself: `looks` tell whether it is done */
-    STEP_CAPTURE, /* from here on changes of the source of `shadow` are captured; undo ends that */
+    STEP_CAPTURE, /* from here on changes of the source of `shadow` are captured; undo ends that. Of phase
+                     contract: the capture for the way back ends */
     STEP_COPY,    /* rows and changes are brought into the shadow */
     STEP_COMPARE, /* every chunk of source and shadow is compared, with repair */
-    STEP_SWAP,    /* the shadow takes the source's place; of phase revert: and gives it back */
+    STEP_SWAP,    /* the shadow takes the source's place, and changes are captured for the way back: the spec of
+                     that is the one of Plan.reverts. Of phase revert: it gives the place back */
     STEP_KIND_COUNT
 } StepKind;
 
@@ -166,12 +168,14 @@ typedef struct PlanMark {
     Difference difference;
 } PlanMark;
 
+/* Which ways a plan may go. */
+typedef enum Strategy { STRATEGY_AUTO, STRATEGY_INSTANT, STRATEGY_IN_PLACE, STRATEGY_SHADOW } Strategy;
 typedef enum VerifyMethod { VERIFY_AUTO, VERIFY_EXPRESSION, VERIFY_FILLED } VerifyMethod;
 
 typedef struct Plan {
     const char *change, *owner, *sql;
     const char *change_digest, *plan_digest;
-    const char *engine, *server, *strategy; /* "instant" or "in-place" */
+    const char *engine, *server, *strategy; /* "instant", "in-place" or "shadow" */
     const char *const *search_path;         /* under which names in the SQL were resolved */
     size_t search_path_count;
     const char *const *tables; /* that are locked by the lease: "public.orders", sorted */
@@ -194,6 +198,7 @@ typedef struct Plan {
 typedef struct PlanOptions {
     int64_t max_stall_ms;
     VerifyMethod verify;
+    Strategy strategy; /* read by plan_make_my; PostgreSQL's plans are refused when they are made */
     const char *const
         *accepted; /* ids: "star", "triggers", "scan", "subscribers" (from --subscribers-ready) … */
     size_t accepted_count;
@@ -240,6 +245,9 @@ typedef struct PlanInput {
  * grant. A risk that was not accepted is no error here: the plan is shown, apply refuses it (plan_refusal).
  * Everything lives in `arena`. */
 Err *plan_make_pg(Arena *arena, const PlanInput *input, Plan *ret_plan) MUST_USE;
+
+/* The first of the change's problems as an error; NULL. */
+Err *change_check(const Change *change) MUST_USE;
 
 /* Takes over what the server did with the step on an empty clone: its locks, as far as writers can meet them,
  * and the evidence. ERR_UNSAFE where a table with rows would be rewritten or read to its end under a lock

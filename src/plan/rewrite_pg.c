@@ -464,7 +464,7 @@ const char *plan_digest_make(Arena *arena, const Plan *plan)
     return digest_text(arena, str.buf, str.len);
 }
 
-static Err *problems_check(const Change *change)
+Err *change_check(const Change *change)
 {
     if (change->problem_count == 0)
         return NULL;
@@ -477,7 +477,7 @@ Err *plan_make_pg(Arena *arena, const PlanInput *input, Plan *ret_plan)
 {
     const Change *change = input->change;
     Maker maker = {.arena = arena, .input = input, .change = change, .server = input->server};
-    TRY(problems_check(change));
+    TRY(change_check(change));
     TRY(server_check(&maker));
     plan_wanted_tables(arena, change, &maker.wanted, &maker.wanted_count);
     if (input->table_count != maker.wanted_count)

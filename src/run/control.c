@@ -69,6 +69,8 @@ static int64_t lag_by_position(const Watcher *watcher, int64_t replayed)
  * knows. */
 static int64_t lag_of(const Watcher *watcher, const Replica *replica, int64_t bytes, int64_t max_lag_ms)
 {
+    if (watcher->runner->ops->beat != NULL)
+        return replica->lag_ms;
     if (replica->lag_bytes <= 0)
         return 0;
     int64_t seen = lag_by_position(watcher, bytes - replica->lag_bytes);
@@ -118,21 +120,37 @@ static void judge_replicas(Watcher *watcher, const Replica *replicas, size_t cou
     }
 }
 
+/* Where it stands; `now` is bytes of the log, or where a row of the journal tells, the time written into it.
+ */
+static Err *ask_progress(Watcher *watcher, Conn *conn, int64_t now, Replica *ret_replica)
+{
+    const EngineOps *ops = watcher->runner->ops;
+    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    int64_t there = 0;
+    if (ops->beat_seen == NULL) {
+        TRY(ops->replay_bytes(conn, &wait, watcher->arena, &there));
+        ret_replica->lag_bytes = now - there;
+        return NULL;
+    }
+    TRY(ops->beat_seen(conn, &wait, watcher->arena, &there));
+    ret_replica->lag_bytes = -1;
+    ret_replica->lag_ms = now > there ? now - there : 0;
+    return NULL;
+}
+
 /* A replica given by URL is asked itself. */
-static void ask_replica(Watcher *watcher, size_t at, int64_t bytes, Replica *ret_replica)
+static void ask_replica(Watcher *watcher, size_t at, int64_t now, Replica *ret_replica)
 {
     Runner *runner = watcher->runner;
     Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
-    int64_t replayed = 0;
     Err *err = NULL;
     *ret_replica = (Replica){.name = runner->standbys[at].name};
     if (runner->replica_conns[at] == NULL)
         err = runner->ops->connect(&(Target){.url = runner->standbys[at].name}, "replica", &wait,
                                    &runner->replica_conns[at]);
     if (err == NULL)
-        err = runner->ops->replay_bytes(runner->replica_conns[at], &wait, watcher->arena, &replayed);
+        err = ask_progress(watcher, runner->replica_conns[at], now, ret_replica);
     ret_replica->sampled = err == NULL;
-    ret_replica->lag_bytes = bytes - replayed;
     if (err == NULL)
         return;
     ret_replica->why = arena_dup(watcher->arena, err->msg);
@@ -149,15 +167,19 @@ static Err *sample_replicas(Watcher *watcher, int64_t max_lag_ms)
     Replica *replicas = NULL;
     size_t count = 0;
     int64_t bytes = 0;
-    TRY(runner->ops->log_bytes(watcher->conn, &wait, watcher->arena, &bytes));
-    TRY(runner->ops->replicas(watcher->conn, &wait, watcher->arena, &replicas, &count));
+    bool beats = runner->ops->beat != NULL;
+    TRY(beats ? runner->ops->beat(watcher->conn, &wait, watcher->arena, &bytes)
+              : runner->ops->log_bytes(watcher->conn, &wait, watcher->arena, &bytes));
+    if (runner->ops->replicas != NULL)
+        TRY(runner->ops->replicas(watcher->conn, &wait, watcher->arena, &replicas, &count));
     Replica *all = arena_alloc(watcher->arena, (count + runner->standby_count) * sizeof *all);
     if (count > 0)
         memcpy(all, replicas, count * sizeof *all);
     for (size_t i = 0; i < runner->standby_count; i++)
         if (strstr(runner->standbys[i].name, "://") != NULL)
             ask_replica(watcher, i, bytes, &all[count++]);
-    remember_position(watcher, bytes, max_lag_ms);
+    if (!beats)
+        remember_position(watcher, bytes, max_lag_ms);
     judge_replicas(watcher, all, count, bytes, max_lag_ms);
     return NULL;
 }

@@ -24,6 +24,11 @@ static const char *subject(Arena *arena, const Step *step)
 static Err *look(Runner *runner, Arena *arena, const Step *step, Use *ret_use)
 {
     Wait wait = runner_wait(runner);
+    if (runner->ops->load_use == NULL) {
+        *ret_use =
+            (Use){.at = "", .unknown = "this server is not asked for the use of tables", .evicted = -1};
+        return NULL;
+    }
     bool parts = step->column_count > 0 || step->counters; /* else its own name alone is to go */
     return runner->ops->load_use(runner->conn, &wait, arena, &runner->server, step->table.schema,
                                  step->table.name, parts, step->columns, step->column_count, ret_use);
@@ -59,14 +64,16 @@ static Err *store(Runner *runner, const Step *step, json_t *body)
 Err *evidence_begin(Runner *runner)
 {
     bool flushed = false;
-    for (size_t i = 0; i < runner->plan.step_count; i++) {
+    for (size_t i = 0; i < runner->plan.step_count && runner->ops->load_use != NULL; i++) {
         const Step *step = &runner->plan.steps[i];
         if (step->kind != STEP_EVIDENCE)
             continue;
         CLEANUP(arena_freep) Arena *arena = arena_new();
         Wait wait = runner_wait(runner);
         Use use = {0};
-        if (step->counters && !flushed) /* our own look at the table must not count as somebody else's */
+        if (step->counters && !flushed &&
+            runner->ops->flush_counters !=
+                NULL) /* our own look at the table must not count as somebody else's */
             TRY(runner->ops->flush_counters(runner->conn, &wait));
         flushed = flushed || step->counters;
         TRY(look(runner, arena, step, &use));
@@ -179,9 +186,7 @@ static Err *quiet_for(Runner *runner, Arena *arena, const char *since, int64_t *
 {
     Wait wait = runner_wait(runner);
     Rows rows = {0};
-    TRY(conn_params(runner->conn, &wait, arena, &rows,
-                    "SELECT (extract(epoch FROM clock_timestamp() - $1::timestamptz) * 1000)::bigint",
-                    since));
+    TRY(conn_params(runner->conn, &wait, arena, &rows, runner->ops->journal_sql(JOURNAL_SINCE_MS), since));
     *ret_ms = rows_int(&rows, 0, 0);
     return NULL;
 }
@@ -265,13 +270,21 @@ static Err *judge(Runner *runner, Arena *arena, const Step *step, const json_t *
     return verdict(runner, arena, step, finding, quiet_ms);
 }
 
+/* Where the engine does not tell of any use. */
+static Err *judge_nothing(Runner *runner, Arena *arena, const Step *step)
+{
+    static const Finding blind = {.blind = true, .why_blind = "this server is not asked who uses a table"};
+    return runner->options->force ? NULL : refuse_blind(runner, arena, step, &blind);
+}
+
 Err *evidence_run(Runner *runner, const Step *step)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     json_t *before = NULL;
     TRY(journal_load_checkpoint(runner->conn, arena, runner->change_id, step->ordinal, &before));
     Finding finding = {.seen = json_array()};
-    Err *err = judge(runner, arena, step, before, &finding);
+    Err *err = runner->ops->load_use == NULL ? judge_nothing(runner, arena, step)
+                                             : judge(runner, arena, step, before, &finding);
     json_decref(finding.seen);
     json_decref(before);
     TRY(err);
@@ -288,13 +301,9 @@ Err *evidence_is_fresh(Runner *runner, const Step *step, bool *ret_fresh)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = journal_wait();
     Rows rows = {0};
-    TRY(conn_params(
-        runner->conn, &wait, arena, &rows,
-        "SELECT coalesce(s.ended_at > clock_timestamp() - interval '1 hour', false) OR EXISTS (SELECT "
-        "FROM stoa.steps o WHERE o.change_id = s.change_id AND o.phase = 'contract' AND o.kind NOT IN "
-        "('quiet', 'evidence') AND o.state = 'done') FROM stoa.steps s WHERE s.change_id = $1 AND "
-        "s.ordinal = $2",
-        arena_printf(arena, "%lld", (long long)runner->change_id), arena_printf(arena, "%d", step->ordinal)));
+    TRY(conn_params(runner->conn, &wait, arena, &rows, runner->ops->journal_sql(JOURNAL_EVIDENCE_FRESH),
+                    arena_printf(arena, "%lld", (long long)runner->change_id),
+                    arena_printf(arena, "%d", step->ordinal)));
     *ret_fresh = rows.row_count > 0 && rows_bool(&rows, 0, 0);
     return NULL;
 }

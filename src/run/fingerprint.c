@@ -77,19 +77,8 @@ static Err *journal_print(Runner *runner, const char *at, const Print *print)
     return err;
 }
 
-/* *ret_found false: there is none of that moment. */
-static Err *load_print(Runner *runner, Arena *arena, const char *at, Print *ret_print, bool *ret_found)
+static Print print_of(Arena *arena, const json_t *detail)
 {
-    Wait wait = journal_wait();
-    Rows rows = {0};
-    TRY(conn_params(runner->conn, &wait, arena, &rows,
-                    "SELECT detail FROM stoa.events WHERE change_id = $1 AND kind = 'fingerprint' AND "
-                    "detail->>'at' = $2 AND detail->'lines' IS NOT NULL ORDER BY id DESC LIMIT 1",
-                    arena_printf(arena, "%lld", (long long)runner->change_id), at));
-    *ret_found = rows.row_count > 0;
-    if (!*ret_found)
-        return NULL;
-    json_t *detail = json_loads(rows_cell(&rows, 0, 0), 0, NULL);
     const json_t *ids = json_object_get(detail, "ids"), *list = json_object_get(detail, "lines");
     Print print = {.id_count = json_array_size(ids), .lines.count = json_array_size(list)};
     int64_t *numbers = arena_alloc(arena, (print.id_count + 1) * sizeof *numbers);
@@ -100,8 +89,31 @@ static Err *load_print(Runner *runner, Arena *arena, const char *at, Print *ret_
         lines[i] = arena_dup(arena, json_string_value(json_array_get(list, i)));
     print.ids = numbers;
     print.lines.items = lines;
-    json_decref(detail);
-    *ret_print = print;
+    return print;
+}
+
+/* The newest; *ret_found false: there is none of that moment. */
+static Err *load_print(Runner *runner, Arena *arena, const char *at, Print *ret_print, bool *ret_found)
+{
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    *ret_found = false;
+    if (runner->ops->fingerprint == NULL)
+        return NULL;
+    TRY(conn_params(
+        runner->conn, &wait, arena, &rows,
+        "SELECT detail FROM stoa.events WHERE change_id = $1 AND kind = 'fingerprint' ORDER BY id "
+        "DESC",
+        arena_printf(arena, "%lld", (long long)runner->change_id)));
+    for (size_t i = 0; i < rows.row_count && !*ret_found; i++) {
+        const char *text = rows_cell(&rows, i, 0);
+        json_t *detail = text == NULL ? NULL : json_loads(text, 0, NULL);
+        *ret_found = str_eq(json_string_value(json_object_get(detail, "at")), at) &&
+                     json_object_get(detail, "lines") != NULL;
+        if (*ret_found)
+            *ret_print = print_of(arena, detail);
+        json_decref(detail);
+    }
     return NULL;
 }
 
@@ -113,6 +125,8 @@ static Err *take_now(Runner *runner, Arena *arena, const Print *since, Print *re
 
 static Err *keep_now(Runner *runner, const char *at)
 {
+    if (runner->ops->fingerprint == NULL)
+        return NULL;
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Print print = {0};
     bool found = false;

@@ -1,25 +1,33 @@
 /* The journal: what was intended, what happened, how far it went; the truth that resume starts from. */
 #include "run/runner.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 static const char *num(Arena *arena, int64_t value) { return arena_printf(arena, "%lld", (long long)value); }
 
-const char *journal_text_array(Arena *arena, const char *const *items, size_t count)
+const char *journal_fill(Arena *arena, const char *text, const char *name, const char *value)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
-    str_add(&out, "{");
-    for (size_t i = 0; i < count; i++) {
-        str_add(&out, i > 0 ? ",\"" : "\"");
-        for (const char *at = items[i]; *at != '\0'; at++) {
-            if (*at == '"' || *at == '\\')
-                str_add(&out, "\\");
-            str_addn(&out, at, 1);
-        }
-        str_add(&out, "\"");
+    const char *mark = arena_printf(arena, "{%s}", name), *at = text;
+    for (const char *end = strstr(at, mark); end != NULL; end = strstr(at, mark)) {
+        str_addn(&out, at, (size_t)(end - at));
+        str_add(&out, value);
+        at = end + strlen(mark);
     }
-    str_add(&out, "}");
+    str_add(&out, at);
+    return arena_dup(arena, out.buf);
+}
+
+const char *journal_numbers(Arena *arena, size_t first, size_t count)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    for (size_t i = 0; i < count; i++) {
+        str_sep(&out, ", ");
+        str_addf(&out, "$%zu", first + i);
+    }
     return arena_dup(arena, out.buf);
 }
 
@@ -38,14 +46,37 @@ static Err *journal_run(Conn *conn, const char *sql, size_t count, const char *c
     return NULL;
 }
 
-char *journal_grants(Arena *arena, const Server *server)
+/* One that has a text of the engine's own. */
+static Err *journal_write(Conn *conn, JournalSql statement, size_t count, const char *const *params)
 {
-    const char *role = sql_ident(arena, server->role);
-    return arena_printf(arena, "GRANT ALL ON SCHEMA stoa TO %s; GRANT ALL ON ALL TABLES IN SCHEMA stoa TO %s",
-                        role, role);
+    return journal_run(conn, conn->ops->journal_sql(statement), count, params, NULL);
 }
 
-Err *journal_check_version(const Server *server)
+/* The same while the lease is ours: else ERR_FENCED. */
+static Err *journal_fenced(Conn *conn, const Lease *lease, JournalSql statement, size_t count,
+                           const char *const *params)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    size_t proof_count = 2 * lease->table_count;
+    const char **all = arena_alloc(arena, (count + proof_count) * sizeof *all);
+    for (size_t i = 0; i < count + proof_count; i++)
+        all[i] = i < count ? params[i] : lease->proof[i - count];
+    const char *sql = journal_fill(arena, conn->ops->journal_sql(statement), "proof",
+                                   lease_proof_sql(arena, conn->ops, lease, count + 1));
+    sql = journal_fill(arena, sql, "count", arena_printf(arena, "%zu", lease->table_count));
+    int64_t affected = 0;
+    TRY(journal_run(conn, sql, count + proof_count, all, &affected));
+    return affected > 0 ? NULL : err_new(ERR_FENCED, "another runner has taken over");
+}
+
+static bool has_sync(const Conn *conn) { return (conn->ops->features & ENGINE_SYNC_TRIGGERS) != 0; }
+
+const char *journal_grants(Arena *arena, const EngineOps *ops, const Server *server)
+{
+    return journal_fill(arena, ops->journal_sql(JOURNAL_GRANTS), "role", server->role_sql);
+}
+
+Err *journal_check_version(const EngineOps *ops, const Server *server)
 {
     if (server->journal_version > JOURNAL_VERSION)
         return err_hint(
@@ -58,7 +89,7 @@ Err *journal_check_version(const Server *server)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     return err_hint(
         err_new(ERR_PRIVILEGE, "role \"%s\" may not use the journal in schema \"stoa\"", server->role),
-        "connect as the role that made it, or: %s", journal_grants(arena, server));
+        "connect as the role that made it, or: %s", journal_grants(arena, ops, server));
 }
 
 Err *journal_upgrade(Conn *conn, const EngineOps *ops, Server *server)
@@ -87,9 +118,20 @@ Err *journal_upgrade(Conn *conn, const EngineOps *ops, Server *server)
                : err;
 }
 
+/* Where the role may not, or another has done it just now, events are append-only by our own conduct. */
+static void protect_events(Conn *conn, const EngineOps *ops)
+{
+    const char *sql = ops->journal_sql(JOURNAL_PROTECT);
+    Wait wait = journal_wait();
+    Err *err = sql[0] == '\0' ? NULL : conn_exec(conn, &wait, sql);
+    if (err != NULL)
+        log_line(LOG_DEBUG, "the journal's events are not protected: %s", err->msg);
+    err_free(err);
+}
+
 Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server)
 {
-    TRY(journal_check_version(server));
+    TRY(journal_check_version(ops, server));
     if (server->journal_version > 0)
         return NULL; /* of the present version: journal_upgrade() was there before */
     Wait wait = journal_wait();
@@ -97,8 +139,10 @@ Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server)
     Err *err = conn_exec(conn, &wait, ops->journal_sql(JOURNAL_CREATE));
     if (err == NULL)
         err = ops->commit(conn, &wait);
-    if (err == NULL)
+    if (err == NULL) {
+        protect_events(conn, ops);
         return NULL;
+    }
     ops->rollback(conn);
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Server again = {0};
@@ -125,11 +169,7 @@ Err *journal_find(Conn *conn, Arena *arena, const char *name, JournalChange *ret
     Wait wait = journal_wait();
     Rows rows = {0};
     *ret_change = (JournalChange){0};
-    TRY(conn_params(
-        conn, &wait, arena, &rows,
-        "SELECT id, name, owner, change_digest, plan_digest, sql, state, phase, error, ready_position, plan "
-        "FROM stoa.changes WHERE name = $1 AND state NOT IN ('aborted', 'reverted')",
-        name));
+    TRY(conn_params(conn, &wait, arena, &rows, conn->ops->journal_sql(JOURNAL_FIND_CHANGE), name));
     if (rows.row_count == 0)
         return NULL;
     json_error_t why;
@@ -171,10 +211,7 @@ Err *journal_insert_steps(Conn *conn, Arena *arena, const Step *steps, size_t co
         const Step *step = &steps[i];
         const char *const params[] = {num(arena, change_id), num(arena, step->ordinal),
                                       phase_name(step->phase), step_kinds[step->kind].name, step->title};
-        TRY(journal_run(conn,
-                        "INSERT INTO stoa.steps (change_id, ordinal, phase, kind, title) VALUES ($1, $2, $3, "
-                        "$4, $5) ON CONFLICT (change_id, ordinal) DO NOTHING",
-                        ARRAY_LEN(params), params, NULL));
+        TRY(journal_write(conn, JOURNAL_ADD_STEP, ARRAY_LEN(params), params));
     }
     return NULL;
 }
@@ -186,11 +223,8 @@ Err *journal_insert(Conn *conn, Arena *arena, const Plan *plan, const Controls *
     json_decref(json);
     Wait wait = journal_wait();
     Rows rows = {0};
-    TRY(conn_params(
-        conn, &wait, arena, &rows,
-        "INSERT INTO stoa.changes (name, owner, change_digest, plan_digest, sql, plan, state, phase) VALUES "
-        "($1, $2, $3, $4, $5, $6::json, 'running', 'prepare') RETURNING id",
-        plan->change, plan->owner, plan->change_digest, plan->plan_digest, plan->sql, text));
+    TRY(conn_params(conn, &wait, arena, &rows, conn->ops->journal_sql(JOURNAL_ADD_CHANGE), plan->change,
+                    plan->owner, plan->change_digest, plan->plan_digest, plan->sql, text));
     const char *id = rows_cell(&rows, 0, 0);
     const char *const params[] = {id,
                                   num(arena, controls->max_stall_ms),
@@ -215,24 +249,14 @@ Err *journal_event(Conn *conn, int64_t change_id, const char *kind, int step, js
     CLEANUP(mem_freep) char *body = detail == NULL ? NULL : json_dumps(detail, JSON_COMPACT);
     const char *const params[] = {change_id == 0 ? NULL : num(arena, change_id), kind, num(arena, step), body,
                                   text};
-    return journal_run(
-        conn,
-        "INSERT INTO stoa.events (change_id, kind, step, detail, text) VALUES ($1, $2, $3, $4::json, $5)",
-        ARRAY_LEN(params), params, NULL);
+    return journal_write(conn, JOURNAL_ADD_EVENT, ARRAY_LEN(params), params);
 }
 
 Err *journal_step(Conn *conn, int64_t change_id, int ordinal, const char *state, const char *error)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const char *const params[] = {num(arena, change_id), num(arena, ordinal), state, error};
-    return journal_run(
-        conn,
-        "UPDATE stoa.steps SET state = $3, error = $4, attempts = attempts + CASE WHEN $3 = 'running' THEN 1 "
-        "ELSE 0 END, started_at = CASE WHEN $3 = 'running' AND state <> 'running' THEN clock_timestamp() "
-        "ELSE "
-        "started_at END, ended_at = CASE WHEN $3 IN ('done', 'undone') THEN clock_timestamp() END "
-        "WHERE change_id = $1 AND ordinal = $2",
-        ARRAY_LEN(params), params, NULL);
+    return journal_write(conn, JOURNAL_SET_STEP, ARRAY_LEN(params), params);
 }
 
 Err *journal_step_done(Conn *conn, const Lease *lease, int64_t change_id, int ordinal)
@@ -240,15 +264,8 @@ Err *journal_step_done(Conn *conn, const Lease *lease, int64_t change_id, int or
     if (lease->table_count == 0)
         return journal_step(conn, change_id, ordinal, "done", NULL);
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    const char *sql = arena_printf(arena,
-                                   "WITH proof AS (%s) UPDATE stoa.steps SET state = 'done', error = NULL, "
-                                   "ended_at = clock_timestamp() WHERE change_id = $1 AND ordinal = $2 AND "
-                                   "(SELECT count(*) FROM proof) = %zu",
-                                   lease->prove, lease->table_count);
     const char *const params[] = {num(arena, change_id), num(arena, ordinal)};
-    int64_t affected = 0;
-    TRY(journal_run(conn, sql, ARRAY_LEN(params), params, &affected));
-    return affected == 1 ? NULL : err_new(ERR_FENCED, "another runner has taken over");
+    return journal_fenced(conn, lease, JOURNAL_STEP_DONE, ARRAY_LEN(params), params);
 }
 
 Err *journal_step_state(Conn *conn, Arena *arena, int64_t change_id, int ordinal, const char **ret_state)
@@ -268,14 +285,7 @@ Err *journal_state(Conn *conn, int64_t change_id, const char *state, const char 
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const char *const params[] = {num(arena, change_id), state, phase, error};
-    return journal_run(
-        conn,
-        "UPDATE stoa.changes SET state = $2, phase = coalesce($3, phase), error = $4, throttled_by = NULL, "
-        "ready_at = CASE $2 WHEN 'ready' THEN coalesce(ready_at, clock_timestamp()) WHEN 'completed' THEN "
-        "ready_at END, ready_position = CASE WHEN $2 IN ('ready', 'completed') THEN ready_position END, "
-        "ended_at = CASE WHEN $2 IN ('completed', 'aborted', 'reverted') THEN clock_timestamp() END "
-        "WHERE id = $1",
-        ARRAY_LEN(params), params, NULL);
+    return journal_write(conn, JOURNAL_SET_CHANGE, ARRAY_LEN(params), params);
 }
 
 /* ---- checkpoints ---------------------------------------------------------------------------- */
@@ -283,17 +293,8 @@ Err *journal_state(Conn *conn, int64_t change_id, const char *state, const char 
 Err *journal_checkpoint(Conn *conn, const Lease *lease, int64_t change_id, int ordinal, const char *body)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    const char *sql = arena_printf(
-        arena,
-        "WITH proof AS (%s) INSERT INTO stoa.checkpoints (change_id, ordinal, body) SELECT $1, $2, $3::json "
-        "WHERE (SELECT count(*) FROM proof) = %zu ON CONFLICT (change_id, ordinal) DO UPDATE SET body = "
-        "excluded.body, "
-        "updated_at = excluded.updated_at",
-        lease->prove, lease->table_count);
     const char *const params[] = {num(arena, change_id), num(arena, ordinal), body};
-    int64_t affected = 0;
-    TRY(journal_run(conn, sql, ARRAY_LEN(params), params, &affected));
-    return affected == 1 ? NULL : err_new(ERR_FENCED, "another runner has taken over");
+    return journal_fenced(conn, lease, JOURNAL_PUT_CHECKPOINT, ARRAY_LEN(params), params);
 }
 
 Err *journal_forget_checkpoint(Conn *conn, int64_t change_id, int ordinal)
@@ -359,31 +360,42 @@ Err *journal_store_controls(Conn *conn, int64_t change_id, const Controls *contr
         (given & CONTROL_WINDOW) != 0 ? "true" : "false",
         controls->window,
     };
-    return journal_run(
-        conn,
-        "UPDATE stoa.controls SET paused = coalesce($2::boolean, paused), max_stall_ms = "
-        "coalesce($3::bigint, "
-        "max_stall_ms), lock_wait_ms = coalesce($4::bigint, lock_wait_ms), max_lag_ms = coalesce($5::bigint, "
-        "max_lag_ms), chunk_time_ms = coalesce($6::bigint, chunk_time_ms), quiet_ms = coalesce($7::bigint, "
-        "quiet_ms), time_window = CASE WHEN $8::boolean THEN $9 ELSE time_window END, updated_at = now() "
-        "WHERE change_id = $1",
-        ARRAY_LEN(params), params, NULL);
+    return journal_write(conn, JOURNAL_SET_CONTROLS, ARRAY_LEN(params), params);
 }
 
 Err *journal_request_abort(Conn *conn, int64_t change_id, bool requested)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const char *const params[] = {num(arena, change_id), requested ? "true" : "false"};
-    return journal_run(
-        conn,
-        "UPDATE stoa.controls SET abort_requested = $2::boolean, updated_at = now() WHERE change_id = $1",
-        ARRAY_LEN(params), params, NULL);
+    return journal_write(conn, JOURNAL_SET_ABORT, ARRAY_LEN(params), params);
 }
 
-/* ---- the sync trigger's columns ------------------------------------------------------------- */
+/* ---- the sync trigger's columns: only where the engine has such triggers
+ * ------------------------------------
+ */
+
+/* "{\"a\",\"b\"}" */
+static const char *text_array(Arena *arena, const char *const *items, size_t count)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    str_add(&out, "{");
+    for (size_t i = 0; i < count; i++) {
+        str_add(&out, i > 0 ? ",\"" : "\"");
+        for (const char *at = items[i]; *at != '\0'; at++) {
+            if (*at == '"' || *at == '\\')
+                str_add(&out, "\\");
+            str_addn(&out, at, 1);
+        }
+        str_add(&out, "\"");
+    }
+    str_add(&out, "}");
+    return arena_dup(arena, out.buf);
+}
 
 Err *journal_sync_remove(Conn *conn, int64_t change_id, int64_t table_id)
 {
+    if (!has_sync(conn))
+        return NULL;
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const char *const params[] = {num(arena, change_id), num(arena, table_id)};
     return journal_run(conn, "DELETE FROM stoa.sync_columns WHERE change_id = $1 AND table_id = $2",
@@ -403,7 +415,7 @@ Err *journal_sync_put(Conn *conn, int64_t change_id, int64_t table_id, const Fil
                                       num(arena, table_id),
                                       fills[i].column,
                                       sync->expr,
-                                      journal_text_array(arena, sync->sources, sync->source_count),
+                                      text_array(arena, sync->sources, sync->source_count),
                                       sync->counter,
                                       backs,
                                       sync->null_ok ? "true" : "false",
@@ -419,6 +431,9 @@ Err *journal_sync_put(Conn *conn, int64_t change_id, int64_t table_id, const Fil
 
 Err *journal_sync_table(Conn *conn, int64_t change_id, const FillColumn *fill, int64_t *ret_table_id)
 {
+    *ret_table_id = 0;
+    if (!has_sync(conn))
+        return NULL;
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = journal_wait();
     Rows rows = {0};
@@ -434,6 +449,9 @@ Err *journal_sync_load(Conn *conn, Arena *arena, int64_t table_id, SyncColumn **
 {
     Wait wait = journal_wait();
     Rows rows = {0};
+    *ret_count = 0;
+    if (!has_sync(conn))
+        return NULL;
     TRY(conn_params(
         conn, &wait, arena, &rows,
         "SELECT change_id, column_name, expr, counter, to_json(sources), back, null_ok, after FROM "
@@ -464,15 +482,19 @@ Err *journal_sync_load(Conn *conn, Arena *arena, int64_t table_id, SyncColumn **
     return NULL;
 }
 
+/* ---- replicas --------------------------------------------------------------------------------------------
+ */
+
 Err *journal_store_replicas(Conn *conn, int64_t change_id, const Replica *replicas, size_t count)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    const char **names = arena_alloc(arena, (count + 1) * sizeof *names);
+    json_t *names = json_array();
     for (size_t i = 0; i < count; i++)
-        names[i] = target_redacted(arena, replicas[i].name);
-    const char *const params[] = {num(arena, change_id), journal_text_array(arena, names, count)};
-    return journal_run(conn, "UPDATE stoa.changes SET replicas = $2::text[] WHERE id = $1", ARRAY_LEN(params),
-                       params, NULL);
+        json_array_append_new(names, json_string(target_redacted(arena, replicas[i].name)));
+    CLEANUP(mem_freep) char *text = json_dumps(names, JSON_COMPACT);
+    json_decref(names);
+    const char *const params[] = {num(arena, change_id), text};
+    return journal_write(conn, JOURNAL_SET_REPLICAS, ARRAY_LEN(params), params);
 }
 
 Err *journal_load_replicas(Conn *conn, Arena *arena, int64_t change_id, bool *ret_known,
@@ -480,15 +502,14 @@ Err *journal_load_replicas(Conn *conn, Arena *arena, int64_t change_id, bool *re
 {
     Wait wait = journal_wait();
     Rows rows = {0};
-    TRY(conn_params(
-        conn, &wait, arena, &rows,
-        "SELECT r, c.replicas IS NOT NULL FROM stoa.changes c LEFT JOIN LATERAL unnest(c.replicas) r ON true "
-        "WHERE c.id = $1",
-        num(arena, change_id)));
-    *ret_known = rows.row_count > 0 && rows_bool(&rows, 0, 1);
-    *ret_count = *ret_known && rows_cell(&rows, 0, 0) != NULL ? rows.row_count : 0;
+    TRY(conn_params(conn, &wait, arena, &rows, conn->ops->journal_sql(JOURNAL_REPLICAS),
+                    num(arena, change_id)));
+    *ret_known = rows.row_count > 0 && rows_cell(&rows, 0, 0) != NULL;
+    json_t *names = *ret_known ? json_loads(rows_cell(&rows, 0, 0), 0, NULL) : NULL;
+    *ret_count = json_array_size(names);
     *ret_replicas = arena_alloc(arena, (*ret_count + 1) * sizeof **ret_replicas);
     for (size_t i = 0; i < *ret_count; i++)
-        (*ret_replicas)[i].name = rows_cell(&rows, i, 0);
+        (*ret_replicas)[i].name = arena_dup(arena, json_string_value(json_array_get(names, i)));
+    json_decref(names);
     return NULL;
 }

@@ -1,9 +1,9 @@
 /* The fenced lease: one runner a table. Its epoch is proved inside every transaction; the session lock is
  * only a hint.
  *
- * A successor raises the epoch, which waits for transactions that have proved the old one (FOR KEY SHARE
- * against an update of a key column) and fails all later ones. Renewing changes no key column, so it waits
- * for nobody. */
+ * A successor raises the epoch, which waits for transactions that have proved the old one (a shared lock of
+ * the key against an update of a key column) and fails all later ones. Renewing changes no key column, so it
+ * waits for nobody. */
 #include "run/runner.h"
 
 #include "base/clock.h"
@@ -47,19 +47,24 @@ static bool is_held(const Runner *runner, const Rows *rows, size_t row, bool hin
            !(hint_free && rows_cell(rows, row, 7) != NULL);
 }
 
-/* Looks at the lease rows; with `lock` they are locked from here to the end of the transaction. */
-static Err *look(Runner *runner, Arena *arena, const char *keys, bool hint_free, bool lock, Rows *ret_rows)
+/* A statement over the leases of the plan's tables: its parameters, then their keys. */
+static Err *over_leases(Runner *runner, Arena *arena, JournalSql statement, size_t count,
+                        const char *const *params, Rows *ret_rows)
 {
+    size_t keys = runner->plan.table_count;
+    const char **all = arena_alloc(arena, (count + keys) * sizeof *all);
+    for (size_t i = 0; i < count + keys; i++)
+        all[i] = i < count ? params[i] : runner->plan.tables[i - count];
+    const char *sql = journal_fill(arena, runner->ops->journal_sql(statement), "keys",
+                                   journal_numbers(arena, count + 1, keys));
     Wait wait = journal_wait();
-    TRY(conn_params(
-        runner->conn, &wait, arena, ret_rows,
-        arena_printf(
-            arena,
-            "SELECT table_key, holder, host, pid, date_trunc('second', since)::text, expires_at > "
-            "clock_timestamp(), session_id, session_started, expires_at::text FROM stoa.leases WHERE "
-            "table_key = ANY ($1::text[]) ORDER BY table_key%s",
-            lock ? " FOR UPDATE" : ""),
-        keys));
+    return runner->ops->query(runner->conn, &wait, arena, sql, count + keys, all, ret_rows);
+}
+
+/* Looks at the lease rows; with `lock` they are locked from here to the end of the transaction. */
+static Err *look(Runner *runner, Arena *arena, bool hint_free, bool lock, Rows *ret_rows)
+{
+    TRY(over_leases(runner, arena, lock ? JOURNAL_LEASES_LOCK : JOURNAL_LEASES, 0, NULL, ret_rows));
     for (size_t i = 0; i < ret_rows->row_count; i++)
         if (is_held(runner, ret_rows, i, hint_free))
             return held_by(ret_rows, i);
@@ -73,32 +78,31 @@ static void own_host(char *ret_host)
         (void)snprintf(ret_host, HOST_BYTES, "unknown");
 }
 
-static Err *seize(Runner *runner, Arena *arena, const char *keys)
+static Err *seize(Runner *runner, Arena *arena)
 {
     char host[HOST_BYTES];
     own_host(host);
-    Wait wait = journal_wait();
     Rows rows = {0};
-    TRY(conn_params(
-        runner->conn, &wait, arena, &rows,
-        "UPDATE stoa.leases SET epoch = epoch + 1, session_id = NULL, session_started = NULL, holder = $2, "
-        "host = $3, pid = $4::int, change_id = "
-        "$5::bigint, "
-        "since = now(), expires_at = clock_timestamp() + $6::int * interval '1 ms' WHERE table_key = ANY "
-        "($1::text[]) RETURNING table_key, epoch",
-        keys, runner->lease.holder, host, arena_printf(arena, "%d", (int)getpid()),
+    const char *const params[] = {
+        runner->lease.holder, host, arena_printf(arena, "%d", (int)getpid()),
         runner->change_id == 0 ? NULL : arena_printf(arena, "%lld", (long long)runner->change_id),
-        arena_printf(arena, "%d", LEASE_TTL_MS)));
-    CLEANUP(str_donep) Str prove = STR_INIT;
-    for (size_t i = 0; i < rows.row_count; i++) {
-        str_add(&prove, i == 0 ? "SELECT 1 FROM stoa.leases WHERE (table_key, epoch) IN (" : ", ");
-        str_add(&prove, "(");
-        sql_add_literal(&prove, rows_cell(&rows, i, 0));
-        str_addf(&prove, ", %lld)", (long long)rows_int(&rows, i, 1));
-    }
-    str_add(&prove, ") FOR KEY SHARE");
-    runner->lease.prove = arena_dup(runner->arena, prove.buf);
+        arena_printf(arena, "%d", LEASE_TTL_MS)};
+    TRY(over_leases(runner, arena, JOURNAL_SEIZE_LEASES, ARRAY_LEN(params), params, &rows));
+    const char **proof = arena_alloc(runner->arena, (2 * rows.row_count + 1) * sizeof *proof);
+    for (size_t i = 0; i < 2 * rows.row_count; i++)
+        proof[i] = arena_dup(runner->arena, rows_cell(&rows, i / 2, i % 2));
+    runner->lease.proof = proof;
     runner->lease.table_count = rows.row_count;
+    return NULL;
+}
+
+static Err *add_leases(Runner *runner, Arena *arena)
+{
+    Wait wait = journal_wait();
+    Rows ignored = {0};
+    for (size_t i = 0; i < runner->plan.table_count; i++)
+        TRY(conn_params(runner->conn, &wait, arena, &ignored, runner->ops->journal_sql(JOURNAL_ADD_LEASE),
+                        runner->plan.tables[i]));
     return NULL;
 }
 
@@ -106,18 +110,12 @@ static Err *take_in_tx(Runner *runner, Arena *arena, bool hint_free, Rows *ret_b
 {
     const EngineOps *ops = runner->ops;
     Wait wait = journal_wait();
-    const char *keys = journal_text_array(arena, runner->plan.tables, runner->plan.table_count);
     TRY(ops->begin(runner->conn, &wait, &(TxSettings){.lock_timeout_ms = 5000}));
-    Rows ignored = {0};
-    Err *err = conn_params(
-        runner->conn, &wait, arena, &ignored,
-        "INSERT INTO stoa.leases (table_key, epoch) SELECT k, 0 FROM unnest($1::text[]) k ON CONFLICT "
-        "(table_key) DO NOTHING",
-        keys);
+    Err *err = add_leases(runner, arena);
     if (err == NULL)
-        err = look(runner, arena, keys, hint_free, true, ret_before);
+        err = look(runner, arena, hint_free, true, ret_before);
     if (err == NULL)
-        err = seize(runner, arena, keys);
+        err = seize(runner, arena);
     if (err == NULL)
         err = failpoint_at("lease_take");
     if (err == NULL)
@@ -170,19 +168,18 @@ static bool is_dead_here(const Rows *rows, size_t row)
 /* *ret_expires is until when a lease runs that stands in the way though its holder seems dead; NULL: none. */
 static Err *take_once(Runner *runner, Arena *arena, const char **ret_expires)
 {
-    const char *keys = journal_text_array(arena, runner->plan.tables, runner->plan.table_count);
     bool hint_free = false;
     Rows before = {0};
     *ret_expires = NULL;
     TRY(take_hints(runner, &hint_free));
-    Err *err = look(runner, arena, keys, hint_free, false, &before);
+    Err *err = look(runner, arena, hint_free, false, &before);
     for (size_t i = 0; i < before.row_count && err != NULL; i++)
         if (is_held(runner, &before, i, hint_free) && is_dead_here(&before, i))
             *ret_expires = rows_cell(&before, i, 8);
     TRY(err);
     TRY(end_orphans(runner, &before)); /* before: it may hold the rows that we need */
     err = take_in_tx(runner, arena, hint_free, &before);
-    if (err_is(err, ERR_LOCK_TIMEOUT)) {
+    if (err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DEADLOCK)) {
         err_free(err);
         return err_new(ERR_HELD, "another runner is working on \"%s\" right now", runner->plan.tables[0]);
     }
@@ -228,11 +225,20 @@ Err *lease_note_session(Runner *runner)
     Rows rows = {0};
     return conn_params(
         runner->conn, &wait, arena, &rows,
-        "UPDATE stoa.leases SET session_id = $2::bigint, session_started = $3, change_id = $4::bigint WHERE "
-        "holder = "
-        "$1",
+        "UPDATE stoa.leases SET session_id = $2, session_started = $3, change_id = $4 WHERE holder = $1",
         runner->lease.holder, arena_printf(arena, "%lld", (long long)runner->ops->session_id(runner->conn)),
         started, runner->change_id == 0 ? NULL : arena_printf(arena, "%lld", (long long)runner->change_id));
+}
+
+const char *lease_proof_sql(Arena *arena, const EngineOps *ops, const Lease *lease, size_t first)
+{
+    CLEANUP(str_donep) Str epochs = STR_INIT;
+    for (size_t i = 0; i < lease->table_count; i++) {
+        str_sep(&epochs, " OR ");
+        str_addf(&epochs, "table_key = $%zu AND epoch = $%zu", first + 2 * i, first + 2 * i + 1);
+    }
+    str_add(&epochs, lease->table_count == 0 ? "1 = 0" : "");
+    return journal_fill(arena, ops->journal_sql(JOURNAL_PROVE), "epochs", epochs.buf);
 }
 
 Err *lease_prove(Runner *runner)
@@ -242,7 +248,8 @@ Err *lease_prove(Runner *runner)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = journal_wait();
     Rows rows = {0};
-    TRY(conn_query(runner->conn, &wait, arena, &rows, runner->lease.prove));
+    TRY(runner->ops->query(runner->conn, &wait, arena, lease_proof_sql(arena, runner->ops, &runner->lease, 1),
+                           2 * runner->lease.table_count, runner->lease.proof, &rows));
     if (rows.row_count != runner->lease.table_count)
         return err_hint(err_new(ERR_FENCED, "another runner has taken over change \"%s\"", runner->name),
                         "see who has it: stoa status %s", runner->name);
@@ -254,10 +261,8 @@ Err *lease_renew(Conn *conn, const Lease *lease, bool *ret_held)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = journal_wait();
     Rows rows = {0};
-    TRY(conn_params(
-        conn, &wait, arena, &rows,
-        "UPDATE stoa.leases SET expires_at = clock_timestamp() + $2::int * interval '1 ms' WHERE holder = $1",
-        lease->holder, arena_printf(arena, "%d", LEASE_TTL_MS)));
+    TRY(conn_params(conn, &wait, arena, &rows, conn->ops->journal_sql(JOURNAL_RENEW_LEASES), lease->holder,
+                    arena_printf(arena, "%d", LEASE_TTL_MS)));
     *ret_held = rows.affected == (int64_t)lease->table_count;
     return NULL;
 }
@@ -269,9 +274,7 @@ void lease_release(Runner *runner)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = journal_wait();
     Rows rows = {0};
-    err_free(conn_params(runner->conn, &wait, arena, &rows,
-                         "UPDATE stoa.leases SET expires_at = '-infinity', holder = NULL, session_id = NULL, "
-                         "session_started = NULL WHERE holder = $1",
+    err_free(conn_params(runner->conn, &wait, arena, &rows, runner->ops->journal_sql(JOURNAL_RELEASE_LEASES),
                          runner->lease.holder));
     runner->lease.held = false;
 }

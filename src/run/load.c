@@ -15,8 +15,12 @@ static Err *wait_to_load(Runner *runner, const Name *name, int64_t from_ms, int6
     Blocker *blockers = NULL;
     size_t count = 0;
     int64_t id = 0;
-    TRY(runner->ops->find_table(runner->conn, &wait, arena, name->schema, name->name, &id));
-    TRY(runner->ops->blockers(runner->conn, &wait, arena, &id, 1, "ACCESS SHARE", &blockers, &count));
+    if (runner->ops->holders != NULL) {
+        TRY(runner->ops->holders(runner->conn, &wait, arena, name->schema, name->name, &blockers, &count));
+    } else {
+        TRY(runner->ops->find_table(runner->conn, &wait, arena, name->schema, name->name, &id));
+        TRY(runner->ops->blockers(runner->conn, &wait, arena, &id, 1, "ACCESS SHARE", &blockers, &count));
+    }
     char who[BLOCKERS_TEXT_BYTES];
     blockers_text(blockers, count, 0, who);
     if (clock_ms() - from_ms >= control_settings(runner).lock_wait_ms)
@@ -37,7 +41,7 @@ Err *runner_load_table(Runner *runner, Arena *arena, const Name *name, Table *re
     for (;;) {
         Err *err = runner->ops->load_table(runner->conn, &wait, arena, &runner->server, name->schema,
                                            name->name, ret_table);
-        if (!err_is(err, ERR_CANCELLED))
+        if (!err_is(err, ERR_CANCELLED) && !err_is(err, ERR_LOCK_TIMEOUT))
             return err;
         err_free(err);
         TRY(wait_to_load(runner, name, from_ms, &said_at_ms));
@@ -317,6 +321,8 @@ Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_p
     if (runner->server.in_recovery)
         return err_hint(err_new(ERR_UNSAFE, "this server is a standby: it is read-only"),
                         "connect to the primary");
+    if (runner->ops->dialect == DIALECT_MYSQL)
+        return runner_plan_my(runner, arena, change, ret_plan);
     WantedName *names = NULL;
     WantedExpr *wanted = NULL;
     Table *tables = NULL;

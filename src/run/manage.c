@@ -94,7 +94,8 @@ static Err *undo_first(Runner *runner, const Step *step)
 /* A statement as written that nothing takes back; what is done to a table is told by its fingerprint. */
 static bool stays(const Step *step)
 {
-    bool written = step->kind == STEP_DDL || step->kind == STEP_LONG || step->kind == STEP_OUTSIDE;
+    bool written = step->kind == STEP_DDL || step->kind == STEP_LONG || step->kind == STEP_OUTSIDE ||
+                   step->kind == STEP_ALTER;
     return written && step->table.name == NULL && step->undo_count + step->undo_step_count == 0 &&
            !step->sync;
 }
@@ -122,6 +123,10 @@ static Err *undo_step(Runner *runner, const Step *step)
         TRY(step_build_index(runner, step, step->undo[0]));
     else if (step->kind == STEP_DETACH)
         return detach_undo(runner, step);
+    else if (step->shadow != NULL)
+        TRY(shadow_undo(runner, step));
+    else if (step->kind == STEP_ALTER)
+        return alter_undo(runner, step);
     else if (step->undo_count > 0 || step->sync)
         return ddl_undo(runner, step);
     /* Should the change be applied again after an abort that was cut off, rows must be filled again. */
@@ -264,6 +269,7 @@ static Err *contract_all(Runner *runner)
             TRY(journal_step(runner->conn, runner->change_id, step->ordinal, "pending", NULL));
         TRY(runner_step(runner, step));
     }
+    TRY(shadow_contract(runner));
     TRY(fingerprint_completed(runner));
     TRY(failpoint_at("complete_before_state"));
     runner_event(runner, "completed", 0, NULL, "completed");
@@ -360,14 +366,15 @@ Err *run_uninstall(const RunOptions *options, Arena *arena)
     Runner runner;
     Err *err = runner_open(&runner, options, arena);
     bool there = err == NULL && runner.server.journal_version > 0;
+    Wait wait = runner_wait(&runner);
     if (there && !options->force)
         err = refuse_under_way(&runner);
+    if (there && err == NULL && runner.ops->undress != NULL)
+        err = runner.ops->undress(runner.conn, &wait);
     if (there && err == NULL)
         err = drop_journal(&runner);
-    if (err == NULL && runner.ops->clone_forget != NULL) {
-        Wait wait = runner_wait(&runner);
+    if (err == NULL && runner.ops->clone_forget != NULL)
         err = runner.ops->clone_forget(runner.conn, &wait);
-    }
     runner_close(&runner);
     return err;
 }

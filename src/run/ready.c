@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+static bool has_sync(const Runner *runner) { return (runner->ops->features & ENGINE_SYNC_TRIGGERS) != 0; }
+
 /* The step's table is this one, or the one at the top of its partitions. */
 static bool stands_for(const Runner *runner, const Step *step, const Table *table)
 {
@@ -37,6 +39,8 @@ static Err *same_table(Runner *runner, const Table *table)
 
 Err *sync_check(Runner *runner, const Name *name)
 {
+    if (!has_sync(runner))
+        return NULL;
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Table table = {0};
     TRY(runner_load_table(runner, arena, name, &table));
@@ -83,6 +87,8 @@ Err *sync_check(Runner *runner, const Name *name)
 /* Writers are observed from here on. */
 static Err *start_observing(Runner *runner, Arena *arena)
 {
+    if (!has_sync(runner))
+        return NULL;
     Wait wait = runner_wait(runner);
     Rows rows = {0};
     const char *id = arena_printf(arena, "%lld", (long long)runner->change_id);
@@ -124,6 +130,8 @@ static Err *count_failures(Runner *runner, Arena *arena, int64_t *ret_count)
 
 Err *failures_note(Runner *runner)
 {
+    if (!has_sync(runner))
+        return NULL;
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const Step *step = ready_step(&runner->plan);
     int64_t count = 0;
@@ -153,6 +161,8 @@ static Err *failures_grew(Runner *runner, Arena *arena, bool *ret_grew)
  * stand there. */
 static Err *failures_block(Runner *runner, Arena *arena)
 {
+    if (!has_sync(runner))
+        return NULL;
     Wait wait = runner_wait(runner);
     Rows rows = {0};
     bool grew = false;
@@ -194,14 +204,34 @@ static Err *ready_tx(Runner *runner, const Step *step, Arena *arena)
     return runner->ops->commit(runner->conn, &wait);
 }
 
+/* Each by itself, where the primary does not know. */
+static Err *ask_each(Runner *runner, Arena *arena, const char *position, bool *ret_all)
+{
+    Wait wait = runner_wait(runner);
+    *ret_all = true;
+    for (size_t i = 0; i < runner->standby_count && *ret_all; i++) {
+        CLEANUP(conn_closep) Conn *conn = NULL;
+        TRY(runner->ops->connect(&(Target){.url = runner->standbys[i].name}, "replica", &wait, &conn));
+        TRY(runner->ops->reached(conn, &wait, arena, position, ret_all));
+    }
+    return NULL;
+}
+
+static Err *all_replayed(Runner *runner, Arena *arena, const char *position, bool *ret_all)
+{
+    Wait wait = runner_wait(runner);
+    return runner->ops->reached != NULL
+               ? ask_each(runner, arena, position, ret_all)
+               : runner->ops->replayed(runner->conn, &wait, arena, position, ret_all);
+}
+
 static Err *wait_for_replicas(Runner *runner, const char *position)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    Wait wait = runner_wait(runner);
     for (bool all = runner->standby_count == 0; !all;) {
         arena_clear(arena);
         TRY(control_gate(runner));
-        TRY(runner->ops->replayed(runner->conn, &wait, arena, position, &all));
+        TRY(all_replayed(runner, arena, position, &all));
         if (!all)
             stop_sleep(runner->options->stop, 100);
     }
@@ -301,14 +331,16 @@ Err *quiet_run(Runner *runner, const Step *step)
     const char *id = arena_printf(arena, "%lld", (long long)runner->change_id);
     Controls controls = control_settings(runner);
     Rows rows = {0};
-    TRY(conn_params(runner->conn, &wait, arena, &rows, quiet_sql, id));
+    if (has_sync(runner))
+        TRY(conn_params(runner->conn, &wait, arena, &rows, quiet_sql, id));
     for (size_t i = 0; i < rows.row_count; i++) {
         int64_t count = 0;
         TRY(runner->ops->counter_value(runner->conn, &wait, arena, rows_cell(&rows, i, 2), &count));
         if (count != rows_int(&rows, i, 3))
             TRY(note_writer(runner, arena, &rows, i, count));
     }
-    TRY(conn_params(runner->conn, &wait, arena, &rows, quiet_sql, id));
+    if (has_sync(runner))
+        TRY(conn_params(runner->conn, &wait, arena, &rows, quiet_sql, id));
     for (size_t i = 0; i < rows.row_count && !runner->options->force; i++)
         if (rows_int(&rows, i, 5) < controls.quiet_ms)
             return refuse_quiet(rows_cell(&rows, i, 1), rows_cell(&rows, i, 7), rows_int(&rows, i, 5),

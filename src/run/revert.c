@@ -8,6 +8,8 @@
 
 Err *broken_check(Runner *runner)
 {
+    if ((runner->ops->features & ENGINE_SYNC_TRIGGERS) == 0)
+        return NULL;
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = runner_wait(runner);
     Rows rows = {0};
@@ -35,6 +37,8 @@ Err *broken_note(Conn *conn, Arena *arena, int64_t change_id, const char **ret_t
     Wait wait = journal_wait();
     Rows rows = {0};
     *ret_text = NULL;
+    if ((conn->ops->features & ENGINE_SYNC_TRIGGERS) == 0)
+        return NULL;
     TRY(conn_params(
         conn, &wait, arena, &rows,
         "WITH first AS (SELECT DISTINCT ON (b.change_id, b.table_id, b.column_name) b.* FROM "

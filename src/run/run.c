@@ -101,11 +101,12 @@ Err *runner_open(Runner *runner, const RunOptions *options, Arena *arena)
     if (pthread_mutex_init(&runner->telling, NULL) != 0)
         return err_new(ERR_BUG, "cannot make a mutex");
     TRY(runner_connect(runner));
-    return journal_check_version(&runner->server);
+    return journal_check_version(runner->ops, &runner->server);
 }
 
 void runner_close(Runner *runner)
 {
+    shadow_close_all(runner);
     control_stop(runner);
     lease_release(runner);
     conn_closep(&runner->conn);
@@ -324,7 +325,8 @@ static bool changed_something(Runner *runner)
     Err *err = conn_params(
         runner->conn, &wait, arena, &rows,
         "SELECT 1 FROM stoa.steps WHERE change_id = $1 AND phase <> 'prepare' AND (state = 'done' OR "
-        "(state = 'running' AND kind IN ('create_index', 'drop_index', 'detach', 'outside')))",
+        "(state = 'running' AND kind IN ('create_index', 'drop_index', 'detach', 'outside', 'alter', "
+        "'capture', 'copy', 'swap')))",
         arena_printf(arena, "%lld", (long long)runner->change_id));
     bool changed = err != NULL || rows.row_count > 0;
     err_free(err);
@@ -401,6 +403,8 @@ static Err *fix_standbys(Runner *runner)
     if (count > ARRAY_LEN(runner->replica_conns))
         return err_new(ERR_USAGE, "%zu replicas are more than the %zu that can be watched", count,
                        ARRAY_LEN(runner->replica_conns));
+    if (!plan->replicas_given && runner->ops->replicas == NULL)
+        count = 0; /* they cannot be asked without a URL; the plan said so */
     runner->standbys = arena_alloc(runner->arena, (count + 1) * sizeof *runner->standbys);
     for (size_t i = 0; i < count; i++)
         runner->standbys[i].name = plan->replicas_given

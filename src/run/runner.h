@@ -19,8 +19,8 @@ enum {
 /* ---- the lease ------------------------------------------------------------------------------ */
 
 typedef struct Lease {
-    char holder[64];   /* of this process, unguessable */
-    const char *prove; /* SELECT … FOR KEY SHARE that returns one row per table while the lease is ours */
+    char holder[64];          /* of this process, unguessable */
+    const char *const *proof; /* pairs of key and epoch: one a table */
     size_t table_count;
     bool held;
 } Lease;
@@ -83,6 +83,7 @@ typedef struct Runner {
     int64_t progress_marks; /* raised whenever something was committed: retries are counted between marks */
     int64_t deadline_ms;    /* statements of the working thread are cancelled past it; 0: none */
     int64_t rested_ms;      /* the working thread has waited at its gate, all in all */
+    struct ShadowRun *shadows; /* open ones (run/shadow.h) */
 } Runner;
 
 /* Monotonic, and stands still while the change is paused or throttled: for --lock-wait. */
@@ -130,7 +131,7 @@ bool err_is_transient(const Err *err); /* deadlock, serialization, lock timeout,
 
 /* journal.c */
 Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server) MUST_USE;
-Err *journal_check_version(const Server *server) MUST_USE;
+Err *journal_check_version(const EngineOps *ops, const Server *server) MUST_USE;
 /* A journal of the version before gets what is new, in one short transaction, whoever else works with it.
  * ERR_PRIVILEGE where its owner must do that. */
 Err *journal_upgrade(Conn *conn, const EngineOps *ops, Server *server) MUST_USE;
@@ -139,8 +140,12 @@ Err *journal_upgrade(Conn *conn, const EngineOps *ops, Server *server) MUST_USE;
  * plan; ERR_UNSAFE as step_measured. */
 Err *measure_plan(Runner *runner, Arena *arena, const Table *tables, size_t count, Plan *plan) MUST_USE;
 
+/* The text with `value` wherever {name} stands in it. */
+const char *journal_fill(Arena *arena, const char *text, const char *name, const char *value);
+/* "$3, $4": parameters by number. */
+const char *journal_numbers(Arena *arena, size_t first, size_t count);
 /* The GRANTs that let this role use the journal. */
-char *journal_grants(Arena *arena, const Server *server);
+const char *journal_grants(Arena *arena, const EngineOps *ops, const Server *server);
 void journal_change_done(JournalChange *change);
 /* The change that is not aborted or reverted, by name; id 0 if none. */
 Err *journal_find(Conn *conn, Arena *arena, const char *name, JournalChange *ret_change) MUST_USE;
@@ -183,8 +188,6 @@ Err *journal_sync_table(Conn *conn, int64_t change_id, const FillColumn *fill,
 Err *journal_sync_load(Conn *conn, Arena *arena, int64_t table_id, SyncColumn **ret_columns,
                        size_t *ret_count) MUST_USE;
 
-/* "{\"a\",\"b\"}" */
-const char *journal_text_array(Arena *arena, const char *const *items, size_t count);
 /* The fixed set of replicas of a change, without secrets; ret_known false: none was fixed yet. */
 Err *journal_store_replicas(Conn *conn, int64_t change_id, const Replica *replicas, size_t count) MUST_USE;
 Err *journal_load_replicas(Conn *conn, Arena *arena, int64_t change_id, bool *ret_known,
@@ -194,6 +197,9 @@ Err *journal_load_replicas(Conn *conn, Arena *arena, int64_t change_id, bool *re
 /* ERR_HELD names host, pid and since when a live runner has one of the tables. */
 Err *lease_take(Runner *runner) MUST_USE;
 Err *lease_prove(Runner *runner) MUST_USE; /* in the transaction at hand; ERR_FENCED */
+/* A SELECT that locks and returns one row a table while the lease is ours; its parameters are lease->proof,
+ * two a table, numbered from `first`. */
+const char *lease_proof_sql(Arena *arena, const EngineOps *ops, const Lease *lease, size_t first);
 Err *lease_renew(Conn *conn, const Lease *lease, bool *ret_held) MUST_USE;
 void lease_release(Runner *runner);
 /* Records the work connection, so that a successor can end it. */
@@ -285,6 +291,11 @@ Err *shadow_capture(Runner *runner, const Step *step) MUST_USE;
 Err *shadow_copy(Runner *runner, const Step *step) MUST_USE;
 Err *shadow_compare(Runner *runner, const Step *step) MUST_USE;
 Err *shadow_swap(Runner *runner, const Step *step) MUST_USE;
+/* What is left of one of these steps goes; ERR_UNSAFE where the swap is done. */
+Err *shadow_undo(Runner *runner, const Step *step) MUST_USE;
+/* Behind the last step of complete: what captured changes is gone. */
+Err *shadow_contract(Runner *runner) MUST_USE;
+void shadow_close_all(Runner *runner);
 
 /* revert.c */
 /* ERR_UNSAFE with time and key when a direction of the change has lost a value. */
@@ -309,4 +320,6 @@ Err *rows_name_failing(Runner *runner, const Step *step, Scan *scan, Range range
 /* load.c */
 /* Loads what the plan needs over runner->conn and makes it. */
 Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_plan) MUST_USE;
+/* load_my.c: the same for engines that speak DIALECT_MYSQL. */
+Err *runner_plan_my(Runner *runner, Arena *arena, const Change *change, Plan *ret_plan) MUST_USE;
 Err *runner_load_table(Runner *runner, Arena *arena, const Name *name, Table *ret_table) MUST_USE;

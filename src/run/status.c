@@ -3,30 +3,76 @@
 
 #include <string.h>
 
-/* Rows as objects: one query gives a JSON document, which the server builds. */
-static const char status_sql[] =
-    "SELECT coalesce(json_agg(c ORDER BY CASE WHEN $1::text IS NULL THEN c.id ELSE -c.id END), '[]') FROM (\n"
-    "  SELECT c.id, c.name, c.owner, c.change_digest, c.plan_digest, c.state, c.phase, c.throttled_by, "
-    "c.error,\n"
-    "    c.ready_at IS NOT NULL AS ready, c.created_at, c.ready_at, c.ended_at, c.ready_position,\n"
-    "    (SELECT l.host || ' pid ' || l.pid FROM stoa.leases l\n"
-    "      WHERE l.change_id = c.id AND l.expires_at > clock_timestamp() LIMIT 1) AS runner,\n"
-    "    k.rows_done, k.rows_total, k.busy_ms, s.steps, e.evidence\n"
-    "  FROM stoa.changes c\n"
-    "  CROSS JOIN LATERAL (SELECT sum((body->>'rows')::bigint) AS rows_done, sum((body->>'total')::bigint) "
-    "AS\n"
-    "    rows_total, sum((body->>'busy_ms')::bigint) AS busy_ms FROM stoa.checkpoints WHERE change_id = "
-    "c.id) k\n"
-    "  CROSS JOIN LATERAL (SELECT json_agg(json_build_object('ordinal', ordinal, 'phase', phase, 'kind', "
-    "kind,\n"
-    "    'title', title, 'state', state, 'attempts', attempts, 'started_at', started_at, 'ended_at', "
-    "ended_at,\n"
-    "    'error', error) ORDER BY ordinal) AS steps FROM stoa.steps WHERE change_id = c.id) s\n"
-    "  CROSS JOIN LATERAL (SELECT coalesce(json_agg(p.body->'report' ORDER BY p.ordinal), '[]') AS evidence\n"
-    "    FROM stoa.checkpoints p JOIN stoa.steps t USING (change_id, ordinal) WHERE p.change_id = c.id AND\n"
-    "    t.kind = 'evidence' AND p.body->'report' IS NOT NULL) e\n"
-    "  WHERE ($1::text IS NULL OR c.name = $1)\n"
-    "    AND ($2 OR $1 IS NOT NULL OR c.state NOT IN ('completed', 'aborted', 'reverted'))) c";
+static json_t *text_json(const Rows *rows, size_t row, size_t col)
+{
+    const char *cell = rows_cell(rows, row, col);
+    json_t *text = cell == NULL ? json_null() : json_string(cell);
+    return text != NULL ? text : json_null(); /* not UTF-8 */
+}
+
+static int64_t figure(const json_t *body, const char *key)
+{
+    return json_integer_value(json_object_get(body, key));
+}
+
+/* Steps, the sums over their checkpoints, and what the evidence steps have found. */
+static Err *add_steps(Runner *runner, json_t *change, const char *id)
+{
+    static const char *const names[] = {"ordinal",  "phase",      "kind",     "title", "state",
+                                        "attempts", "started_at", "ended_at", "error"};
+    enum { KIND = 2, BODY = ARRAY_LEN(names) };
+    Wait wait = runner_wait(runner);
+    Rows rows = {0};
+    TRY(conn_params(runner->conn, &wait, runner->arena, &rows, runner->ops->journal_sql(JOURNAL_STEPS), id));
+    json_t *steps = json_array(), *evidence = json_array();
+    int64_t done = 0, total = 0, busy_ms = 0;
+    for (size_t i = 0; i < rows.row_count; i++) {
+        json_t *step = json_object();
+        for (size_t j = 0; j < ARRAY_LEN(names); j++)
+            json_object_set_new(step, names[j],
+                                j == 0 || str_eq(names[j], "attempts") ? json_integer(rows_int(&rows, i, j))
+                                                                       : text_json(&rows, i, j));
+        json_array_append_new(steps, step);
+        const char *text = rows_cell(&rows, i, BODY);
+        json_t *body = text == NULL ? NULL : json_loads(text, 0, NULL);
+        json_t *report = json_object_get(body, "report");
+        done += figure(body, "rows");
+        total += figure(body, "total");
+        busy_ms += figure(body, "busy_ms");
+        if (report != NULL && str_eq(rows_cell(&rows, i, KIND), "evidence"))
+            json_array_append(evidence, report);
+        json_decref(body);
+    }
+    json_object_set_new(change, "rows_done", json_integer(done));
+    json_object_set_new(change, "rows_total", json_integer(total));
+    json_object_set_new(change, "busy_ms", json_integer(busy_ms));
+    json_object_set_new(change, "steps", steps);
+    json_object_set_new(change, "evidence", evidence);
+    return NULL;
+}
+
+static Err *load_changes(Runner *runner, const char *name, bool all, json_t *changes)
+{
+    static const char *const names[] = {"id",          "name",           "owner",      "change_digest",
+                                        "plan_digest", "state",          "phase",      "throttled_by",
+                                        "error",       "ready",          "created_at", "ready_at",
+                                        "ended_at",    "ready_position", "runner"};
+    Wait wait = runner_wait(runner);
+    Rows rows = {0};
+    TRY(conn_params(runner->conn, &wait, runner->arena, &rows, runner->ops->journal_sql(JOURNAL_STATUS), name,
+                    all ? "true" : "false"));
+    for (size_t i = 0; i < rows.row_count; i++) {
+        json_t *change = json_object();
+        json_array_append_new(changes, change);
+        for (size_t j = 0; j < ARRAY_LEN(names); j++)
+            json_object_set_new(change, names[j],
+                                j == 0                      ? json_integer(rows_int(&rows, i, j))
+                                : str_eq(names[j], "ready") ? json_boolean(rows_bool(&rows, i, j))
+                                                            : text_json(&rows, i, j));
+        TRY(add_steps(runner, change, rows_cell(&rows, i, 0)));
+    }
+    return NULL;
+}
 
 /* Turns the server's figures into those of the contract. */
 static void derive(json_t *change)
@@ -97,16 +143,13 @@ static Err *add_broken(Runner *runner, json_t *change)
 Err *run_status(const RunOptions *options, Arena *arena, const char *change, bool all, json_t **ret_json)
 {
     Runner runner;
-    json_t *changes = NULL;
+    json_t *changes = json_array(), *each = NULL;
     Err *err = runner_open(&runner, options, arena);
-    if (err == NULL && runner.server.journal_version == 0)
-        changes = json_array();
-    else if (err == NULL)
-        err = query_json(&runner, status_sql, 2, (const char *const[]){change, all ? "true" : "false"},
-                         &changes);
+    bool sync = (runner.ops->features & ENGINE_SYNC_TRIGGERS) != 0;
+    if (err == NULL && runner.server.journal_version != 0)
+        err = load_changes(&runner, change, all, changes);
     size_t i = 0;
-    json_t *each = NULL;
-    json_array_foreach(changes, i, each) if (err == NULL && runner.server.journal_version >= 2) err =
+    json_array_foreach(changes, i, each) if (err == NULL && sync && runner.server.journal_version >= 2) err =
         add_broken(&runner, each);
     runner_close(&runner);
     if (err != NULL) {
@@ -122,24 +165,42 @@ Err *run_status(const RunOptions *options, Arena *arena, const char *change, boo
     return NULL;
 }
 
+static Err *load_events(Runner *runner, const char *name, json_t *events)
+{
+    static const char *const names[] = {"at", "change", "event", "step", "text", "detail", "by"};
+    enum { STEP = 3, DETAIL = 5 };
+    Wait wait = runner_wait(runner);
+    Rows rows = {0};
+    TRY(conn_params(runner->conn, &wait, runner->arena, &rows, runner->ops->journal_sql(JOURNAL_HISTORY),
+                    name));
+    for (size_t i = 0; i < rows.row_count; i++) {
+        json_t *event = json_object(), *detail = NULL;
+        const char *body = rows_cell(&rows, i, DETAIL);
+        if (body != NULL)
+            detail = json_loads(body, JSON_DECODE_ANY, NULL);
+        for (size_t j = 0; j < ARRAY_LEN(names); j++)
+            json_object_set_new(event, names[j],
+                                j == STEP        ? json_integer(rows_int(&rows, i, j))
+                                : j != DETAIL    ? text_json(&rows, i, j)
+                                : detail != NULL ? detail
+                                                 : json_null());
+        json_array_append_new(events, event);
+    }
+    return NULL;
+}
+
 Err *run_history(const RunOptions *options, Arena *arena, const char *change, json_t **ret_json)
 {
     Runner runner;
-    json_t *events = NULL;
+    json_t *events = json_array();
     Err *err = runner_open(&runner, options, arena);
-    if (err == NULL && runner.server.journal_version == 0)
-        events = json_array();
-    else if (err == NULL)
-        err =
-            query_json(&runner,
-                       "SELECT coalesce(json_agg(json_build_object('at', e.at, 'change', c.name, 'event', "
-                       "e.kind, 'step', "
-                       "e.step, 'text', e.text, 'detail', e.detail, 'by', e.by) ORDER BY e.id), '[]') FROM "
-                       "stoa.events e "
-                       "LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE $1::text IS NULL OR c.name = $1",
-                       1, (const char *const[]){change}, &events);
+    if (err == NULL && runner.server.journal_version != 0)
+        err = load_events(&runner, change, events);
     runner_close(&runner);
-    TRY(err);
+    if (err != NULL) {
+        json_decref(events);
+        return err;
+    }
     *ret_json = json_pack("{s:i,s:o}", "v", 1, "events", events);
     return NULL;
 }

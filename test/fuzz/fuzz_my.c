@@ -113,7 +113,7 @@ static void check_name(const MyName *name, MySpan outer)
     require((name->name != NULL) == my_span_is(name->own));
 }
 
-static void check_column(const MyColumn *column, MySpan outer)
+static void check_column(const MyColumnSpec *column, MySpan outer)
 {
     inside(column->span, outer);
     const MySpan spans[] = {column->type,    column->default_value, column->on_update,

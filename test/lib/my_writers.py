@@ -1,7 +1,8 @@
 """An application on a MariaDB or MySQL table of any shape: threads with sessions of their own that insert, update,
-delete, replace, change keys and swap unique values, and write the same to a twin table in the same transactions.
+delete, replace, change keys and swap unique values, and write the same to a twin in the same transactions.
 
-Each thread owns a part of the keys, so what it believes to be there is there; beside that all of them update the
+The twin is the same table in another database, made with the same rows, so that a plain ALTER TABLE can be run there
+in the end. Each thread owns a part of the keys, so what it believes to be there is there; beside that all of them update the
 same few hot rows. So the application has no deadlock of its own making: whatever fails is somebody else's doing.
 Statements that meet a unique index are transactions of their own, and unique values of a thread sort together.
 """
@@ -22,9 +23,10 @@ class Column:
     """`values` are SQL literals to choose from, or a function from a number that was never used before to a literal
     (for keys and unique columns); None: nobody writes it (generated, or filled by the server)."""
 
-    def __init__(self, name, definition, values=None, key=False, unique=False, auto=False):
+    def __init__(self, name, definition, values=None, key=False, unique=False, auto=False,
+                 respell=False):
         self.name, self.definition, self.values = name, definition, values
-        self.key, self.unique, self.auto = key, unique, auto
+        self.key, self.unique, self.auto, self.respell = key, unique, auto, respell
 
     def choose(self, chance, new):
         return self.values(new) if callable(self.values) else chance.choice(self.values)
@@ -71,24 +73,16 @@ class Shape:
         places = [self.written.index(column) for column in self.key]
         return [tuple(row[place] for place in places) for row in rows]
 
-    def make_twin(self, my, database, table, twin):
-        """The same table by itself: no triggers, and none of its foreign keys."""
-        with my.connect(database) as conn, conn.cursor() as cursor:
-            for statement in self.init:
-                cursor.execute(statement)
-            names = ", ".join(ident(column.name) for column in self.written)
-            cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')")
-            cursor.execute(f"CREATE TABLE {ident(twin)} LIKE {ident(table)}")
-            cursor.execute(f"INSERT INTO {ident(twin)} ({names}) SELECT {names} FROM {ident(table)}")
 
 
 class MyWriters:
     """Writes until stop(). `keys` are those that are there (Shape.make); `rate` statements a second of all threads;
     `unwritten` columns are left out, as by an application that does not know them (any more)."""
 
-    def __init__(self, my, database, table, shape, keys, twin=None, threads=3, rate=150, unwritten=(), seed=1,
+    def __init__(self, my, database, table, shape, keys, twin_database=None, threads=3, rate=150, unwritten=(), seed=1,
                  hostile=True, url_user="root"):
-        self.my, self.database, self.table, self.twin, self.shape = my, database, table, twin, shape
+        self.my, self.shape, self.name = my, shape, ident(table)
+        self.twin = f"{ident(twin_database)}.{ident(table)}" if twin_database else None
         self.rate, self.hostile, self.threads_count = rate, hostile, threads
         self.written = [column for column in shape.written if column.name not in unwritten]
         self.errors, self.longest, self.slowest, self.done = [], 0.0, "", 0
@@ -102,7 +96,7 @@ class MyWriters:
             with conn.cursor() as cursor:
                 for statement in shape.init:
                     cursor.execute(statement)
-                if twin:
+                if self.twin:
                     cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')")
             self._threads.append(threading.Thread(target=self._work, args=(conn, number, mine, hot, seed), daemon=True))
         for thread in self._threads:
@@ -202,16 +196,26 @@ class MyWriters:
         self._run(cursor, f"DELETE FROM {{t}} WHERE {self._where(key)}")
         self._insert(cursor, chance, new, mine, "INSERT", key)
 
+    def _verb_respell(self, cursor, chance, new, mine, hot):
+        """The same key to the collation, in other letters."""
+        column = next((ident(column.name) for column in self.shape.key if column.respell), None)
+        if column:
+            self._run(cursor, f"UPDATE {{t}} SET {column} = IF(BINARY {column} = BINARY UPPER({column}), LOWER({column}), "
+                              f"UPPER({column})) WHERE {self._where(chance.choice(mine))}")
+
     def _verb_swap(self, cursor, chance, new, mine, hot):
         """Two rows exchange a unique value, by way of a third."""
         unique = [column for column in self._settable() if column.unique]
         if not unique or len(mine) < 2:
             return None
         column, (one, other) = ident(unique[0].name), chance.sample(mine, 2)
-        cursor.execute(f"SELECT QUOTE({column}) FROM {ident(self.table)} WHERE {self._where(one)}")
-        first = cursor.fetchone()[0]
-        cursor.execute(f"SELECT QUOTE({column}) FROM {ident(self.table)} WHERE {self._where(other)}")
-        second = cursor.fetchone()[0]
+        values = []
+        for key in (one, other):
+            cursor.execute(f"SELECT QUOTE({column}) FROM {self.name} WHERE {self._where(key)}")
+            values += [row[0] for row in cursor.fetchall()]
+        if len(values) != 2:
+            raise pymysql.err.DataError(0, f"a row is gone: {one} or {other}")
+        first, second = values
         for key, value in ((one, unique[0].choose(chance, new)), (other, first), (one, second)):
             self._run(cursor, f"UPDATE {{t}} SET {column} = {value} WHERE {self._where(key)}")
         return None
@@ -220,14 +224,14 @@ class MyWriters:
 
     def _run(self, cursor, statement, on_twin=True):
         started = time.monotonic()
-        cursor.execute(statement.replace("{t}", ident(self.table)))
+        cursor.execute(statement.replace("{t}", self.name))
         self._took(time.monotonic() - started, statement)
         if on_twin:
             self._twin(cursor, statement)
 
     def _twin(self, cursor, statement):
         if self.twin:
-            cursor.execute(statement.replace("{t}", ident(self.twin)))
+            cursor.execute(statement.replace("{t}", self.twin))
 
     def _took(self, seconds, statement):
         with self._mark:
@@ -236,7 +240,7 @@ class MyWriters:
 
     def _choose(self, chance):
         verbs = self.shape.verbs or {"insert": 15, "update": 30, "hot": 12, "several": 8, "delete": 8, "move": 6,
-                                     "replace": 6, "upsert": 6, "again": 5, "swap": 4}
+                                     "replace": 6, "upsert": 6, "again": 5, "swap": 4, "respell": 3}
         if not self.hostile:
             verbs = {verb: verbs.get(verb, 0) for verb in ("insert", "update", "delete")}
         return chance.choices(list(verbs), list(verbs.values()))[0]
@@ -322,13 +326,13 @@ def rows_of(my, database, table, columns):
         return sorted(cursor.fetchall(), key=lambda row: tuple(value or "" for value in row))
 
 
-def assert_equal_rows(my, database, table, twin, but=()):
-    """Every row of the one is byte for byte in the other, in all columns of the twin."""
-    columns = [name for name, _, _ in columns_of(my, database, twin) if name not in but]
-    mine, theirs = (rows_of(my, database, name, columns) for name in (table, twin))
+def assert_equal_rows(my, database, twin, table, but=()):
+    """Every row of the table in one database is byte for byte in the other, in all columns of the twin; their number."""
+    columns = [name for name, _, _ in columns_of(my, twin, table) if name not in but]
+    mine, theirs = (rows_of(my, name, table, columns) for name in (database, twin))
     if mine == theirs:
         return len(mine)
     left, right = set(mine), set(theirs)
-    raise AssertionError(f"{len(mine)} rows in {table}, {len(theirs)} in {twin}; columns {columns}\n"
-                         f"only in {table}: {len(left - right)}, {sorted(left - right, key=str)[:3]}\n"
+    raise AssertionError(f"{len(mine)} rows in {database}, {len(theirs)} in {twin}; columns {columns}\n"
+                         f"only in {database}: {len(left - right)}, {sorted(left - right, key=str)[:3]}\n"
                          f"only in {twin}: {len(right - left)}, {sorted(right - left, key=str)[:3]}")

@@ -165,17 +165,44 @@ def versions(text):
     return chosen
 
 
+FIRE = "test/server_my/test_swap.py"
+MY_SERVERS = ["mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6"]
+
+
+def matrices(text):
+    """Versions of PostgreSQL, "pg" for all of them, "mysql" for the servers of MariaDB and MySQL, "all"."""
+    if text in ("mysql", "all"):
+        return (VERSIONS if text == "all" else []) + MY_SERVERS
+    words = text.split(",")
+    if set(words) <= set(MY_SERVERS):
+        return words
+    return versions(text)
+
+
+def my_servers(text):
+    chosen = text.split(",")
+    for name in chosen:
+        if name not in MY_SERVERS:
+            raise argparse.ArgumentTypeError(f'"{name}" is none of {", ".join(MY_SERVERS)}')
+    return chosen
+
+
 def options():
     parser = argparse.ArgumentParser(prog="script/test", allow_abbrev=False, description=(
         "Builds, then runs the floor check, the unit tests, and the tests of the whole program and against real "
         "servers on PostgreSQL 15. The last line says how many passed and failed."))
-    parser.add_argument("--matrix", type=versions, nargs="?", const=VERSIONS, metavar="pg|10,13,…",
+    parser.add_argument("--matrix", type=matrices, nargs="?", const=VERSIONS, metavar="pg|mysql|all|10,13,…|mysql-9.7,…",
                         help="also every operation on PostgreSQL 10 to 18, or on those named: its plan, what the server "
-                             "does against what the plan says, and a run; on 15 and 18 also blocked, killed, aborted")
+                             "does against what the plan says, and a run; on 15 and 18 also blocked, killed, aborted. "
+                             f"mysql: the same on {', '.join(MY_SERVERS)}, killed on the first and the third")
     parser.add_argument("--servers", type=versions, nargs="?", const=VERSIONS, metavar="pg|10,13,…",
                         help="also the server tests on PostgreSQL 10 to 18, or on those named")
-    parser.add_argument("--mysql", action="store_true",
-                        help="also the tests of sessions and binary logs on MariaDB 10.11 and MySQL 9.7")
+    parser.add_argument("--mysql", type=my_servers, nargs="?", const=["mariadb-10.11", "mysql-9.7"],
+                        metavar="mariadb-10.11,…",
+                        help=f"also the tests on MariaDB 10.11 and MySQL 9.7, or on those named ({', '.join(MY_SERVERS)})")
+    parser.add_argument("--cutover", type=int, nargs="?", const=300, metavar="N",
+                        help="also N cutovers (300) under fire on each server of MariaDB and MySQL: rows lost and the "
+                             "longest wait are printed")
     parser.add_argument("--crash", type=int, nargs="?", const=200, metavar="N",
                         help="also the crash loops: every journal write, and N random moments (200)")
     parser.add_argument("--fuzz", type=duration, nargs="?", const=60, metavar="TIME",
@@ -187,12 +214,14 @@ def options():
     parser.add_argument("--budget", type=duration, metavar="TIME", help="leave out what does not fit into this time")
     given = parser.parse_args()
     if given.all:
-        given.matrix = given.matrix or VERSIONS
+        given.matrix = given.matrix or VERSIONS + MY_SERVERS
+        given.cutover = given.cutover or 300
         given.servers = given.servers or VERSIONS
         given.crash = given.crash or 200
         given.fuzz = given.fuzz or 60
         given.sanitize = given.sanitize or "all"
-        given.tidy = given.mysql = True
+        given.mysql = given.mysql or MY_SERVERS
+        given.tidy = True
     return given
 
 
@@ -216,12 +245,16 @@ def main():
     if wanted.tidy:
         tidy(suites)
     if wanted.matrix:
-        operations(suites, wanted.matrix)
+        operations(suites, [version for version in wanted.matrix if version in VERSIONS])
+        my_operations(suites, [name for name in wanted.matrix if name in MY_SERVERS])
     for version in wanted.servers or []:
         if version != "15":
             suites.pytest(f"server tests, {version}", ["test/server"], [f"--pg={version}"])
     if wanted.mysql:
-        suites.pytest("MariaDB and MySQL", ["test/server_my"])
+        suites.pytest("MariaDB and MySQL", ["test/server_my"], [f"--my={','.join(wanted.mysql)}"])
+    if wanted.cutover:
+        suites.pytest(f"{wanted.cutover} cutovers a server", [FIRE], [f"--my={','.join(MY_SERVERS)}", "--timeout=7200", "-s"],
+                      {"STOA_CUTOVERS": str(wanted.cutover)})
     if wanted.fuzz:
         fuzz(suites, wanted.fuzz)
 
@@ -233,6 +266,8 @@ def main():
 def operations(suites, chosen):
     """Every operation on these versions, and the statements; what came out goes to build/reports/operations.jsonl,
     from which tools/operations_doc.py makes docs/operations.md."""
+    if not chosen:
+        return
     out = ROOT / "build" / "reports" / "operations.jsonl"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.unlink(missing_ok=True)
@@ -241,6 +276,17 @@ def operations(suites, chosen):
                       {"STOA_MATRIX_OUT": str(out)})
     if {"15", "18"} <= set(chosen):
         suites.pytest("statements, 15 and 18", ["test/matrix/test_statements.py"])
+
+
+def my_operations(suites, chosen):
+    """The same on MariaDB and MySQL; build/reports/operations-my.jsonl becomes docs/operations-mysql.md."""
+    if not chosen:
+        return
+    out = ROOT / "build" / "reports" / "operations-my.jsonl"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.unlink(missing_ok=True)
+    for name in chosen:
+        suites.pytest(f"operations, {name}", ["test/matrix_my"], [f"--my={name}"], {"STOA_MATRIX_OUT": str(out)})
 
 
 def sanitize(suites, programs, how_much):

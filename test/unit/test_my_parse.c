@@ -55,7 +55,7 @@ static void show_name(Show *show, const char *label, const MyName *name)
              name->database == NULL ? "" : ".", name->name);
 }
 
-static void show_column(Show *show, const MyColumn *column)
+static void show_column(Show *show, const MyColumnSpec *column)
 {
     static const char *const stored[] = {NULL, "virtual", "stored", "persistent"};
     show_word(show, "column", column->name);

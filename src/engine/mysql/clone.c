@@ -79,29 +79,46 @@ Err *my_clone_forget(Conn *conn, const Wait *wait)
 /* ---- making one ------------------------------------------------------------------------------------------
  */
 
+/* What a role may set only in some versions, and what else may stand against an old definition: the second
+ * try is without. */
+static const struct {
+    const char *off, *back;
+} demands[] = {
+    {"SET @stoa_strict = @@SESSION.innodb_strict_mode, @@SESSION.innodb_strict_mode = 0",
+     "SET @@SESSION.innodb_strict_mode = @stoa_strict"},
+    /* MySQL 8.0.13 and 8.0.30 */
+    {"SET @stoa_require = @@SESSION.sql_require_primary_key, @@SESSION.sql_require_primary_key = 0",
+     "SET @@SESSION.sql_require_primary_key = @stoa_require"},
+};
+
+static Err *make_unhindered(Conn *conn, const Wait *wait, const char *create_sql)
+{
+    bool off[ARRAY_LEN(demands)], done = false;
+    for (size_t i = 0; i < ARRAY_LEN(demands); i++)
+        TRY(if_possible(my_exec(conn, wait, demands[i].off), &off[i]));
+    Err *err = my_exec(conn, wait, create_sql);
+    for (size_t i = 0; err == NULL && i < ARRAY_LEN(demands); i++)
+        if (off[i])
+            TRY(if_possible(my_exec(conn, wait, demands[i].back), &done));
+    return err;
+}
+
 Err *clone_make_table(Conn *conn, const Wait *wait, const char *database, const char *create_sql)
 {
     /* The definition may stem from looser times: zero dates, row formats that strictness refuses. */
-    static const char loose[] = "SET @stoa_mode = @@SESSION.sql_mode, @@SESSION.sql_mode = "
-                                "'NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES', "
-                                "@@SESSION.foreign_key_checks = 0";
+    static const char loose[] =
+        "SET @stoa_mode = @@SESSION.sql_mode, @@SESSION.sql_mode = "
+        "'NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES', @@SESSION.foreign_key_checks = 0";
     static const char usual[] = "SET @@SESSION.sql_mode = @stoa_mode, @@SESSION.foreign_key_checks = 1";
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    bool strict_off = false, done = false;
     TRY(my_exec(conn, wait, arena_printf(arena, "USE %s", my_ident(arena, database))));
     TRY(my_exec(conn, wait, loose));
     Err *err = my_exec(conn, wait, create_sql);
-    if (err != NULL && !err_is(err, ERR_CONN_LOST) && !err_is(err, ERR_STOPPED)) {
-        /* MySQL 8 lets only some roles set this */
-        TRY(if_possible(my_exec(conn, wait, "SET SESSION innodb_strict_mode = 0"), &strict_off));
-        if (strict_off) {
-            err_free(err);
-            err = my_exec(conn, wait, create_sql);
-            TRY(if_possible(my_exec(conn, wait, "SET SESSION innodb_strict_mode = 1"), &done));
-        }
+    if (err != NULL && err->server_errno != 0 && err->kind == ERR_SQL) {
+        err_free(err);
+        err = make_unhindered(conn, wait, create_sql);
     }
-    if (err != NULL)
-        return err;
+    TRY(err);
     return my_exec(conn, wait, usual);
 }
 
@@ -235,6 +252,9 @@ static Err *prepare(Clone *clone, const Wait *wait)
     TRY(set_log(clone->conn, wait, false, &quiet));
     if (my_flavor(clone->conn)->brand != FLAVOR_MYSQL)
         TRY(if_possible(my_exec(clone->conn, wait, "SET SESSION wsrep_on = OFF"), &done));
+    if (!flavor_is_mariadb(my_flavor(clone->conn)) && my_flavor(clone->conn)->version >= 80030)
+        TRY(if_possible(my_exec(clone->conn, wait, "SET SESSION sql_generate_invisible_primary_key = OFF"),
+                        &done));
     clone->scratch.prefix = scratch_prefix(clone->arena, my_session_id(clone->conn), !quiet);
     TRY(conn_params(clone->conn, wait, arena, &rows, "SELECT GET_LOCK($1, 5)", clone->scratch.prefix));
     if (rows_int(&rows, 0, 0) != 1)
@@ -246,17 +266,19 @@ Err *my_clone_open(const Target *target, Conn *conn, const Wait *wait, const Ser
                    const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
                    bool in_schema, Clone **ret_clone)
 {
-    (void)server, (void)mentions, (void)mention_count, (void)in_schema;
+    (void)mentions, (void)mention_count, (void)in_schema;
     Clone *clone = mem_zero(sizeof *clone);
     clone->arena = arena_new();
     Originals originals = {0};
     Err *err = collect(conn, wait, clone->arena, tables, count, &originals);
-    if (err == NULL && originals.len == 0)
+    if (err == NULL && originals.len == 0 && server->database == NULL)
         err = err_new(ERR_BUG, "a clone of no table");
     if (err == NULL)
         err = my_connect(target, "clone", wait, &clone->conn);
     if (err == NULL)
         err = prepare(clone, wait);
+    if (err == NULL && server != NULL && server->database != NULL)
+        (void)scratch_add(clone->arena, &clone->scratch, server->database); /* where new tables are made */
     if (err == NULL)
         err = fill(clone, conn, wait, &originals);
     if (err != NULL) {
@@ -334,6 +356,45 @@ Err *clone_may_run(const char *sql)
     return err_new(ERR_UNSAFE, "this cannot be tried on an empty copy: \"%.60s\"", sql);
 }
 
+/* Behind one of the words that introduce a name: in backticks, and no database's. */
+static bool names_own(const char *at)
+{
+    while (*at == ' ')
+        at++;
+    (void)(begins_with(&at, "IF NOT EXISTS") || begins_with(&at, "IF EXISTS"));
+    while (*at == ' ')
+        at++;
+    for (bool open = *at == '`'; open;) {
+        at = strchr(at + 1, '`');
+        if (at == NULL)
+            return false;
+        open = at[1] == '`';
+        at += open ? 1 : 0;
+    }
+    return *at == '`' && at[1] != '.';
+}
+
+/* Statements that plans are made of, as these write them: about tables of the session's database. LOCK TABLES
+ * would forbid them. */
+static bool is_own(const char *sql)
+{
+    static const char *const makes[] = {"CREATE TABLE", "CREATE TRIGGER", "CREATE OR REPLACE TRIGGER",
+                                        "DROP TRIGGER", "DROP TABLE",     "RENAME TABLE",
+                                        "DROP VIEW"};
+    const char *at = sql;
+    for (size_t i = 0; i < ARRAY_LEN(makes); i++)
+        if (begins_with(&at, makes[i]))
+            return names_own(at) && (i <= 2 || strstr(at, "`.") == NULL);
+    const char *view = strncasecmp(sql, "CREATE ", 7) == 0 ? strcasestr(sql, " VIEW `") : NULL;
+    return view != NULL && names_own(view + strlen(" VIEW"));
+}
+
+static Err *run_own(Conn *conn, const Wait *wait, Arena *arena, const Scratch *scratch, const char *sql)
+{
+    TRY(my_exec(conn, wait, arena_printf(arena, "USE %s", my_ident(arena, scratch->names[0].copy))));
+    return my_exec(conn, wait, scratch_sql(arena, scratch, sql));
+}
+
 Err *my_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside)
 {
     (void)outside;
@@ -341,6 +402,10 @@ Err *my_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t c
     Scratch scratch = {0};
     TRY(scratch_load(conn, wait, arena, &scratch));
     for (size_t i = 0; i < count; i++) {
+        if (scratch.count > 0 && is_own(sql[i])) {
+            TRY(run_own(conn, wait, arena, &scratch, sql[i]));
+            continue;
+        }
         TRY(clone_may_run(sql[i]));
         TRY(clone_guard(conn, wait, &scratch));
         Err *err = my_exec(conn, wait, scratch_sql(arena, &scratch, sql[i]));

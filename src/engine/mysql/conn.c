@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "engine/mysql/error.h"
+#include "engine/mysql/mysql.h"
 #include "engine/mysql/params.h"
 #include "engine/mysql/url.h"
 
@@ -38,17 +39,21 @@ typedef struct MyConn {
     Flavor flavor;
     int64_t session_id;
     bool was_killed;
+    unsigned warning_count;
+    void *memo;
     pthread_mutex_t killer_lock;
     MYSQL *killer; /* a second session, for KILL QUERY; NULL until it is needed */
     bool killer_is_lent;
 } MyConn;
 
-static const EngineOps session_ops;
 static MyConn *my_of(Conn *conn) { return (MyConn *)conn; }
 static inline void result_freep(MYSQL_RES **res) { mysql_free_result(*res); }
 
 const Flavor *my_flavor(const Conn *conn) { return &((const MyConn *)conn)->flavor; }
 int64_t my_session_id(const Conn *conn) { return ((const MyConn *)conn)->session_id; }
+unsigned my_warning_count(const Conn *conn) { return ((const MyConn *)conn)->warning_count; }
+void **my_memo(Conn *conn) { return &((MyConn *)conn)->memo; }
+Arena *my_memory(Conn *conn) { return ((MyConn *)conn)->arena; }
 bool my_was_killed(const Conn *conn) { return ((const MyConn *)conn)->was_killed; }
 
 /* ---- waiting ---------------------------------------------------------------------------------------------
@@ -245,8 +250,9 @@ static Err *connect_handle(const MyConn *conn, const Target *target, const Wait 
     const MyUrl *url = &conn->url;
     Patience patience = patience_of(&limit, NULL), *before = patience_now;
     patience_now = &patience;
-    bool good = mysql_real_connect(my, url->host, url->user, conn->password, url->database, url->port,
-                                   url->socket, CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS) != NULL;
+    bool good =
+        mysql_real_connect(my, url->host, url->user, conn->password, url->database, url->port, url->socket,
+                           CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS | CLIENT_FOUND_ROWS) != NULL;
     patience_now = before;
     Err *err = NULL;
     if (!good && err_is(patience.cancelled, ERR_STOPPED)) {
@@ -310,7 +316,7 @@ static Err *session_prepare(MyConn *conn)
 Err *my_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn)
 {
     MyConn *conn = mem_zero(sizeof *conn);
-    conn->base.ops = &session_ops;
+    conn->base.ops = &engine_mysql;
     conn->arena = arena_new();
     (void)pthread_mutex_init(&conn->killer_lock, NULL);
     Err *err = my_url_parse(conn->arena, target->url == NULL ? "" : target->url, &conn->url);
@@ -438,6 +444,7 @@ static Err *read_results(MyConn *conn, Arena *arena, Rows *ret_rows, bool *ret_i
             copy_rows(arena, res, ret_rows);
         else if (ret_rows != NULL)
             *ret_rows = (Rows){.affected = (int64_t)mysql_affected_rows(conn->my)};
+        conn->warning_count = mysql_warning_count(conn->my);
         more = mysql_next_result(conn->my);
     }
     return more > 0 ? server_error(conn->my) : NULL;
@@ -603,14 +610,3 @@ Err *my_packet(Conn *base, const Wait *wait, const uint8_t **ret_bytes, size_t *
     *ret_len = len;
     return NULL;
 }
-
-static const char *const schemes[] = {"mysql", "mariadb", NULL};
-/* What the shorthands of engine.h need of a session; the engine's own table takes its place in time. */
-static const EngineOps session_ops = {.name = "mysql",
-                                      .schemes = schemes,
-                                      .dialect = DIALECT_MYSQL,
-                                      .connect = my_connect,
-                                      .close = my_close,
-                                      .query = my_query,
-                                      .cancel = my_cancel,
-                                      .session_id = my_session_id};

@@ -2,7 +2,7 @@
  *
  * All waiting, that of connecting and of TLS included, goes through one poll() over the socket and the stop
  * token (libmariadb calls us for it: MARIADB_OPT_IO_WAIT, seen to work in 3.3.20). These functions are what
- * EngineOps will need of a session. */
+ * EngineOps needs of a session. */
 #pragma once
 #include "engine/engine.h"
 #include "engine/mysql/flavor.h"
@@ -17,7 +17,8 @@ void my_close(Conn *conn);
  * time or token make us cancel, the error is ours (ERR_CANCELLED, ERR_STOPPED). The server may report success
  * all the same, and then: a statement that changes something has happened, and NULL is returned; rows may be
  * those of an interrupted statement (SLEEP() returns 1 on MySQL), so they are thrown away and our error is
- * returned. my_was_killed() tells both. */
+ * returned. my_was_killed() tells both. Rows.affected counts the rows that an UPDATE found, changed or not.
+ */
 Err *my_query(Conn *conn, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
               const char *const *params, Rows *ret_rows) MUST_USE;
 Err *my_exec(Conn *conn, const Wait *wait, const char *sql) MUST_USE;
@@ -38,6 +39,14 @@ Err *my_arm(Conn *conn, const Wait *wait) MUST_USE;
 /* The same by a session that is there already, is used by this thread only, idle whenever `conn` may have to
  * be cancelled, and closed later. */
 void my_arm_by(Conn *conn, Conn *idle);
+
+/* Warnings, notes among them, of the last statement. */
+unsigned my_warning_count(const Conn *conn);
+
+/* What some part of the engine has learnt once for the session: a slot for its own use, NULL at first, and an
+ * arena that lives as long as the session. */
+void **my_memo(Conn *conn);
+Arena *my_memory(Conn *conn);
 
 const Flavor *my_flavor(const Conn *conn);
 /* CONNECTION_ID(). */

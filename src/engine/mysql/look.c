@@ -34,18 +34,29 @@ static Err *take_ids(Conn *conn, const Wait *wait, Arena *arena, const char *dat
         arena_printf(arena, "SELECT t.table_id, %s FROM %s t WHERE %s",
                      flavor_can(flavor, FACT_ROW_VERSIONS) ? "t.total_row_versions" : "0", from, filter);
     TRY(conn_params(conn, wait, arena, &tables, sql, database));
-    TRY(conn_params(conn, wait, arena, &indexes,
-                    arena_printf(arena,
-                                 "SELECT i.index_id FROM %s i JOIN %s t ON t.table_id = i.table_id WHERE %s",
-                                 my_innodb_view(flavor, arena, "indexes"), from, filter),
-                    database));
+    TRY(conn_params(
+        conn, wait, arena, &indexes,
+        arena_printf(arena,
+                     "SELECT i.index_id, i.table_id FROM %s i JOIN %s t ON t.table_id = i.table_id WHERE %s",
+                     my_innodb_view(flavor, arena, "indexes"), from, filter),
+        database));
     look->known = true;
     look->tables = sorted(arena, &tables, 0);
     look->table_count = tables.row_count;
-    look->indexes = sorted(arena, &indexes, 0);
     look->index_count = indexes.row_count;
-    for (size_t i = 0; i < tables.row_count; i++)
+    look->indexes = arena_alloc(arena, (indexes.row_count + 1) * sizeof *look->indexes);
+    for (size_t i = 0; i < indexes.row_count; i++)
+        look->indexes[i] =
+            (struct LookIndex){.id = rows_int(&indexes, i, 0), .table = rows_int(&indexes, i, 1)};
+    qsort(look->indexes, look->index_count, sizeof *look->indexes, compare); /* by their first member */
+    look->indexes_known = true;
+    for (size_t i = 0; i < tables.row_count; i++) {
         look->row_versions += rows_int(&tables, i, 1);
+        bool shown = false;
+        for (size_t at = 0; !shown && at < look->index_count; at++)
+            shown = look->indexes[at].table == look->tables[i];
+        look->indexes_known = look->indexes_known && shown;
+    }
     return NULL;
 }
 
@@ -68,11 +79,16 @@ Err *look_take(Conn *conn, const Wait *wait, Arena *arena, const char *database,
     return NULL;
 }
 
+static bool has(const int64_t *ids, size_t count, int64_t id)
+{
+    return bsearch(&id, ids, count, sizeof *ids, compare) != NULL;
+}
+
 /* Some of `ids` that are not among `others`. */
 static bool has_others(const int64_t *ids, size_t count, const int64_t *others, size_t other_count)
 {
     for (size_t i = 0; i < count; i++)
-        if (bsearch(&ids[i], others, other_count, sizeof *others, compare) == NULL)
+        if (!has(others, other_count, ids[i]))
             return true;
     return false;
 }
@@ -85,5 +101,11 @@ bool look_is_rebuilt(const Look *before, const Look *after)
 
 bool look_has_new_index(const Look *before, const Look *after)
 {
-    return has_others(after->indexes, after->index_count, before->indexes, before->index_count);
+    for (size_t i = 0; i < after->index_count; i++) {
+        const struct LookIndex *index = &after->indexes[i];
+        if (has(before->tables, before->table_count, index->table) &&
+            bsearch(index, before->indexes, before->index_count, sizeof *index, compare) == NULL)
+            return true;
+    }
+    return false;
 }

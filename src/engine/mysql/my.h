@@ -2,6 +2,7 @@
  * stands at EngineOps in engine/engine.h; here only what is more. */
 #pragma once
 #include "engine/engine.h"
+#include "engine/my_server.h"
 #include "engine/my_table.h"
 #include "engine/mysql/conn.h"
 
@@ -17,6 +18,12 @@ Err *my_find_table(Conn *conn, const Wait *wait, Arena *arena, const char *schem
 /* These servers have no number of a table that lives as long as it does (TABLE_ID changes with each rebuild),
  * so this is a hash of its name, above 0. */
 int64_t my_table_id(const char *schema, const char *name);
+
+/* ---- facts.c: what Server.my holds ---- */
+
+typedef struct Grants Grants;
+Err *my_load_facts(Conn *conn, const Wait *wait, Arena *arena, const Grants *grants,
+                   MyServer *ret_server) MUST_USE;
 
 /* ---- definition.c ---- */
 

@@ -1,6 +1,8 @@
 /* The table of functions that run/ asks for. */
 #include "engine/mysql/shadow_my.h"
 
+#include "engine/mysql/swap.h"
+
 const ShadowOps my_shadow_ops = {
     .next = my_shadow_next,
     .copy = my_shadow_copy,
@@ -18,4 +20,7 @@ const ShadowOps my_shadow_ops = {
     .capture_applied = my_capture_applied,
     .capture_mark = my_capture_mark,
     .capture_reached = my_capture_reached,
+    .swap = my_swap,
+    .swap_state = my_swap_state,
+    .swap_clear = my_swap_clear,
 };

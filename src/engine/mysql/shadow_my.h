@@ -38,12 +38,3 @@ Err *my_capture_applied(Capture *capture, const Wait *wait, const char *position
 Err *my_capture_mark(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
                      const char **ret_mark) MUST_USE;
 bool my_capture_reached(const Capture *capture, const char *mark);
-
-/* ---- swap (swap.c) ---------------------------------------------------------------------------------------
- */
-
-Err *my_swap(const Target *target, Conn *conn, const Wait *wait, Arena *arena, const SwapRequest *request,
-             SwapResult *ret_result) MUST_USE;
-Err *my_swap_state(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
-                   SwapState *ret_state) MUST_USE;
-Err *my_swap_clear(Conn *conn, const Wait *wait, const ShadowSpec *spec) MUST_USE;

@@ -96,21 +96,15 @@ static const char upgrade_sql[] =
 /* Sync functions stand in the schema; their triggers stand on the users' tables and go with CASCADE. */
 static const char drop_sql[] = "DROP SCHEMA IF EXISTS stoa CASCADE";
 
-static const char exists_sql[] = "SELECT max(version) FROM stoa.meta";
+static const char *const texts[JOURNAL_SQL_COUNT] = {
+    [JOURNAL_CREATE] = create_sql,
+    [JOURNAL_PROTECT] = "",
+    [JOURNAL_UPGRADE] = upgrade_sql,
+    [JOURNAL_DROP] = drop_sql,
+    [JOURNAL_GRANTS] = "GRANT ALL ON SCHEMA stoa TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA stoa TO {role}",
+};
 
 const char *pg_journal_sql(JournalSql statement)
 {
-    switch (statement) {
-    case JOURNAL_EXISTS:
-        return exists_sql;
-    case JOURNAL_CREATE:
-        return create_sql;
-    case JOURNAL_UPGRADE:
-        return upgrade_sql;
-    case JOURNAL_DROP:
-        return drop_sql;
-    case JOURNAL_SQL_COUNT:
-        break;
-    }
-    return "";
+    return texts[statement] != NULL ? texts[statement] : pg_journal_work_sql(statement);
 }

@@ -72,6 +72,7 @@ Err *pg_replay_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_by
 Err *pg_find_table(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
                    int64_t *ret_id) MUST_USE;
 const char *pg_journal_sql(JournalSql statement);
+const char *pg_journal_work_sql(JournalSql statement);
 
 /* probe.c: a member of EngineOps. */
 Err *pg_probe(Conn *conn, const Wait *wait, Arena *arena, const char *const *sql, size_t count,

@@ -3,6 +3,7 @@
 #include "engine/postgres/catalog.h"
 #include "engine/postgres/catalog_sql.h"
 #include "engine/postgres/pg.h"
+#include "engine/sql.h"
 
 #include <string.h>
 
@@ -59,6 +60,7 @@ static void read_server(Arena *arena, const json_t *row, Server *server)
     server->version = catalog_text(arena, row, "version");
     server->database = catalog_text(arena, row, "database");
     server->role = catalog_text(arena, row, "role");
+    server->role_sql = sql_ident(arena, server->role);
     server->superuser = catalog_bool(row, "superuser");
     server->in_recovery = catalog_bool(row, "in_recovery");
     server->read_only = catalog_bool(row, "read_only");

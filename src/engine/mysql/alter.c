@@ -1,0 +1,202 @@
+/* A statement that commits by itself, and takes a metadata lock behind which the application queues: its
+ * waits are measured from a second session, and ended when they last too long. */
+#include "engine/mysql/session.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "engine/mysql/conn.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum {
+    LOOK_LEAST_MS = 3,
+    LOOKS_A_STALL = 12, /* so many looks in the time that a wait may last */
+    WATCH_TIMEOUT_MS = 5000,
+    WORK_MS = 50, /* what has worked for so long has something to lose */
+};
+
+/* Seen on MySQL 5.6 and 9.7, MariaDB 10.11 and 11.8: "Waiting for table metadata lock", "Waiting for schema
+ * metadata lock", "Waiting for table flush", "Waiting for backup lock", "Waiting for global read lock". */
+bool my_state_waits(const char *state)
+{
+    return state != NULL && str_starts(state, "Waiting for ") &&
+           (strstr(state, "metadata lock") != NULL || strstr(state, "table flush") != NULL ||
+            strstr(state, "backup lock") != NULL || strstr(state, "read lock") != NULL ||
+            strstr(state, "table level lock") != NULL);
+}
+
+/* "altering table", "copy to tmp table", "preparing for alter table" … */
+static bool state_works(const char *state)
+{
+    return state != NULL && (strstr(state, "alter") != NULL || strstr(state, "copy to tmp") != NULL);
+}
+
+/* Shared by the thread that looks on and the one whose statement runs. */
+typedef struct Watch {
+    Conn *conn; /* of the thread that looks on */
+    Conn *work;
+    int64_t stall_ms, began_ms;
+    int64_t works_since_ms; /* of the thread that looks on: 0 not yet */
+    const char *state_sql;
+    _Atomic bool quit;
+    _Atomic int64_t waited_ms; /* the longest wait */
+    _Atomic bool cut, worked;
+} Watch;
+
+/* Where performance_schema is on it is asked, since reading the process list stops sessions from coming and
+ * going. */
+static Err *choose_source(Watch *watch, const Wait *wait, Arena *arena)
+{
+    Rows rows = {0};
+    long long session = (long long)my_session_id(watch->work);
+    TRY(conn_query(watch->conn, wait, arena, &rows, "SELECT @@performance_schema"));
+    watch->state_sql =
+        rows_bool(&rows, 0, 0)
+            ? arena_printf(
+                  arena,
+                  "SELECT PROCESSLIST_STATE FROM performance_schema.threads WHERE PROCESSLIST_ID = %lld "
+                  "AND PROCESSLIST_COMMAND <> 'Sleep'",
+                  session)
+            : arena_printf(arena,
+                           "SELECT STATE FROM information_schema.PROCESSLIST WHERE ID = %lld AND COMMAND <> "
+                           "'Sleep'",
+                           session);
+    return NULL;
+}
+
+/* One look; `*since_ms` is when the present wait began, 0 while it does not wait. */
+static Err *look(Watch *watch, Arena *arena, int64_t *since_ms)
+{
+    Rows rows = {0};
+    Wait wait = {.timeout_ms = WATCH_TIMEOUT_MS};
+    int64_t asked_ms = clock_ms();
+    TRY(conn_query(watch->conn, &wait, arena, &rows, watch->state_sql));
+    bool runs = rows.row_count > 0, waits = runs && my_state_waits(rows_cell(&rows, 0, 0));
+    if (!waits) {
+        bool works = runs && state_works(rows_cell(&rows, 0, 0));
+        if (works && watch->works_since_ms == 0)
+            watch->works_since_ms = asked_ms;
+        if (works && asked_ms - watch->works_since_ms > WORK_MS)
+            atomic_store(&watch->worked, true);
+        *since_ms = 0;
+        return NULL;
+    }
+    if (*since_ms == 0)
+        *since_ms = asked_ms;
+    int64_t waited_ms = clock_ms() - *since_ms;
+    if (waited_ms > atomic_load(&watch->waited_ms))
+        atomic_store(&watch->waited_ms, waited_ms);
+    if (waited_ms < watch->stall_ms || atomic_load(&watch->quit))
+        return NULL;
+    atomic_store(&watch->cut, true);
+    my_cancel(watch->work);
+    return NULL;
+}
+
+static void *watch_main(void *argument)
+{
+    Watch *watch = argument;
+    Arena *arena = arena_new();
+    int64_t since_ms = 0, pause_ms = watch->stall_ms / LOOKS_A_STALL;
+    if (pause_ms < LOOK_LEAST_MS)
+        pause_ms = LOOK_LEAST_MS;
+    while (!atomic_load(&watch->quit) && !atomic_load(&watch->cut)) {
+        Err *err = look(watch, arena, &since_ms);
+        if (err != NULL) { /* nobody would end a wait: so the statement ends now, should it wait */
+            err_free(err);
+            atomic_store(&watch->cut, true);
+            my_cancel(watch->work);
+        }
+        arena_clear(arena);
+        (void)poll(NULL, 0, (int)pause_ms);
+    }
+    arena_free(arena);
+    return NULL;
+}
+
+/* MariaDB KB "lock_wait_timeout": as of 10.3 0 means not to wait at all. */
+static bool needs_no_watch(const Conn *conn, const AlterRequest *request)
+{
+    return !request->queue && flavor_can(my_flavor(conn), FACT_RENAME_WAIT);
+}
+
+/* The server's own limits, in whole seconds, are the backstop. */
+static Err *set_limits(Conn *conn, const Wait *wait, Arena *arena, const AlterRequest *request)
+{
+    long long backstop = needs_no_watch(conn, request) ? 0 : (long long)(request->stall_ms + 999) / 1000 + 1;
+    return my_exec(conn, wait,
+                   arena_printf(arena,
+                                "SET SESSION lock_wait_timeout = %lld, innodb_lock_wait_timeout = %lld",
+                                backstop, backstop > 0 ? backstop : 1));
+}
+
+static void usual_limits(Conn *conn)
+{
+    Wait wait = {.timeout_ms = WATCH_TIMEOUT_MS};
+    err_free(my_exec(conn, &wait, "DO 0")); /* a KILL that came too late hits this one */
+    err_free(my_exec(conn, &wait, "SET SESSION lock_wait_timeout = 2, innodb_lock_wait_timeout = 1"));
+}
+
+static Err *run_watched(Watch *watch, const Wait *wait, const AlterRequest *request, AlterResult *ret_result)
+{
+    pthread_t thread;
+    watch->began_ms = clock_ms();
+    if (pthread_create(&thread, NULL, watch_main, watch) != 0)
+        return err_new(ERR_IO, "cannot start a thread");
+    Err *err = my_exec(watch->work, wait, request->sql);
+    atomic_store(&watch->quit, true);
+    (void)pthread_join(thread, NULL);
+    ret_result->ran_ms = clock_ms() - watch->began_ms;
+    ret_result->waited_ms = atomic_load(&watch->waited_ms);
+    bool cut = atomic_load(&watch->cut) && err_is(err, ERR_CANCELLED);
+    ret_result->blocked = cut || err_is(err, ERR_LOCK_TIMEOUT);
+    ret_result->built = ret_result->blocked && atomic_load(&watch->worked);
+    ret_result->done = err == NULL;
+    if (err_is(err, ERR_LOCK_TIMEOUT) && request->queue && ret_result->waited_ms == 0)
+        ret_result->waited_ms = ret_result->ran_ms; /* between two looks */
+    if (!ret_result->blocked)
+        return err;
+    err_free(err);
+    return NULL;
+}
+
+static Err *run_alone(Conn *conn, const Wait *wait, const AlterRequest *request, AlterResult *ret_result)
+{
+    int64_t from = clock_ms();
+    Err *err = my_exec(conn, wait, request->sql);
+    ret_result->ran_ms = clock_ms() - from;
+    ret_result->done = err == NULL;
+    ret_result->blocked = err_is(err, ERR_LOCK_TIMEOUT);
+    if (!ret_result->blocked)
+        return err;
+    err_free(err);
+    return NULL;
+}
+
+static Err *alter_watched(Conn *conn, const Target *target, const Wait *wait, const AlterRequest *request,
+                          AlterResult *ret_result)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    CLEANUP(my_closep) Conn *second = NULL;
+    TRY(my_connect(target, "watch", wait, &second));
+    TRY(my_arm(conn, wait)); /* so that ending a wait costs one round trip */
+    Watch watch = {.conn = second, .work = conn, .stall_ms = request->stall_ms};
+    TRY(choose_source(&watch, wait, arena));
+    return run_watched(&watch, wait, request, ret_result);
+}
+
+Err *my_alter(Conn *conn, const Target *target, const Wait *wait, const AlterRequest *request,
+              AlterResult *ret_result)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    *ret_result = (AlterResult){0};
+    TRY(set_limits(conn, wait, arena, request));
+    Err *err = needs_no_watch(conn, request) ? run_alone(conn, wait, request, ret_result)
+                                             : alter_watched(conn, target, wait, request, ret_result);
+    if (!err_is(err, ERR_CONN_LOST))
+        usual_limits(conn);
+    return err;
+}

@@ -1,0 +1,432 @@
+/* Changed keys out of a log that triggers fill: table keys_<change> in database stoa.
+ *
+ * The log's numbers are given before transactions commit, so a lower number may show after a higher one. What
+ * has been read is remembered by number, deleted once it is applied, and never a place in their order. */
+#include "engine/mysql/capture_parts.h"
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/str.h"
+#include "engine/mysql/conn.h"
+#include "engine/mysql/quote.h"
+#include "engine/mysql/shadow_form.h"
+#include "engine/mysql/trigger.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    POLL_MS = 15,
+    BUSY_MS = 100,      /* the log may be locked along with the source */
+    LOOK_EACH_MS = 500, /* at the source's identity */
+    LIST_MOST = 1000,   /* numbers in one statement */
+};
+
+/* What the log held under the source's lock. Only the session with the lock can read it then: LOCK TABLES
+ * locks what the table's triggers write as well (refman "LOCK TABLES and Triggers"; seen to stop readers on
+ * MySQL 5.6 and 9.7, not on MariaDB). So the mark is where it is read, and left here for the capture of the
+ * change. */
+typedef struct Stash {
+    Arena *arena;
+    int64_t change_id;
+    int64_t at_us;
+    Rows rows; /* key, seq */
+    size_t next;
+} Stash;
+
+static pthread_mutex_t stash_lock = PTHREAD_MUTEX_INITIALIZER;
+static Stash *stash_left; /* one source is locked at a time */
+
+/* Numbers handed out: [from, to], all of batch `batch`. */
+typedef struct Run {
+    uint64_t from, to, batch;
+} Run;
+
+struct TriggerCapture {
+    Arena *arena; /* as long as this */
+    Conn *conn;
+    const ShadowSpec *spec;
+    const char *log;     /* qualified and quoted */
+    const char *literal; /* the key's text over the log */
+    Run *runs;           /* heap */
+    size_t run_count, run_cap;
+    uint64_t batch;
+    int64_t complete_us; /* all that was committed then has been handed out; 0 never */
+    Stash *stash;        /* NULL: the log itself is read */
+    int64_t looked_ms;
+    char *tables, *definition; /* the source's identity, as it was when it was last the same */
+};
+
+/* ---- who the source is -----------------------------------------------------------------------------------
+ */
+
+/* TRUNCATE runs no trigger. It shows by InnoDB's own number of the table, which ALTER TABLE may change as
+ * well; CREATE_TIME stays (seen on 5.6, 9.7 and MariaDB 10.11). The names there are those of files: what is
+ * neither letter, digit nor "_" in ASCII is a code ("@002d"), of which only the "@" is looked for. */
+static const char *tables_sql(Conn *conn, Arena *arena, const ShadowSpec *spec)
+{
+    const Flavor *flavor = my_flavor(conn);
+    CLEANUP(str_donep) Str like = STR_INIT;
+    const char *const names[] = {spec->schema, spec->source};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        str_add(&like, i > 0 ? "/" : "");
+        for (const char *at = names[i]; *at != '\0'; at++) {
+            bool is_plain = *at > 0 && (isalnum((unsigned char)*at) || *at == '_');
+            if (is_plain)
+                str_addf(&like, "%s%c", *at == '_' ? "|" : "", *at);
+            else if (like.len == 0 || like.buf[like.len - 1] != '%')
+                str_add(&like, "@%");
+        }
+    }
+    const char *whole = my_literal(conn, arena, like.buf);
+    const char *parts = my_literal(conn, arena, arena_printf(arena, "%s#%%", like.buf));
+    bool is_old = flavor_is_mariadb(flavor) || flavor->version < 80000;
+    return arena_printf(
+        arena,
+        "SELECT GROUP_CONCAT(TABLE_ID ORDER BY TABLE_ID) FROM information_schema.%s WHERE NAME LIKE "
+        "%s ESCAPE '|' OR NAME LIKE %s ESCAPE '|'",
+        is_old ? "INNODB_SYS_TABLES" : "INNODB_TABLES", whole, parts);
+}
+
+/* Without the next AUTO_INCREMENT value. */
+static const char *plain_definition(Arena *arena, const char *text)
+{
+    CLEANUP(str_donep) Str plain = STR_INIT;
+    const char *options = strstr(text, "\n) ");
+    const char *at = options == NULL ? NULL : strstr(options, " AUTO_INCREMENT=");
+    if (at == NULL)
+        return digest_text(arena, text, strlen(text));
+    str_addn(&plain, text, (size_t)(at - text));
+    at += strlen(" AUTO_INCREMENT=");
+    str_add(&plain, at + strspn(at, "0123456789"));
+    return digest_text(arena, plain.buf, plain.len);
+}
+
+/* ret_tables is NULL, and so is the definition, where the source is gone. */
+static Err *identify(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
+                     const char **ret_tables, const char **ret_definition)
+{
+    enum { NO_SUCH_TABLE = 1146 };
+    Rows rows = {0};
+    *ret_tables = *ret_definition = NULL;
+    Err *err = conn_query(conn, wait, arena, &rows, tables_sql(conn, arena, spec));
+    if (err_is(err, ERR_PRIVILEGE))
+        return err_hint(err, "GRANT PROCESS ON *.* TO this user: a TRUNCATE shows by no trigger");
+    TRY(err);
+    const char *tables = rows.row_count == 0 ? NULL : rows_cell(&rows, 0, 0);
+    err = conn_query(conn, wait, arena, &rows,
+                     arena_printf(arena, "SHOW CREATE TABLE %s", my_name(arena, spec->schema, spec->source)));
+    if (err != NULL && err->server_errno == NO_SUCH_TABLE) {
+        err_free(err);
+        return NULL;
+    }
+    TRY(err);
+    *ret_tables = tables == NULL ? "" : tables;
+    *ret_definition = plain_definition(arena, rows_cell(&rows, 0, 1));
+    return NULL;
+}
+
+static const char *position_text(Arena *arena, const char *tables, const char *definition, uint64_t batch)
+{
+    return arena_printf(arena, "keys:%s:%s:%" PRIu64, tables, definition, batch);
+}
+
+/* ---- begin and end ---------------------------------------------------------------------------------------
+ */
+
+Err *trigger_capture_begin(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
+                           const char **ret_position)
+{
+    const char *tables, *definition;
+    TRY(trigger_make(conn, wait, arena, spec));
+    TRY(identify(conn, wait, arena, spec, &tables, &definition));
+    if (tables == NULL)
+        return err_new(ERR_UNSAFE, "table \"%s.%s\" is gone", spec->schema, spec->source);
+    *ret_position = position_text(arena, tables, definition, 0);
+    return NULL;
+}
+
+Err *trigger_capture_end(Conn *conn, const Wait *wait, const ShadowSpec *spec)
+{
+    return trigger_drop(conn, wait, spec);
+}
+
+/* "keys:<tables>:sha256:<digest>:<batch>" */
+static Err *take_position(TriggerCapture *capture, const char *position)
+{
+    const char *tables = str_starts(position, "keys:") ? position + strlen("keys:") : NULL;
+    const char *definition = tables == NULL ? NULL : strchr(tables, ':');
+    const char *last = definition == NULL ? NULL : strrchr(definition + 1, ':');
+    if (last == NULL)
+        return err_new(ERR_CONFIG, "\"%s\" is no position of a key log", position);
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    capture->tables = mem_dup(arena_dupn(arena, tables, (size_t)(definition - tables)));
+    capture->definition = mem_dup(arena_dupn(arena, definition + 1, (size_t)(last - definition - 1)));
+    return NULL;
+}
+
+Err *trigger_capture_open(const Target *target, const Wait *wait, const ShadowSpec *spec,
+                          const char *position, TriggerCapture **ret_capture)
+{
+    TriggerCapture *capture = mem_zero(sizeof *capture);
+    Arena *arena = capture->arena = arena_new();
+    json_t *json = shadow_spec_to_json(spec);
+    capture->spec = shadow_spec_from_json(arena, json);
+    json_decref(json);
+    bool is_whole = false;
+    Err *err = take_position(capture, position);
+    if (err == NULL)
+        err = my_connect(target, "capture", wait, &capture->conn);
+    if (err == NULL)
+        err = trigger_check(capture->conn, wait, capture->spec, &is_whole);
+    if (err == NULL && !is_whole)
+        err = err_hint(err_new(ERR_UNSAFE,
+                               "the triggers of the change, or its key log, are gone from \"%s.%s\"",
+                               spec->schema, spec->source),
+                       "the copy must begin anew");
+    if (err == NULL)
+        err = trigger_literal(capture->conn, wait, arena, capture->spec, &capture->literal);
+    capture->log = trigger_log(arena, spec);
+    if (err != NULL)
+        trigger_capture_close(capture);
+    else
+        *ret_capture = capture;
+    return err;
+}
+
+static void stash_free(Stash *stash)
+{
+    if (stash == NULL)
+        return;
+    arena_free(stash->arena);
+    free(stash);
+}
+
+void trigger_capture_close(TriggerCapture *capture)
+{
+    if (capture == NULL)
+        return;
+    stash_free(capture->stash);
+    my_closep(&capture->conn);
+    free(capture->runs);
+    free(capture->tables);
+    free(capture->definition);
+    arena_free(capture->arena);
+    free(capture);
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------
+ */
+
+static void add_number(TriggerCapture *capture, uint64_t number)
+{
+    Run *last = capture->run_count == 0 ? NULL : &capture->runs[capture->run_count - 1];
+    if (last != NULL && last->batch == capture->batch && last->to + 1 == number) {
+        last->to = number;
+        return;
+    }
+    if (capture->run_count == capture->run_cap) {
+        capture->run_cap = capture->run_cap == 0 ? 64 : 2 * capture->run_cap;
+        capture->runs = mem_resize(capture->runs, capture->run_cap * sizeof *capture->runs);
+    }
+    capture->runs[capture->run_count++] = (Run){.from = number, .to = number, .batch = capture->batch};
+}
+
+/* " AND …": rows that have been handed out, or not. */
+static void add_runs(Str *sql, const Run *runs, size_t count, bool is_not)
+{
+    CLEANUP(str_donep) Str singles = STR_INIT;
+    CLEANUP(str_donep) Str ranges = STR_INIT;
+    for (size_t i = 0; i < count; i++) {
+        if (runs[i].from == runs[i].to)
+            str_addf(&singles, "%s%" PRIu64, singles.len > 0 ? ", " : "", runs[i].from);
+        else
+            str_addf(&ranges, "%sseq BETWEEN %" PRIu64 " AND %" PRIu64, ranges.len > 0 ? " OR " : "",
+                     runs[i].from, runs[i].to);
+    }
+    str_addf(sql, "%s(", is_not ? "NOT " : "");
+    if (singles.len > 0)
+        str_addf(sql, "seq IN (%s)%s", singles.buf, ranges.len > 0 ? " OR " : "");
+    str_add(sql, singles.len + ranges.len == 0 ? "FALSE" : ranges.buf);
+    str_add(sql, ")");
+}
+
+static Err *read_batch(TriggerCapture *capture, const Wait *wait, Arena *arena, size_t most,
+                       KeyList *ret_keys)
+{
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    Rows rows = {0};
+    int64_t begun_us = clock_us();
+    str_addf(&sql, "SELECT %s, seq FROM %s WHERE ", capture->literal, capture->log);
+    add_runs(&sql, capture->runs, capture->run_count, true);
+    str_addf(&sql, " ORDER BY seq LIMIT %zu", most);
+    TRY(conn_query(capture->conn, wait, arena, &rows, sql.buf));
+    capture->batch++;
+    const char **keys = arena_alloc(arena, (rows.row_count + 1) * sizeof *keys);
+    for (size_t i = 0; i < rows.row_count; i++) {
+        keys[i] = rows_cell(&rows, i, 0);
+        add_number(capture, strtoull(rows_cell(&rows, i, 1), NULL, 10));
+    }
+    if (rows.row_count < most)
+        capture->complete_us = begun_us;
+    *ret_keys = (KeyList){.keys = keys, .count = rows.row_count};
+    return NULL;
+}
+
+static bool is_handed(const TriggerCapture *capture, uint64_t number)
+{
+    for (size_t i = 0; i < capture->run_count; i++)
+        if (capture->runs[i].from <= number && number <= capture->runs[i].to)
+            return true;
+    return false;
+}
+
+static void take_stash(TriggerCapture *capture)
+{
+    (void)pthread_mutex_lock(&stash_lock);
+    if (stash_left != NULL && stash_left->change_id == capture->spec->change_id) {
+        stash_free(capture->stash);
+        capture->stash = stash_left;
+        stash_left = NULL;
+    }
+    (void)pthread_mutex_unlock(&stash_lock);
+}
+
+static void read_stash(TriggerCapture *capture, Arena *arena, size_t most, KeyList *ret_keys)
+{
+    Stash *stash = capture->stash;
+    const char **keys = arena_alloc(arena, (most + 1) * sizeof *keys);
+    size_t count = 0;
+    capture->batch++;
+    for (; stash->next < stash->rows.row_count && count < most; stash->next++) {
+        uint64_t number = strtoull(rows_cell(&stash->rows, stash->next, 1), NULL, 10);
+        if (is_handed(capture, number))
+            continue;
+        keys[count++] = arena_dup(arena, rows_cell(&stash->rows, stash->next, 0));
+        add_number(capture, number);
+    }
+    *ret_keys = (KeyList){.keys = keys, .count = count};
+    if (stash->next < stash->rows.row_count)
+        return;
+    capture->complete_us = stash->at_us + 1;
+    stash_free(stash);
+    capture->stash = NULL;
+}
+
+static bool is_locked(const Err *err) { return err_is(err, ERR_CANCELLED) || err_is(err, ERR_LOCK_TIMEOUT); }
+
+/* Each time all has been read, and now and then. */
+static Err *look_at_source(TriggerCapture *capture, const Wait *wait, Arena *arena, bool complete,
+                           Captured *captured)
+{
+    const char *tables, *definition;
+    if (!complete && clock_ms() - capture->looked_ms < LOOK_EACH_MS)
+        return NULL;
+    capture->looked_ms = clock_ms();
+    TRY(identify(capture->conn, wait, arena, capture->spec, &tables, &definition));
+    if (tables == NULL) {
+        captured->altered = "(the table is gone)";
+    } else if (!str_eq(definition, capture->definition)) {
+        captured->altered = "(its definition is another one)";
+    } else if (!str_eq(tables, capture->tables)) {
+        captured->emptied = true;
+        free(capture->tables);
+        capture->tables = mem_dup(tables);
+    }
+    return NULL;
+}
+
+Err *trigger_capture_next(TriggerCapture *capture, const Wait *wait, Arena *arena, size_t most,
+                          Captured *ret_captured)
+{
+    Captured captured = {.behind_ms = -1, .behind_bytes = -1};
+    int64_t timeout_ms = wait == NULL ? 0 : wait->timeout_ms;
+    int64_t deadline_ms = timeout_ms > 0 ? clock_ms() + timeout_ms : INT64_MAX;
+    Wait statement = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = BUSY_MS};
+    for (;;) {
+        take_stash(capture);
+        bool is_stash = capture->stash != NULL;
+        Err *err = NULL;
+        if (is_stash)
+            read_stash(capture, arena, most, &captured.keys);
+        else
+            err = read_batch(capture, &statement, arena, most, &captured.keys);
+        if (err != NULL && !is_locked(err))
+            return err;
+        bool complete = err == NULL && captured.keys.count < most;
+        err_free(err);
+        TRY(look_at_source(capture, &statement, arena, complete && captured.keys.count == 0, &captured));
+        captured.behind_ms = complete ? 0 : -1;
+        if (is_stash || captured.keys.count > 0 || captured.emptied || captured.altered != NULL ||
+            clock_ms() >= deadline_ms)
+            break;
+        TRY(stop_check(statement.stop));
+        int64_t left_ms = deadline_ms - clock_ms();
+        stop_sleep(statement.stop, left_ms < POLL_MS ? left_ms : POLL_MS);
+    }
+    captured.position = position_text(arena, capture->tables, capture->definition, capture->batch);
+    *ret_captured = captured;
+    return NULL;
+}
+
+/* In pieces, each by itself: what is not deleted is so the next time, or read again by the next process, and
+ * does no harm. */
+Err *trigger_capture_applied(TriggerCapture *capture, const Wait *wait, const char *position)
+{
+    const char *last = strrchr(position, ':');
+    uint64_t batch = last == NULL ? 0 : strtoull(last + 1, NULL, 10);
+    Wait brief = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = BUSY_MS};
+    size_t count = 0, from = 0;
+    while (count < capture->run_count && capture->runs[count].batch <= batch)
+        count++;
+    while (from < count) {
+        CLEANUP(str_donep) Str sql = STR_INIT;
+        size_t pieces = count - from < LIST_MOST ? count - from : LIST_MOST;
+        str_addf(&sql, "DELETE FROM %s WHERE ", capture->log);
+        add_runs(&sql, capture->runs + from, pieces, false);
+        Err *err = my_exec(capture->conn, &brief, sql.buf);
+        bool locked = is_locked(err);
+        if (locked)
+            err_free(err);
+        else
+            TRY(err);
+        if (locked)
+            break;
+        from += pieces;
+    }
+    memmove(capture->runs, capture->runs + from, (capture->run_count - from) * sizeof *capture->runs);
+    capture->run_count -= from;
+    return NULL;
+}
+
+Err *trigger_capture_mark(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
+                          const char **ret_mark)
+{
+    const char *literal;
+    TRY(trigger_literal(conn, wait, arena, spec, &literal));
+    Stash *stash = mem_zero(sizeof *stash);
+    stash->arena = arena_new();
+    stash->change_id = spec->change_id;
+    stash->at_us = clock_us();
+    Err *err = conn_query(
+        conn, wait, stash->arena, &stash->rows,
+        arena_printf(arena, "SELECT %s, seq FROM %s ORDER BY seq", literal, trigger_log(arena, spec)));
+    if (err != NULL) {
+        stash_free(stash);
+        return err;
+    }
+    *ret_mark = arena_printf(arena, "%" PRId64, stash->at_us);
+    (void)pthread_mutex_lock(&stash_lock);
+    stash_free(stash_left);
+    stash_left = stash;
+    (void)pthread_mutex_unlock(&stash_lock);
+    return NULL;
+}
+
+bool trigger_capture_reached(const TriggerCapture *capture, const char *mark)
+{
+    return capture->complete_us > strtoll(mark, NULL, 10);
+}

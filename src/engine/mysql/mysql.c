@@ -1,0 +1,55 @@
+/* The table of functions of the engine for MySQL and MariaDB. What makes no sense here, or is not there yet,
+ * is NULL. */
+#include "engine/mysql/mysql.h"
+
+#include "engine/mysql/conn.h"
+#include "engine/mysql/journal.h"
+#include "engine/mysql/my.h"
+#include "engine/mysql/server.h"
+#include "engine/mysql/session.h"
+#include "engine/mysql/shadow_my.h"
+
+static const char *const schemes[] = {"mysql", "mariadb", NULL};
+
+const EngineOps engine_mysql = {
+    .name = "mysql",
+    .schemes = schemes,
+    .dialect = DIALECT_MYSQL,
+    .shadow = &my_shadow_ops,
+    .connect = my_connect,
+    .close = my_close,
+    .query = my_query,
+    .cancel = my_cancel,
+    .begin = my_begin,
+    .commit = my_commit,
+    .rollback = my_rollback,
+    .act_as = my_act_as,
+    .session_id = my_session_id,
+    .session_started = my_session_started,
+    .end_session = my_end_session,
+    .hint_lock = my_hint_lock,
+    .waits_for = my_waits_for,
+    .holders = my_holders,
+    .alter = my_alter,
+    .load_server = my_load_server,
+    .load_table = my_load_table,
+    .find_table = my_find_table,
+    .find_schema = my_find_schema,
+    .index_table = my_index_table,
+    .checks = my_checks,
+    .position = my_position,
+    .reached = my_reached,
+    .log_bytes = my_log_bytes,
+    .local_time = my_local_time,
+    .beat = my_beat,
+    .beat_seen = my_beat_seen,
+    .journal_sql = my_journal_sql,
+    .undress = my_undress,
+    .clone_open = my_clone_open,
+    .clone_conn = my_clone_conn,
+    .clone_close = my_clone_close,
+    .clone_forget = my_clone_forget,
+    .clone_run = my_clone_run,
+    .ladder = my_ladder,
+    .definition = my_definition,
+};

@@ -1,0 +1,23 @@
+/* shadow_rows.h — what the files about a shadow's rows share. */
+#pragma once
+#include "engine/mysql/shadow_form.h"
+
+/* ---- transactions (shadow_rows.c) ------------------------------------------------------------------------
+ */
+
+/* Ends the transaction at hand without it; never fails visibly. */
+void rows_rollback(Conn *conn);
+/* Whether a transaction that was refused with this may succeed when it is tried again at once: a deadlock, or
+ * a lock that was waited for in vain. Sleeps a little, and frees the error then. */
+bool rows_again(Err *err, const Wait *wait, int attempt);
+/* INSERT INTO `into` … SELECT … FROM source WHERE `where`; a plain read of the source. ERR_VERIFY for values
+ * that do not fit and for warnings, with the row's key where the server tells which it was. */
+Err *rows_insert(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form, const char *into,
+                 const char *where, int64_t *ret_rows) MUST_USE;
+/* The shadow's rows with these targets (shadow_stage.h) go. */
+Err *rows_delete(Conn *conn, const Wait *wait, const Form *form, const KeyList *targets,
+                 int64_t *ret_rows) MUST_USE;
+/* A value that a strict server does not store as it is. */
+bool rows_is_misfit(const Err *err);
+/* The first column of a result as keys in `arena`, which holds the result. */
+KeyList rows_keys(Arena *arena, const Rows *rows);

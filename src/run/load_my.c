@@ -1,0 +1,514 @@
+/* From a request to a plan on MySQL and MariaDB: the server is asked on an empty clone how it would carry
+ * each statement out; then the plan's own statements are carried out on another one, in their order, so that
+ * each is known to work, and by which definition it is known to be done. */
+#include "change/text_my.h"
+#include "plan/plan_my.h"
+#include "run/runner.h"
+
+#include "base/digest.h"
+
+#include <string.h>
+
+enum { CLONE_MS = 30000, STATEMENT_MS = 20000 };
+
+typedef struct LoadMy {
+    Runner *runner;
+    Arena *arena;
+    const Change *change;
+    Table *tables; /* as they are: one for each name in the change */
+    size_t table_count;
+    Clone *clone;
+    VEC(const char *) run; /* in the clone so far */
+} LoadMy;
+
+static Wait wait_of(const LoadMy *load, int64_t timeout_ms)
+{
+    return (Wait){.stop = load->runner->options->stop, .timeout_ms = timeout_ms};
+}
+
+/* ---- tables --------------------------------------------------------------------------------- */
+
+static const Table *table_named(const LoadMy *load, const char *name)
+{
+    for (size_t i = 0; i < load->table_count; i++)
+        if (str_eq(load->tables[i].name, name))
+            return &load->tables[i];
+    return NULL;
+}
+
+static Err *load_name(LoadMy *load, const char *name)
+{
+    if (table_named(load, name) != NULL)
+        return NULL;
+    Table *table = &load->tables[load->table_count];
+    TRY(runner_load_table(load->runner, load->arena,
+                          &(Name){.schema = load->runner->server.database, .name = name}, table));
+    table->name = table->kind == RELATION_MISSING ? name : table->name;
+    load->table_count++;
+    return NULL;
+}
+
+static Err *load_tables(LoadMy *load)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < load->change->operation_count; i++)
+        most += 1 + load->change->operations[i].name_count;
+    load->tables = arena_alloc(load->arena, (most + 1) * sizeof *load->tables);
+    for (size_t i = 0; i < load->change->operation_count; i++) {
+        const Operation *operation = &load->change->operations[i];
+        TRY(load_name(load, operation->table.name));
+        for (size_t k = 0; k < operation->name_count; k++)
+            TRY(load_name(load, operation->names[k].name));
+    }
+    return NULL;
+}
+
+static Err *find_leftover(LoadMy *load, const char *table, const char **ret_name)
+{
+    static const char *const suffixes[] = {"stoa_new", "stoa_old"};
+    Wait wait = runner_wait(load->runner);
+    for (size_t i = 0; i < ARRAY_LEN(suffixes) && *ret_name == NULL; i++) {
+        const char *name = plan_shadow_name_my(load->arena, table, suffixes[i]);
+        int64_t id = 0;
+        if (name != NULL)
+            TRY(load->runner->ops->find_table(load->runner->conn, &wait, load->arena,
+                                              load->runner->server.database, name, &id));
+        *ret_name = id != 0 ? name : NULL;
+    }
+    return NULL;
+}
+
+/* ---- the clone ------------------------------------------------------------------------------ */
+
+static Err *open_clone(const LoadMy *load, Clone **ret_clone)
+{
+    Runner *runner = load->runner;
+    Wait wait = wait_of(load, CLONE_MS);
+    Err *err = runner->ops->clone_open(&runner->options->target, runner->conn, &wait, &runner->server,
+                                       load->tables, load->table_count, NULL, 0, false, ret_clone);
+    return err == NULL ? NULL : err_wrap(err, "no empty copy of the tables can be made to try the change on");
+}
+
+static Err *run_in(const LoadMy *load, Clone *clone, const char *sql)
+{
+    const EngineOps *ops = load->runner->ops;
+    Wait wait = wait_of(load, STATEMENT_MS);
+    return ops->clone_run(ops->clone_conn(clone), &wait, &sql, 1, false);
+}
+
+/* Another clone that is where the first one is. */
+static Err *open_second(const LoadMy *load, Clone **ret_clone)
+{
+    Clone *clone = NULL;
+    TRY(open_clone(load, &clone));
+    Err *err = NULL;
+    for (size_t i = 0; err == NULL && i < load->run.len; i++)
+        err = run_in(load, clone, load->run.items[i]);
+    if (err != NULL)
+        load->runner->ops->clone_close(clone);
+    else
+        *ret_clone = clone;
+    return err;
+}
+
+/* ---- asking --------------------------------------------------------------------------------- */
+
+static Err *load_in(const LoadMy *load, Clone *clone, const char *name, const Table **ret_table)
+{
+    const EngineOps *ops = load->runner->ops;
+    Wait wait = wait_of(load, STATEMENT_MS);
+    Table *table = arena_alloc(load->arena, sizeof *table);
+    TRY(ops->load_table(ops->clone_conn(clone), &wait, load->arena, &load->runner->server, NULL, name,
+                        table));
+    *ret_table = table;
+    return NULL;
+}
+
+/* Asks about one statement, and carries it out in the clone where the server takes it. */
+static Err *ask_one(const LoadMy *load, Clone *clone, const char *table, const char *sql,
+                    const MyDialect *lexis, bool run, AskedMy *ret_asked)
+{
+    const EngineOps *ops = load->runner->ops;
+    Wait wait = wait_of(load, STATEMENT_MS);
+    Table named = {.schema = load->runner->server.database, .name = table};
+    AskedMy asked = {.sql = sql};
+    MyStatement *my = arena_alloc(load->arena, sizeof *my);
+    MyFault fault = {0};
+    if (!my_parse(load->arena, lexis, sql, (MySpan){.start = 0, .end = strlen(sql)}, my, &fault))
+        return err_new(ERR_BUG, "a statement that was written anew cannot be read: %s", fault.message);
+    asked.my = my;
+    TRY(load_in(load, clone, table, &asked.before));
+    if (asked.before->kind == RELATION_MISSING)
+        return err_new(ERR_USAGE, "there is no table \"%s\"", table);
+    named.my = asked.before->my;
+    const Table *real = table_named(load, table);
+    if (real != NULL && real->my != NULL)
+        named.my = real->my; /* its row versions count */
+    TRY(ops->ladder(ops->clone_conn(clone), &wait, load->arena, &named, sql, &asked.ladder));
+    if (asked.ladder.rung != RUNG_REFUSED && run) {
+        TRY(run_in(load, clone, sql));
+        TRY(load_in(load, clone, table, &asked.after));
+    }
+    *ret_asked = asked;
+    return NULL;
+}
+
+/* The actions one by one; none where they do not lead to the same table. */
+static Err *ask_parts_in(const LoadMy *load, Clone *clone, const char *table, const MyDialect *lexis,
+                         AskedMy *asked)
+{
+    AskedMy *parts = arena_alloc(load->arena, asked->my->action_count * sizeof *parts);
+    bool *keep = arena_alloc(load->arena, asked->my->action_count);
+    for (size_t i = 0; i < asked->my->action_count; i++) {
+        keep[i] = true;
+        TRY(ask_one(load, clone, table, my_alter_sql(load->arena, table, asked->sql, asked->my, keep), lexis,
+                    true, &parts[i]));
+        keep[i] = false;
+        parts[i].hides = asked->hides;
+        if (parts[i].ladder.rung == RUNG_REFUSED)
+            return NULL;
+    }
+    size_t count = asked->my->action_count;
+    if (!str_eq(parts[count - 1].ladder.after, asked->ladder.after))
+        return NULL;
+    asked->parts = parts;
+    asked->part_count = count;
+    return NULL;
+}
+
+static Err *ask_parts(const LoadMy *load, const char *table, const MyDialect *lexis, AskedMy *asked)
+{
+    Clone *clone = NULL;
+    if (ladder_is_cheap(&asked->ladder) || asked->ladder.rung == RUNG_REFUSED || asked->my->action_count < 2)
+        return NULL;
+    TRY(open_second(load, &clone));
+    Err *err = ask_parts_in(load, clone, table, lexis, asked);
+    load->runner->ops->clone_close(clone);
+    return err;
+}
+
+/* A table that only this change knows has no INSERTs yet; one that it renames has another name by the time
+ * when the columns were to become visible. */
+static const char *hidden_sql(const LoadMy *load, const Operation *operation)
+{
+    const Table *table = table_named(load, operation->table.name);
+    bool hides =
+        load->runner->server.my->invisible_columns && table != NULL && table->kind != RELATION_MISSING;
+    for (size_t i = 0; i < load->change->operation_count && hides; i++) {
+        const Operation *other = &load->change->operations[i];
+        for (size_t k = 0; k < other->name_count && other->my->kind == MY_STATEMENT_RENAME_TABLE; k++)
+            hides = hides && !str_eq(other->names[k].name, operation->table.name);
+    }
+    return hides ? plan_hide_my(load->arena, operation) : NULL;
+}
+
+/* With the added columns invisible, where the server takes that; else as written. */
+static Err *ask_operation(LoadMy *load, const Operation *operation, AskedMy *ret_asked)
+{
+    const char *table = operation->table.name;
+    const char *hidden = hidden_sql(load, operation);
+    AskedMy asked = {0};
+    if (hidden != NULL)
+        TRY(ask_one(load, load->clone, table, hidden, operation->lexis, false, &asked));
+    const char *sql = hidden != NULL && asked.ladder.rung != RUNG_REFUSED ? hidden : operation->sql;
+    TRY(ask_one(load, load->clone, table, sql, operation->lexis, false, &asked));
+    asked.hides = sql == hidden && hidden != NULL;
+    TRY(ask_parts(load, table, operation->lexis, &asked));
+    if (asked.ladder.rung != RUNG_REFUSED) {
+        TRY(run_in(load, load->clone, sql));
+        TRY(load_in(load, load->clone, table, &asked.after));
+        *vec_push(load->arena, &load->run) = sql;
+    }
+    *ret_asked = asked;
+    return NULL;
+}
+
+/* All statements of a group as one, asked before any of them is carried out. `sql` are the single ones. */
+static Err *ask_joined(LoadMy *load, const WorkMy *work, AskedMy *ret_asked, bool *ret_asked_it)
+{
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    const char *table = work->operations[0]->table.name;
+    size_t head = strlen("ALTER TABLE ") + strlen(sql_backtick(load->arena, table));
+    bool hidden = false;
+    for (size_t i = 0; i < work->count; i++) {
+        const char *hide = hidden_sql(load, work->operations[i]);
+        const char *text = hide != NULL ? hide : work->operations[i]->sql;
+        hidden = hidden || hide != NULL;
+        str_addf(&sql, "%s%s", i == 0 ? "" : ",", i == 0 ? text : text + head);
+    }
+    Clone *clone = NULL;
+    TRY(open_second(load, &clone));
+    Err *err = ask_one(load, clone, table, arena_dup(load->arena, sql.buf), work->operations[0]->lexis, true,
+                       ret_asked);
+    load->runner->ops->clone_close(clone);
+    ret_asked->hides = hidden;
+    *ret_asked_it = err == NULL && ret_asked->ladder.rung != RUNG_REFUSED;
+    return err;
+}
+
+static Err *ask_group(LoadMy *load, WorkMy *work)
+{
+    AskedMy *asked = arena_alloc(load->arena, work->count * sizeof *asked);
+    AskedMy *joined = arena_alloc(load->arena, sizeof *joined);
+    bool joins = false;
+    work->asked = asked;
+    TRY(find_leftover(load, work->operations[0]->table.name, &work->leftover));
+    if (work->count > 1)
+        TRY(ask_joined(load, work, joined, &joins));
+    for (size_t i = 0; i < work->count; i++) {
+        TRY(ask_operation(load, work->operations[i], &asked[i]));
+        if (asked[i].ladder.rung == RUNG_REFUSED)
+            return NULL; /* the plan says so */
+    }
+    if (joins && str_eq(joined->ladder.after, asked[work->count - 1].ladder.after))
+        work->joined = joined;
+    return NULL;
+}
+
+/* ---- statements in their order -------------------------------------------------------------- */
+
+static bool is_alter(const Operation *operation) { return operation->my->kind == MY_STATEMENT_ALTER_TABLE; }
+
+static bool goes_with(const Operation *a, const Operation *b)
+{
+    return is_alter(a) && is_alter(b) && a->when == b->when && str_eq(a->table.name, b->table.name);
+}
+
+/* What cannot be tried here (it is there already, say) is for the plan to judge. */
+static Err *try_other(LoadMy *load, const WorkMy *work)
+{
+    const Operation *operation = work->operations[0];
+    bool there = work->table->kind != RELATION_MISSING;
+    bool creates = operation->my->kind == MY_STATEMENT_CREATE_TABLE;
+    if (operation->my->kind == MY_STATEMENT_OTHER || (creates && there) ||
+        (operation->my->kind == MY_STATEMENT_DROP_TABLE && !there))
+        return NULL;
+    Err *err = run_in(load, load->clone, operation->sql);
+    if (err_is(err, ERR_SQL))
+        return err_hint(err_wrap(err, "the server refuses line %d", operation->line),
+                        "tried on empty copies of the tables; nothing was changed");
+    if (err == NULL)
+        *vec_push(load->arena, &load->run) = operation->sql;
+    return err;
+}
+
+typedef VEC(WorkMy) Works;
+
+static Err *ask_work(LoadMy *load, const Operation *const *operations, size_t count, Works *works)
+{
+    WorkMy *work = vec_push(load->arena, works);
+    *work = (WorkMy){
+        .operations = operations, .count = count, .table = table_named(load, operations[0]->table.name)};
+    if (!is_alter(operations[0]))
+        return try_other(load, work);
+    if (work->table->kind == RELATION_VIEW)
+        return err_new(ERR_USAGE, "\"%s\" is a view", work->table->name);
+    return ask_group(load, work);
+}
+
+/* First what is done now, in its order, then what waits for `complete`. */
+static Err *ask_all(LoadMy *load, Works *works)
+{
+    const Change *change = load->change;
+    const Operation **order = arena_alloc(load->arena, (change->operation_count + 1) * sizeof(Operation *));
+    size_t count = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < change->operation_count; i++)
+            if ((change->operations[i].when == NATIVE_CONTRACT) == (pass == 1))
+                order[count++] = &change->operations[i];
+    for (size_t i = 0; i < count;) {
+        size_t len = 1;
+        while (i + len < count && goes_with(order[i], order[i + len]))
+            len++;
+        TRY(ask_work(load, order + i, len, works));
+        i += len;
+    }
+    return NULL;
+}
+
+/* ---- the plan's own steps, tried ------------------------------------------------------------ */
+
+static Err *look_at(const LoadMy *load, const Name *name, const char **ret_digest, const char **ret_text)
+{
+    const EngineOps *ops = load->runner->ops;
+    Wait wait = wait_of(load, STATEMENT_MS);
+    TRY(ops->definition(ops->clone_conn(load->clone), &wait, load->arena, name->schema, name->name,
+                        ret_text));
+    *ret_digest = *ret_text == NULL ? NULL : digest_text(load->arena, *ret_text, strlen(*ret_text));
+    return NULL;
+}
+
+/* Fills in one side of all looks. */
+static Err *look(const LoadMy *load, StepLook *looks, size_t count, bool after)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *text = NULL;
+        TRY(look_at(load, &looks[i].table, after ? &looks[i].after : &looks[i].before, &text));
+    }
+    return NULL;
+}
+
+/* An undo that leads back, in the way that the server would take; else there is none. */
+static Err *try_undo(const LoadMy *load, Step *step)
+{
+    const EngineOps *ops = load->runner->ops;
+    Wait wait = wait_of(load, STATEMENT_MS);
+    if (step->undo_count != 1 || !str_starts(step->undo[0], "ALTER TABLE "))
+        return NULL;
+    Ladder ladder = {0};
+    Table named = {.schema = step->table.schema, .name = step->table.name};
+    const Table *real = table_named(load, step->table.name);
+    named.my = real == NULL ? NULL : real->my;
+    TRY(ops->ladder(ops->clone_conn(load->clone), &wait, load->arena, &named, step->undo[0], &ladder));
+    bool back = ladder.rung <= RUNG_ONLINE_COPY && ladder.after != NULL &&
+                str_eq(digest_text(load->arena, ladder.after, strlen(ladder.after)), step->looks[0].before);
+    const char **undo = arena_alloc(load->arena, sizeof *undo);
+    undo[0] = back && ladder.clause[0] != '\0'
+                  ? arena_printf(load->arena, "%s, %s", step->undo[0], ladder.clause)
+                  : step->undo[0];
+    step->undo = undo;
+    step->undo_count = back ? 1 : 0;
+    return NULL;
+}
+
+static Err *try_statement(const LoadMy *load, const Step *step, const char *sql)
+{
+    Err *err = run_in(load, load->clone, sql);
+    if (!err_is(err, ERR_SQL))
+        return err;
+    return err_hint(err_wrap(err, "the server refuses step %d (%s)", step->ordinal, step->title),
+                    "tried on empty copies of the tables; nothing was changed");
+}
+
+static const char *swap_sql(Arena *arena, const ShadowSpec *spec)
+{
+    return arena_printf(arena, "RENAME TABLE %s TO %s, %s TO %s", sql_backtick(arena, spec->source),
+                        sql_backtick(arena, spec->old), sql_backtick(arena, spec->shadow),
+                        sql_backtick(arena, spec->source));
+}
+
+static const char *unswap_sql(Arena *arena, const ShadowSpec *spec)
+{
+    return arena_printf(arena, "RENAME TABLE %s TO %s, %s TO %s", sql_backtick(arena, spec->source),
+                        sql_backtick(arena, spec->shadow), sql_backtick(arena, spec->old),
+                        sql_backtick(arena, spec->source));
+}
+
+static Err *try_step(const LoadMy *load, Step *step)
+{
+    bool swap = step->kind == STEP_SWAP;
+    if (step->kind != STEP_ALTER && !swap)
+        return NULL;
+    StepLook *looks = arena_alloc(load->arena, (step->look_count + 1) * sizeof *looks);
+    memcpy(looks, step->looks, step->look_count * sizeof *looks);
+    step->looks = looks;
+    TRY(look(load, looks, step->look_count, false));
+    TRY(try_statement(load, step, swap ? swap_sql(load->arena, step->shadow) : step->sql[0]));
+    TRY(look(load, looks, step->look_count, true));
+    step->evidence = EVIDENCE_MEASURED;
+    return try_undo(load, step);
+}
+
+/* The way back is tried where it would begin, and taken back again. */
+static Err *try_reverts(const LoadMy *load, Plan *plan)
+{
+    Step *steps = arena_alloc(load->arena, (plan->revert_count + 1) * sizeof *steps);
+    for (size_t i = 0; i < plan->revert_count; i++) {
+        steps[i] = plan->reverts[i];
+        TRY(try_step(load, &steps[i]));
+    }
+    for (size_t i = plan->revert_count; i > 0; i--)
+        if (steps[i - 1].kind == STEP_SWAP)
+            TRY(try_statement(load, &steps[i - 1], unswap_sql(load->arena, steps[i - 1].shadow)));
+    plan->reverts = plan->revert_count > 0 ? steps : NULL;
+    return NULL;
+}
+
+static Err *try_plan_in(const LoadMy *load, Plan *plan)
+{
+    Step *steps = arena_alloc(load->arena, (plan->step_count + 1) * sizeof *steps);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        steps[i] = plan->steps[i];
+        TRY(try_step(load, &steps[i]));
+        if (steps[i].kind == STEP_READY)
+            TRY(try_reverts(load, plan));
+    }
+    plan->steps = steps;
+    plan->plan_digest = plan_digest_make(load->arena, plan);
+    return NULL;
+}
+
+static Err *try_plan(LoadMy *load, Plan *plan)
+{
+    load->run.len = 0;
+    TRY(open_clone(load, &load->clone));
+    Err *err = try_plan_in(load, plan);
+    load->runner->ops->clone_close(load->clone);
+    load->clone = NULL;
+    return err;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+/* The text was read before the server was known: executable comments, quotes and escapes may mean something
+ * else there. */
+static Err *check_reading(const LoadMy *load)
+{
+    const Server *server = &load->runner->server;
+    const Change *change = load->change;
+    MyDialect dialect = {.mariadb = server->my->mariadb,
+                         .version = server->version_num,
+                         .ansi_quotes = server->my->ansi_quotes,
+                         .no_backslash_escapes = server->my->no_backslash_escapes};
+    ChangeInput input = {.sql = change->sql, .name = change->name, .owner = change->owner};
+    Change again;
+    change_parse_my(load->arena, &input, &dialect, &again);
+    bool same = again.operation_count == change->operation_count && again.problem_count == 0;
+    for (size_t i = 0; i < change->operation_count && same; i++)
+        same = str_eq(change->operations[i].sql, again.operations[i].sql);
+    if (same)
+        return NULL;
+    const char *why = again.problem_count > 0
+                          ? again.problems[0].message
+                          : "executable comments, quotes or backslashes mean something else";
+    return err_hint(err_new(ERR_USAGE, "on this server (%s %s) the SQL reads in another way: %s",
+                            server->engine, server->version, why),
+                    "name the server's kind in --url (mysql:// or mariadb://), and write names in backticks");
+}
+
+static Err *ask_and_make(LoadMy *load, Plan *ret_plan)
+{
+    Works works = {0};
+    TRY(open_clone(load, &load->clone));
+    Err *err = ask_all(load, &works);
+    load->runner->ops->clone_close(load->clone);
+    load->clone = NULL;
+    TRY(err);
+    PlanInputMy input = {.change = load->change,
+                         .server = &load->runner->server,
+                         .works = works.items,
+                         .work_count = works.len,
+                         .options = load->runner->options->plan};
+    return plan_make_my(load->arena, &input, ret_plan);
+}
+
+Err *runner_plan_my(Runner *runner, Arena *arena, const Change *change, Plan *ret_plan)
+{
+    LoadMy load = {.runner = runner, .arena = arena, .change = change};
+    if (runner->server.my == NULL)
+        return err_new(ERR_BUG, "the engine told nothing of the server's settings");
+    if (runner->server.in_recovery || runner->server.read_only)
+        return err_hint(err_new(ERR_UNSAFE, "this server is read-only: a replica?"),
+                        "connect to the primary");
+    if (!runner->options->plan.measured)
+        return err_hint(
+            err_new(ERR_UNSAFE,
+                    "without an empty copy to try the change on, nothing tells how this server would "
+                    "carry it out, nor whether a statement that was cut off is done"),
+            "leave --probe off out");
+    TRY(change_check(change));
+    TRY(check_reading(&load));
+    TRY(load_tables(&load));
+    TRY(ask_and_make(&load, ret_plan));
+    return try_plan(&load, ret_plan);
+}

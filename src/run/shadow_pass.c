@@ -1,0 +1,141 @@
+/* A pass over the source in chunks: their sizes, who has which, and what must be done again. */
+#include "run/shadow.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+enum { CHUNK_ROWS_MIN = 20 };
+
+void pass_init(Pass *pass)
+{
+    *pass = (Pass){.size = SHADOW_FIRST_ROWS};
+    if (pthread_mutex_init(&pass->cursor, NULL) != 0)
+        abort();
+}
+
+static void chunk_free(Chunk *chunk)
+{
+    free(chunk->low);
+    free(chunk->high);
+    free(chunk);
+}
+
+void pass_reset(Pass *pass)
+{
+    for (Chunk *chunk = pass->parked, *next; chunk != NULL; chunk = next) {
+        next = chunk->next;
+        chunk_free(chunk);
+    }
+    free(pass->low);
+    pass->low = NULL;
+    pass->parked = NULL;
+    pass->through = false;
+    pass->rows = 0;
+}
+
+void pass_done(Pass *pass)
+{
+    pass_reset(pass);
+    (void)pthread_mutex_destroy(&pass->cursor);
+}
+
+bool pass_is_through(const Pass *pass) { return pass->through && pass->parked == NULL; }
+
+const char *pass_watermark(const Pass *pass) { return pass->parked != NULL ? pass->parked->low : pass->low; }
+
+static char *dup_or_null(const char *text) { return text == NULL ? NULL : mem_dup(text); }
+
+/* One that was tried in an earlier turn. */
+static Chunk *take_parked(ShadowRun *run, Pass *pass)
+{
+    pthread_mutex_lock(&run->lock);
+    Chunk **at = &pass->parked;
+    while (*at != NULL && (*at)->turn == run->turn)
+        at = &(*at)->next;
+    Chunk *chunk = *at;
+    if (chunk != NULL)
+        *at = chunk->next;
+    pthread_mutex_unlock(&run->lock);
+    return chunk;
+}
+
+static Err *take_next(Worker *worker, Pass *pass, Chunk **ret_chunk)
+{
+    ShadowRun *run = worker->run;
+    Wait wait = shadow_worker_wait(worker, JOURNAL_TIMEOUT_MS);
+    Range range = {0};
+    bool done = pass->through;
+    if (done)
+        return NULL;
+    pthread_mutex_lock(&run->lock);
+    int64_t size = pass->size;
+    pthread_mutex_unlock(&run->lock);
+    TRY(run->ops->next(worker->conn, &wait, worker->arena, run->spec, pass->low, size, &range, &done));
+    pthread_mutex_lock(&run->lock);
+    pass->through = done || range.high == NULL;
+    if (!done) {
+        Chunk *chunk = mem_zero(sizeof *chunk);
+        chunk->number = ++pass->numbers;
+        chunk->low = dup_or_null(range.low);
+        chunk->high = dup_or_null(range.high);
+        free(pass->low);
+        pass->low = dup_or_null(range.high);
+        *ret_chunk = chunk;
+    }
+    pthread_mutex_unlock(&run->lock);
+    return NULL;
+}
+
+Err *pass_take(Worker *worker, Pass *pass, Chunk **ret_chunk)
+{
+    *ret_chunk = take_parked(worker->run, pass);
+    if (*ret_chunk != NULL)
+        return NULL;
+    pthread_mutex_lock(&pass->cursor);
+    Err *err = take_next(worker, pass, ret_chunk);
+    pthread_mutex_unlock(&pass->cursor);
+    return err;
+}
+
+/* Slowly up, at once down. */
+static void resize(ShadowRun *run, Pass *pass, int64_t rows, int64_t took_ms)
+{
+    int64_t target_ms = control_settings(run->runner).chunk_time_ms, size = pass->size;
+    if (run->spec->one_writer && target_ms > 50)
+        target_ms = 50; /* whoever inserts waits as long */
+    if (took_ms > target_ms * 2)
+        size = size * target_ms / took_ms;
+    else if (took_ms > target_ms)
+        size = size * 3 / 4;
+    else if (rows * 2 >= size) /* it was about as large as was asked for */
+        size = took_ms * 3 < target_ms * 2 ? size * 3 / 2 : size + size / 20;
+    pass->size = size < CHUNK_ROWS_MIN ? CHUNK_ROWS_MIN : size > run->rows_max ? run->rows_max : size;
+}
+
+static void park(ShadowRun *run, Pass *pass, Chunk *chunk)
+{
+    chunk->turn = run->turn;
+    chunk->tries++;
+    Chunk **at = &pass->parked;
+    while (*at != NULL && (*at)->number < chunk->number)
+        at = &(*at)->next;
+    chunk->next = *at;
+    *at = chunk;
+}
+
+void pass_give(Worker *worker, Pass *pass, Chunk *chunk, const Err *err, int64_t rows, int64_t took_ms)
+{
+    ShadowRun *run = worker->run;
+    pthread_mutex_lock(&run->lock);
+    resize(run, pass, rows, took_ms);
+    run->busy_ms += took_ms;
+    if (err == NULL) {
+        pass->rows += rows;
+        run->turn_done += rows + 1; /* an empty chunk is progress, too */
+        chunk_free(chunk);
+    } else {
+        park(run, pass, chunk);
+    }
+    pthread_mutex_unlock(&run->lock);
+}

@@ -1,0 +1,313 @@
+/* The swap: attempts with the shadow all but up to date, the last changes brought over under the lock. */
+#include "run/shadow.h"
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/unit.h"
+
+#include <stdlib.h>
+
+enum {
+    STALL_SHARE = 100,  /* an attempt that stopped writers is followed by so many times its length of rest */
+    DRAIN_SHARE = 3,    /* catching up must take less than this part of --max-stall before an attempt */
+    DRAIN_KEYS = 200,   /* at once under the lock */
+    DRAIN_WAIT_MS = 5,  /* for more to be read */
+    JITTER_MS = 40,     /* between attempts that cost nothing */
+    REST_LOOK_MS = 100, /* while resting, what is captured is applied so often */
+    SAID_EVERY_MS = 10000,
+};
+
+typedef struct Swap {
+    ShadowRun *run;
+    int64_t from_ms, not_before_ms, said_at_ms;
+    int64_t slow_ms; /* how long catching up took when it was too slow */
+    char blocked_by[BLOCKERS_TEXT_BYTES];
+    char *position; /* of the log when the table was locked; owned */
+} Swap;
+
+/* ---- under the lock ------------------------------------------------------------------------- */
+
+static Err *drain_batch(ShadowRun *run, Conn *locked, const Wait *wait, size_t *ret_count)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *taken[DRAIN_KEYS];
+    pthread_mutex_lock(&run->lock);
+    size_t count = keys_take(run->keys, 0, 1, DRAIN_KEYS, INT64_MAX, taken);
+    pthread_mutex_unlock(&run->lock);
+    *ret_count = count;
+    if (count == 0)
+        return NULL;
+    Applied applied = {0};
+    Err *err = run->ops->apply(locked, wait, arena, run->spec, &(KeyList){.keys = taken, .count = count},
+                               true, &applied);
+    pthread_mutex_lock(&run->lock);
+    if (err != NULL)
+        keys_give_back(run->keys, taken, count);
+    else
+        keys_finish(run->keys, taken, count, &applied.busy, &applied.displaced, clock_ms());
+    pthread_mutex_unlock(&run->lock);
+    return err;
+}
+
+/* What stops an attempt: something that must be looked at in peace. */
+static bool is_disturbed(const ShadowRun *run)
+{
+    return run->emptied || run->altered != NULL || run->reader_err != NULL;
+}
+
+static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
+{
+    Swap *swap = context;
+    ShadowRun *run = swap->run;
+    Wait wait = {.timeout_ms = deadline_ms - clock_ms() > 1 ? deadline_ms - clock_ms() : 1};
+    TRY(failpoint_at("swap_locked"));
+    TRY(shadow_mark(run, locked, &wait));
+    for (;;) {
+        if (clock_ms() >= deadline_ms)
+            return err_new(ERR_CANCELLED, "the last changes were not brought over within --max-stall");
+        wait.timeout_ms = deadline_ms - clock_ms() > 1 ? deadline_ms - clock_ms() : 1;
+        uint64_t number = 0;
+        bool reached = shadow_mark_reached(run, &number);
+        size_t count = 0;
+        TRY(drain_batch(run, locked, &wait, &count));
+        pthread_mutex_lock(&run->lock);
+        bool empty = keys_count(run->keys) == 0, disturbed = is_disturbed(run);
+        const char *position = keys_position(run->keys);
+        if (reached && empty && !disturbed && count == 0) {
+            free(swap->position);
+            swap->position = mem_dup(position != NULL ? position : run->begun_at);
+        }
+        pthread_mutex_unlock(&run->lock);
+        if (disturbed)
+            return err_new(ERR_CANCELLED, "the source was changed while it was to be swapped");
+        if (reached && empty && count == 0)
+            return failpoint_at("swap_applied");
+        if (count == 0)
+            shadow_wait(run, clock_ms() + DRAIN_WAIT_MS);
+    }
+}
+
+/* ---- between attempts ----------------------------------------------------------------------- */
+
+static bool accepts_old_snapshots(const Runner *runner)
+{
+    const PlanOptions *plan = &runner->options->plan;
+    for (size_t i = 0; i < plan->accepted_count; i++)
+        if (str_eq(plan->accepted[i], "old-snapshots"))
+            return true;
+    for (size_t i = 0; i < runner->plan.risk_count; i++)
+        if (str_eq(runner->plan.risks[i].id, "old-snapshots") && runner->plan.risks[i].accepted)
+            return true;
+    return false;
+}
+
+static void show_waiting(Runner *runner, const char *who)
+{
+    pthread_mutex_lock(&runner->control.lock);
+    (void)snprintf(runner->control.waiting_for, sizeof runner->control.waiting_for, "%s", who);
+    pthread_mutex_unlock(&runner->control.lock);
+}
+
+static void tell_blocked(Swap *swap, const SwapResult *result)
+{
+    ShadowRun *run = swap->run;
+    if (result->blocker == NULL)
+        return;
+    (void)snprintf(swap->blocked_by, sizeof swap->blocked_by, "%s%s", result->blocker,
+                   result->old_snapshot ? " (its snapshot is older than the copy's last rows)" : "");
+    show_waiting(run->runner, swap->blocked_by);
+    if (swap->said_at_ms != 0 && clock_ms() - swap->said_at_ms < SAID_EVERY_MS)
+        return;
+    swap->said_at_ms = clock_ms();
+    runner_event(run->runner, "lock_blocked", run->step->ordinal, NULL, "waiting to swap %s: %s%s",
+                 run->spec->source, swap->blocked_by,
+                 result->old_snapshot ? "; --allow-old-snapshots does not wait for it" : "");
+}
+
+static Err *budget_used(const Swap *swap)
+{
+    const ShadowRun *run = swap->run;
+    char text[UNIT_TEXT_BYTES], slow[UNIT_TEXT_BYTES];
+    (void)unit_duration_text(control_settings(run->runner).lock_wait_ms, text);
+    Err *err = NULL;
+    if (swap->blocked_by[0] == '\0' && swap->slow_ms > 0)
+        err = err_new(ERR_LOCK_BUDGET,
+                      "\"%s\" changes so fast that its last changes take %s to bring over, too long for "
+                      "--max-stall, for %s",
+                      run->spec->source, unit_duration_text(swap->slow_ms, slow), text);
+    else
+        err = err_new(ERR_LOCK_BUDGET, "no moment to swap \"%s\" within %s%s%s", run->spec->source, text,
+                      swap->blocked_by[0] != '\0' ? ": blocked by " : "", swap->blocked_by);
+    return err_hint(err,
+                    "end or wait for the blocking session, then: stoa resume %s; or raise --lock-wait or "
+                    "--max-stall",
+                    run->runner->name);
+}
+
+/* Whether the shadow is so nearly up to date that the rest fits under the lock. */
+static Err *get_ready(Swap *swap, bool *ret_ready)
+{
+    ShadowRun *run = swap->run;
+    *ret_ready = false;
+    TRY(shadow_until_compared(run));
+    int64_t from = clock_ms();
+    TRY(shadow_catch_up(run));
+    int64_t took_ms = clock_ms() - from, most_ms = control_settings(run->runner).max_stall_ms / DRAIN_SHARE;
+    if (!run->copied || !run->compared)
+        return NULL;
+    if (took_ms > most_ms) {
+        swap->slow_ms = took_ms;
+        return NULL;
+    }
+    if (clock_ms() < swap->not_before_ms) {
+        shadow_wait(run, clock_ms() + REST_LOOK_MS);
+        return NULL;
+    }
+    *ret_ready = true;
+    return NULL;
+}
+
+static void rest_after(Swap *swap, int64_t stalled_ms)
+{
+    swap->not_before_ms = clock_ms() + stalled_ms * STALL_SHARE + 1 + random() % JITTER_MS;
+}
+
+/* ---- attempts ------------------------------------------------------------------------------- */
+
+/* What cannot be told from the attempt is looked at. */
+static Err *look(ShadowRun *run, Err *why, bool *ret_done)
+{
+    Wait wait = journal_wait();
+    SwapState state = SWAP_UNKNOWN;
+    Err *err = run->ops->swap_state(run->runner->conn, &wait, run->runner->scratch, run->spec, &state);
+    *ret_done = err == NULL && state == SWAP_DONE;
+    bool known = err == NULL && state != SWAP_UNKNOWN;
+    err_free(err);
+    if (!known)
+        return why;
+    err_free(why);
+    return NULL;
+}
+
+static Err *attempt(Swap *swap, bool *ret_done)
+{
+    ShadowRun *run = swap->run;
+    Runner *runner = run->runner;
+    Controls controls = control_settings(runner);
+    arena_clear(runner->scratch);
+    Wait wait = runner_wait(runner);
+    SwapResult result = {0};
+    const SwapRequest request = {.spec = run->spec,
+                                 .max_stall_ms = controls.max_stall_ms,
+                                 .allow_old_snapshots = accepts_old_snapshots(runner),
+                                 .drain = drain,
+                                 .context = swap};
+    TRY(lease_prove(runner));
+    TRY(failpoint_at("swap_before"));
+    int64_t from = clock_ms();
+    Err *err =
+        run->ops->swap(&runner->options->target, runner->conn, &wait, runner->scratch, &request, &result);
+    int64_t took_ms = clock_ms() - from;
+    if (err_is(err, ERR_AMBIGUOUS))
+        return look(run, err, ret_done);
+    bool passes = err != NULL && err_is_transient(err) && err->kind != ERR_CONN_LOST;
+    if (err != NULL && !passes)
+        return err;
+    *ret_done = err == NULL && result.done;
+    if (*ret_done) {
+        TRY(failpoint_at("swap_after"));
+        runner_event(runner, "swapped", run->step->ordinal, NULL,
+                     "\"%s\" is the new table: locked for %lld ms, waited %lld ms for the lock",
+                     run->spec->source, (long long)result.locked_ms, (long long)result.waited_ms);
+        return NULL;
+    }
+    tell_blocked(swap, &result);
+    rest_after(swap, err != NULL ? (took_ms < controls.max_stall_ms ? took_ms : controls.max_stall_ms)
+                                 : result.locked_ms + result.waited_ms);
+    err_free(err);
+    return stop_check(runner->options->stop);
+}
+
+static Err *swap_all(Swap *swap)
+{
+    ShadowRun *run = swap->run;
+    Runner *runner = run->runner;
+    TRY(shadow_workers_open(run, 1));
+    pthread_mutex_lock(&run->lock);
+    run->hurry = true;
+    pthread_mutex_unlock(&run->lock);
+    swap->from_ms = runner_clock_ms(runner);
+    for (bool done = false; !done;) {
+        bool ready = false;
+        TRY(get_ready(swap, &ready));
+        if (ready)
+            TRY(attempt(swap, &done));
+        if (!done && runner_clock_ms(runner) - swap->from_ms > control_settings(runner).lock_wait_ms)
+            return budget_used(swap);
+    }
+    show_waiting(runner, "");
+    return NULL;
+}
+
+/* ---- behind it ------------------------------------------------------------------------------ */
+
+/* Where the way back has to read on: only a swap of this very run knows. */
+static Err *note_position(Runner *runner, const Step *step, const char *position)
+{
+    if (position == NULL || step->phase == PHASE_REVERT || step->shadow->capture == CAPTURE_TRIGGER)
+        return NULL; /* there are no triggers on the new table */
+    json_t *body = json_pack("{s:s, s:b}", "position", position, "copied", 1);
+    CLEANUP(mem_freep) char *text = json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    return journal_checkpoint(runner->conn, &runner->lease, runner->change_id, step->ordinal, text);
+}
+
+/* Triggers would go with the old table, and the keys they noted are worth nothing. What cannot go now goes at
+ * complete. */
+static void end_capture(Runner *runner, const ShadowSpec *spec)
+{
+    Wait wait = {.timeout_ms = JOURNAL_TIMEOUT_MS};
+    if (spec->capture == CAPTURE_TRIGGER)
+        err_free(runner->ops->shadow->capture_end(runner->conn, &wait, spec));
+}
+
+static Err *swap_done(Runner *runner, const Step *step, const char *position)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    TRY(note_position(runner, step, position));
+    shadow_close_all(runner);
+    end_capture(runner, shadow_spec_of(runner, arena, step));
+    TRY(failpoint_at("swap_before_journal"));
+    return journal_step_done(runner->conn, &runner->lease, runner->change_id, step->ordinal);
+}
+
+static Err *unknown_state(const ShadowSpec *spec)
+{
+    return err_hint(err_new(ERR_AMBIGUOUS,
+                            "neither \"%s\" and \"%s\" nor \"%s\" and \"%s\" stand there: somebody else has "
+                            "renamed tables",
+                            spec->source, spec->shadow, spec->source, spec->old),
+                    "look at the tables of \"%s\" and give them their names back", spec->schema);
+}
+
+Err *shadow_swap(Runner *runner, const Step *step)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const ShadowOps *ops = runner->ops->shadow;
+    const ShadowSpec *spec = shadow_spec_of(runner, arena, step);
+    Wait wait = runner_wait(runner);
+    SwapState state = SWAP_UNKNOWN;
+    TRY(ops->swap_state(runner->conn, &wait, arena, spec, &state));
+    if (state == SWAP_UNKNOWN)
+        return unknown_state(spec);
+    if (state == SWAP_DONE)
+        return swap_done(runner, step, NULL);
+    TRY(ops->swap_clear(runner->conn, &wait, spec));
+    Swap swap = {0};
+    TRY(shadow_open(runner, step, &swap.run));
+    Err *err = swap_all(&swap);
+    if (err == NULL)
+        err = swap_done(runner, step, swap.position);
+    free(swap.position);
+    return shadow_failed(runner, err);
+}
