@@ -168,7 +168,7 @@ def test_completion_of_another_shell_is_refused():
     (["plan", "a", "b", "c", "d"], "takes one argument"),
     (["plan", SQL, "-f", "x.sql"], "the SQL is given twice"),
     (["plan", "-f", "/nowhere/x.sql"], 'cannot read "/nowhere/x.sql"'),
-    (["plan", SQL, "--strategy", "magic"], "write auto, instant or in-place"),
+    (["plan", SQL, "--strategy", "magic"], "write auto, instant, in-place or shadow"),
     (["plan", SQL, "--verify=maybe"], "write expression or filled"),
     (["apply", SQL, "--until", "never"], '--until cannot be "never"'),
     (["demo", "--rows", "many"], '"many" is not a whole number'),

@@ -41,7 +41,8 @@ def shop(my):
     my.query("CREATE TABLE other (id INT PRIMARY KEY) ENGINE=InnoDB", name)
     my.query("INSERT INTO other VALUES (1)", name)
     my.query("INSERT INTO t VALUES " + ",".join(f"({i},{BALANCE},'account')" for i in range(1, ACCOUNTS + 1)), name)
-    grant(my, "swapper", f"GRANT ALL ON {name}.* TO swapper@'%'", "GRANT PROCESS ON *.* TO swapper@'%'")
+    grant(my, "swapper", f"GRANT ALL ON {name}.* TO swapper@'%'", "GRANT PROCESS ON *.* TO swapper@'%'",
+          "GRANT SELECT ON performance_schema.* TO swapper@'%'")
     yield name
     my.query(f"DROP DATABASE {name}")
 
@@ -100,6 +101,8 @@ class Application:
         self.threads += [threading.Thread(target=self._guard, args=(self._peek, n)) for n in range(peekers)]
         for thread in self.threads:
             thread.start()
+        time.sleep(0.5)
+        self.begun, self.attempts = time.monotonic(), []
 
     def _guard(self, what, number):
         try:
@@ -185,6 +188,11 @@ class Application:
         """Milliseconds of the longest statement that overlaps."""
         return 1000 * max((took for at, took in self.waits if at < ended and at + took > begun), default=0)
 
+    def noise(self):
+        """Milliseconds of the longest statement outside of all attempts: this machine's own."""
+        return 1000 * max((took for at, took in list(self.waits)
+                           if not any(at < ended and at + took > begun for begun, ended in self.attempts)), default=0)
+
     def close(self):
         self.over.set()
         for thread in self.threads:
@@ -197,8 +205,10 @@ class Application:
 
 
 def waits(application, lines):
-    """The longest wait of the application in each attempt of these, in ms."""
-    return [application.longest(line["begun"] / 1000, line["ended"] / 1000) for line in lines if "begun" in line]
+    """The longest wait of the application in each of these attempts, in ms."""
+    times = [(line["begun"] / 1000, line["ended"] / 1000) for line in lines if "begun" in line]
+    application.attempts += times
+    return [application.longest(*pair) for pair in times]
 
 
 def disturbed(my, shop, step, victim, *options):
@@ -242,8 +252,9 @@ def test_under_fire(my, shop, capsys):
         print(f"\n{my.name}: {CUTOVERS} cutovers in {attempts} attempts ({snapshots} given up for old snapshots), "
               f"{application.statements} statements, 0 errors, 0 rows lost or doubled; longest wait in an attempt: "
               f"p50 {statistics.median(quiet):.0f} ms, max {max(quiet):.0f} ms; "
-              f"with deaths p50 {statistics.median(hit):.0f} ms, max {max(hit):.0f} ms")
-    assert max(quiet + hit) < STALL_MS + 250  # the limit, and what this machine needs to tell
+              f"with deaths p50 {statistics.median(hit):.0f} ms, max {max(hit):.0f} ms; "
+              f"between them {application.noise():.0f} ms")
+    assert max(quiet + hit) < STALL_MS + 100 + application.noise()
 
 
 def test_every_session_dies_at_every_step(my, shop):
@@ -284,9 +295,9 @@ def test_an_open_transaction_is_named(my, shop):
             assert "idle in transaction" in line["blocker"]
             if not my.is_mariadb and my.version > (8,):  # the server tells who holds what: nobody was made to wait
                 assert "SELECT id, note FROM t" in line["blocker"] and line["waited"] == 0
-                assert waits(application, [line])[0] < 200
+                assert waits(application, [line])[0] < 100 + application.noise()
             else:
-                assert waits(application, [line])[0] < STALL_MS / 3 + 250
+                assert waits(application, [line])[0] < STALL_MS / 3 + 100 + application.noise()
             conn.commit()
         assert swap(my, shop, "--tries", 20)[-1]["done"]
     finally:
@@ -323,7 +334,7 @@ def test_a_long_reader_of_the_shadow_does_not_stall_the_source(my, shop):
             conn.commit()
         lines = finish(process)
         assert f"pid {conn.thread_id()} " in lines[0]["blocker"] and lines[-1]["done"]
-        assert max(waits(application, lines)) < STALL_MS / 3 + 250
+        assert max(waits(application, lines)) < STALL_MS / 3 + 100 + application.noise()
     finally:
         application.close()
 
@@ -333,7 +344,7 @@ def test_a_slow_drain_is_given_up(my, shop):
     try:
         line = swap(my, shop, "--hold", 800, code=1)[0]
         assert not line["done"] and "the last changes" in line["blocker"]
-        assert waits(application, [line])[0] < STALL_MS + 100
+        assert waits(application, [line])[0] < STALL_MS + 100 + application.noise()
     finally:
         application.close()
 
@@ -414,6 +425,10 @@ def test_process_is_needed_to_see_them(my, shop):
     line = swap(my, shop, user="blind", code=1)[0]
     assert line["error"] == "privilege" and "GRANT PROCESS ON *.* TO" in line["hint"]
     assert swap(my, shop, "--allow-old", user="blind")[0]["done"]
+    grant(my, "blind", "GRANT PROCESS ON *.* TO blind@'%'")
+    time.sleep(0.2)  # INNODB_TRX is all there is without performance_schema, and others have just read it
+    assert swap(my, shop, "--tries", 3, user="blind")[-1]["done"]
+    my.query("DROP USER blind@'%'")
 
 
 # ---- what is left -----------------------------------------------------------------------------------------
