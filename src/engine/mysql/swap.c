@@ -253,6 +253,7 @@ static Err *attempt(Attempt *a)
     TRY(look_first(a, &go));
     if (!go)
         return NULL;
+    TRY(swap_carry_counter(a));
     TRY(open_sessions(a));
     TRY(failpoint_at("swap_opened"));
     return flavor_can(my_flavor(a->control), FACT_RENAME_UNDER_LOCK) ? swap_by_lock(a) : swap_by_sentry(a);
