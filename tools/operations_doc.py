@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes docs/operations.md and docs/operations-mysql.md from what the matrices wrote down.
+"""Writes docs/operations.md and docs/changes-mysql.md from what the matrices wrote down.
 
   tools/operations_doc.py            after script/test --matrix pg       (build/reports/operations.jsonl)
   tools/operations_doc.py --mysql    after script/test --matrix mysql    (build/reports/operations-my.jsonl)
@@ -23,7 +23,7 @@ What Stoa does with each change, as the matrix (`script/test --matrix pg`) saw i
 | operation | PostgreSQL | strategy | phases | strongest lock | reads | rewrites |
 | --- | --- | --- | --- | --- | --- | --- |
 """
-MY_HEAD = """# Operations on MariaDB and MySQL
+MY_HEAD = """# Changes on MariaDB and MySQL
 
 What Stoa does with each change, as the matrix (`script/test --matrix mysql`) saw it on {versions}: the plan, and a run under writers that insert, update, delete, replace, change keys and exchange unique values, after which the definition and every row were compared byte for byte with what the plain statement made of a twin. *instant* changes the catalog only; *in-place* lets the server build while writers go on; *shadow* copies into a table beside it and swaps. Made by `tools/operations_doc.py`; do not edit.
 
@@ -125,7 +125,7 @@ def names(servers):
 
 BOOKS = {
     "pg": Book("operations.md", "operations.jsonl", "pg", "test.matrix.operations", HEAD, 6, "version", spans, cells),
-    "mysql": Book("operations-mysql.md", "operations-my.jsonl", "mysql", "test.matrix_my.operations", MY_HEAD, 3, "server",
+    "mysql": Book("changes-mysql.md", "operations-my.jsonl", "mysql", "test.matrix_my.operations", MY_HEAD, 3, "server",
                   names, my_cells, partial=True),
 }
 
