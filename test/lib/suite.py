@@ -279,7 +279,7 @@ def operations(suites, chosen):
 
 
 def my_operations(suites, chosen):
-    """The same on MariaDB and MySQL; build/reports/operations-my.jsonl becomes docs/operations-mysql.md."""
+    """The same on MariaDB and MySQL; build/reports/operations-my.jsonl becomes docs/changes-mysql.md."""
     if not chosen:
         return
     out = ROOT / "build" / "reports" / "operations-my.jsonl"
