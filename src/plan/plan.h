@@ -49,8 +49,8 @@ typedef enum StepKind {
                      contract: the capture for the way back ends */
     STEP_COPY,    /* rows and changes are brought into the shadow */
     STEP_COMPARE, /* every chunk of source and shadow is compared, with repair */
-    STEP_SWAP,    /* the shadow takes the source's place, and changes are captured for the way back: the spec of
-                     that is the one of Plan.reverts. Of phase revert: it gives the place back */
+    STEP_SWAP, /* the shadow takes the source's place, and changes are captured for the way back: the spec of
+                  that is the one of Plan.reverts. Of phase revert: it gives the place back */
     STEP_KIND_COUNT
 } StepKind;
 

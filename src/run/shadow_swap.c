@@ -62,7 +62,7 @@ static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
     Wait wait = {.timeout_ms = deadline_ms - clock_ms() > 1 ? deadline_ms - clock_ms() : 1};
     TRY(failpoint_at("swap_locked"));
     TRY(shadow_mark(run, locked, &wait));
-    for (;;) {
+    for (bool applied = false;;) {
         if (clock_ms() >= deadline_ms)
             return err_new(ERR_CANCELLED, "the last changes were not brought over within --max-stall");
         wait.timeout_ms = deadline_ms - clock_ms() > 1 ? deadline_ms - clock_ms() : 1;
@@ -73,15 +73,23 @@ static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
         pthread_mutex_lock(&run->lock);
         bool empty = keys_count(run->keys) == 0, disturbed = is_disturbed(run);
         const char *position = keys_position(run->keys);
-        if (reached && empty && !disturbed && count == 0) {
+        bool drained = reached && empty && count == 0;
+        if (drained && !applied && !disturbed) {
             free(swap->position);
             swap->position = mem_dup(position != NULL ? position : run->begun_at);
         }
         pthread_mutex_unlock(&run->lock);
         if (disturbed)
             return err_new(ERR_CANCELLED, "the source was changed while it was to be swapped");
-        if (reached && empty && count == 0)
+        if (drained && !applied)
             return failpoint_at("swap_applied");
+        applied = applied || count > 0;
+        if (drained) {
+            /* What was brought over stands in the log as well, and with it the source as it was: the way back
+             * reads on behind it. */
+            applied = false;
+            TRY(shadow_mark(run, locked, &wait));
+        }
         if (count == 0)
             shadow_wait(run, clock_ms() + DRAIN_WAIT_MS);
     }

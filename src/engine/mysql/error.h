@@ -14,5 +14,7 @@ enum {
     MY_ER_LOCK_DEADLOCK = 1213,
     MY_ER_BINLOG_FATAL = 1236, /* the dump cannot go on: purged, or the position is wrong */
     MY_ER_QUERY_INTERRUPTED = 1317,
+    MY_ER_TRIGGER_BODY = 1710,
+    MY_ER_UNKNOWN_TRIGGER_BODY = 1711,
     MY_ER_LOCK_NOWAIT = 3572,
 };

@@ -191,6 +191,8 @@ static Err *write_once(Apply *apply, const KeyList *keys, const KeyList *found, 
     TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, keys, &targets));
     TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, found, &others));
     TRY(begin(apply));
+    if (!apply->locked) /* LOCK TABLES does not know the parents */
+        TRY(rows_lock_parents(apply->conn, apply->wait, apply->spec, form, where.buf));
     TRY(rows_delete(apply->conn, apply->wait, form, &targets, &gone));
     TRY(rows_delete(apply->conn, apply->wait, form, &others, &gone));
     TRY(rows_delete(apply->conn, apply->wait, form, &conflict->targets, &gone));
@@ -222,7 +224,7 @@ static Err *make_room(Apply *apply, const KeyList *keys, Conflict *conflict)
     return NULL;
 }
 
-static Err *write(Apply *apply, const KeyList *keys, const KeyList *found)
+static Err *write_try(Apply *apply, const KeyList *keys, const KeyList *found)
 {
     enum { ROOMS = 5 }; /* the application may go on moving values meanwhile */
     Conflict conflict = {0};
@@ -238,6 +240,23 @@ static Err *write(Apply *apply, const KeyList *keys, const KeyList *found)
             return err;
         }
     }
+}
+
+/* Where a batch is refused for long, each half by itself, until those that are in the way of others, or of
+ * whose parents others are, stand alone. */
+static Err *write(Apply *apply, const KeyList *keys, const KeyList *found)
+{
+    Err *err = write_try(apply, keys, found);
+    if (!is_in_the_way(err) || apply->locked)
+        return err;
+    err_free(err);
+    if (keys->count == 1) {
+        *vec_push(apply->arena, &apply->busy) = keys->keys[0];
+        return NULL;
+    }
+    size_t half = keys->count / 2;
+    TRY(write(apply, &(KeyList){.keys = keys->keys, .count = half}, found));
+    return write(apply, &(KeyList){.keys = keys->keys + half, .count = keys->count - half}, found);
 }
 
 Err *my_shadow_apply(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const KeyList *keys,

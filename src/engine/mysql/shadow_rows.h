@@ -10,6 +10,12 @@ void rows_rollback(Conn *conn);
 /* Whether a transaction that was refused with this may succeed when it is tried again at once: a deadlock, or
  * a lock that was waited for in vain. Sleeps a little, and frees the error then. */
 bool rows_again(Err *err, const Wait *wait, int attempt);
+/* Where foreign keys stand on the shadow: shared locks on the parents of the source's rows with `where`,
+ * first of all in a transaction and without waiting, so that the INSERT finds them its own; and a parent that
+ * is deleted meanwhile takes its children with it in the source and in the shadow. ERR_LOCK_TIMEOUT where one
+ * is locked by others. */
+Err *rows_lock_parents(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form,
+                       const char *where) MUST_USE;
 /* INSERT INTO `into` … SELECT … FROM source WHERE `where`; a plain read of the source. ERR_VERIFY for values
  * that do not fit and for warnings, with the row's key where the server tells which it was. */
 Err *rows_insert(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form, const char *into,

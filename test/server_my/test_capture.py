@@ -1,0 +1,225 @@
+"""What capture hands out, both ways: every change and none that is not there, TRUNCATE, definitions that change, a lost
+connection, a position that is gone; and what apply and copy make of rows that are in each other's way."""
+import pytest
+
+from test.lib.my_shadow import ShadowError, ShadowTool, spec_of
+from test.server_my.test_shadow_rows import assert_same, carry_over, database
+
+WAYS = pytest.mark.parametrize("capture", ["log", "trigger"])
+
+
+def pair(my, schema, body="id INT NOT NULL PRIMARY KEY, a VARCHAR(30), n INT, KEY (n)",
+         new="id BIGINT NOT NULL PRIMARY KEY, a VARCHAR(30), n INT, KEY (n)", rows=300, **more):
+    database(my, schema)
+    my.query(f"CREATE TABLE t ({body})", schema)
+    my.query(f"CREATE TABLE t__stoa_new ({new})", schema)
+    if rows:
+        my.query("INSERT INTO t (id, a, n) VALUES " + ", ".join(f"({at}, 'x{at}', {at})" for at in range(rows)), schema)
+    return spec_of(my, schema, "t", "t__stoa_new", **more)
+
+
+def collect(tool, wanted=None, rounds=40):
+    """Keys until `wanted` of them have come, and the last answer."""
+    keys = []
+    for _ in range(rounds):
+        answer = tool.capture(timeout=100)
+        keys += answer["keys"]
+        if answer["emptied"] or answer["altered"] or wanted is not None and len(set(keys)) >= wanted:
+            break
+    return keys, answer
+
+
+@WAYS
+def test_every_kind_of_write(my, capture):
+    spec = pair(my, "cap_kinds", capture=capture, change_id=101)
+    with ShadowTool(my.url(), spec) as tool, my.connect("cap_kinds") as conn, conn.cursor() as cursor:
+        tool.open(position=tool.begin()["position"])
+        writes = [
+            ("INSERT INTO t VALUES (1000, 'a', 1)", {"1000"}),
+            ("INSERT INTO t VALUES (1001, 'a', 1), (1002, 'b', 2)", {"1001", "1002"}),
+            ("REPLACE INTO t VALUES (1000, 'b', 2)", {"1000"}),
+            ("INSERT INTO t VALUES (1001, 'z', 1) ON DUPLICATE KEY UPDATE a = 'changed'", {"1001"}),
+            ("UPDATE t SET id = -5 WHERE id = 1002", {"1002", "-5"}),
+            ("UPDATE t SET n = n + 1 WHERE id < 3", {"-5", "0", "1", "2"}),
+            ("DELETE FROM t WHERE id IN (10, 11)", {"10", "11"}),
+            ("UPDATE t JOIN (SELECT 20 AS k) x ON x.k = t.id SET t.a = 'joined'", {"20"}),
+            ("DELETE t FROM t JOIN (SELECT 21 AS k) x ON x.k = t.id", {"21"}),
+            ("INSERT IGNORE INTO t VALUES (22, 'no', 0), (2000, 'yes', 0)", {"2000"}),
+        ]
+        for sql, wanted in writes:
+            cursor.execute(sql)
+            keys, answer = collect(tool, len(wanted))
+            assert set(keys) == wanted, sql
+            tool.applied(position=answer["position"])
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE t SET a = 'never' WHERE id = 30")
+        cursor.execute("ROLLBACK")
+        for sql in ("XA START 'x'", "UPDATE t SET a = 'xa' WHERE id = 31", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'"):
+            cursor.execute(sql)
+        keys, _ = collect(tool, 1)
+        assert set(keys) == {"31"}
+        tool.end()
+
+
+@WAYS
+def test_truncate_and_alter(my, capture):
+    spec = pair(my, "cap_ddl", capture=capture, change_id=102)
+    with ShadowTool(my.url(), spec) as tool:
+        tool.open(position=tool.begin()["position"])
+        my.query("ALTER TABLE t__stoa_new COMMENT 'ours, like t'", "cap_ddl")
+        my.query("CREATE TABLE other LIKE t", "cap_ddl")
+        my.query("TRUNCATE other", "cap_ddl")
+        keys, answer = collect(tool, rounds=5)
+        assert not keys and not answer["emptied"] and answer["altered"] is None
+        my.query("TRUNCATE TABLE t", "cap_ddl")
+        keys, answer = collect(tool)
+        assert answer["emptied"] and answer["altered"] is None
+        my.query("INSERT INTO t VALUES (1, 'a', 1)", "cap_ddl")
+        keys, answer = collect(tool, 1)
+        assert keys == ["1"] and not answer["emptied"]
+        my.query("ALTER TABLE t ADD COLUMN z INT", "cap_ddl")
+        keys, answer = collect(tool)
+        assert answer["altered"]
+        tool.end()
+
+
+@WAYS
+def test_truncate_in_the_midst(my, capture):
+    """Rows come and go, all at once as well."""
+    spec = pair(my, "cap_trunc", rows=2000, capture=capture, change_id=103)
+    times = []
+
+    def write(cursor, chance):
+        cursor.execute(f"REPLACE INTO t VALUES ({chance.randrange(3000)}, 'w', 1)")
+        if chance.random() < 0.01 and len(times) < 3:
+            times.append(1)
+            cursor.execute("TRUNCATE t")
+
+    carry_over(my, spec, write, size=100, during=lambda tool: tool.run(size=500))
+    assert_same(my, "cap_trunc", "t", "t__stoa_new")
+
+
+@WAYS
+def test_large_transaction(my, capture):
+    spec = pair(my, "cap_large", rows=1000, capture=capture, change_id=104)
+
+    def large(tool):
+        my.query("INSERT INTO t SELECT a.id * 100 + b.id + 10000, a.a, b.n FROM t a JOIN t b ON b.id < 100", "cap_large")
+        tool.sync()
+
+    carry_over(my, spec, lambda cursor, chance: cursor.execute(f"UPDATE t SET n = n + 1 WHERE id = {chance.randrange(900)}"),
+               size=5000, writers=1, during=large)
+    assert my.query("SELECT COUNT(*) FROM t__stoa_new", "cap_large")[0][0] >= 100000
+    assert_same(my, "cap_large", "t", "t__stoa_new")
+
+
+@WAYS
+def test_unique_values_that_move(my, capture):
+    body = "id INT NOT NULL PRIMARY KEY, u INT NOT NULL, v VARCHAR(20), UNIQUE KEY (u), UNIQUE KEY (v)"
+    database(my, "cap_unique")
+    my.query(f"CREATE TABLE t ({body})", "cap_unique")
+    my.query(f"CREATE TABLE t__stoa_new ({body.replace('id INT', 'id BIGINT')})", "cap_unique")
+    my.query("INSERT INTO t VALUES " + ", ".join(f"({at}, {at}, 'v{at}')" for at in range(200)), "cap_unique")
+    spec = spec_of(my, "cap_unique", "t", "t__stoa_new", capture=capture, change_id=105)
+
+    def write(cursor, chance):
+        one, two = chance.sample(range(200), 2)
+        kind = chance.randrange(4)
+        if kind == 0:
+            cursor.execute(f"REPLACE INTO t VALUES ({one}, {two}, 'v{chance.randrange(200)}')")
+        elif kind == 1:
+            cursor.execute(f"INSERT IGNORE INTO t VALUES ({one}, {two}, 'v{one}')")
+        elif kind == 2:
+            cursor.execute(f"UPDATE IGNORE t SET id = {one + 100} WHERE id = {two}")
+        else:
+            cursor.execute("BEGIN")
+            cursor.execute(f"SELECT u FROM t WHERE id = {one} FOR UPDATE")
+            mine = cursor.fetchone()
+            cursor.execute(f"SELECT u FROM t WHERE id = {two} FOR UPDATE")
+            other = cursor.fetchone()
+            if mine and other:
+                cursor.execute(f"UPDATE t SET u = -1 - {one} WHERE id = {one}")
+                cursor.execute(f"UPDATE t SET u = {mine[0]} WHERE id = {two}")
+                cursor.execute(f"UPDATE t SET u = {other[0]} WHERE id = {one}")
+            cursor.execute("COMMIT")
+
+    carry_over(my, spec, write, size=10, pause=0.001, during=lambda tool: [tool.sync() for _ in range(20)])
+    assert_same(my, "cap_unique", "t", "t__stoa_new")
+
+
+def test_real_duplicates_are_named(my):
+    spec = pair(my, "cap_dup", new="id BIGINT NOT NULL PRIMARY KEY, a VARCHAR(30), n INT, UNIQUE KEY un (n)", tightens=True)
+    my.query("UPDATE t SET n = 17 WHERE id = 41", "cap_dup")
+    with ShadowTool(my.url(), spec) as tool:
+        with pytest.raises(ShadowError) as problem:
+            tool.copy()
+        assert problem.value.kind == "verify" and "id=17" in str(problem.value) and "id=41" in str(problem.value)
+        my.query("UPDATE t SET n = 41 WHERE id = 41", "cap_dup")
+        assert tool.copy()["rows"] == 300
+        # a value that moves from one row to another is no duplicate, whichever comes first
+        my.query("UPDATE t SET n = 1000 WHERE id = 5", "cap_dup")
+        my.query("UPDATE t SET n = 5 WHERE id = 6", "cap_dup")
+        answer = tool.apply(keys=["6"])
+        assert answer["displaced"] == ["5"] and answer["busy"] == []
+        assert tool.apply(keys=answer["displaced"])["rows"] == 1
+        assert tool.compare()["different"] == []
+        my.query("UPDATE t SET n = 5 WHERE id = 7", "cap_dup")
+        with pytest.raises(ShadowError) as problem:
+            tool.apply(keys=["7"])
+        assert problem.value.kind == "verify" and "id=6" in str(problem.value) and "id=7" in str(problem.value)
+
+
+def test_values_that_do_not_fit(my):
+    spec = pair(my, "cap_fit", new="id BIGINT NOT NULL PRIMARY KEY, a VARCHAR(3), n TINYINT", rows=50)
+    with ShadowTool(my.url(), spec) as tool:
+        assert tool.copy()["rows"] == 50
+        my.query("UPDATE t SET n = 300 WHERE id = 30", "cap_fit")
+        with pytest.raises(ShadowError) as problem:
+            tool.copy()
+        assert problem.value.kind == "verify" and "id=30" in str(problem.value)
+        assert my.query("SELECT COUNT(*) FROM t__stoa_new", "cap_fit")[0][0] == 50  # rolled back
+
+
+def test_busy_rows_are_left_for_later(my):
+    spec = pair(my, "cap_busy")
+    with ShadowTool(my.url(), spec) as tool, my.connect("cap_busy") as conn, conn.cursor() as cursor:
+        tool.copy()
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE t SET a = 'mine' WHERE id IN (3, 4)")
+        answer = tool.apply(keys=[str(at) for at in range(20)])
+        assert sorted(answer["busy"]) == ["3", "4"] and answer["rows"] == 18
+        different = tool.compare_keys(keys=[str(at) for at in range(20)])
+        assert sorted(different["busy"]) == ["3", "4"] and different["different"] == []
+        cursor.execute("COMMIT")
+        assert tool.compare_keys(keys=["2", "3", "4"])["different"] == ["3", "4"]
+        assert tool.apply(keys=["3", "4"])["busy"] == []
+        assert tool.compare()["different"] == []
+
+
+def test_a_position_that_is_gone(my):
+    spec = pair(my, "cap_gone")
+    with ShadowTool(my.url(), spec) as tool:
+        position = tool.begin()["position"]
+        my.query("INSERT INTO t VALUES (900, 'a', 1)", "cap_gone")
+        my.query("FLUSH BINARY LOGS")
+        my.query("INSERT INTO t VALUES (901, 'a', 1)", "cap_gone")
+        end = my.query("SHOW BINARY LOG STATUS" if not my.is_mariadb and my.version > (8, 2) else "SHOW MASTER STATUS")
+        my.query(f"PURGE BINARY LOGS TO '{end[0][0]}'")
+        with pytest.raises(ShadowError) as problem:
+            tool.open(position=position)
+            collect(tool, 2)
+        assert problem.value.kind == "unsafe" and "anew" in problem.value.answer["hint"]
+
+
+def test_a_lost_connection_is_made_again(my):
+    spec = pair(my, "cap_lost")
+    with ShadowTool(my.url(), spec) as tool:
+        tool.open(position=tool.begin()["position"])
+        my.query("UPDATE t SET n = 0 WHERE id = 1", "cap_lost")
+        assert collect(tool, 1)[0] == ["1"]
+        dumps = my.query("SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'")
+        for row in dumps:
+            my.query(f"KILL {row[0]}")
+        assert dumps
+        my.query("UPDATE t SET n = 0 WHERE id = 2", "cap_lost")
+        assert "2" in collect(tool, 1)[0]
