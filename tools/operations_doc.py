@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes docs/operations.md and docs/operations-mysql.md from what the matrices wrote down.
+"""Writes docs/operations.md and docs/changes-mysql.md from what the matrices wrote down.
 
   tools/operations_doc.py            after script/test --matrix pg       (build/reports/operations.jsonl)
   tools/operations_doc.py --mysql    after script/test --matrix mysql    (build/reports/operations-my.jsonl)
@@ -14,6 +14,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 STRENGTH = ["ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE",
             "EXCLUSIVE", "ACCESS EXCLUSIVE"]
+NOT_RUN = "not run yet, or not passed"
 PHASES = ("prepare", "expand", "backfill", "verify", "constrain", "cutover", "contract")
 HEAD = """# Operations
 
@@ -22,7 +23,7 @@ What Stoa does with each change, as the matrix (`script/test --matrix pg`) saw i
 | operation | PostgreSQL | strategy | phases | strongest lock | reads | rewrites |
 | --- | --- | --- | --- | --- | --- | --- |
 """
-MY_HEAD = """# Operations on MariaDB and MySQL
+MY_HEAD = """# Changes on MariaDB and MySQL
 
 What Stoa does with each change, as the matrix (`script/test --matrix mysql`) saw it on {versions}: the plan, and a run under writers that insert, update, delete, replace, change keys and exchange unique values, after which the definition and every row were compared byte for byte with what the plain statement made of a twin. *instant* changes the catalog only; *in-place* lets the server build while writers go on; *shadow* copies into a table beside it and swaps. Made by `tools/operations_doc.py`; do not edit.
 
@@ -76,10 +77,10 @@ def my_cells(line):
 class Book:
     """One page: where its results are, how a result names its server, and what its rows say."""
 
-    def __init__(self, name, results, matrix, module, head, width, server, show, cells_of):
+    def __init__(self, name, results, matrix, module, head, width, server, show, cells_of, partial=False):
         self.page, self.results = ROOT / "docs" / name, ROOT / "build" / "reports" / results
         self.matrix, self.module, self.head, self.width = matrix, module, head, width
-        self.server, self.show, self.cells_of = server, show, cells_of
+        self.server, self.show, self.cells_of, self.partial = server, show, cells_of, partial
 
     def operations(self):
         sys.path.insert(0, str(ROOT))
@@ -87,17 +88,19 @@ class Book:
 
     def write(self, paths):
         latest = {}  # of a test that ran twice the last
-        for path in paths or [self.results]:
+        for path in paths or [self.results] * self.results.exists():
             for line in map(json.loads, path.read_text().splitlines()):
                 latest[line["operation"], line[self.server]] = line
         results = list(latest.values())
-        lines = [self.head.format(versions=self.show({line[self.server] for line in results}))]
+        lines = [self.head.format(versions=self.show({line[self.server] for line in results}) or "no server yet")]
         for operation in self.operations():
             groups = {}
             for line in results:
                 if line["operation"] == operation.id:
                     groups.setdefault(self.cells_of(line), set()).add(line[self.server])
-            assert groups, f"{operation.id} has no result: run script/test --matrix {self.matrix}"
+            assert groups or self.partial, f"{operation.id} has no result: run script/test --matrix {self.matrix}"
+            if not groups:
+                lines.append(f"| **{operation.id}**<br>`{operation.change}` | – | {NOT_RUN}{' |' * (self.width - 1)}\n")
             for number, (cell, servers) in enumerate(sorted(groups.items(), key=lambda item: min(item[1]))):
                 name = f"**{operation.id}**<br>`{operation.change.replace('|', chr(92) + '|')}`" if number == 0 else ""
                 rest = (f"refused: {cell[1].replace('|', chr(92) + '|')}{' |' * (self.width - 2)}" if cell[0] == "refused"
@@ -122,8 +125,8 @@ def names(servers):
 
 BOOKS = {
     "pg": Book("operations.md", "operations.jsonl", "pg", "test.matrix.operations", HEAD, 6, "version", spans, cells),
-    "mysql": Book("operations-mysql.md", "operations-my.jsonl", "mysql", "test.matrix_my.operations", MY_HEAD, 3, "server",
-                  names, my_cells),
+    "mysql": Book("changes-mysql.md", "operations-my.jsonl", "mysql", "test.matrix_my.operations", MY_HEAD, 3, "server",
+                  names, my_cells, partial=True),
 }
 
 

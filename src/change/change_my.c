@@ -117,6 +117,33 @@ static void add_alter(const Reading *reading, const char *sql, const char *algor
     operation->words = action_words(reading->parser->arena, table.name, sql, operation->my);
 }
 
+/* RENAME TABLE of these pairs. */
+static void add_rename(const Reading *reading, const MyName *from, const MyName *to, size_t count)
+{
+    Arena *arena = reading->parser->arena;
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    VEC(Name) names = {0};
+    str_add(&sql, "RENAME TABLE ");
+    for (size_t i = 0; i < count; i++) {
+        const char *database = to[i].database != NULL ? to[i].database : from[i].database;
+        if (!str_eq(from[i].database, database)) {
+            refuse(reading, ERR_UNSAFE, "a table does not move to another database",
+                   "name both with, or both without their database");
+            return;
+        }
+        str_addf(&sql, "%s%s TO %s", i > 0 ? ", " : "", sql_backtick(arena, from[i].name),
+                 sql_backtick(arena, to[i].name));
+        *vec_push(arena, &names) = name_of(&from[i]);
+        *vec_push(arena, &names) = name_of(&to[i]);
+    }
+    Operation *operation = add_operation(reading, arena_dup(arena, sql.buf), names.items[0]);
+    if (operation == NULL)
+        return;
+    operation->names = names.items;
+    operation->name_count = names.len;
+    operation->words = arena_printf(arena, "%s-rename-to-%s", from[0].name, to[0].name);
+}
+
 static bool is_drop(MyActionKind kind)
 {
     return kind == MY_ACTION_DROP_COLUMN || kind == MY_ACTION_DROP_INDEX ||
@@ -142,7 +169,7 @@ static bool drops_apart(const MyStatement *my, bool *now, bool *later, const cha
         columns = columns || my->actions[i].kind == MY_ACTION_DROP_COLUMN;
     for (size_t i = 0; i < my->action_count; i++) {
         later[i] = columns && is_drop(my->actions[i].kind);
-        now[i] = !later[i];
+        now[i] = !later[i] && my->actions[i].kind != MY_ACTION_RENAME_TABLE;
     }
     for (size_t i = 0; i < my->action_count * my->action_count; i++) {
         const MyAction *drop = &my->actions[i / my->action_count],
@@ -178,12 +205,18 @@ static void read_alter(const Reading *reading)
     const char *name = my->names[0].name;
     const char *sql = my_alter_sql(reading->parser->arena, name, reading->text, my, now);
     const char *drops = my_alter_sql(reading->parser->arena, name, reading->text, my, later);
-    if (sql == NULL && drops == NULL)
+    const MyName *renamed = NULL; /* the last one counts */
+    for (size_t i = 0; i < my->action_count; i++)
+        if (my->actions[i].kind == MY_ACTION_RENAME_TABLE)
+            renamed = &my->actions[i].table;
+    if (sql == NULL && drops == NULL && renamed == NULL)
         refuse(reading, ERR_USAGE, "the ALTER TABLE changes nothing", NULL);
     if (sql != NULL)
         add_alter(reading, sql, algorithm, NATIVE_FIRST);
     if (drops != NULL)
         add_alter(reading, drops, algorithm, NATIVE_CONTRACT);
+    if (renamed != NULL)
+        add_rename(reading, my->names, renamed, 1);
 }
 
 static void read_create_index(const Reading *reading)
@@ -295,32 +328,6 @@ static void read_drop_table(const Reading *reading)
     }
 }
 
-static void read_rename(const Reading *reading)
-{
-    const MyStatement *my = reading->my;
-    Arena *arena = reading->parser->arena;
-    CLEANUP(str_donep) Str sql = STR_INIT;
-    VEC(Name) names = {0};
-    str_add(&sql, "RENAME TABLE ");
-    for (size_t i = 0; i < my->name_count; i++) {
-        if (!str_eq(my->names[i].database, my->new_names[i].database)) {
-            refuse(reading, ERR_UNSAFE, "a table does not move to another database",
-                   "name both with, or both without their database");
-            return;
-        }
-        str_addf(&sql, "%s%s TO %s", i > 0 ? ", " : "", sql_backtick(arena, my->names[i].name),
-                 sql_backtick(arena, my->new_names[i].name));
-        *vec_push(arena, &names) = name_of(&my->names[i]);
-        *vec_push(arena, &names) = name_of(&my->new_names[i]);
-    }
-    Operation *operation = add_operation(reading, arena_dup(arena, sql.buf), names.items[0]);
-    if (operation == NULL)
-        return;
-    operation->names = names.items;
-    operation->name_count = names.len;
-    operation->words = arena_printf(arena, "%s-rename-to-%s", my->names[0].name, my->new_names[0].name);
-}
-
 static void read_view(const Reading *reading)
 {
     const MyStatement *my = reading->my;
@@ -371,7 +378,7 @@ static void read_statement(const Reading *reading)
         read_drop_table(reading);
         break;
     case MY_STATEMENT_RENAME_TABLE:
-        read_rename(reading);
+        add_rename(reading, reading->my->names, reading->my->new_names, reading->my->name_count);
         break;
     case MY_STATEMENT_TRUNCATE:
         refuse(reading, ERR_UNSAFE, "TRUNCATE takes all rows away at once, and there is no way back",

@@ -36,6 +36,7 @@ typedef struct DemoEngine {
     char *(*rows_sql)(Arena *arena, int64_t row_count);
 
     ChangeInput change;
+    bool measured; /* the plan is tried on an empty copy first: this kind of server needs it */
     void (*parse)(Arena *arena, const ChangeInput *input, Change *ret_change);
     const char *const *plain; /* the same as it is usually written; NULL-terminated */
 } DemoEngine;

@@ -146,6 +146,7 @@ const DemoEngine demo_engine_my = {
         "DATABASE() AND TABLE_NAME = '" DEMO_TABLE "'",
     .rows_sql = rows_sql,
     .change = {.sql = ALTER, .name = "orders-customer-bigint"},
+    .measured = true,
     .parse = parse,
     .plain = plain,
 };

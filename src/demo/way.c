@@ -63,13 +63,14 @@ Err *way_stoa(const Demo *demo, Side *side)
     if (change.problem_count > 0)
         return err_new(ERR_BUG, "the demo's own change is refused: %s", change.problems[0].message);
     Watch watch = {.demo = demo};
-    RunOptions options = {.ops = demo->options.ops,
-                          .target = {.url = server_url(demo->arena, demo->server, side->database)},
-                          .stop = demo->options.stop,
-                          .observer = {.event = watch_event, .progress = watch_progress, .context = &watch},
-                          .until = -1,
-                          .plan = {.verify = VERIFY_AUTO, .replicas_given = true},
-                          .database_label = side->database};
+    RunOptions options = {
+        .ops = demo->options.ops,
+        .target = {.url = server_url(demo->arena, demo->server, side->database)},
+        .stop = demo->options.stop,
+        .observer = {.event = watch_event, .progress = watch_progress, .context = &watch},
+        .until = -1,
+        .plan = {.verify = VERIFY_AUTO, .replicas_given = true, .measured = demo->engine->measured},
+        .database_label = side->database};
     controls_default(&options.controls);
     options.plan.max_stall_ms = options.controls.max_stall_ms;
     RunSummary summary = {0};

@@ -1,5 +1,5 @@
-/* my_server.h — what MySQL and MariaDB are set to, and can do, as far as plans ask for it. Plain data, filled by
- * engine/mysql, read by pure code. */
+/* my_server.h — what MySQL and MariaDB are set to, and can do, as far as plans ask for it. Plain data, filled
+ * by engine/mysql, read by pure code. */
 #pragma once
 #include "base/err.h"
 
@@ -11,10 +11,12 @@ typedef struct MyServer {
     int autoinc_lock_mode;                  /* innodb_autoinc_lock_mode */
     bool invisible_columns;                 /* MySQL 8.0.23, MariaDB 10.3 */
     bool set_visible;                       /* ALTER COLUMN … SET VISIBLE: MySQL 8.0.23 */
-    bool checks_by_schema; /* names of CHECK constraints are unique in a database, so that a copy of a table has
-                              other ones: MySQL 8.0.16 */
-    const char *no_log;    /* why changed rows cannot be read from the binary log: it is off, not by rows, without
-                              full images, or the role lacks REPLICATION SLAVE; NULL: they can */
+    bool repeatable_triggers; /* CREATE OR REPLACE TRIGGER (MariaDB 10.1.4), or CREATE TRIGGER IF NOT EXISTS
+                                 (MySQL 8.0.29) */
+    bool checks_by_schema; /* names of CHECK constraints are unique in a database, so that a copy of a table
+                              has other ones: MySQL 8.0.16 */
+    const char *no_log;    /* why changed rows cannot be read from the binary log: it is off, not by rows,
+                              without    full images, or the role lacks REPLICATION SLAVE; NULL: they can */
     bool logged;           /* the binary log is on */
     bool untested;         /* a version that Stoa's own tests do not run on: it stands on documentation */
 } MyServer;

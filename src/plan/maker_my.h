@@ -96,6 +96,18 @@ const MyColumn *column_my(const Table *table, const char *name);
 /* The key by which rows are copied and named; NULL. */
 const MyIndex *key_my(const Table *before, const Table *after, const ColumnMapMy *map);
 
+/* ---- fill_my.c: columns that are computed from others ---- */
+
+/* The backfill of the column; NULL. */
+const BackfillSpec *fill_of_my(const MakerMy *maker, const char *table, const char *column);
+/* The statement adds a column that has one. */
+bool fills_my(const MakerMy *maker, const char *table, const AskedMy *asked);
+/* It as it stands in SELECT … FROM the table; NULL. */
+const char *fill_expr_my(MakerMy *maker, const Table *before, const char *table, const char *column);
+Err *fills_check_my(const MakerMy *maker) MUST_USE;
+/* The triggers on the shadow, and their end. */
+void fills_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, const ShadowSpec *spec);
+
 /* ---- check_my.c: rows that would not fit, found before anything is done ---- */
 
 void checks_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked);

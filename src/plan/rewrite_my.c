@@ -11,13 +11,18 @@ static Phase phase_of(const Operation *operation)
     return operation->when == NATIVE_CONTRACT ? PHASE_CONTRACT : PHASE_EXPAND;
 }
 
-/* Each action alone is cheap, or an index build, where all of them together would take more. */
-static bool parts_are_better(const AskedMy *asked)
+/* Each action alone is cheap, or an index build, where all of them together would take more: MariaDB and
+ * MySQL rebuild the table for an instant column and an index in one statement. */
+static bool parts_are_better(const MakerMy *maker, const WorkMy *work, const AskedMy *asked)
 {
-    bool better = asked->part_count > 1;
-    for (size_t i = 0; i < asked->part_count; i++)
-        better = better && asked->parts[i].ladder.rung < asked->ladder.rung &&
-                 asked->parts[i].ladder.rung <= RUNG_INPLACE && !asked->parts[i].ladder.rebuilds;
+    bool better = asked->part_count > 1 && maker->input->options.strategy != STRATEGY_SHADOW &&
+                  !fills_my(maker, work->operations[0]->table.name, asked);
+    for (size_t i = 0; i < asked->part_count; i++) {
+        const Ladder *part = &asked->parts[i].ladder;
+        bool less =
+            part->rung < asked->ladder.rung || (asked->ladder.rebuilds && part->rung <= asked->ladder.rung);
+        better = better && less && part->rung <= RUNG_INPLACE && !part->rebuilds;
+    }
     return better;
 }
 
@@ -70,8 +75,7 @@ static Err *write_each(MakerMy *maker, const WorkMy *work, const Way *ways)
                                     operation->line, operation->table.name),
                             "make it a change of its own");
         Phase phase = copied ? PHASE_CUTOVER : phase_of(operation);
-        bool parts = maker->input->options.strategy != STRATEGY_SHADOW && parts_are_better(asked);
-        if (parts)
+        if (parts_are_better(maker, work, asked))
             TRY(write_parts(maker, work, operation, asked, phase));
         else
             TRY(write_one(maker, work, operation, asked, ways[i], phase));
@@ -88,7 +92,7 @@ static Err *write_work(MakerMy *maker, const WorkMy *work)
     bool copies = false;
     for (size_t i = 0; i < work->count; i++) {
         ways[i] = WAY_NATIVE;
-        if (!parts_are_better(&work->asked[i]) || maker->input->options.strategy == STRATEGY_SHADOW)
+        if (!parts_are_better(maker, work, &work->asked[i]))
             TRY(way_choose_my(maker, work, &work->asked[i], &ways[i]));
         copies = copies || ways[i] == WAY_SHADOW;
     }
@@ -145,21 +149,6 @@ static Err *check_database(const MakerMy *maker)
                             "one change, one database: the one that --url names");
     }
     return NULL;
-}
-
-static Err *check_backfills(const Change *change)
-{
-    const BackfillSpec *fill = change->backfill_count > 0  ? &change->backfills[0]
-                               : change->reverse_count > 0 ? &change->reverses[0]
-                                                           : NULL;
-    if (fill == NULL)
-        return NULL;
-    return err_hint(
-        err_new(ERR_UNSAFE,
-                "computing \"%s.%s\" from other columns is not there yet on MySQL and MariaDB, where old and "
-                "new applications write at the same time",
-                fill->table.name, fill->column),
-        "add the column with a constant DEFAULT, have the application write both, and fill it in batches");
 }
 
 static void note_server(MakerMy *maker)
@@ -243,7 +232,7 @@ Err *plan_make_my(Arena *arena, const PlanInputMy *input, Plan *ret_plan)
     MakerMy maker = {.arena = arena, .input = input, .server = input->server};
     TRY(change_check(change));
     TRY(check_database(&maker));
-    TRY(check_backfills(change));
+    TRY(fills_check_my(&maker));
     TRY(check_renames(change));
     for (size_t i = 0; i < input->work_count; i++)
         TRY(write_work(&maker, &input->works[i]));

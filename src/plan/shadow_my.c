@@ -234,6 +234,16 @@ static void swap_tables(MakerMy *maker, const ShadowSpec *spec, const ShadowSpec
     }
 }
 
+/* What it was swapped with goes, with its triggers. */
+static void drop_reverted(MakerMy *maker, const ShadowSpec *spec, const ShadowSpec *back)
+{
+    if (back != NULL)
+        maker_alter_my(maker, PHASE_REVERT, (Name){.name = spec->shadow},
+                       arena_printf(maker->arena, "drop the table that was new, %s", spec->shadow),
+                       arena_printf(maker->arena, "DROP TABLE %s", sql_backtick(maker->arena, spec->shadow)),
+                       NULL);
+}
+
 static void drop_old(MakerMy *maker, const ShadowSpec *spec, const ShadowSpec *back)
 {
     Arena *arena = maker->arena;
@@ -321,8 +331,10 @@ Err *shadow_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked)
     maker->copies = true;
     checks_write_my(maker, work, asked);
     make_shadow(maker, asked, spec);
+    fills_write_my(maker, work, asked, spec);
     copy_rows(maker, work, spec);
     swap_tables(maker, spec, back);
+    drop_reverted(maker, spec, back);
     drop_old(maker, spec, back);
     const char *show = show_columns_my(maker, name, asked);
     if (show != NULL)

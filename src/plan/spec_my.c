@@ -238,13 +238,17 @@ static bool has_unique(const Table *table, const char *const *columns, size_t co
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-static void add_columns(Arena *arena, const Table *before, const Table *after, const ColumnMapMy *map,
+static void add_columns(MakerMy *maker, const Table *before, const Table *after, const ColumnMapMy *map,
                         ShadowSpec *spec)
 {
+    Arena *arena = maker->arena;
     VEC(ShadowColumn) columns = {0};
     for (size_t i = 0; i < after->my->column_count; i++) {
         const MyColumn *column = &after->my->columns[i];
         const MyColumn *source = column_source_my(map, before, column->name);
+        const char *filled = source == NULL ? fill_expr_my(maker, before, spec->source, column->name) : NULL;
+        if (filled != NULL)
+            *vec_push(arena, &columns) = (ShadowColumn){.name = column->name, .expr = filled};
         if (column->generated != NULL || source == NULL)
             continue; /* the server's: computed, or the default */
         *vec_push(arena, &columns) = (ShadowColumn){.name = column->name,
@@ -290,7 +294,7 @@ const ShadowSpec *spec_make_my(MakerMy *maker, const Table *before, const Table 
                          .sentry = old,
                          .tightens = tightens(before, after, map),
                          .capture = server->no_log == NULL ? CAPTURE_LOG : CAPTURE_TRIGGER};
-    add_columns(maker->arena, before, after, map, spec);
+    add_columns(maker, before, after, map, spec);
     add_key(maker->arena, before, after, map, key, spec);
     for (size_t i = 0; i < after->my->column_count; i++)
         spec->one_writer =

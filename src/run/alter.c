@@ -31,7 +31,7 @@ typedef struct Alter {
     const Step *step;
     bool undo;
     const char *sql;
-    Name table;            /* whose holders are asked for */
+    Name table;            /* for messages */
     int64_t not_before_ms; /* no attempt that may wait before this time */
     int64_t said_at_ms;
     int tries, lost_builds;
@@ -131,32 +131,39 @@ static void show_waiting(Runner *runner, const char *text)
 }
 
 /* *ret_long: an attempt that waits would wait for somebody who has been there for long already. */
-static Err *look_at_holders(Alter *alter, bool *ret_long)
+static Err *holders_of(Alter *alter, Arena *arena, const Name *table, bool *ret_long, bool *ret_named)
 {
-    CLEANUP(arena_freep) Arena *arena = arena_new();
     Runner *runner = alter->runner;
     Wait wait = runner_wait(runner);
     int64_t patience_ms = control_settings(runner).max_stall_ms / 2;
     char who[BLOCKERS_TEXT_BYTES];
     Blocker *blockers = NULL;
     size_t count = 0;
-    *ret_long = false;
-    if (runner->ops->holders == NULL)
-        return NULL;
-    TRY(runner->ops->holders(runner->conn, &wait, arena, alter->table.schema, alter->table.name, &blockers,
-                             &count));
+    TRY(runner->ops->holders(runner->conn, &wait, arena, table->schema, table->name, &blockers, &count));
     size_t known = known_first(blockers, count);
     *ret_long = blockers_text(blockers, known, patience_ms, who);
-    bool named = *ret_long || blockers_text(blockers, count, patience_ms, who);
-    show_waiting(runner, named ? who : "");
-    if (!named)
-        return NULL;
-    (void)snprintf(alter->blocked_by, sizeof alter->blocked_by, "%s", who);
-    if (alter->said_at_ms != 0 && clock_ms() - alter->said_at_ms <= BLOCKER_SAID_EVERY_MS)
+    *ret_named = *ret_long || blockers_text(blockers, count, patience_ms, who);
+    if (*ret_named)
+        (void)snprintf(alter->blocked_by, sizeof alter->blocked_by, "%s", who);
+    if (!*ret_named || (alter->said_at_ms != 0 && clock_ms() - alter->said_at_ms <= BLOCKER_SAID_EVERY_MS))
         return NULL;
     alter->said_at_ms = clock_ms();
     runner_event(runner, "lock_blocked", alter->step->ordinal, NULL, "waiting for a lock on %s.%s: %s",
-                 alter->table.schema, alter->table.name, who);
+                 table->schema, table->name, who);
+    return NULL;
+}
+
+/* Of all tables that the statement is about, until one is held for long. */
+static Err *look_at_holders(Alter *alter, bool *ret_long)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    bool named = false, any = false;
+    *ret_long = false;
+    for (size_t i = 0; i < alter->step->look_count && !*ret_long; i++) {
+        TRY(holders_of(alter, arena, &alter->step->looks[i].table, ret_long, &named));
+        any = any || named;
+    }
+    show_waiting(alter->runner, any ? alter->blocked_by : "");
     return NULL;
 }
 
@@ -293,7 +300,8 @@ static Err *run(Runner *runner, const Step *step, bool undo)
     size_t count = undo ? step->undo_count : step->sql_count;
     if (undo && count == 0)
         return journal_step(runner->conn, runner->change_id, step->ordinal, "undone", NULL);
-    if (runner->ops->alter == NULL || runner->ops->definition == NULL || count != 1 || step->look_count == 0)
+    if (runner->ops->alter == NULL || runner->ops->holders == NULL || runner->ops->definition == NULL ||
+        count != 1 || step->look_count == 0)
         return err_new(ERR_BUG, "step %d is none that this server's engine can carry out", step->ordinal);
     Alter alter = {.runner = runner,
                    .step = step,

@@ -64,7 +64,7 @@ static Err *store(Runner *runner, const Step *step, json_t *body)
 Err *evidence_begin(Runner *runner)
 {
     bool flushed = false;
-    for (size_t i = 0; i < runner->plan.step_count; i++) {
+    for (size_t i = 0; i < runner->plan.step_count && runner->ops->load_use != NULL; i++) {
         const Step *step = &runner->plan.steps[i];
         if (step->kind != STEP_EVIDENCE)
             continue;
@@ -270,13 +270,21 @@ static Err *judge(Runner *runner, Arena *arena, const Step *step, const json_t *
     return verdict(runner, arena, step, finding, quiet_ms);
 }
 
+/* Where the engine does not tell of any use. */
+static Err *judge_nothing(Runner *runner, Arena *arena, const Step *step)
+{
+    static const Finding blind = {.blind = true, .why_blind = "this server is not asked who uses a table"};
+    return runner->options->force ? NULL : refuse_blind(runner, arena, step, &blind);
+}
+
 Err *evidence_run(Runner *runner, const Step *step)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     json_t *before = NULL;
     TRY(journal_load_checkpoint(runner->conn, arena, runner->change_id, step->ordinal, &before));
     Finding finding = {.seen = json_array()};
-    Err *err = judge(runner, arena, step, before, &finding);
+    Err *err = runner->ops->load_use == NULL ? judge_nothing(runner, arena, step)
+                                             : judge(runner, arena, step, before, &finding);
     json_decref(finding.seen);
     json_decref(before);
     TRY(err);

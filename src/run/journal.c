@@ -63,6 +63,7 @@ static Err *journal_fenced(Conn *conn, const Lease *lease, JournalSql statement,
         all[i] = i < count ? params[i] : lease->proof[i - count];
     const char *sql = journal_fill(arena, conn->ops->journal_sql(statement), "proof",
                                    lease_proof_sql(arena, conn->ops, lease, count + 1));
+    sql = journal_fill(arena, sql, "epochs", lease_epochs_sql(arena, lease, count + 1));
     sql = journal_fill(arena, sql, "count", arena_printf(arena, "%zu", lease->table_count));
     int64_t affected = 0;
     TRY(journal_run(conn, sql, count + proof_count, all, &affected));

@@ -230,15 +230,20 @@ Err *lease_note_session(Runner *runner)
         started, runner->change_id == 0 ? NULL : arena_printf(arena, "%lld", (long long)runner->change_id));
 }
 
-const char *lease_proof_sql(Arena *arena, const EngineOps *ops, const Lease *lease, size_t first)
+const char *lease_epochs_sql(Arena *arena, const Lease *lease, size_t first)
 {
     CLEANUP(str_donep) Str epochs = STR_INIT;
     for (size_t i = 0; i < lease->table_count; i++) {
         str_sep(&epochs, " OR ");
         str_addf(&epochs, "table_key = $%zu AND epoch = $%zu", first + 2 * i, first + 2 * i + 1);
     }
-    str_add(&epochs, lease->table_count == 0 ? "1 = 0" : "");
-    return journal_fill(arena, ops->journal_sql(JOURNAL_PROVE), "epochs", epochs.buf);
+    return lease->table_count == 0 ? "1 = 0" : arena_dup(arena, epochs.buf);
+}
+
+const char *lease_proof_sql(Arena *arena, const EngineOps *ops, const Lease *lease, size_t first)
+{
+    return journal_fill(arena, ops->journal_sql(JOURNAL_PROVE), "epochs",
+                        lease_epochs_sql(arena, lease, first));
 }
 
 Err *lease_prove(Runner *runner)

@@ -371,9 +371,11 @@ static Err *try_undo(const LoadMy *load, Step *step)
     return NULL;
 }
 
-static Err *try_statement(const LoadMy *load, const Step *step, const char *sql)
+static Err *try_statement(LoadMy *load, const Step *step, const char *sql)
 {
     Err *err = run_in(load, load->clone, sql);
+    if (err == NULL)
+        *vec_push(load->arena, &load->run) = sql;
     if (!err_is(err, ERR_SQL))
         return err;
     return err_hint(err_wrap(err, "the server refuses step %d (%s)", step->ordinal, step->title),
@@ -387,14 +389,7 @@ static const char *swap_sql(Arena *arena, const ShadowSpec *spec)
                         sql_backtick(arena, spec->source));
 }
 
-static const char *unswap_sql(Arena *arena, const ShadowSpec *spec)
-{
-    return arena_printf(arena, "RENAME TABLE %s TO %s, %s TO %s", sql_backtick(arena, spec->source),
-                        sql_backtick(arena, spec->shadow), sql_backtick(arena, spec->old),
-                        sql_backtick(arena, spec->source));
-}
-
-static Err *try_step(const LoadMy *load, Step *step)
+static Err *try_step(LoadMy *load, Step *step)
 {
     bool swap = step->kind == STEP_SWAP;
     if (step->kind != STEP_ALTER && !swap)
@@ -409,22 +404,34 @@ static Err *try_step(const LoadMy *load, Step *step)
     return try_undo(load, step);
 }
 
-/* The way back is tried where it would begin, and taken back again. */
-static Err *try_reverts(const LoadMy *load, Plan *plan)
+static Err *try_reverts_in(LoadMy *load, Plan *plan)
 {
     Step *steps = arena_alloc(load->arena, (plan->revert_count + 1) * sizeof *steps);
     for (size_t i = 0; i < plan->revert_count; i++) {
         steps[i] = plan->reverts[i];
         TRY(try_step(load, &steps[i]));
     }
-    for (size_t i = plan->revert_count; i > 0; i--)
-        if (steps[i - 1].kind == STEP_SWAP)
-            TRY(try_statement(load, &steps[i - 1], unswap_sql(load->arena, steps[i - 1].shadow)));
-    plan->reverts = plan->revert_count > 0 ? steps : NULL;
+    plan->reverts = steps;
     return NULL;
 }
 
-static Err *try_plan_in(const LoadMy *load, Plan *plan)
+/* The way back is tried where it would begin, on a clone of its own. */
+static Err *try_reverts(LoadMy *load, Plan *plan)
+{
+    Clone *forward = load->clone, *back = NULL;
+    size_t count = load->run.len;
+    if (plan->revert_count == 0)
+        return NULL;
+    TRY(open_second(load, &back));
+    load->clone = back;
+    Err *err = try_reverts_in(load, plan);
+    load->runner->ops->clone_close(back);
+    load->clone = forward;
+    load->run.len = count;
+    return err;
+}
+
+static Err *try_plan_in(LoadMy *load, Plan *plan)
 {
     Step *steps = arena_alloc(load->arena, (plan->step_count + 1) * sizeof *steps);
     for (size_t i = 0; i < plan->step_count; i++) {

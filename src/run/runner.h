@@ -199,6 +199,7 @@ Err *lease_take(Runner *runner) MUST_USE;
 Err *lease_prove(Runner *runner) MUST_USE; /* in the transaction at hand; ERR_FENCED */
 /* A SELECT that locks and returns one row a table while the lease is ours; its parameters are lease->proof,
  * two a table, numbered from `first`. */
+const char *lease_epochs_sql(Arena *arena, const Lease *lease, size_t first);
 const char *lease_proof_sql(Arena *arena, const EngineOps *ops, const Lease *lease, size_t first);
 Err *lease_renew(Conn *conn, const Lease *lease, bool *ret_held) MUST_USE;
 void lease_release(Runner *runner);

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { CHUNK_ROWS_MIN = 20 };
+enum { CHUNK_ROWS_MIN = 200 }; /* fewer are not faster: each chunk waits for its commit */
 
 void pass_init(Pass *pass)
 {
@@ -110,7 +110,8 @@ static void resize(ShadowRun *run, Pass *pass, int64_t rows, int64_t took_ms)
         size = size * 3 / 4;
     else if (rows * 2 >= size) /* it was about as large as was asked for */
         size = took_ms * 3 < target_ms * 2 ? size * 3 / 2 : size + size / 20;
-    pass->size = size < CHUNK_ROWS_MIN ? CHUNK_ROWS_MIN : size > run->rows_max ? run->rows_max : size;
+    size = size < CHUNK_ROWS_MIN ? CHUNK_ROWS_MIN : size;
+    pass->size = size > run->rows_max ? run->rows_max : size;
 }
 
 static void park(ShadowRun *run, Pass *pass, Chunk *chunk)

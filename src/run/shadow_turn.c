@@ -12,10 +12,10 @@
 enum {
     FAILURES_MAX = 20,      /* turns in a row in which nothing but errors came */
     FAILURE_PAUSE_MS = 20,  /* doubled each time */
-    APPLY_KEYS_FIRST = 100, /* of a batch */
-    APPLY_KEYS_MIN = 10,
-    APPLY_TARGET_MS = 25, /* of a batch: so long its rows are locked */
-    CATCH_UP_MS = 200,    /* of an apply turn while catching up */
+    APPLY_KEYS_FIRST = 200, /* of a batch */
+    APPLY_KEYS_MIN = 50,    /* fewer would not be faster: each batch waits for its commit */
+    APPLY_SHARE = 4,        /* of --max-stall: so long the rows of a batch may be locked */
+    CATCH_UP_MS = 200,      /* of an apply turn while catching up */
     REPORT_MS = 250,
     TELL_BACKLOG_MS = 30000,
     TEXT_BYTES = 96,
@@ -150,7 +150,8 @@ Err *shadow_forgive(ShadowRun *run, Err *err)
     if (++run->failures > FAILURES_MAX)
         return err;
     Err *stop = stop_check(run->runner->options->stop);
-    log_line(LOG_DEBUG, "shadow: %s", err->msg);
+    CLEANUP(mem_freep) char *text = err_text(err);
+    log_line(LOG_DEBUG, "shadow: %s: %s", err_kind_name(err->kind), text);
     err_free(err);
     if (stop == NULL)
         stop_sleep(run->runner->options->stop, FAILURE_PAUSE_MS << (run->failures > 6 ? 6 : run->failures));
@@ -204,10 +205,10 @@ Err *shadow_gate(ShadowRun *run)
 
 static void resize_batch(ShadowRun *run, size_t count, int64_t took_ms)
 {
-    int64_t size = run->batch_keys;
-    if (took_ms > APPLY_TARGET_MS * 2)
-        size /= 2;
-    else if (took_ms < APPLY_TARGET_MS && (int64_t)count * 2 > size)
+    int64_t size = run->batch_keys, target_ms = control_settings(run->runner).max_stall_ms / APPLY_SHARE;
+    if (took_ms > target_ms * 2)
+        size = size * 3 / 4;
+    else if (took_ms < target_ms && (int64_t)count * 2 > size)
         size += size / 4 + 1;
     run->batch_keys = size < APPLY_KEYS_MIN ? APPLY_KEYS_MIN : size > KEYS_BATCH_MAX ? KEYS_BATCH_MAX : size;
 }

@@ -143,6 +143,9 @@ static Err *verify_all(Verify *verify)
         if (verify->step->checks[i].query != NULL)
             TRY(whole_query(verify, &verify->step->checks[i]));
     }
+    if (chunks && runner->ops->scan_choose == NULL)
+        return err_new(ERR_BUG, "step %d reads ranges of rows, which this engine does not choose",
+                       verify->step->ordinal);
     while (chunks && !verify->through) {
         TRY(control_gate(runner));
         TRY(verify_chunk(verify));
@@ -235,7 +238,7 @@ static Err *verify_table(Runner *runner, const Step *step, bool whole)
     TRY(runner_load_table(runner, arena, &step->table, &verify.table));
     if (verify.table.kind == RELATION_PARTITIONED && step->phase == PHASE_VERIFY)
         return verify_newcomers(runner, step, &verify.table);
-    if (verify.table.kind != RELATION_PARTITIONED)
+    if (verify.table.kind != RELATION_PARTITIONED && runner->ops->scan_choose != NULL)
         TRY(runner->ops->scan_choose(runner->conn, &wait, arena, &runner->server, &verify.table,
                                      &verify.scan));
     verify.size = verify.scan.method == SCAN_KEY ? VERIFY_FIRST * 10 : VERIFY_FIRST;

@@ -179,6 +179,14 @@ def matrices(text):
     return versions(text)
 
 
+def my_servers(text):
+    chosen = text.split(",")
+    for name in chosen:
+        if name not in MY_SERVERS:
+            raise argparse.ArgumentTypeError(f'"{name}" is none of {", ".join(MY_SERVERS)}')
+    return chosen
+
+
 def options():
     parser = argparse.ArgumentParser(prog="script/test", allow_abbrev=False, description=(
         "Builds, then runs the floor check, the unit tests, and the tests of the whole program and against real "
@@ -189,8 +197,9 @@ def options():
                              f"mysql: the same on {', '.join(MY_SERVERS)}, killed on the first and the third")
     parser.add_argument("--servers", type=versions, nargs="?", const=VERSIONS, metavar="pg|10,13,…",
                         help="also the server tests on PostgreSQL 10 to 18, or on those named")
-    parser.add_argument("--mysql", action="store_true",
-                        help="also the tests on MariaDB 10.11 and MySQL 9.7")
+    parser.add_argument("--mysql", type=my_servers, nargs="?", const=["mariadb-10.11", "mysql-9.7"],
+                        metavar="mariadb-10.11,…",
+                        help=f"also the tests on MariaDB 10.11 and MySQL 9.7, or on those named ({', '.join(MY_SERVERS)})")
     parser.add_argument("--cutover", type=int, nargs="?", const=300, metavar="N",
                         help="also N cutovers (300) under fire on each server of MariaDB and MySQL: rows lost and the "
                              "longest wait are printed")
@@ -211,7 +220,8 @@ def options():
         given.crash = given.crash or 200
         given.fuzz = given.fuzz or 60
         given.sanitize = given.sanitize or "all"
-        given.tidy = given.mysql = True
+        given.mysql = given.mysql or MY_SERVERS
+        given.tidy = True
     return given
 
 
@@ -241,7 +251,7 @@ def main():
         if version != "15":
             suites.pytest(f"server tests, {version}", ["test/server"], [f"--pg={version}"])
     if wanted.mysql:
-        suites.pytest("MariaDB and MySQL", ["test/server_my"])
+        suites.pytest("MariaDB and MySQL", ["test/server_my"], [f"--my={','.join(wanted.mysql)}"])
     if wanted.cutover:
         suites.pytest(f"{wanted.cutover} cutovers a server", [FIRE], [f"--my={','.join(MY_SERVERS)}", "--timeout=7200", "-s"],
                       {"STOA_CUTOVERS": str(wanted.cutover)})
@@ -269,7 +279,7 @@ def operations(suites, chosen):
 
 
 def my_operations(suites, chosen):
-    """The same on MariaDB and MySQL; build/reports/operations-my.jsonl becomes docs/operations-mysql.md."""
+    """The same on MariaDB and MySQL; build/reports/operations-my.jsonl becomes docs/changes-mysql.md."""
     if not chosen:
         return
     out = ROOT / "build" / "reports" / "operations-my.jsonl"

@@ -61,7 +61,7 @@ def place(my, op):
 
 @pytest.fixture
 def result():
-    """Keeps a line for docs/operations-mysql.md where STOA_MATRIX_OUT names a file."""
+    """Keeps a line for docs/changes-mysql.md where STOA_MATRIX_OUT names a file."""
     def keep(line):
         if os.environ.get("STOA_MATRIX_OUT"):
             with open(os.environ["STOA_MATRIX_OUT"], "a") as out:

@@ -83,10 +83,10 @@ def test_renewing_does_not_wait_for_a_proof_and_seizing_does(my, stoa, table, tm
         with pytest.raises(pymysql.err.OperationalError, match="1205"):
             holder.execute(prove)
         # that of a checkpoint and of a step, too, which prove in the statement that writes
+        proven = f"({prove.replace('SELECT 1', 'SELECT COUNT(*)')}) = 1"
         for write in ("INSERT INTO stoa.checkpoints (change_id, ordinal, body, updated_at) SELECT 1, 1, '{}', UTC_TIMESTAMP(6) FROM "
-                      f"(SELECT COUNT(*) AS n FROM ({prove}) held) proof WHERE proof.n = 1",
-                      f"UPDATE stoa.steps s JOIN (SELECT COUNT(*) AS n FROM ({prove}) held) proof SET s.state = 'done' WHERE "
-                      "s.change_id = 1 AND s.ordinal = 1 AND proof.n = 1"):
+                      f"DUAL WHERE {proven} ON DUPLICATE KEY UPDATE body = VALUES(body)",
+                      f"UPDATE stoa.steps SET state = 'done' WHERE change_id = 1 AND ordinal = 1 AND {proven}"):
             with pytest.raises(pymysql.err.OperationalError, match="1205"):
                 holder.execute(write)
         other.execute("COMMIT")
@@ -97,16 +97,17 @@ def test_renewing_does_not_wait_for_a_proof_and_seizing_does(my, stoa, table, tm
 
 def test_two_at_once(my, stoa, table, tmp_path):
     register(my, "shop", plan(my), tmp_path)
-    first = stoa.start("resume", "add", env={"STOA_FAILPOINT": "alter_before=pause:1"})
-    until(lambda: first.is_stopped, 30, "the first to stop")
-    runner = stoa.status("add")["runner"]
-    assert f"pid {first.pid}" in runner
-    held = stoa("complete", "add", "--yes", code=4)  # it is not ready
     register(my, "shop", plan(my, "other"), tmp_path)
-    other = stoa.start("resume", "other")  # says that it is running already, and leaves it to the other one
-    other.wait(0)
-    assert stoa.status("other")["steps"][0]["attempts"] == 0
-    first.signal(signal.SIGCONT)
+    with my.connect("shop") as conn, conn.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT COUNT(*) FROM t")
+        first = stoa.start("resume", "add")
+        first.says("idle in transaction", 60)
+        assert f"pid {first.pid}" in stoa.status("add")["runner"]
+        stoa("complete", "add", "--yes", code=4)  # it is not ready
+        stoa("resume", "other")  # says that it is running already, and leaves it to the other one
+        assert stoa.status("other")["steps"][0]["attempts"] == 0
+        cursor.execute("COMMIT")
     first.wait(0)
     assert columns(my) == ["id", "v", "c"]
 

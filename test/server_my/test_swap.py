@@ -41,7 +41,8 @@ def shop(my):
     my.query("CREATE TABLE other (id INT PRIMARY KEY) ENGINE=InnoDB", name)
     my.query("INSERT INTO other VALUES (1)", name)
     my.query("INSERT INTO t VALUES " + ",".join(f"({i},{BALANCE},'account')" for i in range(1, ACCOUNTS + 1)), name)
-    grant(my, "swapper", f"GRANT ALL ON {name}.* TO swapper@'%'", "GRANT PROCESS ON *.* TO swapper@'%'")
+    grant(my, "swapper", f"GRANT ALL ON {name}.* TO swapper@'%'", "GRANT PROCESS ON *.* TO swapper@'%'",
+          "GRANT SELECT ON performance_schema.* TO swapper@'%'")
     yield name
     my.query(f"DROP DATABASE {name}")
 
@@ -100,6 +101,8 @@ class Application:
         self.threads += [threading.Thread(target=self._guard, args=(self._peek, n)) for n in range(peekers)]
         for thread in self.threads:
             thread.start()
+        time.sleep(0.5)
+        self.begun, self.attempts = time.monotonic(), []
 
     def _guard(self, what, number):
         try:
@@ -140,7 +143,7 @@ class Application:
                     self._run(cursor, f"DELETE FROM t WHERE id = {key}", 1)
             if grouped:
                 self._run(cursor, "COMMIT")
-            time.sleep(dice.random() * 0.008)
+            time.sleep(dice.random() * 0.02)
         self.rows.update(rows)
 
     def _transfer(self, cursor, _):
@@ -151,7 +154,7 @@ class Application:
             self._run(cursor, f"UPDATE t SET v = v - 1 WHERE id = {one}", 1)
             self._run(cursor, f"UPDATE t SET v = v + 1 WHERE id = {two}", 1)
             self._run(cursor, "COMMIT")
-            time.sleep(dice.random() * 0.005)
+            time.sleep(dice.random() * 0.02)
 
     def _look_back(self, cursor, number):
         dice = random.Random(100 + number)
@@ -179,11 +182,16 @@ class Application:
             except pymysql.err.MySQLError as problem:
                 if problem.args[0] not in (1146, 1412):
                     raise
-            time.sleep(0.002)
+            time.sleep(0.01)
 
     def longest(self, begun, ended):
         """Milliseconds of the longest statement that overlaps."""
         return 1000 * max((took for at, took in self.waits if at < ended and at + took > begun), default=0)
+
+    def noise(self):
+        """Milliseconds of the longest statement outside of all attempts: this machine's own."""
+        return 1000 * max((took for at, took in list(self.waits)
+                           if not any(at < ended and at + took > begun for begun, ended in self.attempts)), default=0)
 
     def close(self):
         self.over.set()
@@ -197,8 +205,14 @@ class Application:
 
 
 def waits(application, lines):
-    """The longest wait of the application in each attempt of these, in ms."""
-    return [application.longest(line["begun"] / 1000, line["ended"] / 1000) for line in lines if "begun" in line]
+    """The longest wait of the application in each of these attempts, in ms."""
+    times = [(line["begun"] / 1000, line["ended"] / 1000) for line in lines if "begun" in line]
+    application.attempts += times
+    return [application.longest(*pair) for pair in times]
+
+
+def is_done(lines):
+    return [line["done"] for line in lines if "done" in line][-1]
 
 
 def disturbed(my, shop, step, victim, *options):
@@ -234,7 +248,7 @@ def test_under_fire(my, shop, capsys):
                 hit += waits(application, lines)
             attempts += len([line for line in lines if "done" in line])
             snapshots += len([line for line in lines if line.get("old_snapshot")])
-            assert lines[-1].get("done"), lines
+            assert is_done(lines), lines
             assert not application.problems, (number, lines, application.problems[:5])
     finally:
         application.close()
@@ -242,8 +256,9 @@ def test_under_fire(my, shop, capsys):
         print(f"\n{my.name}: {CUTOVERS} cutovers in {attempts} attempts ({snapshots} given up for old snapshots), "
               f"{application.statements} statements, 0 errors, 0 rows lost or doubled; longest wait in an attempt: "
               f"p50 {statistics.median(quiet):.0f} ms, max {max(quiet):.0f} ms; "
-              f"with deaths p50 {statistics.median(hit):.0f} ms, max {max(hit):.0f} ms")
-    assert max(quiet + hit) < STALL_MS + 250  # the limit, and what this machine needs to tell
+              f"with deaths p50 {statistics.median(hit):.0f} ms, max {max(hit):.0f} ms; "
+              f"between them {application.noise():.0f} ms")
+    assert max(quiet + hit) < STALL_MS + 100 + application.noise()
 
 
 def test_every_session_dies_at_every_step(my, shop):
@@ -252,7 +267,7 @@ def test_every_session_dies_at_every_step(my, shop):
         for step in steps_of(my):
             for victim in ("lock", "second", "control", "process"):
                 lines = disturbed(my, shop, step, victim)
-                assert lines[-1].get("done"), (step, victim, lines)
+                assert is_done(lines), (step, victim, lines)
                 assert not application.problems, (step, victim, lines, application.problems[:3])
     finally:
         application.close()
@@ -284,9 +299,9 @@ def test_an_open_transaction_is_named(my, shop):
             assert "idle in transaction" in line["blocker"]
             if not my.is_mariadb and my.version > (8,):  # the server tells who holds what: nobody was made to wait
                 assert "SELECT id, note FROM t" in line["blocker"] and line["waited"] == 0
-                assert waits(application, [line])[0] < 200
+                assert waits(application, [line])[0] < 100 + application.noise()
             else:
-                assert waits(application, [line])[0] < STALL_MS / 3 + 250
+                assert waits(application, [line])[0] < STALL_MS / 3 + 250 + application.noise()
             conn.commit()
         assert swap(my, shop, "--tries", 20)[-1]["done"]
     finally:
@@ -323,7 +338,7 @@ def test_a_long_reader_of_the_shadow_does_not_stall_the_source(my, shop):
             conn.commit()
         lines = finish(process)
         assert f"pid {conn.thread_id()} " in lines[0]["blocker"] and lines[-1]["done"]
-        assert max(waits(application, lines)) < STALL_MS / 3 + 250
+        assert max(waits(application, lines)) < STALL_MS / 3 + 250 + application.noise()
     finally:
         application.close()
 
@@ -333,7 +348,7 @@ def test_a_slow_drain_is_given_up(my, shop):
     try:
         line = swap(my, shop, "--hold", 800, code=1)[0]
         assert not line["done"] and "the last changes" in line["blocker"]
-        assert waits(application, [line])[0] < STALL_MS + 100
+        assert waits(application, [line])[0] < STALL_MS + 100 + application.noise()
     finally:
         application.close()
 
@@ -414,6 +429,10 @@ def test_process_is_needed_to_see_them(my, shop):
     line = swap(my, shop, user="blind", code=1)[0]
     assert line["error"] == "privilege" and "GRANT PROCESS ON *.* TO" in line["hint"]
     assert swap(my, shop, "--allow-old", user="blind")[0]["done"]
+    grant(my, "blind", "GRANT PROCESS ON *.* TO blind@'%'")
+    time.sleep(0.2)  # INNODB_TRX is all there is without performance_schema, and others have just read it
+    assert swap(my, shop, "--tries", 3, user="blind")[-1]["done"]
+    my.query("DROP USER blind@'%'")
 
 
 # ---- what is left -----------------------------------------------------------------------------------------
@@ -461,7 +480,7 @@ def test_the_server_dies(myhome, my_name, step):
     process.send_signal(signal.SIGCONT)
     my.start()
     lines = finish(process)
-    assert lines[-1]["done"], lines
+    assert is_done(lines), lines
     assert my.query("SELECT id, v FROM t ORDER BY id", "s") == ((1, 1), (2, 2))
     assert my.query("SELECT DATA_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 's' AND TABLE_NAME = 't' "
                     "AND COLUMN_NAME = 'v'")[0][0] == "bigint"

@@ -7,7 +7,7 @@
  *   {"do": "lock"} {"do": "unlock"}             source and shadow under LOCK TABLES … WRITE, in a session of
  * its own
  *   {"do": "run", "size": N}                    copies all, and applies between chunks what is captured
- *   {"do": "sync"}                              applies until nothing comes any more
+ *   {"do": "sync"}                              applies until little comes at a time
  *   {"do": "drain"}                             with the lock held: all up to a mark
  */
 #include "base/clock.h"
@@ -125,7 +125,8 @@ static Err *sync_once(Tool *tool, int64_t timeout_ms, size_t *ret_count)
 
 static Err *sync_all(Tool *tool)
 {
-    for (size_t count = 1; count > 0 && !tool->emptied && tool->altered == NULL;)
+    enum { FEW = 50 };
+    for (size_t count = FEW; count >= FEW && !tool->emptied && tool->altered == NULL;)
         TRY(sync_once(tool, 20, &count));
     return NULL;
 }

@@ -18,7 +18,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-enum { RECONNECT_TRIES = 200, RECONNECT_MS = 50 };
+enum { RECONNECT_TRIES = 1200, RECONNECT_MS = 50 };
 
 typedef struct Tool {
     const char *url, *schema, *table;

@@ -79,6 +79,8 @@ static void operations(void **state)
         {&mysql, "ALTER TABLE t MODIFY a bigint, DROP COLUMN b, DROP INDEX i, ADD INDEX j (a)",
          "1 t: ALTER TABLE `t` MODIFY a bigint, ADD INDEX j (a)\n"
          "1 t later: ALTER TABLE `t` DROP COLUMN b, DROP INDEX i\n"},
+        {&mysql, "ALTER TABLE a ADD b int, RENAME TO c",
+         "1 a: ALTER TABLE `a` ADD b int\n1 a: RENAME TABLE `a` TO `c`\n"},
         {&mysql, "ALTER TABLE t DROP INDEX i", "1 t: ALTER TABLE `t` DROP INDEX i\n"},
     };
     check(cases, ARRAY_LEN(cases));

@@ -458,6 +458,28 @@ GOLDEN(lost_attributes)
     f->ladders[0].lost_count = ARRAY_LEN(lost);
 }
 
+GOLDEN(backfill)
+{
+    f->sql = "-- stoa: backfill orders.total = orders.amount * 100 + char_length(customer)\n"
+             "ALTER TABLE orders ADD COLUMN total bigint";
+    f->hides = true;
+    f->settings.repeatable_triggers = true;
+    server_says(f, 0, RUNG_INSTANT, "ALGORITHM=INSTANT");
+    column_after(f, 0, "total")->type = "bigint";
+}
+
+GOLDEN(backfill_not_null)
+{
+    backfill_fill(f);
+    f->sql = "-- stoa: backfill orders.total = amount\nALTER TABLE orders ADD COLUMN total bigint NOT NULL";
+}
+
+GOLDEN(backfill_volatile)
+{
+    backfill_fill(f);
+    f->sql = "-- stoa: backfill orders.total = rand()\nALTER TABLE orders ADD COLUMN total bigint";
+}
+
 GOLDEN(strategy_instant_refused)
 {
     shadow_type_fill(f);
@@ -624,6 +646,9 @@ int main(void)
         cmocka_unit_test(force),
         cmocka_unit_test(nothing),
         cmocka_unit_test(lost_attributes),
+        cmocka_unit_test(backfill),
+        cmocka_unit_test(backfill_not_null),
+        cmocka_unit_test(backfill_volatile),
         cmocka_unit_test(strategy_instant_refused),
         cmocka_unit_test(strategy_in_place_rebuild),
         cmocka_unit_test(algorithm_not_given),

@@ -117,12 +117,16 @@ static void *watch_main(void *argument)
     return NULL;
 }
 
-/* The server's own limits, in whole seconds, are the backstop; 0 means not to wait at all (MariaDB KB
- * "lock_wait_timeout": as of 10.3). */
+/* MariaDB KB "lock_wait_timeout": as of 10.3 0 means not to wait at all. */
+static bool needs_no_watch(const Conn *conn, const AlterRequest *request)
+{
+    return !request->queue && flavor_can(my_flavor(conn), FACT_RENAME_WAIT);
+}
+
+/* The server's own limits, in whole seconds, are the backstop. */
 static Err *set_limits(Conn *conn, const Wait *wait, Arena *arena, const AlterRequest *request)
 {
-    bool no_wait = !request->queue && flavor_can(my_flavor(conn), FACT_RENAME_WAIT);
-    long long backstop = no_wait ? 0 : (long long)(request->stall_ms + 999) / 1000 + 1;
+    long long backstop = needs_no_watch(conn, request) ? 0 : (long long)(request->stall_ms + 999) / 1000 + 1;
     return my_exec(conn, wait,
                    arena_printf(arena,
                                 "SET SESSION lock_wait_timeout = %lld, innodb_lock_wait_timeout = %lld",
@@ -159,18 +163,39 @@ static Err *run_watched(Watch *watch, const Wait *wait, const AlterRequest *requ
     return NULL;
 }
 
-Err *my_alter(Conn *conn, const Target *target, const Wait *wait, const AlterRequest *request,
-              AlterResult *ret_result)
+static Err *run_alone(Conn *conn, const Wait *wait, const AlterRequest *request, AlterResult *ret_result)
+{
+    int64_t from = clock_ms();
+    Err *err = my_exec(conn, wait, request->sql);
+    ret_result->ran_ms = clock_ms() - from;
+    ret_result->done = err == NULL;
+    ret_result->blocked = err_is(err, ERR_LOCK_TIMEOUT);
+    if (!ret_result->blocked)
+        return err;
+    err_free(err);
+    return NULL;
+}
+
+static Err *alter_watched(Conn *conn, const Target *target, const Wait *wait, const AlterRequest *request,
+                          AlterResult *ret_result)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     CLEANUP(my_closep) Conn *second = NULL;
-    *ret_result = (AlterResult){0};
     TRY(my_connect(target, "watch", wait, &second));
     TRY(my_arm(conn, wait)); /* so that ending a wait costs one round trip */
     Watch watch = {.conn = second, .work = conn, .stall_ms = request->stall_ms};
     TRY(choose_source(&watch, wait, arena));
+    return run_watched(&watch, wait, request, ret_result);
+}
+
+Err *my_alter(Conn *conn, const Target *target, const Wait *wait, const AlterRequest *request,
+              AlterResult *ret_result)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    *ret_result = (AlterResult){0};
     TRY(set_limits(conn, wait, arena, request));
-    Err *err = run_watched(&watch, wait, request, ret_result);
+    Err *err = needs_no_watch(conn, request) ? run_alone(conn, wait, request, ret_result)
+                                             : alter_watched(conn, target, wait, request, ret_result);
     if (!err_is(err, ERR_CONN_LOST))
         usual_limits(conn);
     return err;

@@ -378,11 +378,13 @@ static bool names_own(const char *at)
  * would forbid them. */
 static bool is_own(const char *sql)
 {
-    static const char *const makes[] = {"CREATE TABLE", "DROP TABLE", "RENAME TABLE", "DROP VIEW"};
+    static const char *const makes[] = {"CREATE TABLE", "CREATE TRIGGER", "CREATE OR REPLACE TRIGGER",
+                                        "DROP TRIGGER", "DROP TABLE",     "RENAME TABLE",
+                                        "DROP VIEW"};
     const char *at = sql;
     for (size_t i = 0; i < ARRAY_LEN(makes); i++)
         if (begins_with(&at, makes[i]))
-            return names_own(at) && (i == 0 || strstr(at, "`.") == NULL);
+            return names_own(at) && (i <= 2 || strstr(at, "`.") == NULL);
     const char *view = strncasecmp(sql, "CREATE ", 7) == 0 ? strcasestr(sql, " VIEW `") : NULL;
     return view != NULL && names_own(view + strlen(" VIEW"));
 }

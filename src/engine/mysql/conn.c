@@ -43,6 +43,7 @@ typedef struct MyConn {
     void *memo;
     pthread_mutex_t killer_lock;
     MYSQL *killer; /* a second session, for KILL QUERY; NULL until it is needed */
+    bool killer_is_lent;
 } MyConn;
 
 static MyConn *my_of(Conn *conn) { return (MyConn *)conn; }
@@ -337,13 +338,20 @@ Err *my_connect(const Target *target, const char *purpose, const Wait *wait, Con
     return NULL;
 }
 
+static void killer_drop(MyConn *conn)
+{
+    if (conn->killer != NULL && !conn->killer_is_lent)
+        mysql_close(conn->killer);
+    conn->killer = NULL;
+    conn->killer_is_lent = false;
+}
+
 void my_close(Conn *base)
 {
     MyConn *conn = my_of(base);
     if (conn->my != NULL)
         mysql_close(conn->my);
-    if (conn->killer != NULL)
-        mysql_close(conn->killer);
+    killer_drop(conn);
     (void)pthread_mutex_destroy(&conn->killer_lock);
     arena_free(conn->arena);
     free(conn);
@@ -368,6 +376,16 @@ Err *my_arm(Conn *base, const Wait *wait)
     return err;
 }
 
+void my_arm_by(Conn *base, Conn *idle)
+{
+    MyConn *conn = my_of(base);
+    (void)pthread_mutex_lock(&conn->killer_lock);
+    killer_drop(conn);
+    conn->killer = my_of(idle)->my;
+    conn->killer_is_lent = true;
+    (void)pthread_mutex_unlock(&conn->killer_lock);
+}
+
 void my_cancel(Conn *base)
 {
     enum { ATTEMPTS = 2 }; /* the second one with a fresh session, where the kept one has died */
@@ -389,8 +407,7 @@ void my_cancel(Conn *base)
         err_free(patience.cancelled);
         if (sent || my_error_kind(mysql_errno(conn->killer)) != ERR_CONN_LOST)
             break;
-        mysql_close(conn->killer);
-        conn->killer = NULL;
+        killer_drop(conn);
     }
     (void)pthread_mutex_unlock(&conn->killer_lock);
 }

@@ -36,6 +36,9 @@ bool my_was_killed(const Conn *conn);
 void my_cancel(Conn *conn);
 /* Opens that second connection now, so that a later cancel costs one round trip only. */
 Err *my_arm(Conn *conn, const Wait *wait) MUST_USE;
+/* The same by a session that is there already, is used by this thread only, idle whenever `conn` may have to
+ * be cancelled, and closed later. */
+void my_arm_by(Conn *conn, Conn *idle);
 
 /* Warnings, notes among them, of the last statement. */
 unsigned my_warning_count(const Conn *conn);

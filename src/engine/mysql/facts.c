@@ -46,6 +46,7 @@ Err *my_load_facts(Conn *conn, const Wait *wait, Arena *arena, const Grants *gra
                        .autoinc_lock_mode = (int)flavor.autoinc_lock_mode,
                        .invisible_columns = flavor_can(&flavor, FACT_INVISIBLE_COLUMNS),
                        .set_visible = !mariadb && flavor_can(&flavor, FACT_INVISIBLE_COLUMNS),
+                       .repeatable_triggers = mariadb || flavor.version >= 80029,
                        .checks_by_schema = !mariadb && flavor_can(&flavor, FACT_CHECK),
                        .logged = flavor.binlog,
                        .untested = !is_tested(&flavor)};

@@ -1,6 +1,9 @@
 /* The list of transactions in SHOW ENGINE INNODB STATUS. */
 #include "engine/mysql/innodb_status.h"
 
+#include "base/str.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 static const char block_head[] = "\n---TRANSACTION ";
@@ -49,13 +52,40 @@ Err *innodb_status_load(Conn *conn, const Wait *wait, Arena *arena, InnodbStatus
     return NULL;
 }
 
-bool innodb_status_has_view(const InnodbStatus *status, int64_t except_id)
+static const char *find_in(const Block *block, const char *word)
 {
+    return memmem(block->text, block->len, word, strlen(word));
+}
+
+void innodb_status_views(const InnodbStatus *status, Arena *arena, int64_t except_id, InnodbViews *views)
+{
+    static const char mark[] = "SQL thread id ", maria_mark[] = "\nMariaDB thread id ";
     for (Block block = block_from(status->list); block.text != NULL;
-         block = block_from(block.text + block.len))
-        if (block_has(&block, view_line) && !block_is_of(&block, except_id))
-            return true;
-    return false;
+         block = block_from(block.text + block.len)) {
+        const char *view = find_in(&block, view_line);
+        const char *session = find_in(&block, maria_mark), *mysql = find_in(&block, mark);
+        if (view == NULL || block_is_of(&block, except_id))
+            continue;
+        const char *number = session != NULL ? session + strlen(maria_mark)
+                             : mysql != NULL ? mysql + strlen(mark)
+                                             : "0";
+        *vec_push(arena, views) = (InnodbView){
+            .id = strtoll(number, NULL, 10), .limits = arena_dupn(arena, view + 1, strcspn(view + 1, "\n"))};
+    }
+}
+
+void innodb_views_keep(InnodbViews *views, const InnodbViews *now)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < views->len; i++) {
+        bool is_there = false;
+        for (size_t j = 0; j < now->len; j++)
+            is_there = is_there || (now->items[j].id == views->items[i].id &&
+                                    str_eq(now->items[j].limits, views->items[i].limits));
+        if (is_there)
+            views->items[kept++] = views->items[i];
+    }
+    views->len = kept;
 }
 
 bool innodb_status_lacks_view(const InnodbStatus *status, int64_t id)

@@ -27,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CACHE_MS = 105, STEP_MS = 3 };
+enum { CACHE_MS = 105, STEP_MS = 3, LOOKS = 4 };
 
 typedef struct Suspect {
     int64_t id;
@@ -163,10 +163,31 @@ static Err *clear_by_event(Attempt *a, const Wait *wait, Suspects *suspects)
     return NULL;
 }
 
+/* Snapshots of single statements pass by within milliseconds. */
+static Err *views_pass(Attempt *a, const Wait *wait, bool *ret_clear)
+{
+    InnodbViews views = {0};
+    *ret_clear = false;
+    for (int look = 0; !*ret_clear && look < LOOKS; look++) {
+        InnodbStatus status;
+        InnodbViews now = {0};
+        if (look > 0)
+            stop_sleep(NULL, STEP_MS);
+        TRY(innodb_status_load(a->control, wait, a->arena, &status));
+        if (!status.has_all)
+            return NULL;
+        innodb_status_views(&status, a->arena, my_session_id(a->second), &now);
+        if (look == 0)
+            views = now;
+        innodb_views_keep(&views, &now);
+        *ret_clear = views.len == 0;
+    }
+    return NULL;
+}
+
 /* Whether nobody can have a snapshot; most attempts need nothing more. */
 static Err *is_clear(Attempt *a, const Wait *wait, bool *ret_clear)
 {
-    InnodbStatus status;
     Rows rows = {0};
     TRY(list_events(a, wait, &rows));
     *ret_clear = rows.row_count > 0;
@@ -177,9 +198,7 @@ static Err *is_clear(Attempt *a, const Wait *wait, bool *ret_clear)
             *ret_clear = false;
     if (rows.row_count > 0)
         return NULL;
-    TRY(innodb_status_load(a->control, wait, a->arena, &status));
-    *ret_clear = status.has_all && !innodb_status_has_view(&status, my_session_id(a->second));
-    return NULL;
+    return views_pass(a, wait, ret_clear);
 }
 
 /* ---- waiting

@@ -44,7 +44,10 @@ Err *swap_lock(Attempt *a, const char *sql, bool *ret_go)
 {
     a->begun_ms = clock_ms();
     Wait wait = {.stop = a->wait == NULL ? NULL : a->wait->stop, .timeout_ms = swap_left(a, share_queue)};
-    CLEANUP(err_freep) Err *err = my_exec(a->lock, &wait, sql);
+    /* If this process is stopped, the server ends the session. */
+    const char *both = arena_printf(a->arena, "SET SESSION wait_timeout = %lld; %s",
+                                    (long long)a->request->max_stall_ms / 1000 + 2, sql);
+    CLEANUP(err_freep) Err *err = my_exec(a->lock, &wait, both);
     int64_t now = clock_ms();
     a->result->waited_ms = now - a->begun_ms;
     *ret_go = err == NULL;
@@ -134,11 +137,8 @@ static Err *open_session(Attempt *a, const char *purpose, SwapRole role, Conn **
 {
     Wait wait = {.stop = a->wait == NULL ? NULL : a->wait->stop, .timeout_ms = CONNECT_MS};
     TRY(my_connect(a->target, purpose, &wait, ret_conn));
-    TRY(my_arm(*ret_conn, &wait));
-    /* If this process dies, or is stopped, the server ends both within seconds. */
-    TRY(my_exec(*ret_conn, &wait,
-                arena_printf(a->arena, "SET SESSION lock_wait_timeout = 1, wait_timeout = %lld",
-                             (long long)a->request->max_stall_ms / 1000 + 2)));
+    my_arm_by(*ret_conn, a->control);
+    TRY(my_exec(*ret_conn, &wait, "SET SESSION lock_wait_timeout = 1"));
     Rows rows = {0};
     const char *name = swap_role_name(a->arena, a->spec, role);
     TRY(my_query(*ret_conn, &wait, a->arena,
@@ -253,6 +253,7 @@ static Err *attempt(Attempt *a)
     TRY(look_first(a, &go));
     if (!go)
         return NULL;
+    TRY(swap_carry_counter(a));
     TRY(open_sessions(a));
     TRY(failpoint_at("swap_opened"));
     return flavor_can(my_flavor(a->control), FACT_RENAME_UNDER_LOCK) ? swap_by_lock(a) : swap_by_sentry(a);

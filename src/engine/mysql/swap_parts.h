@@ -43,6 +43,10 @@ void swap_unlock(Attempt *attempt);
 Err *swap_by_lock(Attempt *attempt) MUST_USE;
 Err *swap_by_sentry(Attempt *attempt) MUST_USE;
 
+/* ---- swap_counter.c: the shadow counts on from where the source is; before any lock. ---- */
+
+Err *swap_carry_counter(Attempt *attempt) MUST_USE;
+
 /* ---- swap_state.c ---------------------------------------------------------------------------------------
  */
 
