@@ -5,7 +5,7 @@
 /* From the cheapest on. */
 typedef enum Rung {
     RUNG_INSTANT,     /* catalog only */
-    RUNG_METADATA,    /* INPLACE or NOCOPY, LOCK=NONE, and neither rows nor indexes were written */
+    RUNG_METADATA,    /* neither rows nor indexes were written, whatever lock the server insists on */
     RUNG_NOCOPY,      /* MariaDB: an index is built, the table is not rebuilt; writers go on */
     RUNG_INPLACE,     /* INPLACE, LOCK=NONE: index build or rebuild; writers go on, replicas lag by as long */
     RUNG_ONLINE_COPY, /* MariaDB 11.2+: COPY, LOCK=NONE */

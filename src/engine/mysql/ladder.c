@@ -206,6 +206,9 @@ static const char *lie(const Ask *ask, const struct Way *way, const Look *after)
         return "it is accepted, but copies all rows into another engine";
     if (in_place && str_eq(way->algorithm, "INPLACE") && !is_innodb(ask->before.engine))
         return "it is accepted, but what another engine than InnoDB does in place is not known";
+    /* Seen on MariaDB 11.8: writers wait for MyISAM and Aria all the same. */
+    if (way->rung == RUNG_ONLINE_COPY && !is_innodb(ask->before.engine))
+        return "it is accepted, but tables of another engine than InnoDB are locked while they are read";
     if (way->rung != RUNG_INSTANT || !ask->before.known || !after->known)
         return NULL;
     if (look_is_rebuilt(&ask->before, after))
