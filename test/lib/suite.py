@@ -254,7 +254,7 @@ def main():
         suites.pytest("MariaDB and MySQL", ["test/server_my"], [f"--my={','.join(wanted.mysql)}"])
     if wanted.cutover:
         suites.pytest(f"{wanted.cutover} cutovers a server", [FIRE], [f"--my={','.join(MY_SERVERS)}", "--timeout=7200", "-s"],
-                      {"STOA_CUTOVERS": str(wanted.cutover)})
+                      {"STOA_FIRE": str(wanted.cutover)})
     if wanted.fuzz:
         fuzz(suites, wanted.fuzz)
 
