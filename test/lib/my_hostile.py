@@ -14,14 +14,20 @@ COLUMNS = "id INT NOT NULL AUTO_INCREMENT, u INT NOT NULL, v INT NOT NULL, name 
 KEYS = "PRIMARY KEY (id), UNIQUE KEY u (u), KEY v (v), KEY name (name)"
 
 
+ZONE = 10**7
+
+
 def zone(n):
-    """A unique value for row `n`, far from those of other threads' rows: the server locks its neighbours, too."""
-    return n + n % 8 * 10**7
+    """A unique value for row `n`, apart from those of other threads' rows: a value that was there before is looked
+    for under a lock that reaches to the next larger one."""
+    return n + n % 8 * ZONE
 
 
 def make_table(cursor, name, rows):
-    """`rows` rows with ids 1 to rows."""
+    """`rows` rows with ids 1 to rows, and one at the end of each zone that nobody writes to."""
     cursor.execute(f"CREATE TABLE {name} ({COLUMNS}, {KEYS}) ENGINE=InnoDB")
+    ends = ", ".join(f"({-1000 - k}, {k * ZONE}, 0, 'end', 'of a zone')" for k in range(9))
+    cursor.execute(f"INSERT INTO {name} (id, u, v, name, note) VALUES {ends}")
     for low in range(0, rows, 5000):
         values = ", ".join(f"({n}, {zone(n)}, {n % 1000}, 'name {n}', 'first')" for n in range(low + 1, min(low + 5000, rows) + 1))
         cursor.execute(f"INSERT INTO {name} (id, u, v, name, note) VALUES {values}")
@@ -75,7 +81,7 @@ class Hostile:
             if one == two:
                 return [f"UPDATE {{t}} SET name = 'alone' WHERE id = {one}"]
             return [f"SELECT u INTO @a FROM {{t}} WHERE id = {one}", f"SELECT u INTO @b FROM {{t}} WHERE id = {two}",
-                    f"UPDATE {{t}} SET u = -{zone(one)} WHERE id = {one}", f"UPDATE {{t}} SET u = @a WHERE id = {two}",
+                    f"UPDATE {{t}} SET u = -{self._new(number)} WHERE id = {one}", f"UPDATE {{t}} SET u = @a WHERE id = {two}",
                     f"UPDATE {{t}} SET u = @b WHERE id = {one}"]
         if kind < 0.92:  # gone and back again
             one = some()
