@@ -19,8 +19,18 @@ def steps_of(plan):
 
 
 def refused(place, op, words, result):
-    """Nothing is changed, the application goes on, and the reason is named."""
+    """Nothing is changed, the application goes on, and the reason is named: by the plan, by apply for want of an
+    acceptance (words that begin with "--"), or by a look at the rows before anything is done."""
     told = place.plan(code=None)
+    if told.code == 0:
+        if words.startswith("--"):
+            place.accepts = [accept for accept in place.accepts if not accept.startswith(words)]
+        place.write()
+        told = place.stoa(*place.apply_args(), code=None)
+        place.rest()
+        assert told.code in (2, 6), str(told)
+        if told.code == 6:
+            place.stoa("abort", place.name, "--yes")
     assert told.code in (2, 4, 6), str(told)
     assert words in told.err, str(told)
     place.untouched()
