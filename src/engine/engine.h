@@ -34,6 +34,7 @@ char *target_redacted(Arena *arena, const char *url);
 struct Wait {
     const Stop *stop;   /* may be NULL */
     int64_t timeout_ms; /* 0: no limit; past it the statement is cancelled: ERR_CANCELLED */
+    int64_t until_ms;   /* clock_ms(): the same for all statements together; 0 no limit */
 };
 
 /* A result: row-major text cells in the caller's arena; NULL cells are SQL NULL. */

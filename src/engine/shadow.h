@@ -129,8 +129,8 @@ typedef struct ShadowOps {
      * rows: rows in one only count as well. ret_rows: of the source. */
     Err *(*compare)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const Range *range,
                     int64_t *ret_rows, KeyList *ret_different);
-    /* The same of single keys, exactly and under locks that keep both rows as they are meanwhile. Busy ones
-     * are neither equal nor different. */
+    /* The same of single keys, exactly and under locks that keep both rows as they are meanwhile, for at most
+     * wait->timeout_ms at a time. Busy ones are neither equal nor different. */
     Err *(*compare_keys)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
                          const KeyList *keys, KeyList *ret_different, KeyList *ret_busy);
     /* Empties the shadow. */

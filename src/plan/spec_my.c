@@ -121,9 +121,27 @@ static bool can_be_key(const MyColumn *column)
     return column->not_null && column->generated == NULL;
 }
 
+/* Rows of the shadow are found by the key's columns without reading all of it. */
+static bool is_indexed(const Table *table, const char *const *columns, size_t count)
+{
+    for (size_t i = 0; i < table->my->index_count; i++) {
+        const MyIndex *index = &table->my->indexes[i];
+        bool begins = index->part_count >= count && !index->hidden && str_eq(index->kind, "BTREE");
+        for (size_t k = 0; k < count && begins; k++)
+            begins = index->parts[k].column != NULL && index->parts[k].prefix == 0 &&
+                     is_among(columns, count, index->parts[k].column);
+        if (begins)
+            return true;
+    }
+    return false;
+}
+
 static bool is_key(const Table *before, const Table *after, const ColumnMapMy *map, const MyIndex *index)
 {
-    if (!index->unique || index->part_count == 0)
+    enum { PARTS_MAX = 64 }; /* the servers allow 16 and 32 */
+    const char *targets[PARTS_MAX];
+    if (!index->unique || index->part_count == 0 || index->part_count > PARTS_MAX || index->hidden ||
+        !str_eq(index->kind, "BTREE"))
         return false;
     for (size_t i = 0; i < index->part_count; i++) {
         const MyIndexPart *part = &index->parts[i];
@@ -132,8 +150,9 @@ static bool is_key(const Table *before, const Table *after, const ColumnMapMy *m
         if (column == NULL || part->prefix != 0 || !can_be_key(column) || target == NULL ||
             column_my(after, target)->generated != NULL)
             return false;
+        targets[i] = target;
     }
-    return true;
+    return is_indexed(after, targets, index->part_count);
 }
 
 const MyIndex *key_my(const Table *before, const Table *after, const ColumnMapMy *map)
@@ -270,7 +289,7 @@ static void add_key(Arena *arena, const Table *before, const Table *after, const
         const MyColumn *column = column_my(before, key->parts[i].column);
         names[i] = column->name;
         targets[i] = target_of(map, before, after, column->name);
-        spec->key_exact = spec->key_exact && is_exact(column);
+        spec->key_exact = spec->key_exact && is_exact(column) && is_exact(column_my(after, targets[i]));
     }
     spec->key = key->name;
     spec->key_columns = names;

@@ -34,17 +34,19 @@ struct Keys {
     size_t slot_count, count, bytes, limit_bytes;
     Queue ready[KEYS_BUCKETS], resting[KEYS_BUCKETS];
     Batch *first, *last;
+    size_t batch_count, join_at; /* where finished batches are joined */
     uint64_t number;
     char *position;
 };
 
-enum { SLOTS_FIRST = 1024 };
+enum { SLOTS_FIRST = 1024, JOIN_BATCHES = 256 };
 
 Keys *keys_new(size_t limit_bytes)
 {
     Keys *keys = mem_zero(sizeof *keys);
     keys->limit_bytes = limit_bytes;
     keys->slot_count = SLOTS_FIRST;
+    keys->join_at = JOIN_BATCHES;
     keys->slots = mem_zero(SLOTS_FIRST * sizeof *keys->slots);
     return keys;
 }
@@ -152,6 +154,7 @@ static Batch *batch_add(Keys *keys, const char *position)
     else
         keys->first = batch;
     keys->last = batch;
+    keys->batch_count++;
     return batch;
 }
 
@@ -164,6 +167,29 @@ static void take_position(char **to, char **from)
     *from = NULL;
 }
 
+/* `batch`, which stands behind `before`, becomes a part of it. */
+static void join(Keys *keys, Batch *before, Batch *batch)
+{
+    take_position(&before->position, &batch->position);
+    before->number = batch->number;
+    before->next = batch->next;
+    if (keys->last == batch)
+        keys->last = before;
+    keys->batch_count--;
+    free(batch->position);
+    free(batch);
+}
+
+/* A single busy key holds all batches behind it: those that wait for nothing of their own are through
+ * together with the one before them. */
+static void join_finished(Keys *keys)
+{
+    for (Batch *batch = keys->first; batch != NULL; batch = batch->next)
+        while (batch->next != NULL && batch->next->waiting == 0)
+            join(keys, batch, batch->next);
+    keys->join_at = keys->batch_count < JOIN_BATCHES / 2 ? JOIN_BATCHES : keys->batch_count * 2;
+}
+
 /* Batches that are through go, and leave their positions behind. */
 static void trim(Keys *keys)
 {
@@ -173,9 +199,12 @@ static void trim(Keys *keys)
         if (keys->first == NULL)
             keys->last = NULL;
         take_position(&keys->position, &batch->position);
+        keys->batch_count--;
         free(batch->position);
         free(batch);
     }
+    if (keys->batch_count > keys->join_at)
+        join_finished(keys);
 }
 
 static void wait_for(Batch **slot, Batch *batch)
@@ -228,14 +257,8 @@ uint64_t keys_batch(Keys *keys, const KeyList *list, const char *position, bool 
     }
     uint64_t number = batch->number;
     /* All its keys wait already: it is through together with the batch before. */
-    if (batch->waiting == 0 && before != NULL && before != batch) {
-        take_position(&before->position, &batch->position);
-        before->number = number;
-        before->next = NULL;
-        keys->last = before;
-        free(batch->position);
-        free(batch);
-    }
+    if (batch->waiting == 0 && before != NULL && before != batch)
+        join(keys, before, batch);
     trim(keys);
     return number;
 }
@@ -396,6 +419,7 @@ void keys_clear(Keys *keys)
         free(batch);
     }
     keys->first = keys->last = NULL;
+    keys->batch_count = 0;
     free(keys->position);
     keys->position = NULL;
 }

@@ -82,7 +82,7 @@ struct ShadowRun {
     Stop quit;        /* ends it */
     char *begun_at;   /* the position it was opened at */
     char *mark;       /* whether all before it is in `keys`: asked by the working thread; NULL */
-    bool reached, hurry;
+    bool reached, hurry, swapping;
     uint64_t reached_number;
     bool emptied;
     uint64_t emptied_number;
@@ -129,6 +129,8 @@ int shadow_ordinal(const Runner *runner, const Step *step);
 const ShadowSpec *shadow_spec_of(const Runner *runner, Arena *arena, const Step *step);
 /* Sessions that a dead runner's workers had are ended, before anything is done. */
 Err *shadow_end_sessions(Runner *runner, const json_t *body) MUST_USE;
+/* ERR_UNSAFE where the source is not the table any more that the plan was made for. */
+Err *shadow_source_check(ShadowRun *run) MUST_USE;
 /* Everything from the beginning: the shadow is emptied. */
 Err *shadow_begin_anew(ShadowRun *run, const char *why) MUST_USE;
 Err *shadow_save(ShadowRun *run) MUST_USE;

@@ -13,6 +13,7 @@ enum {
     COMPARE_LIMIT_MS = 60000,
     SUSPECTS_MAX = 20000, /* more than that is no accident */
     LOOK_KEYS = 100,      /* compared under locks at once */
+    LOCKED_SHARE = 4,     /* of --max-stall: so long their rows may be locked */
     REPAIRS_MAX = 3,
     CHANGES_MAX = 10, /* a row that was changed each time it was looked at is brought over again anyway */
     NAMED_KEYS = 5,
@@ -184,6 +185,7 @@ static Err *look_again(ShadowRun *run)
 {
     Runner *runner = run->runner;
     Wait wait = runner_wait(runner);
+    wait.timeout_ms = control_settings(runner).max_stall_ms / LOCKED_SHARE + 1;
     arena_clear(runner->scratch);
     size_t count = run->suspect_count < LOOK_KEYS ? run->suspect_count : LOOK_KEYS;
     const char **keys = arena_alloc(runner->scratch, count * sizeof *keys);

@@ -2,9 +2,11 @@
 #include "run/shadow.h"
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/failpoint.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     CHUNK_BYTES = 4 << 20, /* of the source, by its average row */
@@ -143,6 +145,41 @@ Err *shadow_end_sessions(Runner *runner, const json_t *body)
     return NULL;
 }
 
+/* ---- the source ----------------------------------------------------------------------------- */
+
+/* The swap knows what the source looked like when the plan was made. */
+static const StepLook *source_look(const ShadowRun *run)
+{
+    const Plan *plan = &run->runner->plan;
+    const Step *swap = run->back ? run->step : NULL;
+    for (size_t i = 0; swap == NULL && i < plan->step_count; i++)
+        if (plan->steps[i].kind == STEP_SWAP && same_table(plan->steps[i].shadow, run->spec))
+            swap = &plan->steps[i];
+    for (size_t i = 0; swap != NULL && i < swap->look_count; i++)
+        if (str_eq(swap->looks[i].table.name, run->spec->source))
+            return &swap->looks[i];
+    return NULL;
+}
+
+Err *shadow_source_check(ShadowRun *run)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Runner *runner = run->runner;
+    Wait wait = runner_wait(runner);
+    const StepLook *look = source_look(run);
+    const char *text = NULL;
+    if (look == NULL || look->before == NULL)
+        return NULL;
+    TRY(runner->ops->definition(runner->conn, &wait, arena, run->spec->schema, run->spec->source, &text));
+    if (text != NULL && str_eq(digest_text(arena, text, strlen(text)), look->before))
+        return NULL;
+    return err_hint(err_new(ERR_UNSAFE,
+                            "table \"%s\" is not what it was when the plan was made: somebody "
+                            "else has changed it",
+                            run->spec->source),
+                    "undo with: stoa abort %s, then apply again", runner->name);
+}
+
 /* ---- beginning anew ------------------------------------------------------------------------- */
 
 static void reset(ShadowRun *run)
@@ -168,6 +205,7 @@ Err *shadow_begin_anew(ShadowRun *run, const char *why)
         shadow_read_stop(run);
         keys_clear(run->keys);
         TRY(run->ops->capture_begin(runner->conn, &wait, run->arena, run->spec, &position));
+        TRY(shadow_source_check(run));
         TRY(shadow_read_start(run, position));
     }
     TRY(run->ops->empty(runner->conn, &wait, run->spec));
@@ -245,6 +283,7 @@ static Err *open_from(ShadowRun *run, const json_t *body)
     TRY(shadow_end_sessions(run->runner, body));
     restore(run, body);
     size_up(run);
+    TRY(shadow_source_check(run));
     Err *err = shadow_read_start(run, position);
     if (!err_is(err, ERR_UNSAFE) || run->back)
         return err;

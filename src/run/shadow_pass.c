@@ -74,7 +74,8 @@ static Err *take_next(Worker *worker, Pass *pass, Chunk **ret_chunk)
     TRY(run->ops->next(worker->conn, &wait, worker->arena, run->spec, pass->low, size, &range, &done));
     pthread_mutex_lock(&run->lock);
     pass->through = done || range.high == NULL;
-    if (!done) {
+    /* Behind the source's last row the shadow may still have some: that is compared, too. */
+    if (!done || pass == &run->compare) {
         Chunk *chunk = mem_zero(sizeof *chunk);
         chunk->number = ++pass->numbers;
         chunk->low = dup_or_null(range.low);

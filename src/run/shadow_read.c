@@ -99,13 +99,13 @@ static Err *tell_applied(Reader *reader)
     ShadowRun *run = reader->run;
     if (clock_ms() - reader->told_at_ms < APPLIED_MS)
         return NULL;
-    reader->told_at_ms = clock_ms();
     pthread_mutex_lock(&run->lock);
     const char *now = keys_position(run->keys);
-    bool news = now != NULL && !str_eq(now, reader->told);
+    bool news = !run->swapping && now != NULL && !str_eq(now, reader->told);
     if (news)
         keep(&reader->told, now);
     pthread_mutex_unlock(&run->lock);
+    reader->told_at_ms = news ? clock_ms() : reader->told_at_ms;
     Wait wait = {.stop = &run->quit, .timeout_ms = JOURNAL_TIMEOUT_MS};
     return news ? run->ops->capture_applied(run->capture, &wait, reader->told) : NULL;
 }

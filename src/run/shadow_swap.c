@@ -59,13 +59,12 @@ static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
 {
     Swap *swap = context;
     ShadowRun *run = swap->run;
-    Wait wait = {.timeout_ms = deadline_ms - clock_ms() > 1 ? deadline_ms - clock_ms() : 1};
+    Wait wait = {.until_ms = deadline_ms};
     TRY(failpoint_at("swap_locked"));
     TRY(shadow_mark(run, locked, &wait));
-    for (bool applied = false;;) {
+    for (;;) {
         if (clock_ms() >= deadline_ms)
             return err_new(ERR_CANCELLED, "the last changes were not brought over within --max-stall");
-        wait.timeout_ms = deadline_ms - clock_ms() > 1 ? deadline_ms - clock_ms() : 1;
         uint64_t number = 0;
         bool reached = shadow_mark_reached(run, &number);
         size_t count = 0;
@@ -74,22 +73,17 @@ static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
         bool empty = keys_count(run->keys) == 0, disturbed = is_disturbed(run);
         const char *position = keys_position(run->keys);
         bool drained = reached && empty && count == 0;
-        if (drained && !applied && !disturbed) {
+        /* Behind the mark the log has only what was written into the shadow under its old name: the way back
+         * reads on from here. */
+        if (drained && !disturbed) {
             free(swap->position);
             swap->position = mem_dup(position != NULL ? position : run->begun_at);
         }
         pthread_mutex_unlock(&run->lock);
         if (disturbed)
             return err_new(ERR_CANCELLED, "the source was changed while it was to be swapped");
-        if (drained && !applied)
+        if (drained)
             return failpoint_at("swap_applied");
-        applied = applied || count > 0;
-        if (drained) {
-            /* What was brought over stands in the log as well, and with it the source as it was: the way back
-             * reads on behind it. */
-            applied = false;
-            TRY(shadow_mark(run, locked, &wait));
-        }
         if (count == 0)
             shadow_wait(run, clock_ms() + DRAIN_WAIT_MS);
     }
@@ -197,6 +191,14 @@ static Err *look(ShadowRun *run, Err *why, bool *ret_done)
     return NULL;
 }
 
+/* While writers wait the reading thread does nothing but read. */
+static void set_swapping(ShadowRun *run, bool swapping)
+{
+    pthread_mutex_lock(&run->lock);
+    run->swapping = swapping;
+    pthread_mutex_unlock(&run->lock);
+}
+
 static Err *attempt(Swap *swap, bool *ret_done)
 {
     ShadowRun *run = swap->run;
@@ -211,10 +213,13 @@ static Err *attempt(Swap *swap, bool *ret_done)
                                  .drain = drain,
                                  .context = swap};
     TRY(lease_prove(runner));
+    TRY(shadow_source_check(run));
     TRY(failpoint_at("swap_before"));
     int64_t from = clock_ms();
+    set_swapping(run, true);
     Err *err =
         run->ops->swap(&runner->options->target, runner->conn, &wait, runner->scratch, &request, &result);
+    set_swapping(run, false);
     int64_t took_ms = clock_ms() - from;
     if (err_is(err, ERR_AMBIGUOUS))
         return look(run, err, ret_done);

@@ -323,6 +323,7 @@ Err *shadow_catch_up(ShadowRun *run)
 {
     Runner *runner = run->runner;
     int64_t began_ms = runner_clock_ms(runner);
+    uint64_t through_before = 0;
     bool marked = false;
     for (;;) {
         TRY(shadow_gate(run));
@@ -330,20 +331,23 @@ Err *shadow_catch_up(ShadowRun *run)
         if (!marked || run->mark == NULL) /* a capture that was begun anew knows of none */
             TRY(shadow_mark(run, runner->conn, &wait));
         marked = true;
-        int64_t applied = run->keys_applied;
         TRY(shadow_apply_turn(run, CATCH_UP_MS));
         TRY(shadow_save_if_due(run));
         shadow_report(run, run->copied ? &run->compare : &run->copy);
         uint64_t number = 0;
         bool reached = shadow_mark_reached(run, &number);
         pthread_mutex_lock(&run->lock);
-        bool through = reached && keys_through(run->keys) >= number;
+        uint64_t through_now = keys_through(run->keys);
+        bool through = reached && through_now >= number;
         bool waiting = run->emptied || run->altered != NULL || run->reader_err != NULL;
         pthread_mutex_unlock(&run->lock);
         if (through && !waiting)
             return NULL;
-        if (run->keys_applied > applied)
+        if (through_now > through_before) {
+            through_before = through_now;
+            began_ms = runner_clock_ms(runner);
             continue;
+        }
         if (runner_clock_ms(runner) - began_ms > control_settings(runner).lock_wait_ms)
             return still_locked(run);
         shadow_wait(run, clock_ms() + 10);

@@ -166,9 +166,20 @@ static Err *begin(const Apply *apply)
     return my_exec(apply->conn, apply->wait, apply->locked ? "SET autocommit = 0" : "START TRANSACTION");
 }
 
+/* Not given up early, but where writers wait for it. */
+static Wait finishing(const Apply *apply)
+{
+    Wait finish = {.timeout_ms = FINISH_MS};
+    if (apply->wait != NULL) {
+        finish.stop = apply->wait->stop;
+        finish.until_ms = apply->locked ? apply->wait->until_ms : 0;
+    }
+    return finish;
+}
+
 static Err *commit(const Apply *apply)
 {
-    Wait finish = {.stop = apply->wait == NULL ? NULL : apply->wait->stop, .timeout_ms = FINISH_MS};
+    Wait finish = finishing(apply);
     TRY(my_exec(apply->conn, &finish, "COMMIT"));
     return apply->locked ? my_exec(apply->conn, &finish, "SET autocommit = 1") : NULL;
 }
@@ -176,31 +187,82 @@ static Err *commit(const Apply *apply)
 static void give_up(const Apply *apply)
 {
     rows_rollback(apply->conn);
-    Wait finish = {.timeout_ms = FINISH_MS};
+    Wait finish = finishing(apply);
     if (apply->locked)
         err_free(my_exec(apply->conn, &finish, "SET autocommit = 1"));
 }
 
-static Err *write_once(Apply *apply, const KeyList *keys, const KeyList *found, const Conflict *conflict)
+/* Rows of the shadow with these targets that are copies of other rows of the source: where the new key takes
+ * for one what the old one holds apart, 'a' would take 'A' away with it. */
+static Err *find_others(Apply *apply, const KeyList *keys, const KeyList *targets, Conflict *conflict)
+{
+    const Form *form = apply->form;
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    Rows rows = {0};
+    if (apply->spec->key_exact || form->direct || targets->count == 0)
+        return NULL;
+    const char *hint =
+        form->target_index == NULL ? "" : arena_printf(apply->arena, " FORCE INDEX (%s)", form->target_index);
+    str_addf(&sql, "SELECT %s, %s FROM %s%s WHERE ", form_key_text(apply->arena, form, true, ""),
+             form_target_text(apply->arena, form, ""), form->shadow, hint);
+    form_add_keys(&sql, form->target_names, form->key_count, targets, 0, targets->count);
+    TRY(conn_query(apply->conn, apply->wait, apply->arena, &rows, sql.buf));
+    Keys others = {0}, their = {0};
+    for (size_t i = 0; i < conflict->keys.count; i++) {
+        *vec_push(apply->arena, &others) = conflict->keys.keys[i];
+        *vec_push(apply->arena, &their) = conflict->targets.keys[i];
+    }
+    for (size_t i = 0; i < rows.row_count; i++) {
+        const char *key = rows_cell(&rows, i, 0);
+        bool known = false;
+        for (size_t k = 0; k < keys->count && !known; k++)
+            known = str_eq(keys->keys[k], key);
+        if (known)
+            continue;
+        *vec_push(apply->arena, &others) = key;
+        *vec_push(apply->arena, &their) = rows_cell(&rows, i, 1);
+    }
+    *conflict = (Conflict){.keys = keys_list(&others), .targets = keys_list(&their)};
+    return NULL;
+}
+
+/* Those that make room are read again with the others, so that nothing is gone if nobody comes to them any
+ * more. */
+static const char *rows_of(Apply *apply, const KeyList *keys, const KeyList *more)
 {
     CLEANUP(str_donep) Str where = STR_INIT;
+    const Form *form = apply->form;
+    str_add(&where, "(");
+    form_add_keys(&where, form->source_names, form->key_count, keys, 0, keys->count);
+    if (more->count > 0) {
+        str_add(&where, " OR ");
+        form_add_keys(&where, form->source_names, form->key_count, more, 0, more->count);
+    }
+    str_add(&where, ")");
+    return arena_dupn(apply->arena, where.buf, where.len);
+}
+
+static Err *write_once(Apply *apply, const KeyList *keys, const KeyList *found, const Conflict *conflict)
+{
     Form *form = apply->form;
     KeyList targets = {0}, others = {0};
+    Conflict room = *conflict;
     int64_t gone = 0, written = 0;
-    form_add_keys(&where, form->source_names, form->key_count, keys, 0, keys->count);
     TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, keys, &targets));
     TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, found, &others));
+    TRY(find_others(apply, keys, &targets, &room));
+    const char *where = rows_of(apply, keys, &room.keys);
     TRY(begin(apply));
     if (!apply->locked) /* LOCK TABLES does not know the parents */
-        TRY(rows_lock_parents(apply->conn, apply->wait, apply->spec, form, where.buf));
+        TRY(rows_lock_parents(apply->conn, apply->wait, apply->spec, form, where));
     TRY(rows_delete(apply->conn, apply->wait, form, &targets, &gone));
     TRY(rows_delete(apply->conn, apply->wait, form, &others, &gone));
-    TRY(rows_delete(apply->conn, apply->wait, form, &conflict->targets, &gone));
-    TRY(rows_insert(apply->conn, apply->wait, apply->spec, form, form->shadow, where.buf, &written));
+    TRY(rows_delete(apply->conn, apply->wait, form, &room.targets, &gone));
+    TRY(rows_insert(apply->conn, apply->wait, apply->spec, form, form->shadow, where, &written));
     TRY(commit(apply));
     apply->rows += written;
-    for (size_t i = 0; i < conflict->keys.count; i++)
-        *vec_push(apply->arena, &apply->displaced) = conflict->keys.keys[i];
+    for (size_t i = 0; i < room.keys.count; i++)
+        *vec_push(apply->arena, &apply->displaced) = room.keys.keys[i];
     return NULL;
 }
 
@@ -208,11 +270,15 @@ static Err *write_once(Apply *apply, const KeyList *keys, const KeyList *found, 
  * be applied as well. */
 static Err *make_room(Apply *apply, const KeyList *keys, Conflict *conflict)
 {
-    CLEANUP(str_donep) Str where = STR_INIT;
     Conflict more = {0};
-    form_add_keys(&where, apply->form->source_names, apply->form->key_count, keys, 0, keys->count);
-    TRY(conflict_find(apply->conn, apply->wait, apply->arena, apply->spec, apply->form, where.buf, keys,
-                      &more));
+    Keys own = {0};
+    const KeyList *lists[] = {keys, &conflict->keys};
+    for (size_t k = 0; k < ARRAY_LEN(lists); k++)
+        for (size_t i = 0; i < lists[k]->count; i++)
+            *vec_push(apply->arena, &own) = lists[k]->keys[i];
+    KeyList together = keys_list(&own);
+    TRY(conflict_find(apply->conn, apply->wait, apply->arena, apply->spec, apply->form,
+                      rows_of(apply, keys, &conflict->keys), &together, &more));
     Keys all = {0}, targets = {0};
     const Conflict *both[] = {conflict, &more};
     for (size_t k = 0; k < ARRAY_LEN(both); k++)
@@ -276,4 +342,15 @@ Err *my_shadow_apply(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpe
     *ret_applied = (Applied){
         .busy = keys_list(&apply.busy), .displaced = keys_list(&apply.displaced), .rows = apply.rows};
     return NULL;
+}
+
+Err *my_shadow_ready(Conn *conn, const Wait *wait, const ShadowSpec *spec)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Form *form;
+    const char *stage;
+    KeyList targets = {0};
+    TRY(form_load(conn, wait, spec, &form));
+    TRY(stage_open(conn, wait, arena, spec, form, &stage));
+    return stage_targets(conn, wait, arena, spec, form, &(KeyList){0}, &targets);
 }

@@ -265,15 +265,17 @@ static Err *compare_locked(Conn *conn, const Wait *wait, Arena *arena, const Sha
                            Keys *different)
 {
     enum { LOCK_WAIT_MS = 40 };
-    Wait brief = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = LOCK_WAIT_MS};
-    const Wait *patience = flavor_can(my_flavor(conn), FACT_SHARE_NOWAIT) ? wait : &brief;
-    TRY(my_exec(conn, wait, "START TRANSACTION"));
+    Wait held = wait == NULL ? (Wait){0} : *wait;
+    held.until_ms = held.timeout_ms > 0 ? clock_ms() + held.timeout_ms : 0;
+    Wait brief = {.stop = held.stop, .timeout_ms = LOCK_WAIT_MS, .until_ms = held.until_ms};
+    const Wait *patience = flavor_can(my_flavor(conn), FACT_SHARE_NOWAIT) ? &held : &brief;
+    TRY(my_exec(conn, &held, "START TRANSACTION"));
     TRY(lock_rows(conn, patience, arena, form->source,
                   arena_printf(arena, " FORCE INDEX (%s)", form->key_index), form->source_names,
                   form->key_count, keys));
     TRY(lock_rows(conn, patience, arena, form->shadow, target_hint(arena, form), form->target_names,
                   form->key_count, targets));
-    return compare_slice(conn, wait, arena, spec, form, stage, keys, targets, different);
+    return compare_slice(conn, &held, arena, spec, form, stage, keys, targets, different);
 }
 
 /* Where the server has no NOWAIT, one key at a time: nobody is kept waiting while we wait for another row. */

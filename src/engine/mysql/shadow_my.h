@@ -14,6 +14,9 @@ Err *my_shadow_copy(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec
                     int64_t *ret_rows) MUST_USE;
 Err *my_shadow_apply(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const KeyList *keys,
                      bool locked, Applied *ret_applied) MUST_USE;
+/* What a session needs to apply keys is asked and made before it does, so that no time is lost under a lock.
+ */
+Err *my_shadow_ready(Conn *conn, const Wait *wait, const ShadowSpec *spec) MUST_USE;
 Err *my_shadow_compare(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const Range *range,
                        int64_t *ret_rows, KeyList *ret_different) MUST_USE;
 Err *my_shadow_compare_keys(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,

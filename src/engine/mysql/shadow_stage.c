@@ -218,11 +218,12 @@ Err *stage_targets(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec 
                    const KeyList *keys, KeyList *ret_targets)
 {
     const char *from = stage_name(arena, spec, form, "from"), *to = stage_name(arena, spec, form, "to");
-    if (form->direct || keys->count == 0) {
-        *ret_targets = *keys;
+    *ret_targets = *keys;
+    if (form->direct)
         return NULL;
-    }
     TRY(map_open(conn, wait, form, from, to));
+    if (keys->count == 0)
+        return NULL;
     TRY(my_exec(conn, wait, arena_printf(arena, "DELETE FROM %s", to)));
     for (size_t at = 0; at < keys->count; at += FORM_KEYS_MOST)
         TRY(map_slice(conn, wait, form, from, to, keys, at,

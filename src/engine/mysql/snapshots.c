@@ -32,6 +32,7 @@ enum { CACHE_MS = 105, STEP_MS = 3, LOOKS = 4 };
 typedef struct Suspect {
     int64_t id;
     const char *level, *started;
+    int64_t age_s;
     int64_t event; /* performance_schema's number of its transaction; 0 unknown */
     bool is_cleared, is_stuck;
 } Suspect;
@@ -57,7 +58,7 @@ Err *swap_may_see(Attempt *a)
  * ----------------------------------------------------------------------------------------------
  */
 
-enum { CELL_ID, CELL_LEVEL, CELL_ALONE, CELL_STARTED, CELL_COMMAND };
+enum { CELL_ID, CELL_LEVEL, CELL_ALONE, CELL_STARTED, CELL_COMMAND, CELL_AGE };
 
 static bool is_suspect(const Attempt *a, const Rows *rows, size_t row)
 {
@@ -77,9 +78,11 @@ static Err *list_suspects(Attempt *a, const Wait *wait, Suspects *ret_suspects, 
     Rows rows = {0};
     TRY(my_query(
         a->second, wait, a->arena,
-        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT; "
+        "COMMIT; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT "
+        "SNAPSHOT; "
         "SELECT x.trx_mysql_thread_id, x.trx_isolation_level, x.trx_autocommit_non_locking, x.trx_started, "
-        "p.COMMAND FROM information_schema.INNODB_TRX x LEFT JOIN information_schema.PROCESSLIST p ON p.ID = "
+        "p.COMMAND, TIMESTAMPDIFF(SECOND, x.trx_started, CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM')) "
+        "FROM information_schema.INNODB_TRX x LEFT JOIN information_schema.PROCESSLIST p ON p.ID = "
         "x.trx_mysql_thread_id",
         0, NULL, &rows));
     TRY(my_exec(a->second, wait, "COMMIT"));
@@ -92,7 +95,8 @@ static Err *list_suspects(Attempt *a, const Wait *wait, Suspects *ret_suspects, 
             ret_suspects->items[ret_suspects->count++] =
                 (Suspect){.id = id,
                           .level = rows_cell(&rows, row, CELL_LEVEL),
-                          .started = rows_cell(&rows, row, CELL_STARTED)};
+                          .started = rows_cell(&rows, row, CELL_STARTED),
+                          .age_s = rows_int(&rows, row, CELL_AGE)};
     }
     return NULL;
 }
@@ -122,10 +126,10 @@ static Err *list_events(Attempt *a, const Wait *wait, Rows *ret_rows)
     const Flavor *flavor = my_flavor(a->control);
     if (flavor_is_mariadb(flavor) || flavor->version < 80000)
         return NULL;
-    TRY(my_exec(a->second, wait, "START TRANSACTION WITH CONSISTENT SNAPSHOT"));
     Err *err =
-        my_query(a->control, wait, a->arena,
-                 "SELECT t.PROCESSLIST_ID, t.INSTRUMENTED = 'YES', IF(e.STATE = 'ACTIVE', e.EVENT_ID, 0), "
+        my_query(a->second, wait, a->arena,
+                 "START TRANSACTION WITH CONSISTENT SNAPSHOT; SELECT t.PROCESSLIST_ID, t.INSTRUMENTED = "
+                 "'YES', IF(e.STATE = 'ACTIVE', e.EVENT_ID, 0), "
                  "e.ISOLATION_LEVEL = 'REPEATABLE READ' AND e.AUTOCOMMIT = 'NO' FROM "
                  "performance_schema.threads t LEFT JOIN performance_schema.events_transactions_current e ON "
                  "e.THREAD_ID = t.THREAD_ID WHERE t.PROCESSLIST_ID IS NOT NULL",
@@ -139,7 +143,7 @@ static Err *list_events(Attempt *a, const Wait *wait, Rows *ret_rows)
     if (is_on)
         *ret_rows = rows;
     err_free(err);
-    return my_exec(a->second, wait, "COMMIT");
+    return NULL; /* what comes next on this session ends it */
 }
 
 /* A transaction that is over, or has made room for another one, is cleared. */
@@ -279,4 +283,28 @@ Err *swap_snapshots(Attempt *a, int64_t deadline_ms, const char **ret_who)
         return NULL;
     }
     return clear || suspects.count == 0 ? NULL : wait_out(a, &suspects, deadline_ms, ret_who);
+}
+
+/* Before the lock: who has had a snapshot for seconds will have it for longer than we may hold the lock. */
+Err *swap_long_snapshot(Attempt *a, bool *ret_go)
+{
+    enum { LONG_S = 2 };
+    Suspects suspects = {0}, old = {0};
+    bool is_fresh = false;
+    *ret_go = true;
+    TRY(list_suspects(a, a->wait, &suspects, &is_fresh));
+    old.items = suspects.items;
+    for (size_t i = 0; i < suspects.count; i++)
+        if (suspects.items[i].age_s >= LONG_S)
+            old.items[old.count++] = suspects.items[i];
+    if (old.count == 0)
+        return NULL;
+    const char *who = NULL;
+    a->begun_ms = clock_ms();
+    TRY(wait_out(a, &old, clock_ms(), &who));
+    *ret_go = who == NULL;
+    if (who != NULL)
+        swap_not_done(a, who, true);
+    a->begun_ms = 0;
+    return NULL;
 }

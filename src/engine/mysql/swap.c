@@ -3,8 +3,11 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "base/stop.h"
+#include "base/str.h"
 #include "engine/mysql/error.h"
 #include "engine/mysql/quote.h"
+#include "engine/mysql/shadow_my.h"
 #include "engine/mysql/swap_parts.h"
 
 #include <stdlib.h>
@@ -14,6 +17,8 @@ enum {
     CONNECT_MS = 5000,
     TIDY_MS = 5000,   /* each statement after the attempt */
     LONG_SECONDS = 1, /* who has held the tables for so long is not waited for */
+    NOWAIT_TRIES = 60,
+    NOWAIT_STEP_MS = 6, /* between them, at most */
 };
 /* Shares of max_stall_ms, from its beginning. What follows the last one is the RENAME itself. */
 static const double share_queue = 1.0 / 3, share_drain = 0.7, share_snapshots = 0.78;
@@ -40,26 +45,73 @@ static bool is_passing(const Err *err)
     return err_is(err, ERR_CANCELLED) || err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DEADLOCK);
 }
 
-Err *swap_lock(Attempt *a, const char *sql, bool *ret_go)
+/* A transaction that has read the table and goes on to write it, while LOCK TABLES waits for it to end, would
+ * be a deadlock that the server ends at the application's cost. So the lock is first asked for without
+ * waiting, where the server can be told so (MariaDB), or when no such transaction is seen (MySQL with
+ * performance_schema); and after that many times in the queue. */
+static bool has_nowait(const Attempt *a) { return flavor_is_mariadb(my_flavor(a->lock)); }
+
+static Err *sees_reader(Attempt *a, bool *ret_seen)
+{
+    Rows rows = {0};
+    *ret_seen = false;
+    Err *err = conn_params(
+        a->control, a->wait, a->arena, &rows,
+        "SELECT COUNT(*) FROM performance_schema.metadata_locks m JOIN "
+        "performance_schema.events_transactions_current e ON e.THREAD_ID = m.OWNER_THREAD_ID WHERE "
+        "m.OBJECT_TYPE = "
+        "'TABLE' AND m.LOCK_STATUS = 'GRANTED' AND m.LOCK_TYPE = 'SHARED_READ' AND LOWER(m.OBJECT_SCHEMA) = "
+        "LOWER($1) AND LOWER(m.OBJECT_NAME) = LOWER($2) AND e.STATE = 'ACTIVE' AND e.AUTOCOMMIT = 'NO'",
+        a->spec->schema, a->spec->source);
+    if (err_is(err, ERR_CONN_LOST) || err_is(err, ERR_STOPPED))
+        return err;
+    *ret_seen = err == NULL && rows_int(&rows, 0, 0) > 0;
+    err_free(err);
+    return NULL;
+}
+
+static Err *try_now(Attempt *a, const Wait *wait, const char *sql, bool *ret_locked)
+{
+    int64_t begun = clock_ms();
+    Err *err = my_exec(a->lock, wait, arena_printf(a->arena, "%s NOWAIT", sql));
+    *ret_locked = err == NULL;
+    if (err == NULL)
+        a->begun_ms = begun;
+    if (err != NULL && !is_passing(err))
+        return err;
+    err_free(err);
+    return NULL;
+}
+
+/* Until it is granted at once, or the moment to queue has come. */
+static Err *try_lock(Attempt *a, const char *sql, bool *ret_locked)
+{
+    Wait wait = {.stop = a->wait == NULL ? NULL : a->wait->stop, .timeout_ms = CONNECT_MS};
+    *ret_locked = false;
+    for (int i = 0; i < NOWAIT_TRIES && !*ret_locked; i++) {
+        bool is_read = false;
+        if (has_nowait(a))
+            TRY(try_now(a, &wait, sql, ret_locked));
+        else
+            TRY(sees_reader(a, &is_read));
+        if (*ret_locked || (!has_nowait(a) && !is_read))
+            return NULL;
+        stop_sleep(wait.stop, 1 + random() % NOWAIT_STEP_MS);
+        TRY(stop_check(wait.stop));
+    }
+    return NULL;
+}
+
+static Err *queue_lock(Attempt *a, const char *sql, bool *ret_locked)
 {
     a->begun_ms = clock_ms();
     Wait wait = {.stop = a->wait == NULL ? NULL : a->wait->stop, .timeout_ms = swap_left(a, share_queue)};
-    /* If this process is stopped, the server ends the session. */
-    const char *both = arena_printf(a->arena, "SET SESSION wait_timeout = %lld; %s",
-                                    (long long)a->request->max_stall_ms / 1000 + 2, sql);
-    CLEANUP(err_freep) Err *err = my_exec(a->lock, &wait, both);
-    int64_t now = clock_ms();
-    a->result->waited_ms = now - a->begun_ms;
-    *ret_go = err == NULL;
-    if (err == NULL) {
-        a->granted_ms = now;
-        return NULL;
-    }
-    if (!is_passing(err)) {
-        Err *real = err;
-        err = NULL;
-        return real;
-    }
+    Err *err = my_exec(a->lock, &wait, sql);
+    a->result->waited_ms = clock_ms() - a->begun_ms;
+    *ret_locked = err == NULL;
+    if (err == NULL || !is_passing(err))
+        return err;
+    err_free(err);
     const char *who = NULL;
     TRY(swap_holder(a, 0, true, &who));
     swap_not_done(a,
@@ -68,6 +120,23 @@ Err *swap_lock(Attempt *a, const char *sql, bool *ret_go)
                       : arena_printf(a->arena, "transactions on %s that ended after %lld ms of waiting",
                                      a->source, (long long)a->result->waited_ms),
                   false);
+    return NULL;
+}
+
+Err *swap_lock(Attempt *a, const char *const *tables, size_t count, bool *ret_go)
+{
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    for (size_t i = 0; i < count; i++)
+        str_addf(&sql, "%s%s WRITE", i == 0 ? "LOCK TABLES " : ", ", tables[i]);
+    /* If this process is stopped, the server ends the session. */
+    TRY(my_exec(a->lock, a->wait,
+                arena_printf(a->arena, "SET SESSION wait_timeout = %lld",
+                             (long long)(a->request->max_stall_ms + 999) / 1000)));
+    TRY(try_lock(a, sql.buf, ret_go));
+    if (!*ret_go)
+        TRY(queue_lock(a, sql.buf, ret_go));
+    if (*ret_go)
+        a->granted_ms = clock_ms();
     return NULL;
 }
 
@@ -186,8 +255,8 @@ static Err *look(Attempt *a, SwapState *ret_state)
     return err;
 }
 
-/* A RENAME that is cut off while it reads the table's triggers says that one of them is empty (seen on MariaDB
- * 10.11). */
+/* A RENAME that is cut off while it reads the table's triggers says that one of them is empty (seen on
+ * MariaDB 10.11). */
 static bool is_cut_off(const Err *err)
 {
     return err->server_errno == MY_ER_TRIGGER_BODY || err->server_errno == MY_ER_UNKNOWN_TRIGGER_BODY;
@@ -262,7 +331,12 @@ static Err *attempt(Attempt *a)
         return NULL;
     TRY(swap_carry_counter(a));
     TRY(open_sessions(a));
+    TRY(my_shadow_ready(a->lock, a->wait, a->spec));
     TRY(failpoint_at("swap_opened"));
+    if (!a->request->allow_old_snapshots)
+        TRY(swap_long_snapshot(a, &go));
+    if (!go)
+        return NULL;
     return flavor_can(my_flavor(a->control), FACT_RENAME_UNDER_LOCK) ? swap_by_lock(a) : swap_by_sentry(a);
 }
 

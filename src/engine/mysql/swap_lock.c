@@ -34,7 +34,8 @@ static Err *under_lock(Attempt *a)
 Err *swap_by_lock(Attempt *a)
 {
     bool go = false;
-    TRY(swap_lock(a, arena_printf(a->arena, "LOCK TABLES %s WRITE, %s WRITE", a->source, a->shadow), &go));
+    const char *const tables[] = {a->source, a->shadow};
+    TRY(swap_lock(a, tables, ARRAY_LEN(tables), &go));
     if (!go)
         return NULL;
     Err *err = under_lock(a);

@@ -27,8 +27,9 @@ typedef struct Attempt {
 int64_t swap_left(const Attempt *attempt, double share);
 /* An attempt that ends here without an error. `who` NULL: nobody to name. */
 void swap_not_done(Attempt *attempt, const char *who, bool old_snapshot);
-/* LOCK TABLES within its share of the time; where it is not granted the blocker is named. */
-Err *swap_lock(Attempt *attempt, const char *sql, bool *ret_go) MUST_USE;
+/* LOCK TABLES of these, each WRITE, within its share of the time; where it is not granted the blocker is
+ * named. */
+Err *swap_lock(Attempt *attempt, const char *const *tables, size_t count, bool *ret_go) MUST_USE;
 /* The caller's drain, and the look for old snapshots. */
 Err *swap_drain(Attempt *attempt, bool *ret_go) MUST_USE;
 /* Proves that the locking session lives and is under LOCK TABLES: the server refuses any other table (1100).
@@ -77,5 +78,7 @@ bool swap_is_ours(const Attempt *attempt, int64_t session_id);
 /* Waits at most until `deadline_ms` for all snapshots of other sessions to end that were there when this was
  * called; ret_who is NULL when they have, else whose is left. */
 Err *swap_snapshots(Attempt *attempt, int64_t deadline_ms, const char **ret_who) MUST_USE;
+/* Before the lock: ret_go false, and the session named, where one has had a snapshot for seconds. */
+Err *swap_long_snapshot(Attempt *attempt, bool *ret_go) MUST_USE;
 /* Whether we may see them at all: ERR_PRIVILEGE with the GRANT. */
 Err *swap_may_see(Attempt *attempt) MUST_USE;

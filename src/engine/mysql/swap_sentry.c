@@ -136,6 +136,27 @@ static Err *is_queued(Attempt *a, const Wait *wait, bool *ret_queued)
     return *ret_queued ? locks_agree(a, wait, ret_queued) : NULL;
 }
 
+/* Somebody else's statement that wants the table for itself, and may have come before R: it would be granted
+ * between L and R. Whoever comes behind R is behind it. */
+static Err *find_rival(Attempt *a, const Wait *wait, const char **ret_rival)
+{
+    Rows rows = {0};
+    *ret_rival = NULL;
+    TRY(conn_params(
+        a->control, wait, a->arena, &rows,
+        "SELECT ID, LEFT(INFO, 80) FROM information_schema.PROCESSLIST WHERE STATE = $1 AND ID <> $2 AND "
+        "(INFO IS NULL OR LOCATE(LOWER($3), LOWER(INFO)) > 0) AND NOT COALESCE(INFO REGEXP "
+        "'^[[:space:](]*(SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|VALUES|LOAD|CALL|HANDLER)[[:space:](]', "
+        "FALSE) LIMIT 1",
+        waits_for_table, arena_printf(a->arena, "%lld", (long long)my_session_id(a->second)),
+        a->spec->source));
+    if (rows.row_count > 0)
+        *ret_rival =
+            arena_printf(a->arena, "pid %s, which waits for the table itself: %s", rows_cell(&rows, 0, 0),
+                         rows_cell(&rows, 0, 1) == NULL ? "?" : rows_cell(&rows, 0, 1));
+    return NULL;
+}
+
 static Err *prove(Attempt *a, bool *ret_proved)
 {
     int64_t deadline = clock_ms() + swap_left(a, share_proof);
@@ -147,8 +168,16 @@ static Err *prove(Attempt *a, bool *ret_proved)
         if (!*ret_proved)
             stop_sleep(NULL, PROOF_STEP_MS);
     }
-    if (!*ret_proved)
+    if (!*ret_proved) {
         swap_not_done(a, arena_printf(a->arena, "the RENAME was not seen to queue for %s", a->source), false);
+        return NULL;
+    }
+    const char *rival = NULL;
+    Wait wait = {.timeout_ms = swap_left(a, 1)};
+    TRY(find_rival(a, &wait, &rival));
+    *ret_proved = rival == NULL;
+    if (rival != NULL)
+        swap_not_done(a, rival, false);
     return *ret_proved ? swap_holds(a) : NULL;
 }
 
@@ -219,6 +248,7 @@ static Err *under_lock(Attempt *a)
     TRY(my_send(a->second, &wait, sql));
     Err *err = release(a, &is_free);
     if (!is_free) {
+        swap_unlock(a); /* what R comes to then is 1050 */
         call_off(a);
         return err;
     }
@@ -238,9 +268,8 @@ Err *swap_by_sentry(Attempt *a)
     TRY(make_sentry(a));
     TRY(failpoint_at("swap_sentry_made"));
     bool go = false;
-    TRY(swap_lock(
-        a, arena_printf(a->arena, "LOCK TABLES %s WRITE, %s WRITE, %s WRITE", a->source, a->shadow, a->old),
-        &go));
+    const char *const tables[] = {a->source, a->shadow, a->old};
+    TRY(swap_lock(a, tables, ARRAY_LEN(tables), &go));
     if (!go)
         return NULL;
     Err *err = under_lock(a);

@@ -139,9 +139,12 @@ static Patience patience_of(const Wait *wait)
     Patience patience = {.deadline_ms = INT64_MAX};
     if (wait != NULL)
         patience.stop = wait->stop;
-    if (wait != NULL && wait->timeout_ms > 0) {
-        patience.timeout_ms = wait->timeout_ms;
-        patience.deadline_ms = clock_ms() + wait->timeout_ms;
+    int64_t now = clock_ms(), limit = wait == NULL || wait->timeout_ms <= 0 ? INT64_MAX : wait->timeout_ms;
+    if (wait != NULL && wait->until_ms > 0 && wait->until_ms - now < limit)
+        limit = wait->until_ms - now < 1 ? 1 : wait->until_ms - now;
+    if (limit != INT64_MAX) {
+        patience.timeout_ms = limit;
+        patience.deadline_ms = now + limit;
     }
     return patience;
 }
