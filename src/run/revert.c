@@ -3,6 +3,7 @@
 
 #include "base/failpoint.h"
 #include "run/fingerprint.h"
+#include "run/shadow.h"
 
 /* ---- broken ways back ----------------------------------------------------------------------- */
 
@@ -103,6 +104,26 @@ static Err *forget_steps(Runner *runner)
                        arena_printf(arena, "%lld", (long long)runner->change_id));
 }
 
+/* A swap back that was tried may have come through, whatever was said of it: its tables tell. */
+static bool may_be_swapped(Runner *runner)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = journal_wait();
+    for (size_t i = 0; i < runner->plan.revert_count; i++) {
+        const Step *step = &runner->plan.reverts[i];
+        SwapState state = SWAP_UNKNOWN;
+        if (step->kind != STEP_SWAP)
+            continue;
+        Err *err = runner->ops->shadow->swap_state(runner->conn, &wait, arena,
+                                                   shadow_spec_of(runner, arena, step), &state);
+        bool done = err != NULL || state != SWAP_NOT_DONE;
+        err_free(err);
+        if (done)
+            return true;
+    }
+    return false;
+}
+
 /* Nothing was changed yet: the change is ready as before. Else it can be gone on with. Gives the error back.
  */
 static Err *record_end(Runner *runner, Err *err)
@@ -113,7 +134,7 @@ static Err *record_end(Runner *runner, Err *err)
     bool begun = true, stopped = err->kind == ERR_STOPPED || err->kind == ERR_HELD;
     err_free(phase_has_begun(runner, PHASE_REVERT, &begun));
     runner_event(runner, stopped ? "stopped" : "failed", 0, NULL, "%s", text);
-    if (!begun) {
+    if (!begun && !may_be_swapped(runner)) {
         runner->summary.state = STATE_READY;
         err_free(forget_steps(runner));
         err_free(store_state(runner, "ready", phase_name(PHASE_READY), NULL));

@@ -103,6 +103,14 @@ static void check_account(Doctor *doctor)
                                     : "may not make scratch databases: nothing tells how the server would "
                                       "carry a statement out",
         server->may_create_database ? NULL : grant(doctor, "CREATE, DROP, ALTER, INDEX, REFERENCES", "*.*"));
+    bool stages =
+        server->superuser || grants_have(&doctor->grants, "CREATE TEMPORARY TABLES", server->database);
+    add(doctor, "temporary tables", stages ? "" : "warn",
+        stages ? "may make temporary tables, to compare converted rows"
+               : "may not make temporary tables: rows whose keys or types change cannot be compared",
+        stages ? NULL
+               : grant(doctor, "CREATE TEMPORARY TABLES",
+                       arena_printf(doctor->arena, "%s.*", server->database)));
     add(doctor, "sessions", server->may_read_stats ? "" : "warn",
         server->may_read_stats ? "may see other sessions"
                                : "may not see other sessions: whoever is in the way is "
