@@ -47,6 +47,9 @@ typedef struct ShadowSpec {
     bool tightens;   /* the shadow has a uniqueness that the source lacks: a conflict may be real */
     bool one_writer; /* INSERT … SELECT into the shadow serialises (AUTO_INCREMENT, innodb_autoinc_lock_mode
                         1) */
+    /* Foreign keys that change over with the table, under the lock: actions of ALTER TABLE, quoted. NULL: it
+     * has none. The source loses them, the shadow gets them (NULL: none stay); and the other way round. */
+    const char *keys_off, *keys_on, *keys_away, *keys_back;
     CaptureKind capture;
     int64_t change_id; /* names what capture makes: unique in the journal; 0 until the change is registered */
 } ShadowSpec;

@@ -78,25 +78,44 @@ static void add_options(Str *out, const char *line)
     str_add(out, at + strspn(at, "0123456789"));
 }
 
+/* "  CONSTRAINT `x` FOREIGN KEY …" */
+static bool is_foreign_key(const char *line)
+{
+    static const char constraint[] = "  CONSTRAINT `";
+    return strncmp(line, constraint, strlen(constraint)) == 0 &&
+           strncmp(behind_name(line + strlen(constraint) - 1), " FOREIGN KEY ", strlen(" FOREIGN KEY ")) == 0;
+}
+
 const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, bool own_checks)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
     const char *open = strchr(create_sql, '`');
+    const char *line = open == NULL ? "" : behind_name(open);
+    size_t len = strcspn(line, "\n");
     str_addf(&out, "CREATE TABLE %s", sql_backtick(arena, name));
-    for (const char *line = open == NULL ? "" : behind_name(open); *line != '\0';) {
+    str_addn(&out, line, len);
+    bool is_first = true;
+    for (line += len; *line == '\n'; line += len) {
+        line++;
+        len = strcspn(line, "\n");
         if (line[0] == ')') {
+            str_add(&out, "\n");
             add_options(&out, line);
             break;
         }
-        size_t len = strcspn(line, "\n");
-        add_line(&out, line, len, own_checks);
-        line += len;
-        if (*line == '\n') {
-            str_add(&out, "\n");
-            line++;
-        }
+        if (is_foreign_key(line))
+            continue;
+        str_add(&out, is_first ? "\n" : ",\n");
+        add_line(&out, line, len - (line[len - 1] == ','), own_checks);
+        is_first = false;
     }
     return arena_dup(arena, out.buf);
+}
+
+const char *definition_foreign_key_my(Arena *arena, const char *create_sql, const char *name)
+{
+    return definition_line_my(arena, create_sql,
+                              arena_printf(arena, "CONSTRAINT %s FOREIGN KEY ", sql_backtick(arena, name)));
 }
 
 /* " AFTER `b`" or " FIRST": where the column stood. */

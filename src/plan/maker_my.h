@@ -121,5 +121,7 @@ const char *definition_column_my(Arena *arena, const char *create_sql, const cha
 const char *definition_index_my(Arena *arena, const char *create_sql, const char *index);
 /* The table under another name, empty; with `own_checks` its CHECK constraints have names of their own. */
 const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, bool own_checks);
+/* "CONSTRAINT `x` FOREIGN KEY …" as it stands in the definition; NULL. */
+const char *definition_foreign_key_my(Arena *arena, const char *create_sql, const char *name);
 /* What takes the ALTER TABLE back, as one statement; NULL where that is not known. */
 const char *undo_sql_my(Arena *arena, const char *table, const AskedMy *asked);

@@ -52,6 +52,18 @@ static const char *names_of_triggers(Arena *arena, const Table *table)
     return out.len == 0 ? NULL : arena_dup(arena, out.buf);
 }
 
+/* NULL for a key that only refuses. */
+static const char *acts_of(const char *action)
+{
+    return str_eq(action, "RESTRICT") || str_eq(action, "NO ACTION") ? NULL : action;
+}
+
+static bool has_same_key(Arena *arena, const Table *before, const Table *after, const char *name)
+{
+    return str_eq(definition_foreign_key_my(arena, before->my->create_sql, name),
+                  definition_foreign_key_my(arena, after->my->create_sql, name));
+}
+
 static const char *keys_blocker(Arena *arena, const Table *table, const Table *after, const char **ret_hint)
 {
     const MyTable *my = table->my;
@@ -60,21 +72,21 @@ static const char *keys_blocker(Arena *arena, const Table *table, const Table *a
         return arena_printf(arena,
                             "foreign key %s of %s refers to it, and would go on referring to the old table",
                             my->children[0].name, my->children[0].table);
-    for (size_t i = 0; i < my->parent_count; i++)
-        if (!str_eq(my->parents[i].on_delete, "RESTRICT") && !str_eq(my->parents[i].on_delete, "NO ACTION"))
-            return arena_printf(
-                arena,
-                "its foreign key %s is ON DELETE %s: the server changes rows by it that neither "
-                "triggers nor the binary log show",
-                my->parents[i].name, my->parents[i].on_delete);
-    if (my->parent_count > 0)
-        return arena_printf(arena,
-                            "its foreign key %s would keep parents alive through rows of the shadow that the "
-                            "application has deleted already",
-                            my->parents[0].name);
-    if (after->my->parent_count > 0)
-        return "the foreign key that is added would keep parents alive through rows of the shadow that the "
-               "application has deleted already";
+    for (size_t i = 0; i < my->parent_count; i++) {
+        const MyForeignKey *key = &my->parents[i];
+        const char *acts = acts_of(key->on_delete), *moves = acts_of(key->on_update);
+        if (acts != NULL || moves != NULL)
+            return arena_printf(arena,
+                                "its foreign key %s is ON %s %s: the server changes rows by it that neither "
+                                "triggers nor the binary log show",
+                                key->name, acts != NULL ? "DELETE" : "UPDATE", acts != NULL ? acts : moves);
+    }
+    *ret_hint = "add the foreign key in a change of its own";
+    for (size_t i = 0; i < after->my->parent_count; i++)
+        if (!has_same_key(arena, table, after, after->my->parents[i].name))
+            return arena_printf(arena,
+                                "its rows are not known to have parents by foreign key %s, which is new",
+                                after->my->parents[i].name);
     return NULL;
 }
 
@@ -156,6 +168,39 @@ static void add_text(Arena *arena, const char *const **items, size_t *count, con
     one[0] = text;
     *items = one;
     *count = 1;
+}
+
+/* Actions of ALTER TABLE: all foreign keys of the table go, or come; NULL: it has none. */
+static const char *keys_go(Arena *arena, const Table *table)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    for (size_t i = 0; i < table->my->parent_count; i++)
+        str_addf(&out, "%sDROP FOREIGN KEY %s", i > 0 ? ", " : "",
+                 sql_backtick(arena, table->my->parents[i].name));
+    return out.len == 0 ? NULL : arena_dup(arena, out.buf);
+}
+
+static const char *keys_come(Arena *arena, const Table *table)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    for (size_t i = 0; i < table->my->parent_count; i++)
+        str_addf(&out, "%sADD %s", i > 0 ? ", " : "",
+                 definition_foreign_key_my(arena, table->my->create_sql, table->my->parents[i].name));
+    return out.len == 0 ? NULL : arena_dup(arena, out.buf);
+}
+
+static const ShadowSpec *with_keys(Arena *arena, const ShadowSpec *spec, const Table *before,
+                                   const Table *after)
+{
+    ShadowSpec *made = arena_alloc(arena, sizeof *made);
+    if (spec == NULL)
+        return NULL;
+    *made = *spec;
+    made->keys_off = keys_go(arena, before);
+    made->keys_on = keys_come(arena, after);
+    made->keys_away = keys_go(arena, after);
+    made->keys_back = keys_come(arena, before);
+    return made;
 }
 
 /* One statement with the whole definition, not LIKE and an ALTER TABLE: so that one look tells whether it is
@@ -275,6 +320,14 @@ static void notes(MakerMy *maker, const ShadowSpec *spec, const AskedMy *asked)
                       arena_printf(arena,
                                    "changes of %s are captured by triggers, which cost its writers time: %s",
                                    spec->source, maker->server->my->no_log));
+    if (spec->keys_off != NULL)
+        maker_risk_my(
+            maker, "foreign-keys", NULL,
+            arena_printf(
+                arena,
+                "foreign keys of %s change over with it, under the same lock; the old table has none "
+                "from then on",
+                spec->source));
     if (spec->one_writer)
         maker_risk_my(
             maker, "one-writer", NULL,
@@ -326,6 +379,8 @@ Err *shadow_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked)
         maker->no_revert = maker->no_revert != NULL ? maker->no_revert : no_back;
         back = NULL;
     }
+    spec = with_keys(arena, spec, asked->before, asked->after);
+    back = with_keys(arena, back, asked->after, asked->before);
     maker_lease_my(maker, (Name){.name = name});
     maker->shadow_count++;
     maker->copies = true;

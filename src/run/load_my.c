@@ -389,6 +389,25 @@ static const char *swap_sql(Arena *arena, const ShadowSpec *spec)
                         sql_backtick(arena, spec->source));
 }
 
+/* As the swap itself does it (engine/mysql/swap_keys.c). */
+static Err *try_swap(LoadMy *load, const Step *step)
+{
+    const ShadowSpec *spec = step->shadow;
+    Arena *arena = load->arena;
+    const char *statements[] = {
+        spec->keys_off == NULL
+            ? NULL
+            : arena_printf(arena, "ALTER TABLE %s %s", sql_backtick(arena, spec->source), spec->keys_off),
+        spec->keys_on == NULL
+            ? NULL
+            : arena_printf(arena, "ALTER TABLE %s %s", sql_backtick(arena, spec->shadow), spec->keys_on),
+        swap_sql(arena, spec)};
+    for (size_t i = 0; i < ARRAY_LEN(statements); i++)
+        if (statements[i] != NULL)
+            TRY(try_statement(load, step, statements[i]));
+    return NULL;
+}
+
 static Err *try_step(LoadMy *load, Step *step)
 {
     bool swap = step->kind == STEP_SWAP;
@@ -398,7 +417,7 @@ static Err *try_step(LoadMy *load, Step *step)
     memcpy(looks, step->looks, step->look_count * sizeof *looks);
     step->looks = looks;
     TRY(look(load, looks, step->look_count, false));
-    TRY(try_statement(load, step, swap ? swap_sql(load->arena, step->shadow) : step->sql[0]));
+    TRY(swap ? try_swap(load, step) : try_statement(load, step, step->sql[0]));
     TRY(look(load, looks, step->look_count, true));
     step->evidence = EVIDENCE_MEASURED;
     return try_undo(load, step);

@@ -280,10 +280,23 @@ static DdlKind judge_rename(Reader *reader)
     return has_source && has_others ? DDL_ALTERED : DDL_NONE;
 }
 
+char *my_keys_mark(Arena *arena, int64_t change_id)
+{
+    return arena_printf(arena, "/* stoa: foreign keys of change %lld */", (long long)change_id);
+}
+
+static bool is_marked(const ShadowSpec *spec, const char *statement)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    return str_starts(statement, my_keys_mark(arena, spec->change_id));
+}
+
 DdlKind ddl_judge(const ShadowSpec *spec, bool any_case, const char *database, const char *statement)
 {
     Reader reader = {.at = statement, .spec = spec, .database = database, .any_case = any_case};
     TableName name;
+    if (is_marked(spec, statement))
+        return DDL_NONE;
     if (take(&reader, "TRUNCATE")) {
         (void)take(&reader, "TABLE");
         return take_name(&reader, &name) && is_source(&reader, &name) ? DDL_EMPTIED : DDL_NONE;

@@ -43,3 +43,7 @@ typedef enum DdlKind {
 /* What a statement that commits by itself, run in the default database `database`, did to the source. Renames
  * among the change's own tables are ours. Pure. */
 DdlKind ddl_judge(const ShadowSpec *spec, bool any_case, const char *database, const char *statement);
+
+/* The comment before statements of ours that change the source's definition for a moment (swap_keys.c), by
+ * which capture knows them. */
+char *my_keys_mark(Arena *arena, int64_t change_id) __attribute__((returns_nonnull));

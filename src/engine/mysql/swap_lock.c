@@ -27,6 +27,7 @@ static Err *under_lock(Attempt *a)
     if (!go)
         return NULL;
     TRY(swap_holds(a));
+    TRY(swap_keys_move(a));
     TRY(rename_tables(a));
     return failpoint_at("swap_renamed");
 }
@@ -39,6 +40,8 @@ Err *swap_by_lock(Attempt *a)
     if (!go)
         return NULL;
     Err *err = under_lock(a);
+    if (!a->result->done)
+        swap_keys_restore(a);
     swap_unlock(a);
     return err;
 }

@@ -17,6 +17,7 @@ typedef struct Attempt {
     int64_t granted_ms;                /* clock: the source was locked; 0 before */
     /* What the server tells of metadata locks, beyond the state of a session. */
     bool has_schema_locks, has_plugin_locks;
+    bool keys_moved; /* some of the foreign keys may have changed over */
     SwapResult *result;
 } Attempt;
 
@@ -43,6 +44,16 @@ void swap_unlock(Attempt *attempt);
 
 Err *swap_by_lock(Attempt *attempt) MUST_USE;
 Err *swap_by_sentry(Attempt *attempt) MUST_USE;
+
+/* ---- swap_keys.c: foreign keys ----------------------------------------------------------------------------
+ */
+
+/* Under the lock, when both tables are equal. Whatever it comes to, swap_keys_restore() takes it back. */
+Err *swap_keys_move(Attempt *attempt) MUST_USE;
+void swap_keys_restore(Attempt *attempt);
+/* What a dead attempt left: while the swap is not done the source has its keys, and the shadow none.
+ * ERR_VERIFY where a row without a parent was written in between. */
+Err *swap_keys_mend(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec) MUST_USE;
 
 /* ---- swap_counter.c: the shadow counts on from where the source is; before any lock. ---- */
 

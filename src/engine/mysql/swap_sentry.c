@@ -244,10 +244,12 @@ static Err *under_lock(Attempt *a)
     if (!go)
         return NULL;
     const char *sql = rename_sql(a);
+    TRY(swap_keys_move(a));
     Wait wait = {.timeout_ms = swap_left(a, 1)};
     TRY(my_send(a->second, &wait, sql));
     Err *err = release(a, &is_free);
     if (!is_free) {
+        swap_keys_restore(a);
         swap_unlock(a); /* what R comes to then is 1050 */
         call_off(a);
         return err;
@@ -273,7 +275,9 @@ Err *swap_by_sentry(Attempt *a)
     if (!go)
         return NULL;
     Err *err = under_lock(a);
-    if (a->lock != NULL && a->result->locked_ms == 0)
+    if (a->lock != NULL && a->result->locked_ms == 0) {
+        swap_keys_restore(a);
         swap_unlock(a);
+    }
     return err;
 }

@@ -157,8 +157,12 @@ Err *my_swap_clear(Conn *conn, const Wait *wait, const ShadowSpec *spec)
     TRY(swap_end_sessions(conn, wait, spec));
     Places places;
     TRY(look_at(conn, wait, arena, spec, &places));
-    if (places.old == PLACE_EMPTY || (places.old == PLACE_TABLE && places.shadow == PLACE_EMPTY))
-        return NULL; /* nothing, or the cutover was done */
+    if (places.old == PLACE_TABLE && places.shadow == PLACE_EMPTY)
+        return NULL; /* the cutover was done */
+    if (places.source == PLACE_TABLE && places.shadow == PLACE_TABLE)
+        TRY(swap_keys_mend(conn, wait, arena, spec));
+    if (places.old == PLACE_EMPTY)
+        return NULL;
     const char *old = my_name(arena, spec->schema, spec->old);
     Rows rows = {0};
     if (places.old == PLACE_SENTRY)
