@@ -218,10 +218,14 @@ static void make_shadow(MakerMy *maker, const AskedMy *asked, const ShadowSpec *
 /* A CHECK that somebody has named: those that the server names (orders_chk_1) follow the table's name. */
 static bool names_checks(Arena *arena, const Table *table, const char *name)
 {
-    const char *own = arena_printf(arena, "`%s_chk_", name);
-    for (const char *at = table->my->create_sql; (at = strstr(at, "CONSTRAINT `")) != NULL; at++)
-        if (!str_starts(at + strlen("CONSTRAINT "), own))
+    static const char constraint[] = "CONSTRAINT `";
+    const char *own = arena_printf(arena, "%s_chk_", name);
+    for (const char *at = table->my->create_sql; (at = strstr(at, constraint)) != NULL; at++) {
+        const char *called = at + strlen(constraint);
+        const char *behind = strstr(called, "` ");
+        if (behind != NULL && str_starts(behind, "` CHECK ") && !str_starts(called, own))
             return true;
+    }
     return false;
 }
 
