@@ -209,6 +209,9 @@ typedef struct AlterRequest {
     const char *schema, *table; /* what it is about */
     int64_t stall_ms;           /* its waits for the lock are ended after this long, each; its work is not */
     bool queue;                 /* it may wait in the queue; else not, where the server can be told so */
+    /* It may not be begun while a transaction that has read the table could go on to write it: where somebody
+     * waits for the table the server ends such a transaction as a deadlock. Then it is `blocked`. */
+    bool gentle;
 } AlterRequest;
 
 typedef struct AlterResult {

@@ -95,6 +95,7 @@ typedef struct SwapRequest {
     const ShadowSpec *spec;
     int64_t max_stall_ms; /* from the first attempt to lock until the application goes on */
     bool allow_old_snapshots;
+    bool gentle; /* as AlterRequest.gentle (engine.h): then it is not done, and costs nobody anything */
     /* Brings the last changes over while the source is locked. `locked` is the one session that may read the
      * source and write the shadow then. Must return within deadline_ms (clock_ms()); an error ends this
      * attempt with nothing done. */

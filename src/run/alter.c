@@ -17,7 +17,7 @@
 #include <string.h>
 
 enum {
-    NOWAIT_TRIES = 40,    /* before the first attempt that waits in the queue */
+    GENTLE_MS = 10000,    /* of attempts that make nobody wait before each that does, where there are such */
     NOWAIT_PAUSE_MS = 10, /* plus as much at random */
     BLOCKED_PAUSE_MS = 100,
     STALL_SHARE = 100, /* waits may take one hundredth of the time */
@@ -33,6 +33,7 @@ typedef struct Alter {
     const char *sql;
     Name table;            /* for messages */
     int64_t not_before_ms; /* no attempt that may wait before this time */
+    int64_t gentle_until_ms;
     int64_t said_at_ms;
     int tries, lost_builds;
     char blocked_by[BLOCKERS_TEXT_BYTES];
@@ -204,7 +205,8 @@ static Err *attempt(Alter *alter, bool queue, AlterResult *ret_result)
                             .schema = alter->table.schema,
                             .table = alter->table.name,
                             .stall_ms = controls.max_stall_ms / 2 > 0 ? controls.max_stall_ms / 2 : 1,
-                            .queue = queue};
+                            .queue = queue,
+                            .gentle = clock_ms() < alter->gentle_until_ms};
     TRY(lease_prove(runner));
     TRY(failpoint_at("alter_before"));
     control_long_begin(runner);
@@ -221,11 +223,18 @@ static Err *attempt(Alter *alter, bool queue, AlterResult *ret_result)
     return NULL;
 }
 
+/* How long to try without making anybody wait. */
+static int64_t gentle_ms(Runner *runner)
+{
+    int64_t half_ms = control_settings(runner).lock_wait_ms / 2;
+    return half_ms < GENTLE_MS ? half_ms : GENTLE_MS;
+}
+
 /* The next attempt that may be made now; *ret_tried tells whether there was one. */
 static Err *next_attempt(Alter *alter, bool *ret_tried, AlterResult *ret_result)
 {
     bool blocked = false, paid = clock_ms() >= alter->not_before_ms;
-    bool queue = is_build(alter) || alter->tries >= NOWAIT_TRIES;
+    bool gentle = clock_ms() < alter->gentle_until_ms, queue = is_build(alter) || !gentle;
     *ret_tried = false;
     *ret_result = (AlterResult){0};
     bool may_wait = queue || !alter->runner->server.has_no_wait;
@@ -240,7 +249,10 @@ static Err *next_attempt(Alter *alter, bool *ret_tried, AlterResult *ret_result)
     }
     alter->tries++;
     *ret_tried = true;
-    return attempt(alter, queue, ret_result);
+    TRY(attempt(alter, queue, ret_result));
+    if (!gentle)
+        alter->gentle_until_ms = clock_ms() + gentle_ms(alter->runner);
+    return NULL;
 }
 
 static Err *budget_used(const Alter *alter, int64_t lock_wait_ms)
@@ -258,6 +270,7 @@ static Err *carry_out(Alter *alter)
 {
     Runner *runner = alter->runner;
     int64_t from = runner_clock_ms(runner);
+    alter->gentle_until_ms = clock_ms() + gentle_ms(runner);
     for (;;) {
         const Name *where = NULL;
         Seen seen = SEEN_OTHER;

@@ -15,11 +15,13 @@ enum {
     JITTER_MS = 40,     /* between attempts that cost nothing */
     REST_LOOK_MS = 100, /* while resting, what is captured is applied so often */
     SAID_EVERY_MS = 10000,
+    GENTLE_MS = 10000, /* of attempts that make nobody wait before each that does, where there are such */
 };
 
 typedef struct Swap {
     ShadowRun *run;
     int64_t from_ms, not_before_ms, said_at_ms;
+    int64_t gentle_until_ms;
     int64_t slow_ms; /* how long catching up took when it was too slow */
     char blocked_by[BLOCKERS_TEXT_BYTES];
     char *position; /* of the log when the table was locked; owned */
@@ -199,6 +201,12 @@ static void set_swapping(ShadowRun *run, bool swapping)
     pthread_mutex_unlock(&run->lock);
 }
 
+static void be_gentle(Swap *swap)
+{
+    int64_t half_ms = control_settings(swap->run->runner).lock_wait_ms / 2;
+    swap->gentle_until_ms = clock_ms() + (half_ms < GENTLE_MS ? half_ms : GENTLE_MS);
+}
+
 static Err *attempt(Swap *swap, bool *ret_done)
 {
     ShadowRun *run = swap->run;
@@ -210,6 +218,7 @@ static Err *attempt(Swap *swap, bool *ret_done)
     const SwapRequest request = {.spec = run->spec,
                                  .max_stall_ms = controls.max_stall_ms,
                                  .allow_old_snapshots = accepts_old_snapshots(runner),
+                                 .gentle = clock_ms() < swap->gentle_until_ms,
                                  .drain = drain,
                                  .context = swap};
     TRY(lease_prove(runner));
@@ -220,6 +229,8 @@ static Err *attempt(Swap *swap, bool *ret_done)
     Err *err =
         run->ops->swap(&runner->options->target, runner->conn, &wait, runner->scratch, &request, &result);
     set_swapping(run, false);
+    if (!request.gentle)
+        be_gentle(swap);
     int64_t took_ms = clock_ms() - from;
     if (err_is(err, ERR_AMBIGUOUS))
         return look(run, err, ret_done);
@@ -250,6 +261,7 @@ static Err *swap_all(Swap *swap)
     run->hurry = true;
     pthread_mutex_unlock(&run->lock);
     swap->from_ms = runner_clock_ms(runner);
+    be_gentle(swap);
     for (bool done = false; !done;) {
         bool ready = false;
         TRY(get_ready(swap, &ready));

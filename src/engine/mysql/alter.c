@@ -192,7 +192,13 @@ Err *my_alter(Conn *conn, const Target *target, const Wait *wait, const AlterReq
               AlterResult *ret_result)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
+    bool clear = true;
     *ret_result = (AlterResult){0};
+    if (request->gentle)
+        TRY(my_await_readers(conn, wait, request->schema, request->table, &clear));
+    ret_result->blocked = !clear;
+    if (!clear)
+        return NULL;
     TRY(set_limits(conn, wait, arena, request));
     Err *err = needs_no_watch(conn, request) ? run_alone(conn, wait, request, ret_result)
                                              : alter_watched(conn, target, wait, request, ret_result);

@@ -1,9 +1,11 @@
 /* Who has used a table in a transaction that is still open, or waits for it; and whom a session waits for. */
 #include "engine/mysql/session.h"
 
+#include "base/stop.h"
 #include "base/str.h"
 #include "engine/mysql/conn.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { CELL_ID, CELL_USER, CELL_HOST, CELL_COMMAND, CELL_TIME, CELL_INFO, CELL_MODE, CELL_AGE, CELL_WAITING };
@@ -175,5 +177,45 @@ Err *my_waits_for(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id
     *ret_who = who_text(arena, blockers, count, session_id);
     if (*ret_who == NULL)
         *ret_who = "somebody who cannot be seen";
+    return NULL;
+}
+
+/* ---- who may become a victim ------------------------------------------------------------------------------
+ */
+
+Err *my_sees_reader(Conn *conn, const Wait *wait, const char *schema, const char *table, bool *ret_seen)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *params[] = {schema, table};
+    Rows rows = {0};
+    *ret_seen = false;
+    if (flavor_is_mariadb(my_flavor(conn)) || my_flavor(conn)->version < 80000)
+        return NULL;
+    TRY(ask(
+        conn, wait, arena,
+        "SELECT COUNT(*) FROM performance_schema.metadata_locks m JOIN "
+        "performance_schema.events_transactions_current e ON e.THREAD_ID = m.OWNER_THREAD_ID WHERE "
+        "m.OBJECT_TYPE "
+        "= 'TABLE' AND m.LOCK_STATUS = 'GRANTED' AND m.LOCK_TYPE = 'SHARED_READ' AND LOWER(m.OBJECT_SCHEMA) "
+        "= "
+        "LOWER($1) AND LOWER(m.OBJECT_NAME) = LOWER($2) AND e.STATE = 'ACTIVE' AND e.AUTOCOMMIT = 'NO' AND "
+        "e.ACCESS_MODE = 'READ WRITE'",
+        ARRAY_LEN(params), params, &rows));
+    *ret_seen = rows.row_count > 0 && rows_int(&rows, 0, 0) > 0;
+    return NULL;
+}
+
+Err *my_await_readers(Conn *conn, const Wait *wait, const char *schema, const char *table, bool *ret_clear)
+{
+    enum { LOOKS = 60, STEP_MS = 3 };
+    const Stop *stop = wait == NULL ? NULL : wait->stop;
+    bool seen = true;
+    for (int i = 0; i < LOOKS && seen; i++) {
+        TRY(my_sees_reader(conn, wait, schema, table, &seen));
+        if (seen)
+            stop_sleep(stop, 1 + random() % STEP_MS);
+        TRY(stop_check(stop));
+    }
+    *ret_clear = !seen;
     return NULL;
 }

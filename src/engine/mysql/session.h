@@ -28,6 +28,16 @@ Err *my_waits_for(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id
 Err *my_holders(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
                 Blocker **ret_blockers, size_t *ret_count) MUST_USE;
 
+/* Whether a transaction of several statements has read the table and not written it so far. If it goes on to
+ * write while somebody waits for the table for himself, that is a deadlock, which the server ends at the
+ * transaction's cost (MDL_wait_for_graph_visitor: DML weighs less than DDL). Told by performance_schema of
+ * MySQL 8.0 and later; elsewhere false. */
+Err *my_sees_reader(Conn *conn, const Wait *wait, const char *schema, const char *table,
+                    bool *ret_seen) MUST_USE;
+/* Looks until there is none, for some 200 ms at most. */
+Err *my_await_readers(Conn *conn, const Wait *wait, const char *schema, const char *table,
+                      bool *ret_clear) MUST_USE;
+
 /* ---- alter.c ---- */
 
 Err *my_alter(Conn *conn, const Target *target, const Wait *wait, const AlterRequest *request,

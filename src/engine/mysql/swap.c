@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/mysql/error.h"
 #include "engine/mysql/quote.h"
+#include "engine/mysql/session.h"
 #include "engine/mysql/shadow_my.h"
 #include "engine/mysql/swap_parts.h"
 
@@ -45,30 +46,11 @@ static bool is_passing(const Err *err)
     return err_is(err, ERR_CANCELLED) || err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DEADLOCK);
 }
 
-/* A transaction that has read the table and goes on to write it, while LOCK TABLES waits for it to end, would
- * be a deadlock that the server ends at the application's cost. So the lock is first asked for without
- * waiting, where the server can be told so (MariaDB), or when no such transaction is seen (MySQL with
- * performance_schema); and after that many times in the queue. */
+/* A transaction that has read the table and goes on to write it, while LOCK TABLES waits for it to end, is a
+ * deadlock that the server ends at the application's cost. So the lock is first asked for without waiting,
+ * where the server can be told so (MariaDB), or when no such transaction is seen (MySQL with
+ * performance_schema). */
 static bool has_nowait(const Attempt *a) { return flavor_is_mariadb(my_flavor(a->lock)); }
-
-static Err *sees_reader(Attempt *a, bool *ret_seen)
-{
-    Rows rows = {0};
-    *ret_seen = false;
-    Err *err = conn_params(
-        a->control, a->wait, a->arena, &rows,
-        "SELECT COUNT(*) FROM performance_schema.metadata_locks m JOIN "
-        "performance_schema.events_transactions_current e ON e.THREAD_ID = m.OWNER_THREAD_ID WHERE "
-        "m.OBJECT_TYPE = "
-        "'TABLE' AND m.LOCK_STATUS = 'GRANTED' AND m.LOCK_TYPE = 'SHARED_READ' AND LOWER(m.OBJECT_SCHEMA) = "
-        "LOWER($1) AND LOWER(m.OBJECT_NAME) = LOWER($2) AND e.STATE = 'ACTIVE' AND e.AUTOCOMMIT = 'NO'",
-        a->spec->schema, a->spec->source);
-    if (err_is(err, ERR_CONN_LOST) || err_is(err, ERR_STOPPED))
-        return err;
-    *ret_seen = err == NULL && rows_int(&rows, 0, 0) > 0;
-    err_free(err);
-    return NULL;
-}
 
 static Err *try_now(Attempt *a, const Wait *wait, const char *sql, bool *ret_locked)
 {
@@ -83,22 +65,32 @@ static Err *try_now(Attempt *a, const Wait *wait, const char *sql, bool *ret_loc
     return NULL;
 }
 
-/* Until it is granted at once, or the moment to queue has come. */
-static Err *try_lock(Attempt *a, const char *sql, bool *ret_locked)
+/* Until it is granted at once, or ret_clear: nobody would become a victim of an attempt that waits. */
+static Err *try_lock(Attempt *a, const char *sql, bool *ret_locked, bool *ret_clear)
 {
     Wait wait = {.stop = a->wait == NULL ? NULL : a->wait->stop, .timeout_ms = CONNECT_MS};
-    *ret_locked = false;
+    *ret_locked = *ret_clear = false;
+    if (!has_nowait(a))
+        return my_await_readers(a->control, &wait, a->spec->schema, a->spec->source, ret_clear);
     for (int i = 0; i < NOWAIT_TRIES && !*ret_locked; i++) {
-        bool is_read = false;
-        if (has_nowait(a))
-            TRY(try_now(a, &wait, sql, ret_locked));
-        else
-            TRY(sees_reader(a, &is_read));
-        if (*ret_locked || (!has_nowait(a) && !is_read))
-            return NULL;
-        stop_sleep(wait.stop, 1 + random() % NOWAIT_STEP_MS);
+        TRY(try_now(a, &wait, sql, ret_locked));
+        if (!*ret_locked)
+            stop_sleep(wait.stop, 1 + random() % NOWAIT_STEP_MS);
         TRY(stop_check(wait.stop));
     }
+    return NULL;
+}
+
+static Err *name_holder(Attempt *a)
+{
+    const char *who = NULL;
+    TRY(swap_holder(a, 0, true, &who));
+    swap_not_done(a,
+                  who != NULL
+                      ? who
+                      : arena_printf(a->arena, "transactions on %s that ended after %lld ms of waiting",
+                                     a->source, (long long)a->result->waited_ms),
+                  false);
     return NULL;
 }
 
@@ -112,15 +104,7 @@ static Err *queue_lock(Attempt *a, const char *sql, bool *ret_locked)
     if (err == NULL || !is_passing(err))
         return err;
     err_free(err);
-    const char *who = NULL;
-    TRY(swap_holder(a, 0, true, &who));
-    swap_not_done(a,
-                  who != NULL
-                      ? who
-                      : arena_printf(a->arena, "transactions on %s that ended after %lld ms of waiting",
-                                     a->source, (long long)a->result->waited_ms),
-                  false);
-    return NULL;
+    return name_holder(a);
 }
 
 Err *swap_lock(Attempt *a, const char *const *tables, size_t count, bool *ret_go)
@@ -132,7 +116,10 @@ Err *swap_lock(Attempt *a, const char *const *tables, size_t count, bool *ret_go
     TRY(my_exec(a->lock, a->wait,
                 arena_printf(a->arena, "SET SESSION wait_timeout = %lld",
                              (long long)(a->request->max_stall_ms + 999) / 1000)));
-    TRY(try_lock(a, sql.buf, ret_go));
+    bool clear = false;
+    TRY(try_lock(a, sql.buf, ret_go, &clear));
+    if (!*ret_go && !clear && a->request->gentle)
+        return name_holder(a);
     if (!*ret_go)
         TRY(queue_lock(a, sql.buf, ret_go));
     if (*ret_go)
