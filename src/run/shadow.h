@@ -111,6 +111,7 @@ struct ShadowRun {
     size_t suspect_count, suspect_cap;
     int64_t keys_applied, repaired, busy_ms;
     int64_t saved_at_ms, told_at_ms, reported_at_ms, applied_per_s;
+    bool follows;   /* rows are compared while others are copied: both passes began together */
     bool settle;    /* what is captured must be applied before the next chunk */
     size_t backlog; /* behind the last apply turn */
     int failures, share;
@@ -183,6 +184,8 @@ bool pass_is_through(const Pass *pass);
 const char *pass_watermark(const Pass *pass);
 /* The next chunk; NULL when there is none for this turn. */
 Err *pass_take(Worker *worker, Pass *pass, Chunk **ret_chunk) MUST_USE;
+/* What `ahead` has done and `pass` has not, as one chunk; NULL when there is nothing. */
+Err *pass_follow(Worker *worker, const Pass *ahead, Pass *pass, Chunk **ret_chunk) MUST_USE;
 /* It is done, or to be done again after `err`. */
 void pass_give(Worker *worker, Pass *pass, Chunk *chunk, const Err *err, int64_t rows, int64_t took_ms);
 
@@ -191,6 +194,10 @@ void pass_give(Worker *worker, Pass *pass, Chunk *chunk, const Err *err, int64_t
 /* Until every row is in the shadow; and until every row was compared. */
 Err *shadow_until_copied(ShadowRun *run) MUST_USE;
 Err *shadow_until_compared(ShadowRun *run) MUST_USE;
+/* A worker's task beside those that copy: compares what they have done; and what is to be done behind such a
+ * turn and its apply. */
+Err *shadow_follow(Worker *worker) MUST_USE;
+Err *shadow_settle(ShadowRun *run) MUST_USE;
 void suspects_clear(ShadowRun *run);
 /* What was compared so far holds: it goes into checkpoints. */
 void shadow_settled(ShadowRun *run);

@@ -79,6 +79,28 @@ static Err *compare_task(Worker *worker)
     return NULL;
 }
 
+Err *shadow_follow(Worker *worker)
+{
+    ShadowRun *run = worker->run;
+    enum { LOOK_MS = 5 };
+    while (!shadow_turn_over(worker)) {
+        Chunk *chunk = NULL;
+        arena_clear(worker->arena);
+        TRY(pass_follow(worker, &run->copy, &run->compare, &chunk));
+        if (chunk != NULL) {
+            TRY(compare_chunk(worker, chunk));
+            continue;
+        }
+        pthread_mutex_lock(&run->lock);
+        bool alone = run->turn_active <= 1; /* nobody copies any more in this turn */
+        pthread_mutex_unlock(&run->lock);
+        if (alone)
+            return NULL;
+        shadow_wait(run, clock_ms() + LOOK_MS);
+    }
+    return NULL;
+}
+
 /* ---- second looks --------------------------------------------------------------------------- */
 
 static bool is_among(const KeyList *list, const char *key)
@@ -227,6 +249,13 @@ static Err *settle_suspects(ShadowRun *run)
     return NULL;
 }
 
+Err *shadow_settle(ShadowRun *run)
+{
+    TRY(settle_suspects(run));
+    shadow_settled(run);
+    return failpoint_at("compare_settled");
+}
+
 /* ---- the pass ------------------------------------------------------------------------------- */
 
 static void tell(ShadowRun *run)
@@ -249,9 +278,7 @@ static Err *compare_some(ShadowRun *run)
     Err *err = shadow_turn(run, compare_task, SHADOW_WORKERS, until);
     TRY(shadow_forgive(run, err));
     TRY(shadow_apply_turn(run, APPLY_MS));
-    TRY(settle_suspects(run));
-    shadow_settled(run);
-    TRY(failpoint_at("compare_settled"));
+    TRY(shadow_settle(run));
     if (run->copied && pass_is_through(&run->compare)) {
         run->compared = true;
         tell(run);

@@ -34,8 +34,13 @@ static Err *copy_chunk(Worker *worker, Chunk *chunk)
     return err;
 }
 
+static size_t copiers(const ShadowRun *run) { return run->spec->one_writer ? 1 : SHADOW_WORKERS; }
+
+/* The last worker compares what the others have copied. */
 static Err *copy_task(Worker *worker)
 {
+    if (worker->number >= copiers(worker->run))
+        return shadow_follow(worker);
     while (!shadow_turn_over(worker)) {
         Chunk *chunk = NULL;
         arena_clear(worker->arena);
@@ -69,9 +74,11 @@ static Err *copy_some(ShadowRun *run)
     }
     int64_t from = clock_ms();
     int64_t until = from + control_settings(run->runner).chunk_time_ms * TURN_CHUNKS;
-    Err *err = shadow_turn(run, copy_task, run->spec->one_writer ? 1 : SHADOW_WORKERS, until);
+    Err *err = shadow_turn(run, copy_task, copiers(run) + run->follows, until);
     TRY(shadow_forgive(run, err));
     TRY(apply_share(run, clock_ms() - from));
+    if (run->follows && !run->settle)
+        TRY(shadow_settle(run));
     if (pass_is_through(&run->copy)) {
         TRY(shadow_catch_up(run));
         bool still = pass_is_through(&run->copy); /* the source was not emptied meanwhile */
@@ -87,6 +94,7 @@ Err *shadow_until_copied(ShadowRun *run)
 {
     if (run->share == 0)
         run->share = 1;
+    run->follows = str_eq(pass_watermark(&run->copy), pass_watermark(&run->compare));
     while (!run->copied)
         TRY(copy_some(run));
     return NULL;

@@ -115,6 +115,29 @@ static void resize(ShadowRun *run, Pass *pass, int64_t rows, int64_t took_ms)
     pass->size = size > run->rows_max ? run->rows_max : size;
 }
 
+Err *pass_follow(Worker *worker, const Pass *ahead, Pass *pass, Chunk **ret_chunk)
+{
+    ShadowRun *run = worker->run;
+    *ret_chunk = take_parked(run, pass);
+    if (*ret_chunk != NULL)
+        return NULL;
+    pthread_mutex_lock(&run->lock);
+    bool end = pass_is_through(ahead);
+    const char *low = end ? NULL : pass_watermark(ahead);
+    if (!pass->through && (end || (low != NULL && !str_eq(low, pass->low)))) {
+        Chunk *chunk = mem_zero(sizeof *chunk);
+        chunk->number = ++pass->numbers;
+        chunk->low = dup_or_null(pass->low);
+        chunk->high = dup_or_null(low);
+        free(pass->low);
+        pass->low = dup_or_null(low);
+        pass->through = end;
+        *ret_chunk = chunk;
+    }
+    pthread_mutex_unlock(&run->lock);
+    return NULL;
+}
+
 static void park(ShadowRun *run, Pass *pass, Chunk *chunk)
 {
     chunk->turn = run->turn;
@@ -139,5 +162,6 @@ void pass_give(Worker *worker, Pass *pass, Chunk *chunk, const Err *err, int64_t
     } else {
         park(run, pass, chunk);
     }
+    pthread_cond_broadcast(&run->wake); /* whoever follows may go on */
     pthread_mutex_unlock(&run->lock);
 }
