@@ -27,6 +27,8 @@ static const char *log_fault(const Flavor *flavor, const Grants *grants)
         return "binlog_format is not ROW";
     if (flavor->row_image != NULL && strncasecmp(flavor->row_image, "FULL", 4) != 0)
         return "binlog_row_image is not FULL";
+    if (flavor->row_value_options[0] != '\0')
+        return "binlog_row_value_options is not empty: JSON columns are logged in part";
     return may ? NULL : "this role may not read the binary log: GRANT REPLICATION SLAVE ON *.*";
 }
 

@@ -97,3 +97,21 @@ Err *watch_load(Conn *conn, const Wait *wait, Arena *arena, const char *schema, 
                                .any_case = rows_int(&all, 0, 1) != 0};
     return NULL;
 }
+
+Err *watch_leader(Conn *conn, const Wait *wait, Arena *arena, const char *table, const char **ret_leader)
+{
+    Rows rows = {0};
+    TRY(conn_params(
+        conn, wait, arena, &rows,
+        "SELECT CONCAT('trigger ', TRIGGER_SCHEMA, '.', TRIGGER_NAME) FROM information_schema.TRIGGERS WHERE "
+        "LOCATE($1, ACTION_STATEMENT) > 0 AND TRIGGER_NAME NOT LIKE 'stoa|_%' ESCAPE '|' UNION ALL "
+        "SELECT CONCAT('view ', TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.VIEWS WHERE "
+        "TABLE_SCHEMA NOT IN ('sys', 'mysql') AND IS_UPDATABLE = 'YES' AND (LOCATE($1, VIEW_DEFINITION) > 0 OR "
+        "VIEW_DEFINITION = '') UNION ALL "
+        "SELECT CONCAT('routine ', ROUTINE_SCHEMA, '.', ROUTINE_NAME) FROM information_schema.ROUTINES WHERE "
+        "ROUTINE_SCHEMA NOT IN ('sys', 'mysql') AND ROUTINE_TYPE = 'FUNCTION' AND (ROUTINE_DEFINITION IS NULL "
+        "OR LOCATE($1, ROUTINE_DEFINITION) > 0) LIMIT 1",
+        table));
+    *ret_leader = rows.row_count == 0 ? NULL : rows_cell(&rows, 0, 0);
+    return NULL;
+}
