@@ -166,6 +166,7 @@ static Err *take_position(TriggerCapture *capture, const char *position)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     capture->tables = mem_dup(arena_dupn(arena, tables, (size_t)(definition - tables)));
     capture->definition = mem_dup(arena_dupn(arena, definition + 1, (size_t)(last - definition - 1)));
+    capture->batch = strtoull(last + 1, NULL, 10); /* those up to it may not be applied yet */
     return NULL;
 }
 
@@ -184,7 +185,7 @@ Err *trigger_capture_open(const Target *target, const Wait *wait, const ShadowSp
     if (err == NULL)
         err = trigger_check(capture->conn, wait, capture->spec, &is_whole);
     if (err == NULL && !is_whole)
-        err = err_hint(err_new(ERR_UNSAFE,
+        err = err_hint(err_new(ERR_GONE,
                                "the triggers of the change, or its key log, are gone from \"%s.%s\"",
                                spec->schema, spec->source),
                        "the copy must begin anew");
@@ -324,14 +325,18 @@ static Err *look_at_source(TriggerCapture *capture, const Wait *wait, Arena *are
                            Captured *captured)
 {
     const char *tables, *definition;
+    bool is_whole = false;
     if (!complete && clock_ms() - capture->looked_ms < LOOK_EACH_MS)
         return NULL;
     capture->looked_ms = clock_ms();
+    TRY(trigger_hang(capture->conn, wait, capture->spec, &is_whole));
     TRY(identify(capture->conn, wait, arena, capture->spec, &tables, &definition));
     if (tables == NULL) {
         captured->altered = "(the table is gone)";
     } else if (!str_eq(definition, capture->definition)) {
         captured->altered = "(its definition is another one)";
+    } else if (!is_whole) {
+        captured->altered = "(the triggers that capture its changes are gone, or hang on another table)";
     } else if (!str_eq(tables, capture->tables)) {
         captured->emptied = true;
         free(capture->tables);

@@ -313,16 +313,24 @@ Err *trigger_drop(Conn *conn, const Wait *wait, const ShadowSpec *spec)
     return my_exec(conn, wait, arena_printf(arena, "DROP TABLE IF EXISTS %s", trigger_log(arena, spec)));
 }
 
+Err *trigger_hang(Conn *conn, const Wait *wait, const ShadowSpec *spec, bool *ret_whole)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Rows rows = {0};
+    TRY(conn_params(conn, wait, arena, &rows,
+                    "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = $1 AND "
+                    "EVENT_OBJECT_SCHEMA = $1 AND EVENT_OBJECT_TABLE = $2 AND TRIGGER_NAME IN ($3, $4, $5)",
+                    spec->schema, spec->source, trigger_name(arena, spec, 0), trigger_name(arena, spec, 1),
+                    trigger_name(arena, spec, 2)));
+    *ret_whole = rows_int(&rows, 0, 0) == ARRAY_LEN(events);
+    return NULL;
+}
+
 Err *trigger_check(Conn *conn, const Wait *wait, const ShadowSpec *spec, bool *ret_whole)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Rows rows = {0};
-    *ret_whole = true;
-    for (size_t event = 0; event < ARRAY_LEN(events); event++) {
-        bool is_there = false;
-        TRY(count_triggers(conn, wait, spec, event, &is_there));
-        *ret_whole = *ret_whole && is_there;
-    }
+    TRY(trigger_hang(conn, wait, spec, ret_whole));
     TRY(conn_params(
         conn, wait, arena, &rows,
         "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'stoa' AND TABLE_NAME = $1",

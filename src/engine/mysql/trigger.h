@@ -14,6 +14,8 @@
 Err *trigger_make(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec) MUST_USE;
 /* All of it goes, as far as it is there. */
 Err *trigger_drop(Conn *conn, const Wait *wait, const ShadowSpec *spec) MUST_USE;
+/* Whether the triggers hang on the source: names move with a table that is renamed. */
+Err *trigger_hang(Conn *conn, const Wait *wait, const ShadowSpec *spec, bool *ret_whole) MUST_USE;
 /* Whether all of it is there. */
 Err *trigger_check(Conn *conn, const Wait *wait, const ShadowSpec *spec, bool *ret_whole) MUST_USE;
 /* The log's table, qualified and quoted, and an expression over it for the key's text. */
