@@ -55,6 +55,9 @@ static const char *names_of_triggers(Arena *arena, const Table *table)
 static const char *keys_blocker(Arena *arena, const Table *table, const Table *after, const char **ret_hint)
 {
     const MyTable *my = table->my;
+    *ret_hint = "GRANT PROCESS ON *.* TO this user, which shows all foreign keys";
+    if (!my->children_known && my->child_count == 0)
+        return "foreign keys of tables that this user may not see may refer to it";
     *ret_hint = "drop the foreign key in a change before, and add it again in one behind";
     if (my->child_count > 0)
         return arena_printf(arena,
@@ -78,9 +81,14 @@ static const char *keys_blocker(Arena *arena, const Table *table, const Table *a
     return NULL;
 }
 
-static const char *server_blocker(const MyServer *server, const char **ret_hint)
+static const char *server_blocker(Arena *arena, const MyServer *server, const char **ret_hint)
 {
     *ret_hint = NULL;
+    if (server->no_log != NULL && server->no_triggers != NULL)
+        return arena_printf(arena, "its changes cannot be captured: %s; %s", server->no_log,
+                            server->no_triggers);
+    if (server->no_rows != NULL)
+        return server->no_rows;
     if (server->galera)
         return "this is a Galera cluster, where LOCK TABLES holds no other node";
     if (server->group_replication)
@@ -93,7 +101,7 @@ const char *shadow_blocker_my(const MakerMy *maker, const WorkMy *work, const As
 {
     Arena *arena = maker->arena;
     const Table *table = work->table;
-    const char *blocker = server_blocker(maker->server->my, ret_hint);
+    const char *blocker = server_blocker(arena, maker->server->my, ret_hint);
     if (blocker != NULL)
         return blocker;
     *ret_hint = NULL;

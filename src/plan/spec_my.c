@@ -123,8 +123,8 @@ static bool can_be_key(const MyColumn *column)
 
 static bool is_key(const Table *before, const Table *after, const ColumnMapMy *map, const MyIndex *index)
 {
-    if (!index->unique || index->part_count == 0)
-        return false;
+    if (!index->unique || index->part_count == 0 || index->hidden || !str_eq(index->kind, "BTREE"))
+        return false; /* what the server does not look values up by, in ranges */
     for (size_t i = 0; i < index->part_count; i++) {
         const MyIndexPart *part = &index->parts[i];
         const MyColumn *column = part->column == NULL ? NULL : column_my(before, part->column);
