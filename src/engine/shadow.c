@@ -23,12 +23,12 @@ json_t *shadow_spec_to_json(const ShadowSpec *spec)
                                                        "same", column->same));
     }
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:s, s:I}", "schema", spec->schema,
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:s, s:b, s:I}", "schema", spec->schema,
         "source", spec->source, "shadow", spec->shadow, "old", spec->old, "sentry", spec->sentry, "columns",
         columns, "key", spec->key, "key_columns", list_json(spec->key_columns, spec->key_count),
         "key_targets", list_json(spec->key_targets, spec->key_count), "key_exact", spec->key_exact,
         "key_unique", spec->key_unique, "tightens", spec->tightens, "one_writer", spec->one_writer, "capture",
-        spec->capture == CAPTURE_LOG ? "log" : "trigger", "change_id", (json_int_t)spec->change_id);
+        spec->capture == CAPTURE_LOG ? "log" : "trigger", "back", spec->back, "change_id", (json_int_t)spec->change_id);
 }
 
 static const char *get_text(Arena *arena, const json_t *json, const char *key)
@@ -83,6 +83,7 @@ const ShadowSpec *shadow_spec_from_json(Arena *arena, const json_t *json)
         .one_writer = get_bool(json, "one_writer"),
         .capture = str_eq(json_string_value(json_object_get(json, "capture")), "log") ? CAPTURE_LOG
                                                                                       : CAPTURE_TRIGGER,
+        .back = get_bool(json, "back"),
         .change_id = json_integer_value(json_object_get(json, "change_id")),
     };
     return spec;

@@ -48,6 +48,7 @@ typedef struct ShadowSpec {
     bool one_writer; /* INSERT … SELECT into the shadow serialises (AUTO_INCREMENT, innodb_autoinc_lock_mode
                         1) */
     CaptureKind capture;
+    bool back;         /* from the new table into the old one: what capture makes has other names */
     int64_t change_id; /* names what capture makes: unique in the journal; 0 until the change is registered */
 } ShadowSpec;
 

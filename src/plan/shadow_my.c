@@ -316,6 +316,19 @@ static void notes(MakerMy *maker, const ShadowSpec *spec, const AskedMy *asked)
                                spec->source));
 }
 
+/* From the new table, which has the source's name then, into the old one. */
+static const ShadowSpec *spec_back(MakerMy *maker, const AskedMy *asked, const char *name, const char *shadow,
+                                   const char *old, const ColumnMapMy *map)
+{
+    const ShadowSpec *spec = spec_make_my(maker, asked->after, asked->before, name, old, shadow, map);
+    if (spec == NULL)
+        return NULL;
+    ShadowSpec *back = arena_alloc(maker->arena, sizeof *back);
+    *back = *spec;
+    back->back = true;
+    return back;
+}
+
 Err *shadow_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked)
 {
     Arena *arena = maker->arena;
@@ -327,7 +340,7 @@ Err *shadow_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked)
     const ShadowSpec *spec = spec_make_my(maker, asked->before, asked->after, name, shadow, old, &map);
     if (spec == NULL)
         return err_new(ERR_BUG, "there is no key to copy \"%s\" by", name);
-    const ShadowSpec *back = spec_make_my(maker, asked->after, asked->before, name, old, shadow, &map_back);
+    const ShadowSpec *back = spec_back(maker, asked, name, shadow, old, &map_back);
     const char *no_back = back == NULL ? "no key of the new table names a row of the old one"
                                        : back_blocker(asked->before, asked->after, &map);
     if (no_back != NULL) {

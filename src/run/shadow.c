@@ -139,8 +139,11 @@ Err *shadow_undo(Runner *runner, const Step *step)
     Err *err = shadow_end_sessions(runner, body);
     json_decref(body);
     TRY(err);
+    const Step *back = step->kind == STEP_SWAP ? shadow_step_back(runner, spec) : NULL;
     if (step->kind == STEP_SWAP)
         TRY(undo_swap(runner, arena, spec));
+    if (back != NULL)
+        TRY(runner->ops->shadow->capture_end(runner->conn, &wait, shadow_spec_of(runner, arena, back)));
     if (step->kind == STEP_CAPTURE)
         TRY(runner->ops->shadow->capture_end(runner->conn, &wait, spec));
     TRY(failpoint_at("undo_between"));

@@ -125,6 +125,8 @@ Err *shadow_open(Runner *runner, const Step *step, ShadowRun **ret_run) MUST_USE
 void shadow_close(ShadowRun *run);
 /* Where the capture's checkpoint of this table stands: the step's own for a way back. */
 int shadow_ordinal(const Runner *runner, const Step *step);
+/* The step that goes back from a swap of `spec`; NULL. */
+const Step *shadow_step_back(const Runner *runner, const ShadowSpec *spec);
 /* The specification with the change's number, in `arena`. */
 const ShadowSpec *shadow_spec_of(const Runner *runner, Arena *arena, const Step *step);
 /* Sessions that a dead runner's workers had are ended, before anything is done. */

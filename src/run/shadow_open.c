@@ -30,6 +30,17 @@ static const Step *capture_step(const Runner *runner, const ShadowSpec *spec)
     return NULL;
 }
 
+const Step *shadow_step_back(const Runner *runner, const ShadowSpec *spec)
+{
+    for (size_t i = 0; i < runner->plan.revert_count; i++) {
+        const Step *step = &runner->plan.reverts[i];
+        if (step->kind == STEP_SWAP && str_eq(step->shadow->source, spec->source) &&
+            str_eq(step->shadow->schema, spec->schema))
+            return step;
+    }
+    return NULL;
+}
+
 int shadow_ordinal(const Runner *runner, const Step *step)
 {
     const Step *begins = step->phase == PHASE_REVERT ? NULL : capture_step(runner, step->shadow);

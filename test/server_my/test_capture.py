@@ -5,6 +5,7 @@ import contextlib
 import pytest
 
 from test.lib.my_shadow import ShadowError, ShadowTool, spec_of
+from test.lib.servers import until
 from test.server_my.test_shadow_rows import assert_same, carry_over, database
 
 WAYS = pytest.mark.parametrize("capture", ["log", "trigger"])
@@ -206,7 +207,8 @@ def test_a_position_that_is_gone(my):
         my.query("FLUSH BINARY LOGS")
         my.query("INSERT INTO t VALUES (901, 'a', 1)", "cap_gone")
         end = my.query("SHOW BINARY LOG STATUS" if not my.is_mariadb and my.version > (8, 2) else "SHOW MASTER STATUS")
-        my.query(f"PURGE BINARY LOGS TO '{end[0][0]}'")
+        until(lambda: (my.query(f"PURGE BINARY LOGS TO '{end[0][0]}'"), my.query("SHOW BINARY LOGS"))[1][0][0] == end[0][0],
+              60, "the log to be purged")
         with pytest.raises(ShadowError) as problem:
             tool.open(position=position)
             collect(tool, 2)
@@ -335,7 +337,10 @@ def test_a_transaction_prepared_before_is_waited_for(my, capture, leaves):
     keeps = not my.is_mariadb and my.version > (8,)  # the table's lock, so that no trigger can be made
     if my.version < (5, 7) and leaves or capture == "trigger" and (keeps or not leaves):
         return
-    with ShadowTool(my.url(), mine) as tool, contextlib.closing(my.connect("cap_xa")) as conn:
+    with ShadowTool(my.url(), mine) as tool, contextlib.ExitStack() as stack:
+        conn = my.connect("cap_xa")
+        if not leaves:
+            stack.enter_context(conn)
         cursor = conn.cursor()
         for sql in ("XA START 'before'", "UPDATE t SET n = -9 WHERE id = 9", "XA END 'before'", "XA PREPARE 'before'"):
             cursor.execute(sql)

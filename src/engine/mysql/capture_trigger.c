@@ -92,17 +92,25 @@ static const char *tables_sql(Conn *conn, Arena *arena, const ShadowSpec *spec)
         is_old ? "INNODB_SYS_TABLES" : "INNODB_TABLES", whole, parts);
 }
 
-/* Without the next AUTO_INCREMENT value. */
+/* Without the next AUTO_INCREMENT value, and without what a RENAME changes: the table's name, and names of
+ * constraints that the server has made of it. */
 static const char *plain_definition(Arena *arena, const char *text)
 {
+    static const char counter[] = " AUTO_INCREMENT=", constraint[] = "CONSTRAINT `";
     CLEANUP(str_donep) Str plain = STR_INIT;
-    const char *options = strstr(text, "\n) ");
-    const char *at = options == NULL ? NULL : strstr(options, " AUTO_INCREMENT=");
-    if (at == NULL)
-        return digest_text(arena, text, strlen(text));
-    str_addn(&plain, text, (size_t)(at - text));
-    at += strlen(" AUTO_INCREMENT=");
-    str_add(&plain, at + strspn(at, "0123456789"));
+    const char *body = strchr(text, '\n'), *options = strstr(text, "\n) ");
+    for (const char *at = body == NULL ? text : body; *at != '\0';) {
+        if (options != NULL && at > options && str_starts(at, counter)) {
+            at += strlen(counter);
+            at += strspn(at, "0123456789");
+        } else if (str_starts(at, constraint)) {
+            str_add(&plain, constraint);
+            for (at += strlen(constraint); *at != '\0' && (*at != '`' || at[1] == '`'); at++)
+                at += *at == '`';
+        } else {
+            str_addn(&plain, at++, 1);
+        }
+    }
     return digest_text(arena, plain.buf, plain.len);
 }
 

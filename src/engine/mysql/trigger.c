@@ -21,14 +21,20 @@ enum {
 static const char *const events[] = {"ins", "upd", "del"};
 static const char *const event_words[] = {"INSERT", "UPDATE", "DELETE"};
 
+static const char *log_name(Arena *arena, const ShadowSpec *spec)
+{
+    return arena_printf(arena, "keys_%lld%s", (long long)spec->change_id, spec->back ? "_back" : "");
+}
+
 char *trigger_log(Arena *arena, const ShadowSpec *spec)
 {
-    return my_name(arena, "stoa", arena_printf(arena, "keys_%lld", (long long)spec->change_id));
+    return my_name(arena, "stoa", log_name(arena, spec));
 }
 
 static char *trigger_name(Arena *arena, const ShadowSpec *spec, size_t event)
 {
-    return arena_printf(arena, "stoa_%lld_%s", (long long)spec->change_id, events[event]);
+    return arena_printf(arena, "stoa_%lld_%s%s", (long long)spec->change_id, spec->back ? "back_" : "",
+                        events[event]);
 }
 
 /* ---- values ----------------------------------------------------------------------------------------------
@@ -334,7 +340,7 @@ Err *trigger_check(Conn *conn, const Wait *wait, const ShadowSpec *spec, bool *r
     TRY(conn_params(
         conn, wait, arena, &rows,
         "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'stoa' AND TABLE_NAME = $1",
-        arena_printf(arena, "keys_%lld", (long long)spec->change_id)));
+        log_name(arena, spec)));
     *ret_whole = *ret_whole && rows_int(&rows, 0, 0) > 0;
     return NULL;
 }
