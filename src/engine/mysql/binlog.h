@@ -121,6 +121,10 @@ typedef struct BinlogEvent {
     size_t change_count;
 } BinlogEvent;
 
+/* Whether the text holds the name as a whole word, in any case; true where that cannot be told (the name may be
+ * written otherwise: quotes in it, other characters than ASCII). */
+bool binlog_text_names(const char *text, const char *name);
+
 typedef struct Binlog Binlog;
 /* `tables` must outlive the decoder. */
 Binlog *binlog_new(const BinlogTable *tables, size_t count) __attribute__((returns_nonnull));

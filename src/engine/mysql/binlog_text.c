@@ -127,9 +127,10 @@ static bool is_twisted(const char *name)
     return false;
 }
 
-/* As a whole word; in any case, for servers that do not tell cases apart. */
-static bool text_names(const char *text, const char *name)
+bool binlog_text_names(const char *text, const char *name)
 {
+    if (is_twisted(name))
+        return true;
     size_t len = strlen(name);
     for (const char *at = text; (at = strcasestr(at, name)) != NULL; at++)
         if ((at == text || !is_name_byte(at[-1])) && !is_name_byte(at[len]))
@@ -140,7 +141,7 @@ static bool text_names(const char *text, const char *name)
 static bool text_mentions(const char *text, const BinlogTable *tables, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (is_twisted(tables[i].name) || text_names(text, tables[i].name))
+        if (binlog_text_names(text, tables[i].name))
             return true;
     return false;
 }

@@ -13,7 +13,8 @@
 enum {
     ATTEMPT_MS = 100, /* in the queue for the metadata lock, and all others behind us */
     REST_MS = 400,
-    QUICK_ATTEMPTS = 20, /* that do not queue, where the server can */
+    QUICK_ATTEMPTS = 250, /* that do not queue, where the server can: who has read the table, and writes to it
+                             while we queue, is the victim of a deadlock of metadata locks */
     QUICK_REST_MS = 20,
     BUDGET_MS = 60000,
 };
@@ -187,6 +188,12 @@ static Err *make_log(Conn *conn, const Wait *wait, const ShadowSpec *spec, const
     CLEANUP(arena_freep) Arena *arena = arena_new();
     CLEANUP(str_donep) Str sql = STR_INIT;
     Rows rows = {0};
+    TRY(conn_params(
+        conn, wait, arena, &rows,
+        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'stoa' AND TABLE_NAME = $1",
+        log_name(arena, spec)));
+    if (rows_int(&rows, 0, 0) > 0)
+        return NULL; /* writers have it open: IF NOT EXISTS would wait for them, and others behind it */
     TRY(conn_query(conn, wait, arena, &rows,
                    "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'stoa'"));
     if (rows_int(&rows, 0, 0) == 0)
