@@ -83,12 +83,18 @@ static const char *keys_blocker(Arena *arena, const Table *table, const Table *a
 
 static const char *server_blocker(Arena *arena, const MyServer *server, const char **ret_hint)
 {
-    *ret_hint = NULL;
-    if (server->no_log != NULL && server->no_triggers != NULL)
+    *ret_hint = server->galera || server->group_replication
+                    ? "make the change node by node (a rolling upgrade), outside of Stoa"
+                    : NULL;
+    if (server->no_log != NULL && server->no_triggers != NULL) {
+        *ret_hint = "connect to the primary, or have this server log all changes by rows (log_slave_updates)";
         return arena_printf(arena, "its changes cannot be captured: %s; %s", server->no_log,
                             server->no_triggers);
-    if (server->no_rows != NULL)
+    }
+    if (server->no_rows != NULL) {
+        *ret_hint = "or SET GLOBAL binlog_format = 'ROW'";
         return server->no_rows;
+    }
     if (server->galera)
         return "this is a Galera cluster, where LOCK TABLES holds no other node";
     if (server->group_replication)

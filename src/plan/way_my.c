@@ -160,7 +160,7 @@ static Err *forced(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way
                                     "\"%s\" cannot be changed in place: on a cluster the whole of it waits "
                                     "while the table is worked on",
                                     table),
-                            "make the change by a rolling upgrade of the nodes, outside of Stoa");
+                            "make the change node by node (a rolling upgrade), outside of Stoa");
         if (ladder->rung > RUNG_ONLINE_COPY && !is_tiny(work))
             return err_hint(err_new(ERR_UNSAFE, "\"%s\" cannot be changed in place: %s", table, words),
                             "leave --strategy out");

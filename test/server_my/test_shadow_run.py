@@ -359,3 +359,21 @@ def test_by_triggers_killed_at_every_point(bare, tmp_path):
     assert bare.differences(wide=False) == 0 and bare.type_of().startswith("int")
     assert not leftovers(bare)
     assert "swap_back_made" in {line.split("@")[0] for line in open(chain)}
+
+
+def test_by_triggers_with_a_capture_that_is_cut_off(bare):
+    """What was handed out stays in the key log until it is applied, whoever reads it next."""
+    cut = set()
+
+    def cut_off():
+        for number, in bare.query("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE '%`stoa`.`keys\\_%' AND "
+                                  "INFO LIKE 'SELECT%ORDER BY seq LIMIT%' AND ID <> CONNECTION_ID()"):
+            bare.query(f"KILL {number}")
+            cut.add(number)
+        return len(cut) > 3
+
+    with bare.writers() as writers:
+        running = bare.start("--chunk-time", "20ms")
+        until(cut_off, 60, "the capture to be cut off")
+        running.wait(0, 300)
+        bare.check(writers)
