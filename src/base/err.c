@@ -139,6 +139,8 @@ const char *err_kind_name(ErrKind kind)
         return "disk_full";
     case ERR_UNSAFE:
         return "unsafe";
+    case ERR_GONE:
+        return "gone";
     case ERR_VERIFY:
         return "verify";
     case ERR_HELD:

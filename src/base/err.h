@@ -31,6 +31,7 @@ typedef enum ErrKind {
     ERR_CONN_LOST,    /* the connection died; a statement may or may not have committed */
     ERR_DISK_FULL,    /* 53100 and kin: a person has to act, then resume works */
     ERR_UNSAFE,       /* refused: no safe way, or a risk that was not accepted */
+    ERR_GONE,         /* what captured changes would be read on from is gone: a copy must begin anew */
     ERR_VERIFY,       /* data differs from what it must be */
     ERR_HELD,         /* somebody else runs it, or it waits: can be resumed */
     ERR_LOCK_BUDGET,  /* --lock-wait used up */

@@ -39,6 +39,7 @@ int exit_for(ErrKind kind)
     case ERR_LOCK_BUDGET:
         return EXIT_LOCK;
     case ERR_UNSAFE:
+    case ERR_GONE:
         return EXIT_UNSAFE;
     case ERR_VERIFY:
         return EXIT_VERIFY;

@@ -23,14 +23,14 @@ json_t *shadow_spec_to_json(const ShadowSpec *spec)
                                                        "same", column->same));
     }
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:s, s:I}",
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:s, s:b, s:I}",
         "schema", spec->schema, "source", spec->source, "shadow", spec->shadow, "old", spec->old, "sentry",
         spec->sentry, "columns", columns, "key", spec->key, "key_columns",
         list_json(spec->key_columns, spec->key_count), "key_targets",
         list_json(spec->key_targets, spec->key_count), "key_exact", spec->key_exact, "key_unique",
         spec->key_unique, "tightens", spec->tightens, "one_writer", spec->one_writer, "keys_off",
         spec->keys_off, "keys_on", spec->keys_on, "keys_away", spec->keys_away, "keys_back", spec->keys_back,
-        "capture", spec->capture == CAPTURE_LOG ? "log" : "trigger", "change_id",
+        "capture", spec->capture == CAPTURE_LOG ? "log" : "trigger", "back", spec->back, "change_id",
         (json_int_t)spec->change_id);
 }
 
@@ -90,6 +90,7 @@ const ShadowSpec *shadow_spec_from_json(Arena *arena, const json_t *json)
         .keys_back = get_text(arena, json, "keys_back"),
         .capture = str_eq(json_string_value(json_object_get(json, "capture")), "log") ? CAPTURE_LOG
                                                                                       : CAPTURE_TRIGGER,
+        .back = get_bool(json, "back"),
         .change_id = json_integer_value(json_object_get(json, "change_id")),
     };
     return spec;

@@ -51,6 +51,7 @@ typedef struct ShadowSpec {
      * has none. The source loses them, the shadow gets them (NULL: none stay); and the other way round. */
     const char *keys_off, *keys_on, *keys_away, *keys_back;
     CaptureKind capture;
+    bool back;         /* from the new table into the old one: what capture makes has other names */
     int64_t change_id; /* names what capture makes: unique in the journal; 0 until the change is registered */
 } ShadowSpec;
 
@@ -153,13 +154,13 @@ typedef struct ShadowOps {
                           const char **ret_position);
     /* What capture_begin made goes, as far as it is there. */
     Err *(*capture_end)(Conn *conn, const Wait *wait, const ShadowSpec *spec);
-    /* ERR_UNSAFE with a hint where the position is no longer there (purged log, missing trigger): the copy
-     * must begin anew. */
+    /* ERR_GONE with a hint where the position is no longer there (purged log, missing trigger): the copy
+     * must begin anew. ERR_UNSAFE where changes cannot be captured here at all. */
     Err *(*capture_open)(const Target *target, const Wait *wait, const ShadowSpec *spec, const char *position,
                          Capture **ret_capture);
     void (*capture_close)(Capture *capture);
     /* The next batch of at most about `most` keys, in `arena`; empty when nothing came within
-     * wait->timeout_ms. */
+     * wait->timeout_ms. ERR_GONE and ERR_UNSAFE as capture_open. */
     Err *(*capture_next)(Capture *capture, const Wait *wait, Arena *arena, size_t most,
                          Captured *ret_captured);
     /* All keys up to this position are applied. */

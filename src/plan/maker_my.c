@@ -133,7 +133,7 @@ bool maker_replicates(const MakerMy *maker)
     const PlanOptions *options = &maker->input->options;
     if (options->replicas_given)
         return options->replica_count > 0;
-    return maker->server->standby_count > 0;
+    return maker->server->standby_count > 0 || maker->server->my->replicas_unknown;
 }
 
 const char *words_of_my(Arena *arena, const AskedMy *asked)

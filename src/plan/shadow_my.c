@@ -67,6 +67,9 @@ static bool has_same_key(Arena *arena, const Table *before, const Table *after, 
 static const char *keys_blocker(Arena *arena, const Table *table, const Table *after, const char **ret_hint)
 {
     const MyTable *my = table->my;
+    *ret_hint = "GRANT PROCESS ON *.* TO this user, which shows all foreign keys";
+    if (!my->children_known && my->child_count == 0)
+        return "foreign keys of tables that this user may not see may refer to it";
     *ret_hint = "drop the foreign key in a change before, and add it again in one behind";
     if (my->child_count > 0)
         return arena_printf(arena,
@@ -90,9 +93,20 @@ static const char *keys_blocker(Arena *arena, const Table *table, const Table *a
     return NULL;
 }
 
-static const char *server_blocker(const MyServer *server, const char **ret_hint)
+static const char *server_blocker(Arena *arena, const MyServer *server, const char **ret_hint)
 {
-    *ret_hint = NULL;
+    *ret_hint = server->galera || server->group_replication
+                    ? "make the change node by node (a rolling upgrade), outside of Stoa"
+                    : NULL;
+    if (server->no_log != NULL && server->no_triggers != NULL) {
+        *ret_hint = "connect to the primary, or have this server log all changes by rows (log_slave_updates)";
+        return arena_printf(arena, "its changes cannot be captured: %s; %s", server->no_log,
+                            server->no_triggers);
+    }
+    if (server->no_rows != NULL) {
+        *ret_hint = "or SET GLOBAL binlog_format = 'ROW'";
+        return server->no_rows;
+    }
     if (server->galera)
         return "this is a Galera cluster, where LOCK TABLES holds no other node";
     if (server->group_replication)
@@ -105,7 +119,7 @@ const char *shadow_blocker_my(const MakerMy *maker, const WorkMy *work, const As
 {
     Arena *arena = maker->arena;
     const Table *table = work->table;
-    const char *blocker = server_blocker(maker->server->my, ret_hint);
+    const char *blocker = server_blocker(arena, maker->server->my, ret_hint);
     if (blocker != NULL)
         return blocker;
     *ret_hint = NULL;
@@ -365,6 +379,19 @@ static void notes(MakerMy *maker, const ShadowSpec *spec, const AskedMy *asked)
                                spec->source));
 }
 
+/* From the new table, which has the source's name then, into the old one. */
+static const ShadowSpec *spec_back(MakerMy *maker, const AskedMy *asked, const char *name, const char *shadow,
+                                   const char *old, const ColumnMapMy *map)
+{
+    const ShadowSpec *spec = spec_make_my(maker, asked->after, asked->before, name, old, shadow, map);
+    if (spec == NULL)
+        return NULL;
+    ShadowSpec *back = arena_alloc(maker->arena, sizeof *back);
+    *back = *spec;
+    back->back = true;
+    return back;
+}
+
 Err *shadow_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked)
 {
     Arena *arena = maker->arena;
@@ -376,7 +403,7 @@ Err *shadow_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked)
     const ShadowSpec *spec = spec_make_my(maker, asked->before, asked->after, name, shadow, old, &map);
     if (spec == NULL)
         return err_new(ERR_BUG, "there is no key to copy \"%s\" by", name);
-    const ShadowSpec *back = spec_make_my(maker, asked->after, asked->before, name, old, shadow, &map_back);
+    const ShadowSpec *back = spec_back(maker, asked, name, shadow, old, &map_back);
     const char *no_back = back == NULL ? "no key of the new table names a row of the old one"
                                        : back_blocker(asked->before, asked->after, &map);
     if (no_back != NULL) {

@@ -143,6 +143,7 @@ static Err *forced(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way
     const Ladder *ladder = &asked->ladder;
     const char *table = work->operations[0]->table.name, *hint = NULL;
     const char *words = rung_words(maker, ladder);
+    const MyServer *my = maker->server->my;
     *ret_way = WAY_NATIVE;
     switch (maker->input->options.strategy) {
     case STRATEGY_AUTO:
@@ -153,6 +154,13 @@ static Err *forced(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way
                             "leave --strategy out");
         break;
     case STRATEGY_IN_PLACE:
+        if (!ladder_is_cheap(ladder) && (my->galera || my->group_replication) &&
+            work->table->kind != RELATION_MISSING)
+            return err_hint(err_new(ERR_UNSAFE,
+                                    "\"%s\" cannot be changed in place: on a cluster the whole of it waits "
+                                    "while the table is worked on",
+                                    table),
+                            "make the change node by node (a rolling upgrade), outside of Stoa");
         if (ladder->rung > RUNG_ONLINE_COPY && !is_tiny(work))
             return err_hint(err_new(ERR_UNSAFE, "\"%s\" cannot be changed in place: %s", table, words),
                             "leave --strategy out");

@@ -28,7 +28,7 @@ Err *shadow_failed(Runner *runner, Err *err)
 /* ---- capture -------------------------------------------------------------------------------- */
 
 /* Triggers need the table for a moment: attempts, each shorter than --max-stall, and rests. */
-static Err *begin_capture(Runner *runner, Arena *arena, const ShadowSpec *spec, const char **ret_position)
+Err *shadow_capture_begin(Runner *runner, Arena *arena, const ShadowSpec *spec, const char **ret_position)
 {
     int64_t from = runner_clock_ms(runner);
     for (;;) {
@@ -66,7 +66,7 @@ Err *shadow_capture(Runner *runner, const Step *step)
     const char *position = NULL;
     if (step->phase == PHASE_CONTRACT)
         return no_more_capture(runner, step, spec);
-    TRY(begin_capture(runner, arena, spec, &position));
+    TRY(shadow_capture_begin(runner, arena, spec, &position));
     TRY(failpoint_at("capture_begun"));
     json_t *body = json_pack("{s:s}", "position", position);
     CLEANUP(mem_freep) char *text = json_dumps(body, JSON_COMPACT);
@@ -139,8 +139,11 @@ Err *shadow_undo(Runner *runner, const Step *step)
     Err *err = shadow_end_sessions(runner, body);
     json_decref(body);
     TRY(err);
+    const Step *back = step->kind == STEP_SWAP ? shadow_step_back(runner, spec) : NULL;
     if (step->kind == STEP_SWAP)
         TRY(undo_swap(runner, arena, spec));
+    if (back != NULL)
+        TRY(runner->ops->shadow->capture_end(runner->conn, &wait, shadow_spec_of(runner, arena, back)));
     if (step->kind == STEP_CAPTURE)
         TRY(runner->ops->shadow->capture_end(runner->conn, &wait, spec));
     TRY(failpoint_at("undo_between"));

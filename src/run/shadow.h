@@ -114,32 +114,35 @@ struct ShadowRun {
     bool follows;   /* rows are compared while others are copied: both passes began together */
     bool settle;    /* what is captured must be applied before the next chunk */
     size_t backlog; /* behind the last apply turn */
-    int failures, share;
+    int failures, share, restarts;
 };
 
 /* ---- shadow_open.c: a run's life ------------------------------------------------------------ */
 
-/* The run of the step's table; opened from its checkpoint unless it is open. ERR_UNSAFE where the way back
- * has lost what it would read. */
+/* The run of the step's table; opened from its checkpoint unless it is open. ERR_UNSAFE, or ERR_GONE, where
+ * the way back has lost what it would read. */
 Err *shadow_open(Runner *runner, const Step *step, ShadowRun **ret_run) MUST_USE;
 /* Ends the threads; the checkpoint stays as it is. */
 void shadow_close(ShadowRun *run);
 /* Where the capture's checkpoint of this table stands: the step's own for a way back. */
 int shadow_ordinal(const Runner *runner, const Step *step);
+/* The step that goes back from a swap of `spec`; NULL. */
+const Step *shadow_step_back(const Runner *runner, const ShadowSpec *spec);
 /* The specification with the change's number, in `arena`. */
 const ShadowSpec *shadow_spec_of(const Runner *runner, Arena *arena, const Step *step);
 /* Sessions that a dead runner's workers had are ended, before anything is done. */
 Err *shadow_end_sessions(Runner *runner, const json_t *body) MUST_USE;
 /* ERR_UNSAFE where the source is not the table any more that the plan was made for. */
 Err *shadow_source_check(ShadowRun *run) MUST_USE;
-/* Everything from the beginning: the shadow is emptied. */
+/* Everything from the beginning: the shadow is emptied. `why`: what captured changes would be read on from is
+ * gone; a few times in one process, then that is the error. NULL: the source was emptied. */
 Err *shadow_begin_anew(ShadowRun *run, const char *why) MUST_USE;
 Err *shadow_save(ShadowRun *run) MUST_USE;
 Err *shadow_save_if_due(ShadowRun *run) MUST_USE;
 
 /* ---- shadow_read.c: the reading thread ------------------------------------------------------ */
 
-/* Captures from `position` on. ERR_UNSAFE as ShadowOps.capture_open. */
+/* Captures from `position` on. ERR_GONE as ShadowOps.capture_open. */
 Err *shadow_read_start(ShadowRun *run, const char *position) MUST_USE;
 void shadow_read_stop(ShadowRun *run);
 /* Asks for a mark behind all that is committed now; shadow_mark_reached tells whether everything before it is
@@ -203,6 +206,11 @@ void suspects_clear(ShadowRun *run);
 void shadow_settled(ShadowRun *run);
 
 /* ---- shadow.c ------------------------------------------------------------------------------- */
+
+/* ShadowOps.capture_begin in attempts, each shorter than --max-stall where it needs the table, within
+ * --lock-wait: then ERR_LOCK_BUDGET. */
+Err *shadow_capture_begin(Runner *runner, Arena *arena, const ShadowSpec *spec,
+                          const char **ret_position) MUST_USE;
 
 /* What an error leaves behind: a checkpoint where we were stopped, nothing in memory where a connection was
  * lost. Gives it back. */

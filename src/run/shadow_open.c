@@ -12,6 +12,7 @@ enum {
     CHUNK_BYTES = 4 << 20, /* of the source, by its average row */
     CHUNK_ROWS_MAX = 50000,
     ORPHAN_MS = 30000,
+    RESTARTS_MAX = 3, /* of one process: a copy that loses its log each time never ends */
 };
 
 /* ---- which ---------------------------------------------------------------------------------- */
@@ -26,6 +27,17 @@ static const Step *capture_step(const Runner *runner, const ShadowSpec *spec)
     for (size_t i = 0; i < runner->plan.step_count; i++) {
         const Step *step = &runner->plan.steps[i];
         if (step->kind == STEP_CAPTURE && step->phase != PHASE_CONTRACT && same_table(step->shadow, spec))
+            return step;
+    }
+    return NULL;
+}
+
+const Step *shadow_step_back(const Runner *runner, const ShadowSpec *spec)
+{
+    for (size_t i = 0; i < runner->plan.revert_count; i++) {
+        const Step *step = &runner->plan.reverts[i];
+        if (step->kind == STEP_SWAP && str_eq(step->shadow->source, spec->source) &&
+            str_eq(step->shadow->schema, spec->schema))
             return step;
     }
     return NULL;
@@ -196,6 +208,11 @@ Err *shadow_begin_anew(ShadowRun *run, const char *why)
     Runner *runner = run->runner;
     Wait wait = runner_wait(runner);
     bool lost = why != NULL;
+    if (lost && ++run->restarts > RESTARTS_MAX)
+        return err_hint(err_new(ERR_UNSAFE, "the copy of \"%s\" has begun anew %d times already: %s",
+                                run->spec->source, RESTARTS_MAX, why),
+                        "mend the cause, then: stoa resume %s; or undo it: stoa abort %s", runner->name,
+                        runner->name);
     runner_event(runner, "restarted", run->step->ordinal, NULL,
                  lost ? "the copy of \"%s\" begins anew: %s" : "\"%s\" was emptied: the copy begins anew",
                  run->spec->source, why);
@@ -204,7 +221,7 @@ Err *shadow_begin_anew(ShadowRun *run, const char *why)
         const char *position = NULL;
         shadow_read_stop(run);
         keys_clear(run->keys);
-        TRY(run->ops->capture_begin(runner->conn, &wait, run->arena, run->spec, &position));
+        TRY(shadow_capture_begin(runner, run->arena, run->spec, &position));
         TRY(shadow_source_check(run));
         TRY(shadow_read_start(run, position));
     }
@@ -285,7 +302,7 @@ static Err *open_from(ShadowRun *run, const json_t *body)
     size_up(run);
     TRY(shadow_source_check(run));
     Err *err = shadow_read_start(run, position);
-    if (!err_is(err, ERR_UNSAFE) || run->back)
+    if (!err_is(err, ERR_GONE) || run->back)
         return err;
     CLEANUP(mem_freep) char *text = err_text(err);
     err_free(err);

@@ -176,6 +176,15 @@ static void rest_after(Swap *swap, int64_t stalled_ms)
     swap->not_before_ms = clock_ms() + stalled_ms * STALL_SHARE + 1 + random() % JITTER_MS;
 }
 
+/* For a step of revert to begin at. */
+static Err *note_back(Runner *runner, const Step *step, const char *position)
+{
+    json_t *body = json_pack("{s:s, s:b}", "position", position, "copied", 1);
+    CLEANUP(mem_freep) char *text = json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    return journal_checkpoint(runner->conn, &runner->lease, runner->change_id, step->ordinal, text);
+}
+
 /* ---- attempts ------------------------------------------------------------------------------- */
 
 /* What cannot be told from the attempt is looked at. */
@@ -252,6 +261,26 @@ static Err *attempt(Swap *swap, bool *ret_done)
     return stop_check(runner->options->stop);
 }
 
+/* Where the way back is captured by triggers, they are made on the shadow while nobody else writes to it, and
+ * go with it. They note the keys of what we write as well, which does no harm: a key is brought back as it is
+ * then. The position holds across the RENAME, so it is noted before. */
+static Err *prepare_back(const Swap *swap)
+{
+    ShadowRun *run = swap->run;
+    Runner *runner = run->runner;
+    const Step *back = run->back ? NULL : shadow_step_back(runner, run->spec);
+    if (back == NULL || back->shadow->capture != CAPTURE_TRIGGER)
+        return NULL;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    ShadowSpec early = *shadow_spec_of(runner, arena, back);
+    const char *position = NULL;
+    early.source = run->spec->shadow;
+    early.shadow = run->spec->source;
+    TRY(shadow_capture_begin(runner, arena, &early, &position));
+    TRY(failpoint_at("swap_back_made"));
+    return note_back(runner, run->step, position);
+}
+
 static Err *swap_all(Swap *swap)
 {
     ShadowRun *run = swap->run;
@@ -266,6 +295,8 @@ static Err *swap_all(Swap *swap)
         bool ready = false;
         TRY(get_ready(swap, &ready));
         if (ready)
+            TRY(prepare_back(swap));
+        if (ready)
             TRY(attempt(swap, &done));
         if (!done && runner_clock_ms(runner) - swap->from_ms > control_settings(runner).lock_wait_ms)
             return budget_used(swap);
@@ -276,24 +307,35 @@ static Err *swap_all(Swap *swap)
 
 /* ---- behind it ------------------------------------------------------------------------------ */
 
-/* Where the way back has to read on: only a swap of this very run knows. */
+/* Where the way back has to read on in the log: only a swap of this very run knows. */
 static Err *note_position(Runner *runner, const Step *step, const char *position)
 {
     if (position == NULL || step->phase == PHASE_REVERT || step->shadow->capture == CAPTURE_TRIGGER)
-        return NULL; /* there are no triggers on the new table */
-    json_t *body = json_pack("{s:s, s:b}", "position", position, "copied", 1);
-    CLEANUP(mem_freep) char *text = json_dumps(body, JSON_COMPACT);
-    json_decref(body);
-    return journal_checkpoint(runner->conn, &runner->lease, runner->change_id, step->ordinal, text);
+        return NULL;
+    return note_back(runner, step, position);
 }
 
 /* Triggers would go with the old table, and the keys they noted are worth nothing. What cannot go now goes at
- * complete. */
-static void end_capture(Runner *runner, const ShadowSpec *spec)
+ * complete; behind a way back nothing comes any more, and none may stay on the table. */
+static Err *end_capture(Runner *runner, Arena *arena, const Step *step)
 {
     Wait wait = {.timeout_ms = JOURNAL_TIMEOUT_MS};
-    if (spec->capture == CAPTURE_TRIGGER)
-        err_free(runner->ops->shadow->capture_end(runner->conn, &wait, spec));
+    const ShadowSpec *spec = shadow_spec_of(runner, arena, step);
+    if (spec->capture != CAPTURE_TRIGGER)
+        return NULL;
+    Err *err = runner->ops->shadow->capture_end(runner->conn, &wait, spec);
+    if (step->phase != PHASE_REVERT) {
+        err_free(err);
+        return NULL;
+    }
+    TRY(err);
+    for (size_t i = 0; i < runner->plan.step_count; i++) {
+        const Step *other = &runner->plan.steps[i];
+        if (other->kind == STEP_CAPTURE && str_eq(other->shadow->source, spec->source) &&
+            str_eq(other->shadow->schema, spec->schema))
+            TRY(runner->ops->shadow->capture_end(runner->conn, &wait, shadow_spec_of(runner, arena, other)));
+    }
+    return NULL;
 }
 
 static Err *swap_done(Runner *runner, const Step *step, const char *position)
@@ -301,7 +343,7 @@ static Err *swap_done(Runner *runner, const Step *step, const char *position)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     TRY(note_position(runner, step, position));
     shadow_close_all(runner);
-    end_capture(runner, shadow_spec_of(runner, arena, step));
+    TRY(end_capture(runner, arena, step));
     TRY(failpoint_at("swap_before_journal"));
     return journal_step_done(runner->conn, &runner->lease, runner->change_id, step->ordinal);
 }

@@ -167,6 +167,17 @@ static Err *altered(const ShadowRun *run)
                     "undo with: stoa abort %s, then apply again", run->runner->name);
 }
 
+/* What stands in the log stays there: a new copy must begin behind it. */
+static Err *not_captured(const ShadowRun *run, Err *err)
+{
+    if (!err_is(err, ERR_UNSAFE) || run->back)
+        return err;
+    const char *hint = err_first_hint(err);
+    CLEANUP(mem_freep) char *copy = hint == NULL ? NULL : mem_dup(hint);
+    return err_hint(err, "%s%sundo with: stoa abort %s, then apply again", copy == NULL ? "" : copy,
+                    copy == NULL ? "" : "; ", run->runner->name);
+}
+
 static Err *lost_position(ShadowRun *run, Err *why)
 {
     CLEANUP(mem_freep) char *text = err_text(why);
@@ -186,9 +197,9 @@ Err *shadow_gate(ShadowRun *run)
     uint64_t number = run->emptied_number;
     run->emptied = false;
     pthread_mutex_unlock(&run->lock);
-    if (err_is(err, ERR_UNSAFE))
+    if (err_is(err, ERR_GONE))
         return lost_position(run, err);
-    TRY(err);
+    TRY(not_captured(run, err));
     if (is_altered)
         return altered(run);
     if (!emptied)

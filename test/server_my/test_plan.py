@@ -1,6 +1,7 @@
 """Plans on MariaDB and MySQL: what the server says on an empty copy is what the plan does, and why."""
 import pytest
 
+from test.lib.my_servers import MyServer
 from test.lib.stoa import Stoa
 
 COLUMNS = """(
@@ -71,7 +72,7 @@ def test_a_type(my, stoa):
     assert spec["key"] == "PRIMARY" and spec["key_exact"] and spec["key_unique"] and not spec["tightens"]
     assert spec["one_writer"] == (my.query("SELECT @@innodb_autoinc_lock_mode")[0][0] < 2)
     assert spec["capture"] == "log"
-    assert [step["kind"] for step in made["revert_steps"]] == ["swap"]
+    assert [step["kind"] for step in made["revert_steps"]] == ["swap", "alter"]
     assert "lost-attributes" not in ids(made)
 
 
@@ -187,3 +188,17 @@ def test_nothing_is_left_behind(my, stoa):
 def test_an_untested_server(my, stoa):
     tested = my.name in ("mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6")
     assert ("untested-server" in ids(plan(stoa, "ALTER TABLE orders ADD COLUMN extra INT").json)) == (not tested)
+
+
+def test_a_log_that_leaves_databases_out(myhome, my_name):
+    server = MyServer(myhome, my_name, settings={"binlog_ignore_db": "elsewhere"})
+    server.query("CREATE DATABASE shop")
+    server.query(f"CREATE TABLE shop.orders {COLUMNS}")
+    stoa = Stoa(server.url("shop"))
+    try:
+        made = plan(stoa, "ALTER TABLE orders MODIFY amount BIGINT DEFAULT 0 COMMENT 'cents'", "--strategy", "shadow").json
+        assert next(step for step in made["steps"] if step["kind"] == "copy")["shadow"]["capture"] == "trigger"
+        assert any("binlog_ignore_db" in risk["message"] for risk in made["risks"])
+    finally:
+        stoa.close()
+        server.end()

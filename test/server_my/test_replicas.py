@@ -82,3 +82,37 @@ def test_a_replica_that_is_gone_stops_the_work(pair, tmp_path):
         assert stoa.status("add")["state"] == "completed"
     finally:
         stoa.close()
+
+
+def test_a_replica_is_seen_without_the_right_to_list_replicas(pair):
+    """MariaDB wants REPLICATION MASTER ADMIN for the list; sessions that read the log are seen with PROCESS."""
+    primary, _ = pair
+    if not primary.is_mariadb:
+        return
+    for sql in ("CREATE USER 'seer'@'127.0.0.1'", "GRANT SELECT ON shop.* TO 'seer'@'127.0.0.1'"):
+        primary.query(sql)
+    stoa = Stoa(primary.url("shop", user="seer"))
+    try:
+        def replica():
+            checks = stoa("doctor", "--json", code=None).json["checks"]
+            return next(check["message"] for check in checks if check["name"] == "replica")
+        assert "may not see replicas" in replica()
+        primary.query("GRANT PROCESS ON *.* TO 'seer'@'127.0.0.1'")
+        assert "127.0.0.1" in replica()
+    finally:
+        stoa.close()
+
+
+def test_a_server_that_replays_another_one(pair):
+    """Triggers do not run for what it replays; its log has it only with log_slave_updates."""
+    _, replica = pair
+    stoa = Stoa(replica.url("shop"))
+    try:
+        words = ("plan", "--json", "--strategy", "shadow", "ALTER TABLE t MODIFY v BIGINT NOT NULL")
+        if replica.is_mariadb:
+            refused = stoa(*words, code=None)
+            assert refused.code == 4 and "does not log them" in refused.out + refused.err, str(refused)
+        else:
+            assert stoa(*words).json["steps"][2]["shadow"]["capture"] == "log"
+    finally:
+        stoa.close()

@@ -297,3 +297,83 @@ def test_more_writes_than_one_applier_could_bring_over(my):
         print(f"\n{my.name}: {writers.done / took:.0f} transactions a second beside it; {copied}; {took:.1f} s")
     finally:
         place.close()
+
+
+# ---- where the binary log is off ----
+
+
+@pytest.fixture
+def bare(home, my_name):
+    server = MyServer(home, my_name, binlog=False)
+    made = Place(server, rows=20000)
+    yield made
+    made.close()
+    server.end()
+
+
+def leftovers(place):
+    """Triggers on the tables, and tables of keys."""
+    return (place.query("SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()") +
+            place.query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'stoa' AND TABLE_NAME LIKE 'keys%'"))
+
+
+def test_by_triggers_there_and_back(bare):
+    """What was written to the new table is brought back by triggers that were made on it before the swap."""
+    with bare.writers() as writers:
+        bare.finish()
+        assert bare.type_of().startswith("bigint")
+        assert all("back" in name for name, in leftovers(bare))
+        done = writers.done
+        until(lambda: writers.done > done + 200, 60, "writes to the new table")
+        bare.stoa("revert", "wide", "--yes", seconds=300)
+        writers.stop()
+    assert bare.type_of().startswith("int")
+    assert bare.differences(wide=False) == 0
+    assert not leftovers(bare)
+
+
+def test_by_triggers_to_the_end(bare):
+    with bare.writers() as writers:
+        bare.finish()
+        bare.check(writers)
+        bare.stoa("complete", "wide", "--yes", seconds=300)
+    assert bare.type_of().startswith("bigint")
+    assert not leftovers(bare)
+
+
+def test_by_triggers_killed_at_every_point(bare, tmp_path):
+    chain = str(tmp_path / "chain")
+    deaths = 0
+    with bare.writers(rate=40) as writers:
+        while True:
+            result = bare.start("--chunk-time", "20ms", chain=chain).wait(None, 300)
+            if result.code == 0:
+                break
+            assert result.code in (-signal.SIGKILL, 3), str(result)
+            deaths += result.code != 3
+            assert deaths < 200
+        done = writers.done
+        until(lambda: writers.done > done + 50, 60, "writes to the new table")
+        bare.stoa("revert", "wide", "--yes", seconds=300)
+        writers.stop()
+    assert bare.differences(wide=False) == 0 and bare.type_of().startswith("int")
+    assert not leftovers(bare)
+    assert "swap_back_made" in {line.split("@")[0] for line in open(chain)}
+
+
+def test_by_triggers_with_a_capture_that_is_cut_off(bare):
+    """What was handed out stays in the key log until it is applied, whoever reads it next."""
+    cut = set()
+
+    def cut_off():
+        for number, in bare.query("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE '%`stoa`.`keys\\_%' AND "
+                                  "INFO LIKE 'SELECT%ORDER BY seq LIMIT%' AND ID <> CONNECTION_ID()"):
+            bare.query(f"KILL {number}")
+            cut.add(number)
+        return len(cut) > 3
+
+    with bare.writers() as writers:
+        running = bare.start("--chunk-time", "20ms")
+        until(cut_off, 60, "the capture to be cut off")
+        running.wait(0, 300)
+        bare.check(writers)

@@ -487,6 +487,39 @@ def test_the_server_dies(myhome, my_name, step):
     my.end()
 
 
+@pytest.mark.parametrize("what", [
+    "CREATE TRIGGER seen AFTER INSERT ON t FOR EACH ROW SET @seen = 1",
+    "CREATE TABLE child (id INT NOT NULL PRIMARY KEY, t_id BIGINT, FOREIGN KEY (t_id) REFERENCES t (id)) ENGINE=InnoDB"])
+def test_what_was_hung_on_the_source_is_not_lost(my, shop, what):
+    swap(my, shop, "--tries", 0, code=1)
+    my.query(what, shop)
+    line = swap(my, shop, code=1)[0]
+    assert line["error"] == "unsafe" and ("trigger" in line["message"] or "child" in line["message"]), line
+    assert "t__stoa_old" not in tables(my, shop)
+    if "TRIGGER" in what:
+        my.query("DROP TRIGGER seen", shop)
+    else:
+        my.query("DROP TABLE child", shop)
+    assert is_done(swap(my, shop))
+
+
+def test_a_prepared_transaction_without_a_session_is_waited_for(my, shop):
+    """MariaDB lets the table's lock go with the session, and keeps the rows' locks."""
+    if my.version < (5, 7):
+        return
+    swap(my, shop, "--tries", 0, code=1)
+    conn = my.connect(shop)
+    cursor = conn.cursor()
+    for sql in ("XA START 'left'", "UPDATE t SET v = -7 WHERE id = 1", "XA END 'left'", "XA PREPARE 'left'"):
+        cursor.execute(sql)
+    conn.close()
+    lines = swap(my, shop, "--tries", 2, code=1)
+    assert not is_done(lines) and (not my.is_mariadb or "left" in str(lines)), lines
+    my.query("XA COMMIT 'left'")
+    assert is_done(swap(my, shop))
+    assert my.query("SELECT v FROM t WHERE id = 1", shop) == ((-7,),)
+
+
 def test_writers_must_not_be_preferred(my, shop):
     if steps_of(my) is LOCK_STEPS:
         return

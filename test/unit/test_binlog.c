@@ -237,7 +237,7 @@ static void test_refused(void **state)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     BinlogEvent event;
     assert_error(feed_made_up(arena, NULL, 0, 77, "", 0, &event), ERR_UNSAFE, "not supported: event type 77");
-    assert_error(feed_made_up(arena, NULL, 0, BINLOG_TYPE_INCIDENT, "", 0, &event), ERR_UNSAFE, "INCIDENT");
+    assert_error(feed_made_up(arena, NULL, 0, BINLOG_TYPE_INCIDENT, "", 0, &event), ERR_GONE, "INCIDENT");
     assert_error(feed_made_up(arena, NULL, 0, BINLOG_TYPE_EXECUTE_LOAD_QUERY, "", 0, &event), ERR_UNSAFE,
                  "LOAD DATA");
     assert_error(
@@ -283,36 +283,48 @@ static void test_statements(void **state)
     static const struct {
         const char *sql;
         BinlogKind kind;
-        bool mentions;
+        bool mentions, unlogged;
     } cases[] = {
-        {"BEGIN", BINLOG_BEGIN, false},
-        {"COMMIT", BINLOG_COMMIT, false},
-        {"ROLLBACK", BINLOG_COMMIT, false},
-        {"ROLLBACK TO `s`", BINLOG_OTHER, false},
-        {"SAVEPOINT `s`", BINLOG_OTHER, false},
-        {"XA START X'61',X'',1", BINLOG_BEGIN, false},
-        {"XA END X'61',X'',1", BINLOG_OTHER, false},
-        {"XA COMMIT X'61',X'',1", BINLOG_STATEMENT, false},
-        {"TRUNCATE TABLE `wide`", BINLOG_STATEMENT, true},
-        {"/* insert */ ALTER TABLE d.WIDE FORCE", BINLOG_STATEMENT, true},
-        {"CREATE TABLE wide2 (id INT)", BINLOG_STATEMENT, false},
-        {"DROP /*!40005 TEMPORARY */ TABLE IF EXISTS `x`", BINLOG_STATEMENT, false},
-        {"DELETE FROM `m`.`memory`", BINLOG_STATEMENT, false},
+        {"BEGIN", BINLOG_BEGIN, false, false},
+        {"COMMIT", BINLOG_COMMIT, false, false},
+        {"ROLLBACK", BINLOG_COMMIT, false, false},
+        {"ROLLBACK TO `s`", BINLOG_OTHER, false, false},
+        {"SAVEPOINT `s`", BINLOG_OTHER, false, false},
+        {"XA START X'61',X'',1", BINLOG_BEGIN, false, false},
+        {"XA END X'61',X'',1", BINLOG_OTHER, false, false},
+        {"XA COMMIT X'61',X'',1", BINLOG_STATEMENT, false, false},
+        {"TRUNCATE TABLE `wide`", BINLOG_STATEMENT, true, false},
+        {"/* insert */ ALTER TABLE d.WIDE FORCE", BINLOG_STATEMENT, true, false},
+        {"CREATE TABLE wide2 (id INT)", BINLOG_STATEMENT, false, false},
+        {"DROP /*!40005 TEMPORARY */ TABLE IF EXISTS `x`", BINLOG_STATEMENT, false, false},
+        {"DELETE FROM `m`.`memory`", BINLOG_STATEMENT, false, false},
+        {"INSERT INTO mysql.rds_heartbeat2(id, value) values (1,1) ON DUPLICATE KEY UPDATE value = 1",
+         BINLOG_STATEMENT, false, false},
+        {"REPLACE LOW_PRIORITY INTO `mysql` . `x` SELECT * FROM wide", BINLOG_STATEMENT, true, false},
+        {"/*!50000 UPDATE */ x SET a = 1", BINLOG_STATEMENT, false, true},
+        {"# c\n  REPLACE x VALUES (1)", BINLOG_STATEMENT, false, true},
+        {"DELETE FROM x", BINLOG_STATEMENT, false, true},
+        {"insert into mysqlx.y values (1)", BINLOG_STATEMENT, false, true},
+        {"WITH c AS (SELECT 1) UPDATE x SET a = 1", BINLOG_STATEMENT, false, true},
     };
     CLEANUP(arena_freep) Arena *arena = arena_new();
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         BinlogEvent event = {0};
         assert_null(feed_statement(arena, cases[i].sql, &event));
         if (event.kind != cases[i].kind ||
-            (event.kind == BINLOG_STATEMENT && event.mentions != cases[i].mentions))
-            fail_msg("%s: kind %d, mentions %d", cases[i].sql, (int)event.kind, event.mentions);
+            (event.kind == BINLOG_STATEMENT && event.mentions != cases[i].mentions) ||
+            event.unlogged != cases[i].unlogged)
+            fail_msg("%s: kind %d, mentions %d, unlogged %d", cases[i].sql, (int)event.kind, event.mentions,
+                     event.unlogged);
     }
     static const char *const refused[] = {"insert into wide values (1)",
                                           "DELETE FROM `d`.`wide`",
-                                          "DELETE FROM x",
-                                          "/*!50000 UPDATE */ x SET a = 1",
-                                          "# c\n  REPLACE x VALUES (1)",
-                                          "WITH c AS (SELECT 1) UPDATE x SET a = 1"};
+                                          "/*!50000 UPDATE */ mysql.x JOIN WIDE SET a = 1",
+                                          "# c\n  REPLACE x SELECT * FROM wide",
+                                          "SET STATEMENT a = 'x for', b=1 FOR INSERT INTO wide VALUES (1)",
+                                          "CALL p()",
+                                          "DO f(1)",
+                                          "WITH c AS (SELECT 1) UPDATE wide SET a = 1"};
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         BinlogEvent event;
         assert_error(feed_statement(arena, refused[i], &event), ERR_UNSAFE, "statement format");

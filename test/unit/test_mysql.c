@@ -1,5 +1,6 @@
 /* The pure parts of the MySQL engine: URLs, error numbers, versions, sets of transactions. */
 #include "base/str.h"
+#include "engine/mysql/capture_parts.h"
 #include "engine/mysql/error.h"
 #include "engine/mysql/flavor.h"
 #include "engine/mysql/gtid.h"
@@ -203,11 +204,70 @@ static void test_gtid_bytes(void **state)
     assert_memory_equal(bytes.buf, "\1\2\0\0\0\0\0\1", 8);
 }
 
+/* ---- logged statements ------------------------------------------------------------------------------------
+ */
+
+static void test_ddl(void **state)
+{
+    (void)state;
+    static const ShadowSpec spec = {.schema = "d",
+                                    .source = "status",
+                                    .shadow = "status__stoa_new",
+                                    .old = "status__stoa_old",
+                                    .sentry = "status__stoa_old"};
+    static const struct {
+        const char *sql;
+        DdlKind kind;
+    } cases[] = {
+        {"TRUNCATE status", DDL_EMPTIED},
+        {"TRUNCATE TABLE e.status", DDL_NONE},
+        {"SET STATEMENT max_statement_time=100, sql_mode='for' FOR TRUNCATE d.status", DDL_EMPTIED},
+        {"SET STATEMENT lock_wait_timeout=1 FOR ALTER TABLE `status` ADD w INT", DDL_ALTERED},
+        {"SET STATEMENT lock_wait_timeout=1 FOR RENAME TABLE d.status TO d.x", DDL_ALTERED},
+        {"ALTER TABLE status ADD w INT", DDL_ALTERED},
+        {"ALTER TABLE status__stoa_new ADD w INT", DDL_NONE},
+        {"ALTER TABLE e.x ADD status INT", DDL_NONE},
+        {"ALTER TABLE x ADD COLUMN a INT, RENAME COLUMN status TO state, DROP INDEX status", DDL_NONE},
+        {"ALTER TABLE x RENAME COLUMN state TO status", DDL_NONE},
+        {"ALTER TABLE x RENAME KEY state TO status", DDL_NONE},
+        {"ALTER TABLE x RENAME status", DDL_ALTERED},
+        {"ALTER TABLE x RENAME AS d.status", DDL_ALTERED},
+        {"ALTER TABLE x RENAME TO e.status", DDL_NONE},
+        {"ALTER TABLE x EXCHANGE PARTITION p WITH TABLE status", DDL_ALTERED},
+        {"ALTER TABLE x CONVERT PARTITION p TO TABLE `status`", DDL_ALTERED},
+        {"ALTER TABLE e.x ADD FOREIGN KEY (a) REFERENCES d.status (id)", DDL_ALTERED},
+        {"ALTER TABLE e.x ADD FOREIGN KEY (a) REFERENCES e.status (id)", DDL_NONE},
+        {"RENAME TABLE status TO x", DDL_ALTERED},
+        {"RENAME TABLE status TO status__stoa_old, status__stoa_new TO status", DDL_NONE},
+        {"CREATE TABLE status (a INT)", DDL_ALTERED},
+        {"CREATE TABLE items (a INT, status INT, FOREIGN KEY (a) REFERENCES status (id))", DDL_ALTERED},
+        {"CREATE TABLE e.items (a INT REFERENCES `d`.`status` (id))", DDL_ALTERED},
+        {"CREATE TABLE items (a INT COMMENT 'REFERENCES status', FOREIGN KEY (a) REFERENCES t (status))",
+         DDL_NONE},
+        {"CREATE DEFINER=`root`@`localhost` TRIGGER log AFTER INSERT ON status FOR EACH ROW SET @a = 1",
+         DDL_ALTERED},
+        {"CREATE OR REPLACE DEFINER = app TRIGGER IF NOT EXISTS `d`.`log` BEFORE UPDATE ON `d`.`status` FOR "
+         "EACH ROW BEGIN END",
+         DDL_ALTERED},
+        {"CREATE DEFINER=`a`@`b` TRIGGER stoa_7_ins AFTER INSERT ON status FOR EACH ROW SET @a = 1", DDL_NONE},
+        {"CREATE TRIGGER log AFTER INSERT ON x FOR EACH ROW INSERT INTO status VALUES (1)", DDL_NONE},
+        {"CREATE INDEX i ON status (a)", DDL_ALTERED},
+        {"DROP TABLE x, status", DDL_ALTERED},
+        {"DROP DATABASE d", DDL_ALTERED},
+        {"INSERT INTO status VALUES (1)", DDL_NONE},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        DdlKind kind = ddl_judge(&spec, false, "d", cases[i].sql);
+        if (kind != cases[i].kind)
+            fail_msg("%s: kind %d", cases[i].sql, (int)kind);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_urls),      cmocka_unit_test(test_bad_urls),
                                        cmocka_unit_test(test_errors),    cmocka_unit_test(test_versions),
                                        cmocka_unit_test(test_facts),     cmocka_unit_test(test_gtid_sets),
-                                       cmocka_unit_test(test_gtid_bytes)};
+                                       cmocka_unit_test(test_gtid_bytes), cmocka_unit_test(test_ddl)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

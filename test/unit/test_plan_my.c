@@ -548,6 +548,59 @@ GOLDEN(galera)
     f->settings.galera = true;
 }
 
+GOLDEN(galera_in_place)
+{
+    galera_fill(f);
+    f->input.options.strategy = STRATEGY_IN_PLACE;
+}
+
+GOLDEN(replicas_unknown)
+{
+    index_without_replica_fill(f);
+    f->settings.replicas_unknown = true;
+}
+
+GOLDEN(children_unknown)
+{
+    shadow_type_fill(f);
+    f->my.children_known = false;
+}
+
+GOLDEN(nothing_captures)
+{
+    shadow_type_fill(f);
+    f->settings.no_log = "the binary log is off";
+    f->settings.no_triggers = "this server replays the changes of another one, and runs no triggers for them";
+}
+
+GOLDEN(no_rows_refused)
+{
+    shadow_type_fill(f);
+    f->settings.no_log = "binlog_format is not ROW";
+    f->settings.no_rows = "binlog_format is STATEMENT, and this role may not write by rows: GRANT SUPER ON *.*";
+}
+
+/* Unique indexes over NOT NULL columns, and yet no key to copy by. */
+static void keys_that_are_none(Fixture *f, MyIndex *index)
+{
+    shadow_type_fill(f);
+    f->my.indexes = index;
+    f->my.index_count = 1;
+}
+
+GOLDEN(hidden_key_refused)
+{
+    static MyIndex index = {
+        .name = "u", .kind = "BTREE", .parts = key_parts, .part_count = 1, .unique = true, .hidden = true};
+    keys_that_are_none(f, &index);
+}
+
+GOLDEN(hash_key_refused)
+{
+    static MyIndex index = {.name = "u", .kind = "HASH", .parts = key_parts, .part_count = 1, .unique = true};
+    keys_that_are_none(f, &index);
+}
+
 GOLDEN(tiny_table)
 {
     shadow_type_fill(f);
@@ -657,6 +710,13 @@ int main(void)
         cmocka_unit_test(parent_refused),
         cmocka_unit_test(no_key_refused),
         cmocka_unit_test(galera),
+        cmocka_unit_test(galera_in_place),
+        cmocka_unit_test(replicas_unknown),
+        cmocka_unit_test(children_unknown),
+        cmocka_unit_test(nothing_captures),
+        cmocka_unit_test(no_rows_refused),
+        cmocka_unit_test(hidden_key_refused),
+        cmocka_unit_test(hash_key_refused),
         cmocka_unit_test(tiny_table),
         cmocka_unit_test(drop_column),
         cmocka_unit_test(create_table),

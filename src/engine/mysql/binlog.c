@@ -202,7 +202,7 @@ static Err *refuse(Arena *arena, unsigned type)
 {
     const char *name = binlog_type_name(arena, type);
     if (type == BINLOG_TYPE_INCIDENT)
-        return err_new(ERR_UNSAFE, "the binary log says that changes are missing from it (INCIDENT)");
+        return err_new(ERR_GONE, "the binary log says that changes are missing from it (INCIDENT)");
     if (type == BINLOG_TYPE_EXECUTE_LOAD_QUERY)
         return err_hint(err_new(ERR_UNSAFE,
                                 "a LOAD DATA was written in statement format, so its rows are not in the "

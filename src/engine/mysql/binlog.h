@@ -88,7 +88,7 @@ typedef enum BinlogKind {
     BINLOG_BEGIN,
     BINLOG_COMMIT,    /* the transaction ends: committed, rolled back as far as it could, or prepared (XA) */
     BINLOG_STATEMENT, /* a statement that commits by itself: DDL, and what a session in statement format wrote
-                       */
+                         to other tables */
     BINLOG_ROWS,      /* changes of one watched table */
 } BinlogKind;
 
@@ -112,12 +112,18 @@ typedef struct BinlogEvent {
     bool standalone;    /* BINLOG_GTID of MariaDB: one statement follows, and no commit */
     const char *schema; /* BINLOG_STATEMENT: the default database */
     const char *statement;
-    bool mentions; /* BINLOG_STATEMENT: the text holds the name of a watched table */
+    bool mentions; /* BINLOG_STATEMENT: the text holds the name of a watched table, or may */
+    bool unlogged; /* BINLOG_STATEMENT: it changed rows that no event tells: of other tables, unless a trigger,
+                      a view or a function leads from them to a watched one */
     const BinlogTable *table;
     BinlogVerb verb;
     const BinlogChange *changes;
     size_t change_count;
 } BinlogEvent;
+
+/* Whether the text holds the name as a whole word, in any case; true where that cannot be told (the name may be
+ * written otherwise: quotes in it, other characters than ASCII). */
+bool binlog_text_names(const char *text, const char *name);
 
 typedef struct Binlog Binlog;
 /* `tables` must outlive the decoder. */

@@ -18,8 +18,9 @@ typedef enum WordKind {
     WORD_COMMIT,
     WORD_WITHIN, /* goes on within the transaction */
     WORD_XA,
-    WORD_DELETE,
-    WORD_CHANGE, /* changes rows, and not one row event tells which */
+    WORD_INSERT, /* changes rows of the one table that it names first, and not one row event tells which */
+    WORD_WRITE,  /* changes rows of tables that it names, likewise */
+    WORD_CHANGE, /* may change rows of any table */
 } WordKind;
 
 static const struct {
@@ -27,9 +28,9 @@ static const struct {
     WordKind kind;
 } words[] = {
     {"BEGIN", WORD_BEGIN},    {"COMMIT", WORD_COMMIT},  {"ROLLBACK", WORD_COMMIT}, {"SAVEPOINT", WORD_WITHIN},
-    {"RELEASE", WORD_WITHIN}, {"XA", WORD_XA},          {"DELETE", WORD_DELETE},   {"INSERT", WORD_CHANGE},
-    {"UPDATE", WORD_CHANGE},  {"REPLACE", WORD_CHANGE}, {"LOAD", WORD_CHANGE},     {"CALL", WORD_CHANGE},
-    {"SELECT", WORD_CHANGE},  {"DO", WORD_CHANGE},      {"WITH", WORD_CHANGE},     {"VALUES", WORD_CHANGE},
+    {"RELEASE", WORD_WITHIN}, {"XA", WORD_XA},          {"DELETE", WORD_WRITE},    {"INSERT", WORD_INSERT},
+    {"UPDATE", WORD_WRITE},   {"REPLACE", WORD_INSERT}, {"LOAD", WORD_CHANGE},     {"CALL", WORD_CHANGE},
+    {"SELECT", WORD_CHANGE},  {"DO", WORD_CHANGE},      {"WITH", WORD_WRITE},      {"VALUES", WORD_CHANGE},
     {"HANDLER", WORD_CHANGE}, {"TABLE", WORD_CHANGE},   {"EXECUTE", WORD_CHANGE},
 };
 
@@ -60,6 +61,29 @@ static bool is_word(const char *text, const char *word)
 {
     size_t len = strlen(word);
     return strncasecmp(text, word, len) == 0 && !isalnum((unsigned char)text[len]) && text[len] != '_';
+}
+
+/* MariaDB logs SET STATEMENT name = value, … FOR with the statement behind it. */
+static const char *skip_settings(const char *text)
+{
+    const char *at = is_word(text, "SET") ? skip_noise(text + strlen("SET")) : text;
+    if (at == text || !is_word(at, "STATEMENT"))
+        return text;
+    while (*at != '\0' && !is_word(at, "FOR")) {
+        char quote = *at == '\'' || *at == '"' || *at == '`' ? *at : '\0';
+        bool in_word = isalnum((unsigned char)*at) || *at == '_';
+        at++;
+        while (in_word && (isalnum((unsigned char)*at) || *at == '_'))
+            at++;
+        for (; quote != '\0' && *at != '\0'; at++)
+            if (*at == '\\' && quote != '`' && at[1] != '\0') {
+                at++;
+            } else if (*at == quote) {
+                at++;
+                break;
+            }
+    }
+    return *at == '\0' ? at : skip_noise(at + strlen("FOR"));
 }
 
 /* ROLLBACK TO SAVEPOINT ends nothing. */
@@ -93,9 +117,20 @@ static bool is_name_byte(char byte)
     return isalnum((unsigned char)byte) || byte == '_' || byte == '$' || byte < 0;
 }
 
-/* As a whole word; in any case, for servers that do not tell cases apart. */
-static bool text_names(const char *text, const char *name)
+/* A name that may stand otherwise in the text: with a quote that is doubled there, or in another character set.
+ */
+static bool is_twisted(const char *name)
 {
+    for (; *name != '\0'; name++)
+        if (*name == '`' || *name == '"' || *name < 0)
+            return true;
+    return false;
+}
+
+bool binlog_text_names(const char *text, const char *name)
+{
+    if (is_twisted(name))
+        return true;
     size_t len = strlen(name);
     for (const char *at = text; (at = strcasestr(at, name)) != NULL; at++)
         if ((at == text || !is_name_byte(at[-1])) && !is_name_byte(at[len]))
@@ -106,7 +141,7 @@ static bool text_names(const char *text, const char *name)
 static bool text_mentions(const char *text, const BinlogTable *tables, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (text_names(text, tables[i].name))
+        if (binlog_text_names(text, tables[i].name))
             return true;
     return false;
 }
@@ -122,12 +157,49 @@ static Err *statement_format(const char *text)
         "binlog_format must be ROW in every session that writes");
 }
 
+/* Whether what is written first, behind the words INSERT, REPLACE, INTO and such, is a table of the server's
+ * own, like the heartbeat that Amazon RDS logs as a statement whatever the format. `first`: the verb. */
+static bool is_servers_own(const char *first, const char *database)
+{
+    static const char *const modes[] = {"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "IGNORE", "INTO"};
+    static const char *const own[] = {"mysql", "sys", "performance_schema"};
+    const char *at = skip_noise(first + strspn(first, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"));
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+        if (is_word(at, modes[i])) {
+            at = skip_noise(at + strlen(modes[i]));
+            i = (size_t)-1; /* from the first one again */
+        }
+    bool quoted = *at == '`';
+    const char *name = at + quoted;
+    size_t len = quoted ? strcspn(name, "`") : 0;
+    while (!quoted && is_name_byte(name[len]))
+        len++;
+    at = skip_noise(name + len + (quoted && name[len] == '`'));
+    if (*at != '.')
+        name = database, len = strlen(database);
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (strlen(own[i]) == len && strncasecmp(name, own[i], len) == 0)
+            return true;
+    return false;
+}
+
+/* A statement that changed rows without a row event. */
+static Err *judge_write(const char *first, WordKind kind, BinlogEvent *event)
+{
+    if (kind == WORD_INSERT && is_servers_own(first, event->schema))
+        return NULL;
+    if (event->mentions || kind == WORD_CHANGE)
+        return statement_format(event->statement);
+    event->unlogged = true;
+    return NULL;
+}
+
 static Err *judge(const BinlogTable *tables, size_t count, const char *text, BinlogEvent *event)
 {
     event->kind = BINLOG_STATEMENT;
     event->statement = text;
     event->mentions = text_mentions(text, tables, count);
-    const char *first = skip_noise(text);
+    const char *first = skip_settings(skip_noise(text));
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (!is_word(first, words[i].word))
             continue;
@@ -147,10 +219,11 @@ static Err *judge(const BinlogTable *tables, size_t count, const char *text, Bin
                           : is_word(first, "END")                            ? BINLOG_OTHER
                                                                              : BINLOG_STATEMENT;
             return NULL;
-        case WORD_DELETE:
-            return is_memory_reset(text, tables, count) ? NULL : statement_format(text);
+        case WORD_WRITE:
+            return is_memory_reset(text, tables, count) ? NULL : judge_write(first, words[i].kind, event);
+        case WORD_INSERT:
         case WORD_CHANGE:
-            return statement_format(text);
+            return judge_write(first, words[i].kind, event);
         }
     }
     return NULL;

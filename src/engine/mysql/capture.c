@@ -1,5 +1,6 @@
 /* Capture, whichever way the specification says. */
 #include "engine/mysql/capture_parts.h"
+#include "engine/mysql/xa.h"
 
 #include <stdlib.h>
 
@@ -8,11 +9,14 @@ struct Capture {
     TriggerCapture *trigger;
 };
 
+/* What was prepared before shows in neither log, and a chunk may be read before it is committed. A way back
+ * begins at a table that only we have written to, and copies no rows. */
 Err *my_capture_begin(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
                       const char **ret_position)
 {
-    return spec->capture == CAPTURE_LOG ? log_capture_begin(conn, wait, arena, ret_position)
-                                        : trigger_capture_begin(conn, wait, arena, spec, ret_position);
+    TRY(spec->capture == CAPTURE_LOG ? log_capture_begin(conn, wait, arena, ret_position)
+                                     : trigger_capture_begin(conn, wait, arena, spec, ret_position));
+    return spec->back ? NULL : xa_outlast(conn, wait);
 }
 
 Err *my_capture_end(Conn *conn, const Wait *wait, const ShadowSpec *spec)

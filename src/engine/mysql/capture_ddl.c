@@ -236,6 +236,43 @@ static DdlKind judge_drop(Reader *reader)
     return has_source ? DDL_ALTERED : DDL_NONE;
 }
 
+/* The table of a foreign key that another table is given. Without a database it is of that one's own. */
+static bool refers_to_source(Reader *reader)
+{
+    TableName name;
+    if (!take_name(reader, &name) || !token_is(&name.name, reader->spec->source, reader->any_case))
+        return false;
+    return name.schema.kind == TOKEN_END || is_source(reader, &name);
+}
+
+/* A trigger goes with the old table. Behind the word TRIGGER; those of changes are named stoa_. */
+static DdlKind judge_trigger(Reader *reader)
+{
+    TableName name;
+    skip_if(reader);
+    if (!take_name(reader, &name) || (name.name.len > 5 && strncasecmp(name.name.at, "stoa_", 5) == 0))
+        return DDL_NONE;
+    for (Token token = next_token(reader); token.kind != TOKEN_END; token = next_token(reader))
+        if (is_word(&token, "ON"))
+            return take_name(reader, &name) && is_source(reader, &name) ? DDL_ALTERED : DDL_NONE;
+    return DDL_NONE;
+}
+
+/* "DEFINER = user@host", or a role, up to the word behind it. */
+static void skip_definer(Reader *reader)
+{
+    static const char *const kinds[] = {"TRIGGER", "FUNCTION", "PROCEDURE", "EVENT", "VIEW", "SQL", "AGGREGATE"};
+    if (!take(reader, "DEFINER"))
+        return;
+    for (Token token = peek(reader); token.kind != TOKEN_END; token = peek(reader)) {
+        for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+            if (is_word(&token, kinds[i]))
+                return;
+        (void)next_token(reader);
+    }
+}
+
+/* Another table that takes the source's place, or refers to it: then to the old table behind the swap. */
 static DdlKind judge_create(Reader *reader)
 {
     TableName name;
@@ -244,13 +281,41 @@ static DdlKind judge_create(Reader *reader)
     take_any(reader, modes, ARRAY_LEN(modes));
     if (take(reader, "INDEX"))
         return judge_index(reader);
+    skip_definer(reader);
+    if (take(reader, "TRIGGER"))
+        return judge_trigger(reader);
     if (!take(reader, "TABLE"))
         return DDL_NONE;
     skip_if(reader);
-    return take_name(reader, &name) && is_source(reader, &name) ? DDL_ALTERED : DDL_NONE;
+    if (!take_name(reader, &name) || is_ours(reader, &name))
+        return DDL_NONE;
+    if (is_source(reader, &name))
+        return DDL_ALTERED;
+    for (Token token = next_token(reader); token.kind != TOKEN_END; token = next_token(reader))
+        if (is_word(&token, "REFERENCES") && refers_to_source(reader))
+            return DDL_ALTERED;
+    return DDL_NONE;
 }
 
-/* Another table's ALTER that names the source takes its place, exchanges rows with it, or refers to it. */
+/* RENAME [TO | AS | =] table, or of a part of the table; behind the word RENAME. */
+static bool renames_to_source(Reader *reader)
+{
+    static const char *const parts[] = {"COLUMN", "INDEX", "KEY"};
+    TableName name;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (take(reader, parts[i])) {
+            for (int words = 0; words < 3; words++) /* one TO other */
+                (void)next_token(reader);
+            return false;
+        }
+    Token sign = peek(reader);
+    if (is_sign(&sign, '=') || is_word(&sign, "TO") || is_word(&sign, "AS"))
+        (void)next_token(reader);
+    return take_name(reader, &name) && is_source(reader, &name);
+}
+
+/* Another table's ALTER takes the source's place by RENAME, exchanges or converts it (… TABLE source), or
+ * refers to it. */
 static DdlKind judge_alter(Reader *reader)
 {
     static const char *const modes[] = {"ONLINE", "OFFLINE", "IGNORE"};
@@ -263,10 +328,17 @@ static DdlKind judge_alter(Reader *reader)
         return DDL_NONE;
     if (is_source(reader, &name))
         return DDL_ALTERED;
-    for (Token token = next_token(reader); token.kind != TOKEN_END; token = next_token(reader))
-        if ((token.kind == TOKEN_NAME || token.kind == TOKEN_WORD) &&
-            token_is(&token, reader->spec->source, reader->any_case))
+    for (Token token = next_token(reader); token.kind != TOKEN_END; token = next_token(reader)) {
+        bool names = false;
+        if (is_word(&token, "REFERENCES"))
+            names = refers_to_source(reader);
+        else if (is_word(&token, "RENAME"))
+            names = renames_to_source(reader);
+        else if (is_word(&token, "TABLE"))
+            names = take_name(reader, &name) && is_source(reader, &name);
+        if (names)
             return DDL_ALTERED;
+    }
     return DDL_NONE;
 }
 
@@ -291,12 +363,26 @@ static bool is_marked(const ShadowSpec *spec, const char *statement)
     return str_starts(statement, my_keys_mark(arena, spec->change_id));
 }
 
+/* MariaDB logs SET STATEMENT name = value, … FOR with the statement behind it (seen on 10.11). */
+static void skip_settings(Reader *reader)
+{
+    Reader at = *reader;
+    if (!take(&at, "SET") || !take(&at, "STATEMENT"))
+        return;
+    for (Token token = next_token(&at); token.kind != TOKEN_END; token = next_token(&at))
+        if (is_word(&token, "FOR")) {
+            *reader = at;
+            return;
+        }
+}
+
 DdlKind ddl_judge(const ShadowSpec *spec, bool any_case, const char *database, const char *statement)
 {
     Reader reader = {.at = statement, .spec = spec, .database = database, .any_case = any_case};
     TableName name;
     if (is_marked(spec, statement))
         return DDL_NONE;
+    skip_settings(&reader);
     if (take(&reader, "TRUNCATE")) {
         (void)take(&reader, "TABLE");
         return take_name(&reader, &name) && is_source(&reader, &name) ? DDL_EMPTIED : DDL_NONE;

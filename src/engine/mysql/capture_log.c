@@ -22,6 +22,7 @@ enum {
     REST_MS = 100,        /* before the first, then twice as long each */
     BYTES_EACH_MS = 1000, /* how often the end of the log is asked for */
     STATEMENT_SHOWN = 200,
+    LED_EACH_MS = 10000, /* how often it is asked what leads to the source */
     KEYS_KEPT = 1,
 };
 
@@ -39,6 +40,7 @@ struct LogCapture {
     int64_t clock_ahead_ms; /* the server's clock against ours */
     Conn *conn;             /* asks where the log ends */
     int64_t bytes_asked_ms, bytes_behind;
+    int64_t led_asked_ms; /* 0 never */
 };
 
 /* ---- positions -------------------------------------------------------------------------------------------
@@ -189,7 +191,7 @@ static Err *gone_error(Err *err)
         return err;
     char *text = err_text(err);
     Err *res =
-        err_hint(err_new(ERR_UNSAFE, "the binary log cannot be read on from where it was left: %s", text),
+        err_hint(err_new(ERR_GONE, "the binary log cannot be read on from where it was left: %s", text),
                  "the copy must begin anew; keep the binary log for longer than a copy takes "
                  "(binlog_expire_logs_seconds, expire_logs_days)");
     free(text);
@@ -368,6 +370,27 @@ static void note_place(LogCapture *capture, const Wait *wait, Arena *arena, Capt
     capture->position = at.position;
 }
 
+/* What a session in statement format wrote to other tables: refused where something leads from them to the
+ * source, which has neither triggers nor foreign keys of its own. */
+static Err *check_unlogged(LogCapture *capture, const Wait *wait, const BinlogEvent *event)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *leader = NULL;
+    if (capture->led_asked_ms != 0 && clock_ms() - capture->led_asked_ms < LED_EACH_MS)
+        return NULL;
+    Wait patient = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = LED_EACH_MS};
+    TRY(watch_leader(capture->conn, &patient, arena, capture->spec->source, &leader));
+    if (leader == NULL) {
+        capture->led_asked_ms = clock_ms();
+        return NULL;
+    }
+    return err_hint(err_new(ERR_UNSAFE,
+                            "a session wrote in statement format, so its changed rows are not in the binary "
+                            "log, and %s may have led to \"%s\": \"%.80s\"",
+                            leader, capture->spec->source, event->statement),
+                    "binlog_format must be ROW in every session that writes");
+}
+
 /* True where the batch ends here. */
 static bool take_event(const LogCapture *capture, Arena *arena, const BinlogEvent *event, Keys *keys,
                        Captured *captured)
@@ -401,6 +424,8 @@ Err *log_capture_next(LogCapture *capture, const Wait *wait, Arena *arena, size_
         bool there = false;
         TRY(next_event(capture, &patience, arena, &event, &there));
         int64_t left_ms = deadline_ms == INT64_MAX ? 0 : deadline_ms - clock_ms();
+        if (there && event.kind == BINLOG_STATEMENT && event.unlogged)
+            TRY(check_unlogged(capture, wait, &event));
         if (there && event.kind != BINLOG_HEARTBEAT) {
             ends = take_event(capture, arena, &event, &keys, &captured);
             newest = event.timestamp > newest ? event.timestamp : newest;

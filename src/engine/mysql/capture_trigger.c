@@ -92,17 +92,25 @@ static const char *tables_sql(Conn *conn, Arena *arena, const ShadowSpec *spec)
         is_old ? "INNODB_SYS_TABLES" : "INNODB_TABLES", whole, parts);
 }
 
-/* Without the next AUTO_INCREMENT value. */
+/* Without the next AUTO_INCREMENT value, and without what a RENAME changes: the table's name, and names of
+ * constraints that the server has made of it. */
 static const char *plain_definition(Arena *arena, const char *text)
 {
+    static const char counter[] = " AUTO_INCREMENT=", constraint[] = "CONSTRAINT `";
     CLEANUP(str_donep) Str plain = STR_INIT;
-    const char *options = strstr(text, "\n) ");
-    const char *at = options == NULL ? NULL : strstr(options, " AUTO_INCREMENT=");
-    if (at == NULL)
-        return digest_text(arena, text, strlen(text));
-    str_addn(&plain, text, (size_t)(at - text));
-    at += strlen(" AUTO_INCREMENT=");
-    str_add(&plain, at + strspn(at, "0123456789"));
+    const char *body = strchr(text, '\n'), *options = strstr(text, "\n) ");
+    for (const char *at = body == NULL ? text : body; *at != '\0';) {
+        if (options != NULL && at > options && str_starts(at, counter)) {
+            at += strlen(counter);
+            at += strspn(at, "0123456789");
+        } else if (str_starts(at, constraint)) {
+            str_add(&plain, constraint);
+            for (at += strlen(constraint); *at != '\0' && (*at != '`' || at[1] == '`'); at++)
+                at += *at == '`';
+        } else {
+            str_addn(&plain, at++, 1);
+        }
+    }
     return digest_text(arena, plain.buf, plain.len);
 }
 
@@ -166,6 +174,7 @@ static Err *take_position(TriggerCapture *capture, const char *position)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     capture->tables = mem_dup(arena_dupn(arena, tables, (size_t)(definition - tables)));
     capture->definition = mem_dup(arena_dupn(arena, definition + 1, (size_t)(last - definition - 1)));
+    capture->batch = strtoull(last + 1, NULL, 10); /* those up to it may not be applied yet */
     return NULL;
 }
 
@@ -184,7 +193,7 @@ Err *trigger_capture_open(const Target *target, const Wait *wait, const ShadowSp
     if (err == NULL)
         err = trigger_check(capture->conn, wait, capture->spec, &is_whole);
     if (err == NULL && !is_whole)
-        err = err_hint(err_new(ERR_UNSAFE,
+        err = err_hint(err_new(ERR_GONE,
                                "the triggers of the change, or its key log, are gone from \"%s.%s\"",
                                spec->schema, spec->source),
                        "the copy must begin anew");
@@ -324,14 +333,18 @@ static Err *look_at_source(TriggerCapture *capture, const Wait *wait, Arena *are
                            Captured *captured)
 {
     const char *tables, *definition;
+    bool is_whole = false;
     if (!complete && clock_ms() - capture->looked_ms < LOOK_EACH_MS)
         return NULL;
     capture->looked_ms = clock_ms();
+    TRY(trigger_hang(capture->conn, wait, capture->spec, &is_whole));
     TRY(identify(capture->conn, wait, arena, capture->spec, &tables, &definition));
     if (tables == NULL) {
         captured->altered = "(the table is gone)";
     } else if (!str_eq(definition, capture->definition)) {
         captured->altered = "(its definition is another one)";
+    } else if (!is_whole) {
+        captured->altered = "(the triggers that capture its changes are gone, or hang on another table)";
     } else if (!str_eq(tables, capture->tables)) {
         captured->emptied = true;
         free(capture->tables);

@@ -8,6 +8,10 @@ Err *my_load_columns(Conn *conn, const Wait *wait, Arena *arena, Table *table, M
 /* catalog_key.c: indexes, then constraints and foreign keys both ways. */
 Err *my_load_indexes(Conn *conn, const Wait *wait, Arena *arena, Table *table, MyTable *my) MUST_USE;
 Err *my_load_constraints(Conn *conn, const Wait *wait, Arena *arena, Table *table, MyTable *my) MUST_USE;
+/* Whose foreign keys lead to the table: rows are (schema, table). ret_known is false where the
+ * account sees only those of tables that it may use (PROCESS is missing). */
+Err *my_find_children(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
+                      Rows *ret_rows, bool *ret_known) MUST_USE;
 /* catalog_around.c: triggers, views, partitions, row versions. */
 Err *my_load_around(Conn *conn, const Wait *wait, Arena *arena, Table *table, MyTable *my) MUST_USE;
 

@@ -181,8 +181,8 @@ static Err *load_foreign_keys(Conn *conn, const Wait *wait, Arena *arena, const 
 
 /* The children's names as InnoDB knows them; rows are (schema, table). information_schema would open every
  * table of the server for that on MariaDB, and show only tables that the role may use. */
-static Err *find_children(Conn *conn, const Wait *wait, Arena *arena, const Table *table, Rows *ret_rows,
-                          bool *ret_known)
+Err *my_find_children(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
+                      Rows *ret_rows, bool *ret_known)
 {
     const char *from = my_innodb_view(my_flavor(conn), arena, "foreign");
     /* MariaDB and MySQL 5.x keep these names in the form of file names; MySQL 8 has them plain, and has no
@@ -200,7 +200,7 @@ static Err *find_children(Conn *conn, const Wait *wait, Arena *arena, const Tabl
               "+ 1) "
               "FROM %s WHERE ref_name = CONCAT($1, '/', $2)",
         from);
-    Err *err = conn_params(conn, wait, arena, ret_rows, sql, table->schema, table->name);
+    Err *err = conn_params(conn, wait, arena, ret_rows, sql, schema, table);
     *ret_known = err == NULL;
     if (!err_is(err, ERR_PRIVILEGE))
         return err;
@@ -208,7 +208,7 @@ static Err *find_children(Conn *conn, const Wait *wait, Arena *arena, const Tabl
     return conn_params(conn, wait, arena, ret_rows,
                        "SELECT DISTINCT table_schema, table_name FROM information_schema.key_column_usage "
                        "WHERE referenced_table_schema = $1 AND referenced_table_name = $2",
-                       table->schema, table->name);
+                       schema, table);
 }
 
 static char *column_list(Arena *arena, const char *const *columns, size_t count)
@@ -291,7 +291,7 @@ Err *my_load_constraints(Conn *conn, const Wait *wait, Arena *arena, Table *tabl
     ForeignKeys parents = {0}, children = {0};
     Rows names = {0}, checks = {0};
     TRY(load_foreign_keys(conn, wait, arena, table->schema, table->name, NULL, &parents));
-    TRY(find_children(conn, wait, arena, table, &names, &my->children_known));
+    TRY(my_find_children(conn, wait, arena, table->schema, table->name, &names, &my->children_known));
     for (size_t i = 0; i < names.row_count; i++)
         TRY(load_foreign_keys(conn, wait, arena, rows_cell(&names, i, 0), rows_cell(&names, i, 1), table,
                               &children));

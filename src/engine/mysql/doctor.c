@@ -2,6 +2,7 @@
 #include "engine/mysql/server.h"
 
 #include "base/str.h"
+#include "engine/my_server.h"
 #include "engine/mysql/conn.h"
 
 #include <stdlib.h>
@@ -161,6 +162,12 @@ static void check_binlog(Doctor *doctor)
             "SET GLOBAL binlog_format = 'ROW'");
         return;
     }
+    if (follows && places && doctor->server->my->no_log != NULL) {
+        add(doctor, "binary log", "warn",
+            arena_printf(doctor->arena, "%s: changes are captured by triggers", doctor->server->my->no_log),
+            NULL);
+        return;
+    }
     add(doctor, "binary log", follows && places ? "" : "warn",
         follows && places ? "may be followed, to capture changes"
                           : "may not be followed: changes are captured by triggers",
@@ -171,8 +178,29 @@ static void check_binlog(Doctor *doctor)
                                   "*.*"));
 }
 
+/* What stands against the two ways of capture beyond that. */
+static void check_capture(Doctor *doctor)
+{
+    const MyServer *my = doctor->server->my;
+    bool follows = my->no_triggers != NULL;
+    if (follows)
+        add(doctor, "replay", my->no_log != NULL ? "warn" : "note", my->no_triggers,
+            my->no_log != NULL ? "connect to the primary, or log_slave_updates = ON" : NULL);
+    if (my->no_rows != NULL)
+        add(doctor, "rows", "warn", my->no_rows, "or SET GLOBAL binlog_format = 'ROW'");
+    bool lists = flavor_is_mariadb(&doctor->flavor) || doctor->flavor.version < 80000 ||
+                 grants_have(&doctor->grants, "XA_RECOVER_ADMIN", NULL);
+    if (!lists)
+        add(doctor, "prepared transactions", "note",
+            "may not list prepared transactions (XA): capture begins when all open ones have ended",
+            grant(doctor, "XA_RECOVER_ADMIN", "*.*"));
+}
+
 static void check_replicas(Doctor *doctor)
 {
+    if (doctor->server->my->replicas_unknown)
+        add(doctor, "replica", "note", "may not see replicas: plans are made as if there were some",
+            grant(doctor, "PROCESS", "*.*"));
     for (size_t i = 0; i < doctor->server->standby_count; i++)
         add(doctor, "replica", "note",
             arena_printf(doctor->arena, "replica %s", doctor->server->standbys[i].name),
@@ -192,6 +220,7 @@ Err *my_checks(Conn *conn, const Wait *wait, Arena *arena, const Server *server,
     TRY(check_protection(&doctor));
     TRY(check_locks(&doctor));
     check_binlog(&doctor);
+    check_capture(&doctor);
     check_replicas(&doctor);
     *ret_checks = doctor.checks.items;
     *ret_count = doctor.checks.len;

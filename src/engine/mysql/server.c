@@ -89,9 +89,29 @@ static Err *load_journal(Conn *conn, const Wait *wait, Arena *arena, const Grant
 /* ---- replicas ---------------------------------------------------------------------------------------------
  */
 
+/* Where the list is refused (MariaDB 10.5.2: REPLICATION MASTER ADMIN): sessions that read the binary log, but
+ * for those of our own account. */
+static Err *load_dumps(Conn *conn, const Wait *wait, Arena *arena, const Grants *grants, Server *server,
+                       bool *ret_unknown)
+{
+    Rows rows = {0};
+    *ret_unknown = !grants_have(grants, "PROCESS", NULL);
+    if (*ret_unknown)
+        return NULL;
+    TRY(conn_query(conn, wait, arena, &rows,
+                   "SELECT DISTINCT SUBSTRING_INDEX(HOST, ':', 1) FROM information_schema.PROCESSLIST WHERE "
+                   "COMMAND LIKE 'Binlog Dump%' AND USER <> SUBSTRING_INDEX(USER(), '@', 1)"));
+    server->standbys = arena_alloc(arena, (rows.row_count + 1) * sizeof *server->standbys);
+    server->standby_count = rows.row_count;
+    for (size_t i = 0; i < rows.row_count; i++)
+        server->standbys[i].name = arena_printf(arena, "at %s", rows_cell(&rows, i, 0));
+    return NULL;
+}
+
 /* Those that have told their name (report_host), else their number. None of them can be asked through the
  * primary. */
-static Err *load_replicas(Conn *conn, const Wait *wait, Arena *arena, Server *server)
+static Err *load_replicas(Conn *conn, const Wait *wait, Arena *arena, const Grants *grants, Server *server,
+                          bool *ret_unknown)
 {
     enum { ID, HOST, PORT };
     Rows rows = {0};
@@ -99,7 +119,7 @@ static Err *load_replicas(Conn *conn, const Wait *wait, Arena *arena, Server *se
     Err *err = conn_query(conn, wait, arena, &rows, replica_words ? "SHOW REPLICAS" : "SHOW SLAVE HOSTS");
     if (err_is(err, ERR_PRIVILEGE) || err_is(err, ERR_SQL)) {
         err_free(err);
-        return NULL;
+        return load_dumps(conn, wait, arena, grants, server, ret_unknown);
     }
     TRY(err);
     server->standbys = arena_alloc(arena, (rows.row_count + 1) * sizeof *server->standbys);
@@ -171,9 +191,9 @@ Err *my_load_server(Conn *conn, const Wait *wait, Arena *arena, Server *ret_serv
     server.may_create_schema = grants_have(&grants, "CREATE", "stoa");
     server.may_read_stats = grants_have(&grants, "PROCESS", NULL);
     TRY(load_journal(conn, wait, arena, &grants, &server));
-    TRY(load_replicas(conn, wait, arena, &server));
     MyServer *my = arena_alloc(arena, sizeof *my);
     TRY(my_load_facts(conn, wait, arena, &grants, my));
+    TRY(load_replicas(conn, wait, arena, &grants, &server, &my->replicas_unknown));
     server.my = my;
     *ret_server = server;
     return NULL;

@@ -447,9 +447,13 @@ static Err *set_session(Conn *conn, const Wait *wait, Arena *arena)
 {
     Rows rows = {0};
     TRY(conn_query(conn, wait, arena, &rows, "SELECT @@log_bin, @@SESSION.binlog_format"));
-    if (rows_bool(&rows, 0, 0) && strcasecmp(rows_cell(&rows, 0, 1), "ROW") != 0)
-        TRY(my_exec(conn, wait, "SET SESSION binlog_format = 'ROW'"));
-    return NULL;
+    if (!rows_bool(&rows, 0, 0) || strcasecmp(rows_cell(&rows, 0, 1), "STATEMENT") != 0)
+        return NULL;
+    Err *err = my_exec(conn, wait, "SET SESSION binlog_format = 'ROW'");
+    return err_is(err, ERR_PRIVILEGE)
+               ? err_hint(err, "GRANT %s ON *.* TO this user, or SET GLOBAL binlog_format = 'MIXED'",
+                          flavor_is_mariadb(my_flavor(conn)) ? "BINLOG ADMIN" : "SESSION_VARIABLES_ADMIN")
+               : err;
 }
 
 Err *form_load(Conn *conn, const Wait *wait, const ShadowSpec *spec, Form **ret_form)

@@ -130,6 +130,12 @@ Err *swap_lock(Attempt *a, const char *const *tables, size_t count, bool *ret_go
 Err *swap_drain(Attempt *a, bool *ret_go)
 {
     *ret_go = false;
+    const char *who = NULL;
+    TRY(swap_check_locked(a, &who));
+    if (who != NULL) {
+        swap_not_done(a, who, false);
+        return NULL;
+    }
     int64_t begun = clock_ms(), deadline = begun + swap_left(a, share_drain);
     CLEANUP(err_freep) Err *err = a->request->drain(a->request->context, a->lock, deadline);
     int64_t took = clock_ms() - begun;
@@ -145,7 +151,6 @@ Err *swap_drain(Attempt *a, bool *ret_go)
         return NULL;
     }
     TRY(failpoint_at("swap_drained"));
-    const char *who = NULL;
     if (!a->request->allow_old_snapshots)
         TRY(swap_snapshots(a, clock_ms() + swap_left(a, share_snapshots), &who));
     if (who != NULL) {
@@ -310,6 +315,7 @@ static Err *look_first(Attempt *a, bool *ret_go)
 static Err *attempt(Attempt *a)
 {
     TRY(check_names(a));
+    TRY(swap_check_around(a));
     if (!a->request->allow_old_snapshots)
         TRY(swap_may_see(a));
     bool go = false;

@@ -59,6 +59,16 @@ Err *swap_keys_mend(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec
 
 Err *swap_carry_counter(Attempt *attempt) MUST_USE;
 
+/* ---- swap_around.c --------------------------------------------------------------------------------------
+ */
+
+/* ERR_UNSAFE where the source has got a trigger, or a foreign key that refers to it, or has lost the triggers
+ * that capture its changes. Before any lock. */
+Err *swap_check_around(Attempt *attempt) MUST_USE;
+/* The same of triggers under the lock, and whether a transaction is prepared (XA) of which the lock may not
+ * know: ret_who, else NULL. */
+Err *swap_check_locked(Attempt *attempt, const char **ret_who) MUST_USE;
+
 /* ---- swap_state.c ---------------------------------------------------------------------------------------
  */
 

@@ -13,7 +13,8 @@
 enum {
     ATTEMPT_MS = 100, /* in the queue for the metadata lock, and all others behind us */
     REST_MS = 400,
-    QUICK_ATTEMPTS = 20, /* that do not queue, where the server can */
+    QUICK_ATTEMPTS = 250, /* that do not queue, where the server can: who has read the table, and writes to it
+                             while we queue, is the victim of a deadlock of metadata locks */
     QUICK_REST_MS = 20,
     BUDGET_MS = 60000,
 };
@@ -21,14 +22,20 @@ enum {
 static const char *const events[] = {"ins", "upd", "del"};
 static const char *const event_words[] = {"INSERT", "UPDATE", "DELETE"};
 
+static const char *log_name(Arena *arena, const ShadowSpec *spec)
+{
+    return arena_printf(arena, "keys_%lld%s", (long long)spec->change_id, spec->back ? "_back" : "");
+}
+
 char *trigger_log(Arena *arena, const ShadowSpec *spec)
 {
-    return my_name(arena, "stoa", arena_printf(arena, "keys_%lld", (long long)spec->change_id));
+    return my_name(arena, "stoa", log_name(arena, spec));
 }
 
 static char *trigger_name(Arena *arena, const ShadowSpec *spec, size_t event)
 {
-    return arena_printf(arena, "stoa_%lld_%s", (long long)spec->change_id, events[event]);
+    return arena_printf(arena, "stoa_%lld_%s%s", (long long)spec->change_id, spec->back ? "back_" : "",
+                        events[event]);
 }
 
 /* ---- values ----------------------------------------------------------------------------------------------
@@ -181,6 +188,12 @@ static Err *make_log(Conn *conn, const Wait *wait, const ShadowSpec *spec, const
     CLEANUP(arena_freep) Arena *arena = arena_new();
     CLEANUP(str_donep) Str sql = STR_INIT;
     Rows rows = {0};
+    TRY(conn_params(
+        conn, wait, arena, &rows,
+        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'stoa' AND TABLE_NAME = $1",
+        log_name(arena, spec)));
+    if (rows_int(&rows, 0, 0) > 0)
+        return NULL; /* writers have it open: IF NOT EXISTS would wait for them, and others behind it */
     TRY(conn_query(conn, wait, arena, &rows,
                    "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'stoa'"));
     if (rows_int(&rows, 0, 0) == 0)
@@ -313,20 +326,28 @@ Err *trigger_drop(Conn *conn, const Wait *wait, const ShadowSpec *spec)
     return my_exec(conn, wait, arena_printf(arena, "DROP TABLE IF EXISTS %s", trigger_log(arena, spec)));
 }
 
+Err *trigger_hang(Conn *conn, const Wait *wait, const ShadowSpec *spec, bool *ret_whole)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Rows rows = {0};
+    TRY(conn_params(conn, wait, arena, &rows,
+                    "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = $1 AND "
+                    "EVENT_OBJECT_SCHEMA = $1 AND EVENT_OBJECT_TABLE = $2 AND TRIGGER_NAME IN ($3, $4, $5)",
+                    spec->schema, spec->source, trigger_name(arena, spec, 0), trigger_name(arena, spec, 1),
+                    trigger_name(arena, spec, 2)));
+    *ret_whole = rows_int(&rows, 0, 0) == ARRAY_LEN(events);
+    return NULL;
+}
+
 Err *trigger_check(Conn *conn, const Wait *wait, const ShadowSpec *spec, bool *ret_whole)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Rows rows = {0};
-    *ret_whole = true;
-    for (size_t event = 0; event < ARRAY_LEN(events); event++) {
-        bool is_there = false;
-        TRY(count_triggers(conn, wait, spec, event, &is_there));
-        *ret_whole = *ret_whole && is_there;
-    }
+    TRY(trigger_hang(conn, wait, spec, ret_whole));
     TRY(conn_params(
         conn, wait, arena, &rows,
         "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'stoa' AND TABLE_NAME = $1",
-        arena_printf(arena, "keys_%lld", (long long)spec->change_id)));
+        log_name(arena, spec)));
     *ret_whole = *ret_whole && rows_int(&rows, 0, 0) > 0;
     return NULL;
 }

@@ -4,7 +4,7 @@
 #include "engine/shadow.h"
 
 /* Makes what is missing: table `stoa`.`keys_<change>`, triggers stoa_<change>_ins, _upd and _del on the
- * source, AFTER each row. Each CREATE TRIGGER waits for the table's metadata lock for at most 100 ms at a
+ * source, AFTER each row; of a way back keys_<change>_back and stoa_<change>_back_ins … Each CREATE TRIGGER waits for the table's metadata lock for at most 100 ms at a
  * time, and rests in between; ERR_LOCK_BUDGET where it never got it. ERR_PRIVILEGE with the grant; ERR_UNSAFE
  * where the server takes one trigger for each event only (before MySQL 5.7.2 and MariaDB 10.2.3) and there is
  * one.
@@ -14,6 +14,8 @@
 Err *trigger_make(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec) MUST_USE;
 /* All of it goes, as far as it is there. */
 Err *trigger_drop(Conn *conn, const Wait *wait, const ShadowSpec *spec) MUST_USE;
+/* Whether the triggers hang on the source: names move with a table that is renamed. */
+Err *trigger_hang(Conn *conn, const Wait *wait, const ShadowSpec *spec, bool *ret_whole) MUST_USE;
 /* Whether all of it is there. */
 Err *trigger_check(Conn *conn, const Wait *wait, const ShadowSpec *spec, bool *ret_whole) MUST_USE;
 /* The log's table, qualified and quoted, and an expression over it for the key's text. */

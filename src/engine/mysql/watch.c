@@ -97,3 +97,27 @@ Err *watch_load(Conn *conn, const Wait *wait, Arena *arena, const char *schema, 
                                .any_case = rows_int(&all, 0, 1) != 0};
     return NULL;
 }
+
+/* Texts that this account may not see are taken for such that lead there. */
+Err *watch_leader(Conn *conn, const Wait *wait, Arena *arena, const char *table, const char **ret_leader)
+{
+    enum { NAME, TEXT };
+    Rows rows = {0};
+    TRY(conn_query(
+        conn, wait, arena, &rows,
+        "SELECT CONCAT('trigger ', TRIGGER_SCHEMA, '.', TRIGGER_NAME), ACTION_STATEMENT FROM "
+        "information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN ('sys', 'mysql') AND TRIGGER_NAME NOT LIKE "
+        "'stoa|_%' ESCAPE '|' UNION ALL "
+        "SELECT CONCAT('view ', TABLE_SCHEMA, '.', TABLE_NAME), VIEW_DEFINITION FROM information_schema.VIEWS "
+        "WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql') AND IS_UPDATABLE = 'YES' UNION ALL "
+        "SELECT CONCAT('function ', ROUTINE_SCHEMA, '.', ROUTINE_NAME), ROUTINE_DEFINITION FROM "
+        "information_schema.ROUTINES WHERE ROUTINE_SCHEMA NOT IN ('sys', 'mysql') AND ROUTINE_TYPE = "
+        "'FUNCTION'"));
+    *ret_leader = NULL;
+    for (size_t i = 0; i < rows.row_count && *ret_leader == NULL; i++) {
+        const char *text = rows_cell(&rows, i, TEXT);
+        if (text == NULL || text[0] == '\0' || binlog_text_names(text, table))
+            *ret_leader = rows_cell(&rows, i, NAME);
+    }
+    return NULL;
+}
