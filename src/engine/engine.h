@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/stop.h"
 #include "engine/ladder.h"
+#include "engine/load_signal.h"
 #include "engine/probe.h"
 #include "engine/schema.h"
 #include "engine/shadow.h"
@@ -171,6 +172,8 @@ typedef enum JournalSql {
     JOURNAL_SET_CONTROLS, /* (change, paused, max_stall_ms, lock_wait_ms, max_lag_ms, chunk_time_ms, quiet_ms,
                              whether the window is given, time_window); NULL: as it is */
     JOURNAL_SET_ABORT,    /* (change, flag) */
+    JOURNAL_LIMITS,       /* (change) -> signal, limit. Only where the engine has load signals */
+    JOURNAL_SET_LIMIT,    /* (change, signal, limit). Likewise */
 
     JOURNAL_ADD_LEASE,    /* (key) with epoch 0; nothing where it is there */
     JOURNAL_LEASES,       /* ({keys} from 1) -> table_key, holder, host, pid, since, whether it is alive,
@@ -226,6 +229,7 @@ struct EngineOps {
     const char *const *schemes; /* URL schemes, NULL-terminated; the first engine also takes none */
     uint32_t features;
     Dialect dialect;
+    int journal_version; /* that it makes, and works on */
     const ShadowOps *shadow; /* NULL: it copies no tables */
 
     /* Connects; `purpose` becomes part of the session's application name ("stoa: work"). Errors: ERR_CONNECT
@@ -381,6 +385,12 @@ struct EngineOps {
     /* Asked of a replica itself: whether it has replayed the primary's `position`. NULL: `replayed` is asked.
      */
     Err *(*reached)(Conn *conn, const Wait *wait, Arena *arena, const char *position, bool *ret_reached);
+
+    /* How busy the server is, one round: fills states and values; `sample` is that of the round before. Only
+     * what ends the connection is an Err. NULL, with no signals: nothing of the kind slows a change down. */
+    const LoadSignal *load_signals;
+    size_t load_signal_count;
+    Err *(*load)(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample);
 
     /* Asked of a standby itself: bytes of the log it has replayed; comparable with log_bytes of its primary.
      */

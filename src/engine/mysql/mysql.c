@@ -4,6 +4,7 @@
 
 #include "engine/mysql/conn.h"
 #include "engine/mysql/journal.h"
+#include "engine/mysql/load_signals.h"
 #include "engine/mysql/my.h"
 #include "engine/mysql/server.h"
 #include "engine/mysql/session.h"
@@ -15,6 +16,7 @@ const EngineOps engine_mysql = {
     .name = "mysql",
     .schemes = schemes,
     .dialect = DIALECT_MYSQL,
+    .journal_version = 3,
     .shadow = &my_shadow_ops,
     .connect = my_connect,
     .close = my_close,
@@ -43,6 +45,9 @@ const EngineOps engine_mysql = {
     .local_time = my_local_time,
     .beat = my_beat,
     .beat_seen = my_beat_seen,
+    .load_signals = my_load_signals,
+    .load_signal_count = MY_LOAD_COUNT,
+    .load = my_load,
     .journal_sql = my_journal_sql,
     .undress = my_undress,
     .clone_open = my_clone_open,

@@ -10,6 +10,7 @@ static const char *const schemes[] = {"postgres", "postgresql", NULL};
 
 const EngineOps engine_postgres = {
     .name = "postgres",
+    .journal_version = 2,
     .schemes = schemes,
     .features = ENGINE_TRANSACTIONAL_DDL | ENGINE_SYNC_TRIGGERS,
     .act_as = pg_act_as,
