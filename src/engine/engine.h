@@ -112,6 +112,7 @@ typedef struct Scan {
     const char
         *end_key;   /* SCAN_KEY: the highest key when the scan began, where it ends; NULL: there was no row */
     int wave_count; /* suggested passes over a chunk */
+    const ShadowSpec *rows; /* of an engine that walks by the key of a shadow's specification */
 } Scan;
 
 /* [low, high): positions are opaque text; NULL low is the beginning, NULL high is the end of the table. */
@@ -357,6 +358,21 @@ struct EngineOps {
     char *(*row_filter)(Arena *arena, const char *row_id);
     /* The UPDATE's rows as `update_sql` would touch them, busy ones left out: SET text and predicate. */
     char *(*update_free_rows)(Arena *arena, const Table *table, const char *set_sql, const char *predicate);
+    /* Where one statement cannot do that without waiting for a row while it holds others: the rows of the
+     * predicate are updated in the transaction at hand. With `free_only` busy ones are left out; without it
+     * they give ERR_LOCK_TIMEOUT at once. NULL: UPDATE, and update_free_rows, do. */
+    Err *(*update_rows)(Conn *conn, const Wait *wait, Arena *arena, const Scan *scan, const char *set_sql,
+                        const char *predicate, bool free_only, int64_t *ret_rows);
+    /* A table (or, without a schema, a column) as it stands in a statement, and what stands between FROM or
+     * UPDATE and a table that is meant without those beneath it: "ONLY ", "". */
+    char *(*quote)(Arena *arena, const char *schema, const char *name);
+    const char *only;
+    /* Rows of the range in which one of `columns` is not what the server makes of its expression when it is
+     * stored there, each looked at again under a lock that keeps it as it is; by their names for people. Busy
+     * ones are neither: *ret_busy of them. ret_rows: all of the range. NULL: predicates tell. */
+    Err *(*unlike)(Conn *conn, const Wait *wait, Arena *arena, const Scan *scan, const Range *range,
+                   const char *const *columns, const char *const *exprs, size_t count, int64_t *ret_rows,
+                   KeyList *ret_names, int64_t *ret_busy);
     /* A name for the table's storage; it changes when the table is rewritten, and positions lose their
      * meaning. */
     Err *(*storage)(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char **ret_storage);

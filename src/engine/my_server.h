@@ -17,6 +17,7 @@ typedef struct MyServer {
                               has other ones: MySQL 8.0.16 */
     const char *no_log;    /* why changed rows cannot be read from the binary log: it is off, not by rows,
                               without    full images, or the role lacks REPLICATION SLAVE; NULL: they can */
+    bool skips_locked;     /* FOR UPDATE SKIP LOCKED: MySQL 8.0.1, MariaDB 10.6 */
     bool logged;           /* the binary log is on */
     bool untested;         /* a version that Stoa's own tests do not run on: it stands on documentation */
 } MyServer;

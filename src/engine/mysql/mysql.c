@@ -3,9 +3,11 @@
 #include "engine/mysql/mysql.h"
 
 #include "engine/mysql/conn.h"
+#include "engine/mysql/fill_rows.h"
 #include "engine/mysql/journal.h"
 #include "engine/mysql/load_signals.h"
 #include "engine/mysql/my.h"
+#include "engine/mysql/quote.h"
 #include "engine/mysql/server.h"
 #include "engine/mysql/session.h"
 #include "engine/mysql/shadow_my.h"
@@ -39,6 +41,20 @@ const EngineOps engine_mysql = {
     .find_schema = my_find_schema,
     .index_table = my_index_table,
     .checks = my_checks,
+    .scan_choose = my_scan_choose,
+    .scan_next = my_scan_next,
+    .scan_filter = my_scan_filter,
+    .scan_fraction = my_scan_fraction,
+    .wave_filter = my_wave_filter,
+    .row_list = my_row_list,
+    .row_filter = my_row_filter,
+    .update_rows = my_update_rows,
+    .unlike = my_unlike,
+    .quote = my_name,
+    .only = "",
+    .storage = my_storage,
+    .hot_updates = my_hot_updates,
+    .shape = my_shape,
     .position = my_position,
     .reached = my_reached,
     .log_bytes = my_log_bytes,
