@@ -11,7 +11,9 @@ enum {
     COPY_MARGIN = 2,       /* a copy needs room for a second table, and a cutover: it must be that much cheaper */
 };
 
-static const char *const suffixes[] = {"stoa_fill_ins", "stoa_fill_upd"};
+/* In their order: a row that an INSERT has filled must not be updated without the other one. */
+enum { ON_UPDATE, ON_INSERT };
+static const char *const suffixes[] = {[ON_UPDATE] = "stoa_fill_upd", [ON_INSERT] = "stoa_fill_ins"};
 
 /* ---- what stands against it ----------------------------------------------------------------- */
 
@@ -232,8 +234,9 @@ static void write_triggers(MakerMy *maker, const Operation *operation, const Ask
         const char *drop = arena_printf(arena, "DROP TRIGGER IF EXISTS %s", sql_backtick(arena, name));
         maker_alter_my(maker, PHASE_EXPAND, operation->table,
                        arena_printf(arena, "%s: what is %s is filled by a trigger", table,
-                                    i == 0 ? "inserted" : "updated"),
-                       fill_trigger_my(maker, asked->before, table, table, asked, i == 1, name), drop);
+                                    i == ON_INSERT ? "inserted" : "updated"),
+                       fill_trigger_my(maker, asked->before, table, table, asked, i == ON_UPDATE, name),
+                       drop);
         maker_alter_my(maker, PHASE_CONTRACT, operation->table,
                        arena_printf(arena, "trigger %s goes", name), drop, NULL);
     }
