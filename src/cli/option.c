@@ -156,6 +156,17 @@ const Option all_options[OPT_COUNT] = {
                      .metavar = "TIME",
                      .fallback = "5s",
                      .help = "slow down while a replica is further behind than this"},
+    [OPT_MAX_LOAD] =
+        {.name = "max-load",
+         .kind = VALUE_LIST,
+         .group = OPTIONS_HOW,
+         .verbs = BIT(APPLY) | BIT(RESUME),
+         .metavar = "SIGNAL=N",
+         .fallback = "threads-running=100, history-list=2000000, flow-control=0.1, receive-queue=100",
+         .help = "MySQL and MariaDB: slow down while the server has more than this: running threads, "
+                 "transactions that InnoDB could not purge, and on Galera the part of the time that flow "
+                 "control stops writers, and write sets that wait to be applied. \"off\" for no limit. May be "
+                 "given for several signals"},
     [OPT_CHUNK_TIME] = {.name = "chunk-time",
                         .kind = VALUE_DURATION,
                         .group = OPTIONS_HOW,

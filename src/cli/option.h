@@ -68,6 +68,7 @@ typedef enum OptionId {
     OPT_MAX_STALL,
     OPT_LOCK_WAIT,
     OPT_MAX_LAG,
+    OPT_MAX_LOAD,
     OPT_CHUNK_TIME,
     OPT_WINDOW,
     OPT_REPLICAS,

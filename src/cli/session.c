@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/show.h"
 #include "cli/signals.h"
+#include "run/load_limit.h"
 #include "run/window.h"
 
 #include <string.h>
@@ -123,6 +124,14 @@ static void read_controls(const Cli *cli, RunOptions *options)
     options->plan.max_stall_ms = options->controls.max_stall_ms;
 }
 
+static Err *read_load_limits(const Cli *cli, RunOptions *options)
+{
+    const Setting *given = cli_setting(cli, OPT_MAX_LOAD);
+    for (size_t i = 0; given->given && i < given->list_count; i++)
+        TRY(load_limit_parse(options->ops, given->list[i], options->controls.load_limits));
+    return NULL;
+}
+
 static Err *check_replicas(const Cli *cli)
 {
     const Setting *replicas = cli_setting(cli, OPT_REPLICAS);
@@ -155,6 +164,7 @@ Err *session_options(Cli *cli, RunOptions *ret_options)
     TRY(check_replicas(cli));
     TRY(check_window(cli));
     read_controls(cli, &options);
+    TRY(read_load_limits(cli, &options));
     read_plan_options(cli, &options.plan);
     *ret_options = options;
     return NULL;

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/stop.h"
 #include "engine/ladder.h"
+#include "engine/load_signal.h"
 #include "engine/probe.h"
 #include "engine/schema.h"
 #include "engine/shadow.h"
@@ -112,6 +113,7 @@ typedef struct Scan {
     const char
         *end_key;   /* SCAN_KEY: the highest key when the scan began, where it ends; NULL: there was no row */
     int wave_count; /* suggested passes over a chunk */
+    const ShadowSpec *rows; /* of an engine that walks by the key of a shadow's specification */
 } Scan;
 
 /* [low, high): positions are opaque text; NULL low is the beginning, NULL high is the end of the table. */
@@ -172,6 +174,8 @@ typedef enum JournalSql {
     JOURNAL_SET_CONTROLS, /* (change, paused, max_stall_ms, lock_wait_ms, max_lag_ms, chunk_time_ms, quiet_ms,
                              whether the window is given, time_window); NULL: as it is */
     JOURNAL_SET_ABORT,    /* (change, flag) */
+    JOURNAL_LIMITS,       /* (change) -> signal, limit. Only where the engine has load signals */
+    JOURNAL_SET_LIMIT,    /* (change, signal, limit). Likewise */
 
     JOURNAL_ADD_LEASE,    /* (key) with epoch 0; nothing where it is there */
     JOURNAL_LEASES,       /* ({keys} from 1) -> table_key, holder, host, pid, since, whether it is alive,
@@ -230,6 +234,7 @@ struct EngineOps {
     const char *const *schemes; /* URL schemes, NULL-terminated; the first engine also takes none */
     uint32_t features;
     Dialect dialect;
+    int journal_version; /* that it makes, and works on */
     const ShadowOps *shadow; /* NULL: it copies no tables */
 
     /* Connects; `purpose` becomes part of the session's application name ("stoa: work"). Errors: ERR_CONNECT
@@ -357,6 +362,21 @@ struct EngineOps {
     char *(*row_filter)(Arena *arena, const char *row_id);
     /* The UPDATE's rows as `update_sql` would touch them, busy ones left out: SET text and predicate. */
     char *(*update_free_rows)(Arena *arena, const Table *table, const char *set_sql, const char *predicate);
+    /* Where one statement cannot do that without waiting for a row while it holds others: the rows of the
+     * predicate are updated in the transaction at hand. With `free_only` busy ones are left out; without it
+     * they give ERR_LOCK_TIMEOUT at once. NULL: UPDATE, and update_free_rows, do. */
+    Err *(*update_rows)(Conn *conn, const Wait *wait, Arena *arena, const Scan *scan, const char *set_sql,
+                        const char *predicate, bool free_only, int64_t *ret_rows);
+    /* A table (or, without a schema, a column) as it stands in a statement, and what stands between FROM or
+     * UPDATE and a table that is meant without those beneath it: "ONLY ", "". */
+    char *(*quote)(Arena *arena, const char *schema, const char *name);
+    const char *only;
+    /* Rows of the range in which one of `columns` is not what the server makes of its expression when it is
+     * stored there, each looked at again under a lock that keeps it as it is; by their names for people. Busy
+     * ones are neither: *ret_busy of them. ret_rows: all of the range. NULL: predicates tell. */
+    Err *(*unlike)(Conn *conn, const Wait *wait, Arena *arena, const Scan *scan, const Range *range,
+                   const char *const *columns, const char *const *exprs, size_t count, int64_t *ret_rows,
+                   KeyList *ret_names, int64_t *ret_busy);
     /* A name for the table's storage; it changes when the table is rewritten, and positions lose their
      * meaning. */
     Err *(*storage)(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char **ret_storage);
@@ -385,6 +405,12 @@ struct EngineOps {
     /* Asked of a replica itself: whether it has replayed the primary's `position`. NULL: `replayed` is asked.
      */
     Err *(*reached)(Conn *conn, const Wait *wait, Arena *arena, const char *position, bool *ret_reached);
+
+    /* How busy the server is, one round: fills states and values; `sample` is that of the round before. Only
+     * what ends the connection is an Err. NULL, with no signals: nothing of the kind slows a change down. */
+    const LoadSignal *load_signals;
+    size_t load_signal_count;
+    Err *(*load)(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample);
 
     /* Asked of a standby itself: bytes of the log it has replayed; comparable with log_bytes of its primary.
      */

@@ -1,5 +1,6 @@
-/* A column that is computed from others: for the rows that are there in the one pass of the copy, for those
- * that old applications write behind the cutover by triggers of the new table. */
+/* A column that is computed from others. In a copy: for the rows that are there in its one pass, for those
+ * that old applications write behind the cutover by triggers of the new table. In the table itself:
+ * fill_in_place_my.c. */
 #include "change/lex_my.h"
 #include "plan/maker_my.h"
 
@@ -78,6 +79,17 @@ static const char *expr_over(MakerMy *maker, const Table *table, const char *nam
     return arena_dup(arena, out.buf);
 }
 
+const char *const *fill_sources_my(MakerMy *maker, const Table *before, const char *table, const char *column,
+                                   size_t *ret_count)
+{
+    const BackfillSpec *fill = fill_of_my(maker, table, column);
+    Sources sources = {0};
+    if (fill != NULL)
+        (void)expr_over(maker, before, table, fill->expr_sql, "", &sources);
+    *ret_count = sources.count;
+    return sources.names;
+}
+
 const char *fill_expr_my(MakerMy *maker, const Table *before, const char *table, const char *column)
 {
     const BackfillSpec *fill = fill_of_my(maker, table, column);
@@ -134,12 +146,21 @@ static Err *check_fill(const MakerMy *maker, const BackfillSpec *fill)
         return err_hint(
             err_new(ERR_USAGE, "the backfill is of \"%s.%s\", which no statement adds", table, fill->column),
             "ALTER TABLE %s ADD COLUMN %s …", table, fill->column);
-    if (column->not_null || my_span_is(column->default_value))
+    if (my_span_is(column->default_value))
         return err_hint(
             err_new(ERR_UNSAFE,
-                    "column \"%s\" is %s: what an old application did not write could not be told "
-                    "from what a new one has written",
-                    fill->column, column->not_null ? "NOT NULL" : "added with a DEFAULT"),
+                    "column \"%s\" is added with a DEFAULT: what an old application did not write could not "
+                    "be told from what a new one has written",
+                    fill->column),
+            "add it as NULL without a DEFAULT");
+    /* Seen: where the trigger's expression fails or is NULL, the INSERT fails with 1048; and MariaDB gives the
+     * trigger 0 instead of NULL for INSERT … SELECT, in which nobody has written anything. */
+    if (column->not_null)
+        return err_hint(
+            err_new(ERR_UNSAFE,
+                    "column \"%s\" is NOT NULL: a trigger cannot promise that the writes of an old "
+                    "application get a value, and those that get none would fail",
+                    fill->column),
             "add it as NULL without a DEFAULT, and make it NOT NULL in a change behind");
     if (my_span_is(column->generated) || column->auto_increment)
         return err_new(ERR_USAGE, "column \"%s\" is computed by the server itself", fill->column);
@@ -186,6 +207,8 @@ static const char *differs(Arena *arena, const MyColumn *column)
 
 /* Whatever INSERT or UPDATE touches a row leaves it filled; what the application wrote itself stays; what
  * cannot be computed stays empty, and never fails the write. */
+/* Emptied by its own handler: the server stores what it could make of a value before it raises the error
+ * (127 for 2000 in a TINYINT, seen on MariaDB 10.11), and an UPDATE would keep what the row had before. */
 static void add_fill(MakerMy *maker, const Table *before, const char *table, const BackfillSpec *fill,
                      bool update, Str *out)
 {
@@ -193,16 +216,17 @@ static void add_fill(MakerMy *maker, const Table *before, const char *table, con
     Sources sources = {0};
     const char *name = sql_backtick(arena, fill->column);
     const char *expr = expr_over(maker, before, table, fill->expr_sql, "NEW.", &sources);
-    str_addf(out, " IF NEW.%s IS NULL", name);
+    str_addf(out, " BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION SET NEW.%s = NULL; IF NEW.%s IS NULL", name,
+             name);
     for (size_t i = 0; update && i < sources.count; i++)
         str_addf(out, "%s%s", i == 0 ? " OR (" : " OR ", differs(arena, column_my(before, sources.names[i])));
     if (update && sources.count > 0)
         str_addf(out, ") AND NEW.%s <=> OLD.%s", name, name);
-    str_addf(out, " THEN SET NEW.%s = (%s); END IF;", name, expr);
+    str_addf(out, " THEN SET NEW.%s = (%s); END IF; END;", name, expr);
 }
 
-static const char *trigger_sql(MakerMy *maker, const Table *before, const char *table, const char *on,
-                               const AskedMy *asked, bool update, const char *name)
+const char *fill_trigger_my(MakerMy *maker, const Table *before, const char *table, const char *on,
+                            const AskedMy *asked, bool update, const char *name)
 {
     CLEANUP(str_donep) Str body = STR_INIT;
     for (size_t i = 0; i < asked->my->action_count; i++) {
@@ -215,8 +239,7 @@ static const char *trigger_sql(MakerMy *maker, const Table *before, const char *
     bool mariadb = maker->server->my->mariadb;
     return arena_printf(
         maker->arena,
-        "CREATE %sTRIGGER %s%s BEFORE %s ON %s FOR EACH ROW BEGIN DECLARE CONTINUE HANDLER FOR "
-        "SQLEXCEPTION BEGIN END;%s END",
+        "CREATE %sTRIGGER %s%s BEFORE %s ON %s FOR EACH ROW BEGIN%s END",
         mariadb ? "OR REPLACE " : "", mariadb ? "" : "IF NOT EXISTS ", sql_backtick(maker->arena, name),
         update ? "UPDATE" : "INSERT", sql_backtick(maker->arena, on), body.buf);
 }
@@ -235,7 +258,7 @@ void fills_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, co
                        arena_printf(arena,
                                     "what old applications %s behind the cutover is filled by a trigger",
                                     i == 0 ? "insert" : "update"),
-                       trigger_sql(maker, asked->before, table, spec->shadow, asked, i == 1, name), NULL);
+                       fill_trigger_my(maker, asked->before, table, spec->shadow, asked, i == 1, name), NULL);
         maker_alter_my(maker, PHASE_CONTRACT, (Name){.name = table},
                        arena_printf(arena, "trigger %s goes", name),
                        arena_printf(arena, "DROP TRIGGER IF EXISTS %s", sql_backtick(arena, name)), NULL);

@@ -19,7 +19,12 @@ typedef struct MakerMy {
 } MakerMy;
 
 /* How a statement is carried out. */
-typedef enum Way { WAY_NOTHING, WAY_NATIVE, WAY_SHADOW } Way;
+typedef enum Way {
+    WAY_NOTHING,
+    WAY_NATIVE,
+    WAY_FILL, /* native, and then columns are filled in the table itself */
+    WAY_SHADOW
+} Way;
 
 typedef struct SpanMs {
     int64_t low, high;
@@ -105,6 +110,24 @@ bool fills_my(const MakerMy *maker, const char *table, const AskedMy *asked);
 /* It as it stands in SELECT … FROM the table; NULL. */
 const char *fill_expr_my(MakerMy *maker, const Table *before, const char *table, const char *column);
 Err *fills_check_my(const MakerMy *maker) MUST_USE;
+/* The columns of the table that it reads. */
+const char *const *fill_sources_my(MakerMy *maker, const Table *before, const char *table, const char *column,
+                                   size_t *ret_count);
+/* The trigger `name` on the table `on` that fills what the statement adds, before an INSERT or an UPDATE. */
+const char *fill_trigger_my(MakerMy *maker, const Table *before, const char *table, const char *on,
+                            const AskedMy *asked, bool update, const char *name);
+
+/* ---- fill_in_place_my.c: nullable column, triggers, an UPDATE in chunks ---- */
+
+/* NULL, or why the columns cannot be filled in the table itself. */
+const char *fill_blocker_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked);
+/* In the table itself or in a copy: what --strategy says, else what is possible, else what costs less.
+ * ERR_UNSAFE where neither can be. */
+Err *fill_choose_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way *ret_way) MUST_USE;
+/* The way and its reason as a note. */
+void fill_note_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way way);
+Err *fill_write_my(MakerMy *maker, const WorkMy *work, const Operation *operation, const AskedMy *asked,
+                   Phase phase) MUST_USE;
 /* The triggers on the shadow, and their end. */
 void fills_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, const ShadowSpec *spec);
 

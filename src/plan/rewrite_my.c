@@ -35,6 +35,8 @@ static Err *write_one(MakerMy *maker, const WorkMy *work, const Operation *opera
     notes_alter_my(maker, operation->table.name, asked, work->table->kind == RELATION_MISSING);
     if (way == WAY_NATIVE)
         return native_alter_my(maker, work, operation, asked, phase);
+    if (way == WAY_FILL)
+        return fill_write_my(maker, work, operation, asked, phase);
     if (phase == PHASE_CONTRACT)
         return err_hint(
             err_new(ERR_UNSAFE,

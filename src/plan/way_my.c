@@ -90,8 +90,6 @@ static const char *native_blocker(const MakerMy *maker, const WorkMy *work, cons
     const Ladder *ladder = &asked->ladder;
     const MyServer *my = maker->server->my;
     bool cluster = my->galera || my->group_replication;
-    if (fills_my(maker, work->operations[0]->table.name, asked))
-        return "a new column is computed from others, which is done in the one pass of a copy";
     if (ladder_is_cheap(ladder))
         return NULL;
     if (is_tiny(work) && !cluster)
@@ -190,13 +188,8 @@ void way_note_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way w
                          "%s (%s): a shadow table, because a rebuild in place leaves nothing by which "
                          "one could see whether it is done",
                          table, words));
-    else if (way == WAY_SHADOW && fills_my(maker, table, asked))
-        maker_risk_my(
-            maker, "way", NULL,
-            arena_printf(arena,
-                         "%s (%s): a shadow table, because a new column is computed from others, which "
-                         "is done in the one pass of a copy",
-                         table, words));
+    else if (fills_my(maker, table, asked))
+        fill_note_my(maker, work, asked, way);
     else if (way == WAY_SHADOW && ladder_is_cheap(&asked->ladder))
         maker_risk_my(maker, "way", NULL,
                       arena_printf(arena, "%s (%s): a shadow table, as asked for", table, words));
@@ -224,9 +217,10 @@ static Err *choose(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way
         *ret_way = WAY_NOTHING;
         return NULL;
     }
+    if (!same && fills_my(maker, work->operations[0]->table.name, asked))
+        return fill_choose_my(maker, work, asked, ret_way);
     /* With the same definition before and after, nothing would tell whether a statement was carried out. */
-    bool fills = fills_my(maker, work->operations[0]->table.name, asked);
-    if (!same && !fills && maker->input->options.strategy != STRATEGY_AUTO)
+    if (!same && maker->input->options.strategy != STRATEGY_AUTO)
         return forced(maker, work, asked, ret_way);
     const char *native = same ? "a rebuild leaves nothing by which one could see whether it is done"
                               : native_blocker(maker, work, asked);
@@ -237,7 +231,6 @@ static Err *choose(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way
     if (shadow == NULL)
         return NULL;
     bool online = asked->ladder.rung <= RUNG_INPLACE && !same &&
-                  !fills_my(maker, work->operations[0]->table.name, asked) &&
                   maker->server->my->galera == false && !maker->server->my->group_replication;
     if (!online)
         return no_way(work, native, shadow, hint);

@@ -60,8 +60,12 @@ static Err *wait_for_table(Fill *fill, int64_t from_ms, const Err *why)
     Wait wait = runner_wait(runner);
     Blocker *blockers = NULL;
     size_t count = 0;
-    TRY(runner->ops->blockers(runner->conn, &wait, runner->scratch, &fill->table.id, 1, "ROW EXCLUSIVE",
-                              &blockers, &count));
+    if (runner->ops->blockers != NULL)
+        TRY(runner->ops->blockers(runner->conn, &wait, runner->scratch, &fill->table.id, 1, "ROW EXCLUSIVE",
+                                  &blockers, &count));
+    else
+        TRY(runner->ops->holders(runner->conn, &wait, runner->scratch, fill->table.schema, fill->table.name,
+                                 &blockers, &count));
     if (runner_clock_ms(runner) - from_ms > control_settings(runner).lock_wait_ms)
         return err_hint(err_new(ERR_LOCK_BUDGET,
                                 "\"%s\" cannot be written for longer than --lock-wait: %s (pid %lld)",
@@ -79,10 +83,8 @@ static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *t
                       bool *ret_slow)
 {
     Runner *runner = fill->runner;
-    const char *table = sql_name(runner->scratch, fill->table.schema, fill->table.name);
-    ret_wave->sql = to->parked /* the busy rows of an earlier wave would be met again */
-                        ? runner->ops->update_free_rows(runner->scratch, &fill->table, set, where)
-                        : arena_printf(runner->scratch, "UPDATE ONLY %s SET %s WHERE %s", table, set, where);
+    /* the busy rows of an earlier wave would be met again */
+    fill_wave_sql(fill, set, where, to->parked, ret_wave);
     int64_t from_ms = runner_clock_ms(runner);
     for (int tries = 1;; tries++) {
         CLEANUP(err_freep) Err *err = fill_run(fill, ret_wave, advance_chunk, to);
@@ -110,7 +112,7 @@ static Err *fill_rows(Fill *fill, const char *set, const char *where, Advance *t
         if (tries > WAVE_TRIES) /* also without the busy rows: so it is the table */
             TRY(wait_for_table(fill, from_ms, err));
         if (tries >= WAVE_TRIES) {
-            ret_wave->sql = runner->ops->update_free_rows(runner->scratch, &fill->table, set, where);
+            fill_wave_sql(fill, set, where, true, ret_wave);
             to->parked = true;
         }
     }
@@ -200,7 +202,7 @@ static Err *sweep_columns(Fill *fill, const char *range_sql, Advance *to, int64_
     Arena *scratch = fill->runner->scratch;
     for (size_t i = 0; i < fill->step->fill_count && !*ret_slow; i++) {
         const char *set = NULL, *where = NULL;
-        fill_single_sql(scratch, fill->step, &fill->step->fills[i], &set, &where);
+        fill_single_sql(scratch, fill->runner->ops, fill->step, &fill->step->fills[i], &set, &where);
         Wave wave = {0};
         to->next_wave = i + 1 == fill->step->fill_count ? 0 : to->next_wave;
         TRY(fill_rows(fill, set, arena_printf(scratch, "%s AND %s", range_sql, where), to, &wave, ret_slow));
@@ -226,8 +228,8 @@ static Err *sweep_waves(Fill *fill, const char *range_sql, Advance *to, int wave
 {
     Runner *runner = fill->runner;
     bool more = fill->step->fill_count > 1;
-    const char *unfilled = fill_unfilled_sql(runner->scratch, fill->step),
-               *set = fill_set_sql(runner->scratch, &fill->table, fill->step);
+    const char *unfilled = fill_unfilled_sql(runner->scratch, runner->ops, fill->step),
+               *set = fill_set_sql(runner->scratch, runner->ops, &fill->table, fill->step);
     for (int at = fill->wave; at < waves && !*ret_slow; at++) {
         TRY(control_gate(runner));
         to->next_wave = at + 1 == waves && !more ? 0 : at + 1;
@@ -286,8 +288,8 @@ static Err *count_unfilled(Fill *fill, const char *where, int64_t *ret_count)
     Arena *scratch = runner->scratch;
     Rows rows = {0};
     TRY(rows_read(runner, fill->step,
-                  arena_printf(scratch, "SELECT count(*) FROM ONLY %s WHERE %s",
-                               sql_name(scratch, fill->table.schema, fill->table.name), where),
+                  arena_printf(scratch, "SELECT count(*) FROM %s%s WHERE %s", runner->ops->only,
+                               runner->ops->quote(scratch, fill->table.schema, fill->table.name), where),
                   true, &rows));
     *ret_count = rows_int(&rows, 0, 0);
     return NULL;
@@ -299,11 +301,12 @@ static Err *revisit_column(Fill *fill, const FillColumn *column, const char *ran
     Runner *runner = fill->runner;
     Arena *scratch = runner->scratch;
     const char *set = NULL, *where = NULL;
-    fill_single_sql(scratch, fill->step, column, &set, &where);
+    fill_single_sql(scratch, fill->runner->ops, fill->step, column, &set, &where);
     where = arena_printf(scratch, "%s AND %s", range_sql, where);
     int64_t before = 0, after = 0;
     TRY(count_unfilled(fill, where, &before));
-    Wave wave = {.sql = runner->ops->update_free_rows(scratch, &fill->table, set, where)};
+    Wave wave = {0};
+    fill_wave_sql(fill, set, where, true, &wave);
     bool pop = false;
     Err *err = fill_run(fill, &wave, advance_parked, &pop);
     bool busy = err_is_busy(err);
@@ -326,7 +329,7 @@ static Err *held_row(Fill *fill, const char *range_sql)
     for (size_t i = 0; i < fill->step->fill_count; i++) {
         const char *set = NULL, *where = NULL;
         Rows rows = {0};
-        fill_single_sql(runner->scratch, fill->step, &fill->step->fills[i], &set, &where);
+        fill_single_sql(runner->scratch, runner->ops, fill->step, &fill->step->fills[i], &set, &where);
         TRY(rows_list(runner, fill->step, &fill->scan,
                       arena_printf(runner->scratch, "%s AND %s", range_sql, where), 1, &rows));
         if (rows.row_count > 0)

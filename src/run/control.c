@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/load_limit.h"
 #include "run/window.h"
 
 #include <poll.h>
@@ -31,8 +32,9 @@ typedef struct Watcher {
     int64_t renewed_at_ms, sampled_at_ms, window_at_ms, looked_at_ms, shown_at_ms, broken_at_ms;
     Position positions[POSITIONS];
     size_t position_count;
-    char throttle[200];
-    char stored_throttle[200];
+    LoadWatch load;
+    char throttle[THROTTLE_BYTES];
+    char stored_throttle[THROTTLE_BYTES];
     bool stored_resting;
     char told_cause[200]; /* the last one told, without its figures */
     int64_t told_at_ms;
@@ -259,6 +261,9 @@ static Err *sample(Watcher *watcher)
         TRY(sample_window(watcher, controls.window));
     if (watcher->throttle[0] == '\0')
         TRY(sample_replicas(watcher, controls.max_lag_ms));
+    if (watcher->throttle[0] == '\0')
+        TRY(load_watch(watcher->conn, &(Wait){.timeout_ms = CONTROL_TIMEOUT_MS}, watcher->arena,
+                       controls.load_limits, &watcher->load, watcher->throttle));
     Control *control = &runner->control;
     pthread_mutex_lock(&control->lock);
     const char *kept = control->controls.window;

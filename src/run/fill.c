@@ -12,7 +12,7 @@ enum {
 };
 
 /* Rows that lack all columns of the step, and that the expressions can fill. */
-char *fill_unfilled_sql(Arena *arena, const Step *step)
+char *fill_unfilled_sql(Arena *arena, const EngineOps *ops, const Step *step)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
     CLEANUP(str_donep) Str any = STR_INIT;
@@ -20,7 +20,7 @@ char *fill_unfilled_sql(Arena *arena, const Step *step)
     for (size_t i = 0; i < step->fill_count; i++) {
         const FillColumn *fill = &step->fills[i];
         str_sep(&out, " AND ");
-        str_addf(&out, "%s IS NULL", sql_ident(arena, fill->column));
+        str_addf(&out, "%s IS NULL", ops->quote(arena, NULL, fill->column));
         str_sep(&any, " OR ");
         str_addf(&any, "(%s) IS NOT NULL", fill->expr);
         all_null_legal = all_null_legal && fill->null_legal && fill->immutable;
@@ -30,12 +30,12 @@ char *fill_unfilled_sql(Arena *arena, const Step *step)
     return arena_dup(arena, out.buf);
 }
 
-char *fill_set_sql(Arena *arena, const Table *table, const Step *step)
+char *fill_set_sql(Arena *arena, const EngineOps *ops, const Table *table, const Step *step)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
     for (size_t i = 0; i < step->fill_count; i++) {
         str_sep(&out, ", ");
-        str_addf(&out, "%s = %s", sql_ident(arena, step->fills[i].column), step->fills[i].expr);
+        str_addf(&out, "%s = %s", ops->quote(arena, NULL, step->fills[i].column), step->fills[i].expr);
     }
     fills_add_self_set(&out, table, step->fills, step->fill_count);
     return arena_dup(arena, out.buf);
@@ -71,25 +71,25 @@ Err *fill_look_again(Fill *fill)
 }
 
 /* The application may have written NULL and meant it: only a row that lacks all such columns is unfilled. */
-static const char *also_null(Arena *arena, const Step *step, const FillColumn *fill)
+static const char *also_null(Arena *arena, const EngineOps *ops, const Step *step, const FillColumn *fill)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
     for (size_t i = 0; i < step->fill_count && fill->sync.null_ok; i++)
         if (step->fills[i].sync.null_ok && &step->fills[i] != fill)
-            str_addf(&out, " AND %s IS NULL", sql_ident(arena, step->fills[i].column));
+            str_addf(&out, " AND %s IS NULL", ops->quote(arena, NULL, step->fills[i].column));
     return out.len == 0 ? "" : arena_dup(arena, out.buf);
 }
 
 /* One column alone: for rows in which another column of the step was filled by somebody else. */
-void fill_single_sql(Arena *arena, const Step *step, const FillColumn *fill, const char **ret_set,
-                     const char **ret_where)
+void fill_single_sql(Arena *arena, const EngineOps *ops, const Step *step, const FillColumn *fill,
+                     const char **ret_set, const char **ret_where)
 {
-    const char *name = sql_ident(arena, fill->column);
+    const char *name = ops->quote(arena, NULL, fill->column);
     *ret_set = arena_printf(arena, "%s = %s", name, fill->expr);
     *ret_where = fill->null_legal && fill->immutable
                      ? arena_printf(arena, "%s IS NULL AND (%s) IS NOT NULL", name, fill->expr)
                      : arena_printf(arena, "%s IS NULL", name);
-    *ret_where = arena_printf(arena, "%s%s", *ret_where, also_null(arena, step, fill));
+    *ret_where = arena_printf(arena, "%s%s", *ret_where, also_null(arena, ops, step, fill));
 }
 
 const char fill_rewritten_text[] =
@@ -203,8 +203,14 @@ static Err *wave_once(Fill *fill, Wave *wave, void (*advance)(Fill *fill, const 
     int64_t from = clock_ms();
     TRY(ops->begin(runner->conn, &wait, &settings));
     Rows rows = {0};
-    TRY(ops->query(runner->conn, &wait, runner->scratch, wave->sql, 0, NULL, &rows));
-    wave->rows = rows.affected;
+    if (wave->where != NULL) {
+        Wait bound = {.stop = wait.stop, .timeout_ms = settings.statement_timeout_ms};
+        TRY(ops->update_rows(runner->conn, &bound, runner->scratch, &fill->scan, wave->set, wave->where,
+                             wave->free_only, &wave->rows));
+    } else {
+        TRY(ops->query(runner->conn, &wait, runner->scratch, wave->sql, 0, NULL, &rows));
+        wave->rows = rows.affected;
+    }
     int64_t hot = 0;
     TRY(look_back(fill, wave, &hot));
     wave->hot = hot >= fill->hot_seen ? hot - fill->hot_seen : hot;
@@ -221,6 +227,23 @@ static Err *wave_once(Fill *fill, Wave *wave, void (*advance)(Fill *fill, const 
     TRY(failpoint_at("wave_after_commit"));
     wave->ms = clock_ms() - from;
     return NULL;
+}
+
+/* `set` and `where` as the engine carries them out. */
+void fill_wave_sql(const Fill *fill, const char *set, const char *where, bool free_only, Wave *wave)
+{
+    const EngineOps *ops = fill->runner->ops;
+    Arena *arena = fill->runner->scratch;
+    if (ops->update_rows != NULL) {
+        wave->set = set;
+        wave->where = where;
+        wave->free_only = free_only;
+        return;
+    }
+    wave->sql = free_only
+                    ? ops->update_free_rows(arena, &fill->table, set, where)
+                    : arena_printf(arena, "UPDATE %s%s SET %s WHERE %s", ops->only,
+                                   ops->quote(arena, fill->table.schema, fill->table.name), set, where);
 }
 
 /* State that a failed transaction must give back. */

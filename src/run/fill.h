@@ -31,29 +31,33 @@ typedef struct Fill {
 } Fill;
 
 typedef struct Wave {
-    const char *sql;
+    const char *sql;         /* one statement; or where the engine has update_rows: */
+    const char *set, *where; /* texts for it, and whether busy rows are left out */
+    bool free_only;
     int64_t rows, hot, ms;
     bool self_set; /* it also sets columns to themselves: only as long as the table keeps its shape */
 } Wave;
 
 /* Rows that lack all columns of the step, and that the expressions can fill. */
-char *fill_unfilled_sql(Arena *arena, const Step *step);
+char *fill_unfilled_sql(Arena *arena, const EngineOps *ops, const Step *step);
 /* "a = …, b = …" */
-char *fill_set_sql(Arena *arena, const Table *table, const Step *step);
+char *fill_set_sql(Arena *arena, const EngineOps *ops, const Table *table, const Step *step);
 /* Whether any column is also set to itself. */
 bool fill_sets_self(const Table *table);
 /* Chooses these columns anew; fill->altered tells whether the table has been altered since the last time. */
 Err *fill_look_again(Fill *fill) MUST_USE;
 /* One column alone: for rows in which another column of the step was filled by somebody else. */
-void fill_single_sql(Arena *arena, const Step *step, const FillColumn *fill, const char **ret_set,
-                     const char **ret_where);
+void fill_single_sql(Arena *arena, const EngineOps *ops, const Step *step, const FillColumn *fill,
+                     const char **ret_set, const char **ret_where);
 /* Said when positions lost their meaning. */
 extern const char fill_rewritten_text[];
 /* Takes over what the checkpoint says. */
 void fill_restore(Fill *fill, const json_t *body);
 /* Frees the old text and keeps a copy of the new one, which may be NULL. */
 void fill_replace(char **text, const char *by);
-/* Runs wave->sql, lets `advance` move the watermark, and commits both together; on any error nothing has
+/* What a wave is to do: in place of what it was. */
+void fill_wave_sql(const Fill *fill, const char *set, const char *where, bool free_only, Wave *wave);
+/* Carries the wave out, lets `advance` move the watermark, and commits both together; on any error nothing has
  * moved. */
 Err *fill_run(Fill *fill, Wave *wave, void (*advance)(Fill *fill, const void *context),
               const void *context) MUST_USE;

@@ -1,4 +1,5 @@
 /* The journal: what was intended, what happened, how far it went; the truth that resume starts from. */
+#include "run/load_limit.h"
 #include "run/runner.h"
 
 #include "base/log.h"
@@ -79,11 +80,11 @@ const char *journal_grants(Arena *arena, const EngineOps *ops, const Server *ser
 
 Err *journal_check_version(const EngineOps *ops, const Server *server)
 {
-    if (server->journal_version > JOURNAL_VERSION)
+    if (server->journal_version > ops->journal_version)
         return err_hint(
             err_new(ERR_CONFIG,
                     "the journal in schema \"stoa\" is of version %d, this program knows version %d",
-                    server->journal_version, JOURNAL_VERSION),
+                    server->journal_version, ops->journal_version),
             "use the newer stoa that made it");
     if (server->journal_version == 0 || server->may_use_journal)
         return NULL;
@@ -95,7 +96,7 @@ Err *journal_check_version(const EngineOps *ops, const Server *server)
 
 Err *journal_upgrade(Conn *conn, const EngineOps *ops, Server *server)
 {
-    if (server->journal_version <= 0 || server->journal_version >= JOURNAL_VERSION)
+    if (server->journal_version <= 0 || server->journal_version >= ops->journal_version)
         return NULL;
     Wait wait = journal_wait();
     Rows rows = {0};
@@ -103,17 +104,17 @@ Err *journal_upgrade(Conn *conn, const EngineOps *ops, Server *server)
     TRY(ops->begin(conn, &wait, &(TxSettings){.lock_timeout_ms = 5000}));
     /* one of two that begin at once waits for the other here, and finds it done */
     Err *err = conn_query(conn, &wait, arena, &rows, "SELECT version FROM stoa.meta FOR UPDATE");
-    if (err == NULL && rows.row_count > 0 && rows_int(&rows, 0, 0) < JOURNAL_VERSION)
+    if (err == NULL && rows.row_count > 0 && rows_int(&rows, 0, 0) < ops->journal_version)
         err = conn_exec(conn, &wait, ops->journal_sql(JOURNAL_UPGRADE));
     if (err == NULL)
         err = ops->commit(conn, &wait);
     if (err == NULL) {
-        server->journal_version = JOURNAL_VERSION;
+        server->journal_version = ops->journal_version;
         return NULL;
     }
     ops->rollback(conn);
     err = err_wrap(err, "the journal in schema \"stoa\" is of version %d and cannot be brought to version %d",
-                   server->journal_version, JOURNAL_VERSION);
+                   server->journal_version, ops->journal_version);
     return err_is(err, ERR_PRIVILEGE)
                ? err_hint(err, "run \"stoa resume\" or \"stoa apply\" once as the role that owns schema stoa")
                : err;
@@ -148,7 +149,7 @@ Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Server again = {0};
     Err *reload = ops->load_server(conn, &wait, arena, &again); /* somebody else may have made it just now */
-    if (reload == NULL && again.journal_version == JOURNAL_VERSION) {
+    if (reload == NULL && again.journal_version == ops->journal_version) {
         err_free(err);
         return NULL;
     }
@@ -206,6 +207,34 @@ Err *journal_look_again(Conn *conn, Arena *arena, JournalChange *change)
     return NULL;
 }
 
+static Err *load_limits(Conn *conn, Arena *arena, int64_t change_id, double *ret_limits)
+{
+    const EngineOps *ops = conn->ops;
+    for (size_t i = 0; i < LOAD_SIGNALS_MAX; i++)
+        ret_limits[i] = LOAD_LIMIT_UNSET;
+    if (ops->load_signal_count == 0)
+        return NULL;
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    TRY(conn_params(conn, &wait, arena, &rows, ops->journal_sql(JOURNAL_LIMITS), num(arena, change_id)));
+    for (size_t row = 0; row < rows.row_count; row++)
+        for (size_t i = 0; i < ops->load_signal_count; i++)
+            if (str_eq(rows_cell(&rows, row, 0), ops->load_signals[i].name))
+                ret_limits[i] = rows_double(&rows, row, 1);
+    return NULL;
+}
+
+static Err *store_limits(Conn *conn, Arena *arena, int64_t change_id, const double *limits)
+{
+    for (size_t i = 0; i < conn->ops->load_signal_count; i++) {
+        const char *const params[] = {num(arena, change_id), conn->ops->load_signals[i].name,
+                                      arena_printf(arena, "%.17g", limits[i])};
+        if (limits[i] >= 0)
+            TRY(journal_write(conn, JOURNAL_SET_LIMIT, ARRAY_LEN(params), params));
+    }
+    return NULL;
+}
+
 Err *journal_insert_steps(Conn *conn, Arena *arena, const Step *steps, size_t count, int64_t change_id)
 {
     for (size_t i = 0; i < count; i++) {
@@ -240,6 +269,7 @@ Err *journal_insert(Conn *conn, Arena *arena, const Plan *plan, const Controls *
         "quiet_ms, time_window) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         ARRAY_LEN(params), params, NULL));
     *ret_id = rows_int(&rows, 0, 0);
+    TRY(store_limits(conn, arena, *ret_id, controls->load_limits));
     return journal_insert_steps(conn, arena, plan->steps, plan->step_count, *ret_id);
 }
 
@@ -341,7 +371,7 @@ Err *journal_load_controls(Conn *conn, Arena *arena, int64_t change_id, Controls
         .quiet_ms = rows_int(&rows, 0, 6),
         .window = rows_cell(&rows, 0, 7),
     };
-    return NULL;
+    return load_limits(conn, arena, change_id, ret_controls->load_limits);
 }
 
 Err *journal_store_controls(Conn *conn, int64_t change_id, const Controls *controls, unsigned given,
@@ -361,7 +391,8 @@ Err *journal_store_controls(Conn *conn, int64_t change_id, const Controls *contr
         (given & CONTROL_WINDOW) != 0 ? "true" : "false",
         controls->window,
     };
-    return journal_write(conn, JOURNAL_SET_CONTROLS, ARRAY_LEN(params), params);
+    TRY(journal_write(conn, JOURNAL_SET_CONTROLS, ARRAY_LEN(params), params));
+    return store_limits(conn, arena, change_id, controls->load_limits);
 }
 
 Err *journal_request_abort(Conn *conn, int64_t change_id, bool requested)

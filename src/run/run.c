@@ -1,5 +1,6 @@
 /* The executor: intent into the journal, the step, the outcome; retries; and how a run begins and ends. */
 #include "run/fingerprint.h"
+#include "run/load_limit.h"
 #include "run/runner.h"
 
 #include "base/clock.h"
@@ -23,6 +24,8 @@ void controls_default(Controls *ret_controls)
                                .max_lag_ms = 5000,
                                .chunk_time_ms = 100,
                                .quiet_ms = 86400000};
+    for (size_t i = 0; i < LOAD_SIGNALS_MAX; i++)
+        ret_controls->load_limits[i] = LOAD_LIMIT_UNSET;
 }
 
 const char *change_state_name(ChangeState state)

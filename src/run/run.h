@@ -14,6 +14,7 @@ typedef struct Controls {
     int64_t chunk_time_ms; /* 100 */
     int64_t quiet_ms;      /* 86400000 */
     const char *window;    /* "22:00-06:00 Europe/Berlin"; NULL: any time */
+    double load_limits[LOAD_SIGNALS_MAX]; /* of EngineOps.load_signals; negative: the usual one */
 } Controls;
 void controls_default(Controls *ret_controls);
 
@@ -65,7 +66,7 @@ enum {
     CONTROL_MAX_LAG = 1 << 2,
     CONTROL_CHUNK_TIME = 1 << 3,
     CONTROL_QUIET = 1 << 4,
-    CONTROL_WINDOW = 1 << 5,
+    CONTROL_WINDOW = 1 << 5, /* a limit of the load is given where it is not negative */
 };
 
 typedef enum ChangeState {

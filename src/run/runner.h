@@ -9,7 +9,6 @@
 #include <stdatomic.h>
 
 enum {
-    JOURNAL_VERSION = 2,
     LEASE_TTL_MS = 10000,
     LEASE_RENEW_MS = 2000,
     CONTROL_TICK_MS = 200,

@@ -33,7 +33,9 @@ static char *count_sql(const Verify *verify, Arena *arena)
     for (size_t i = 0; i < verify->step->check_count; i++)
         if (verify->step->checks[i].predicate != NULL)
             str_addf(&sql, ", count(CASE WHEN %s THEN 1 END)", verify->step->checks[i].predicate);
-    str_addf(&sql, " FROM ONLY %s WHERE ", sql_name(arena, verify->table.schema, verify->table.name));
+    const EngineOps *ops = verify->runner->ops;
+    str_addf(&sql, " FROM %s%s WHERE ", ops->only,
+             ops->quote(arena, verify->table.schema, verify->table.name));
     return arena_dup(arena, sql.buf);
 }
 
@@ -67,6 +69,71 @@ static Err *bad_rows(Verify *verify, const char *range_sql, size_t at, int64_t c
     return check->hint != NULL ? err_hint(err, "%s", check->hint) : err;
 }
 
+/* "c differs from (a + b)", for the check that the engine itself makes. */
+static Err *unlike_rows(Verify *verify, const KeyList *names)
+{
+    CLEANUP(str_donep) Str list = STR_INIT;
+    const Check *check = &verify->step->checks[0];
+    for (size_t i = 0; i < names->count && i < NAMED_ROWS; i++) {
+        str_sep(&list, "; ");
+        str_add(&list, names->keys[i]);
+    }
+    Err *err = err_new(ERR_VERIFY, "in %zu row%s of \"%s\", and perhaps in later ones: %s (%s)", names->count,
+                       names->count == 1 ? "" : "s", verify->table.name, check->label, list.buf);
+    return check->hint != NULL ? err_hint(err, "%s", check->hint) : err;
+}
+
+/* Rows that others hold are waited for within --lock-wait, without a lock of ours. */
+static Err *look_unlike(Verify *verify, const Range *range)
+{
+    Runner *runner = verify->runner;
+    const Step *step = verify->step;
+    Wait wait = runner_wait(runner);
+    const char **columns = arena_alloc(runner->scratch, (step->fill_count + 1) * sizeof *columns);
+    const char **exprs = arena_alloc(runner->scratch, (step->fill_count + 1) * sizeof *exprs);
+    for (size_t i = 0; i < step->fill_count; i++) {
+        columns[i] = step->fills[i].column;
+        exprs[i] = step->fills[i].expr;
+    }
+    for (int64_t from = runner_clock_ms(runner);;) {
+        KeyList names = {0};
+        int64_t rows = 0, busy = 0;
+        TRY(runner->ops->unlike(runner->conn, &wait, runner->scratch, &verify->scan, range, columns, exprs,
+                                step->fill_count, &rows, &names, &busy));
+        if (names.count > 0)
+            return unlike_rows(verify, &names);
+        if (busy == 0) {
+            verify->rows += rows;
+            return NULL;
+        }
+        if (runner_clock_ms(runner) - from > control_settings(runner).lock_wait_ms)
+            return err_hint(err_new(ERR_LOCK_BUDGET,
+                                    "%lld rows of \"%s\" are held by other transactions for longer than "
+                                    "--lock-wait",
+                                    (long long)busy, verify->table.name),
+                            "end those transactions, then apply again");
+        TRY(control_gate(runner));
+    }
+}
+
+static bool is_unlike(const Verify *verify)
+{
+    return verify->step->fill_count > 0 && verify->runner->ops->unlike != NULL;
+}
+
+static void advance(Verify *verify, const Range *range, int64_t took_ms)
+{
+    char *high = range->high == NULL ? NULL : mem_dup(range->high);
+    free(verify->low);
+    verify->low = high;
+    int64_t target = control_settings(verify->runner).chunk_time_ms;
+    if (took_ms > 2 * target && verify->size > 64)
+        verify->size /= 2;
+    else if (took_ms < target &&
+             verify->size * 2 <= (verify->scan.method == SCAN_KEY ? VERIFY_MAX * 10 : VERIFY_MAX))
+        verify->size *= 2;
+}
+
 static Err *verify_chunk(Verify *verify)
 {
     Runner *runner = verify->runner;
@@ -82,6 +149,11 @@ static Err *verify_chunk(Verify *verify)
     const char *where = range_sql_of(verify, range.low, range.high);
     Rows rows = {0};
     int64_t from = clock_ms();
+    if (is_unlike(verify)) {
+        TRY(look_unlike(verify, &range));
+        advance(verify, &range, clock_ms() - from);
+        return NULL;
+    }
     const char *select = count_sql(verify, runner->scratch);
     Err *err =
         rows_read(runner, verify->step, arena_printf(runner->scratch, "%s%s", select, where), true, &rows);
@@ -100,15 +172,7 @@ static Err *verify_chunk(Verify *verify)
         if (count > 0 && !check->count_only && !(check->evaluate_only && check->hint == NULL))
             return bad_rows(verify, where, i, count);
     }
-    char *high = range.high == NULL ? NULL : mem_dup(range.high);
-    free(verify->low);
-    verify->low = high;
-    int64_t target = control_settings(runner).chunk_time_ms;
-    if (took_ms > 2 * target && verify->size > 64)
-        verify->size /= 2;
-    else if (took_ms < target &&
-             verify->size * 2 <= (verify->scan.method == SCAN_KEY ? VERIFY_MAX * 10 : VERIFY_MAX))
-        verify->size *= 2;
+    advance(verify, &range, took_ms);
     return NULL;
 }
 
@@ -137,7 +201,7 @@ static Err *whole_query(Verify *verify, const Check *check)
 static Err *verify_all(Verify *verify)
 {
     Runner *runner = verify->runner;
-    bool chunks = false;
+    bool chunks = is_unlike(verify);
     for (size_t i = 0; i < verify->step->check_count; i++) {
         chunks = chunks || verify->step->checks[i].predicate != NULL;
         if (verify->step->checks[i].query != NULL)

@@ -157,6 +157,14 @@ class Stoa:
     def apply(self, text, *args, **options):
         return self("apply", text, "--yes", *args, **options)
 
+    def dying(self, chain, *args):
+        """Dies at every point that it passes, each once, and is started again until it is through."""
+        for _ in range(300):
+            ended = self(*args, code=None, env={"STOA_FAILPOINT_CHAIN": str(chain)})
+            if ended.code not in (3, -9):
+                return ended
+        raise AssertionError(f"it does not end: {ended}")
+
     def status(self, change):
         """The change's entry of `stoa status --json`."""
         changes = self("status", change, "--json").json["changes"]

@@ -13,13 +13,14 @@ WIDEN_CUSTOMER = "ALTER TABLE t MODIFY customer_id BIGINT NOT NULL DEFAULT 0"
 class Op:
     """`unwritten`: columns that the application leaves out; `but`: columns that are not compared, since the server
     gives each table other values; `becomes`: the table's name afterwards ("" none); `since` what the server must be;
-    `args` for plan and apply; `writers` False where the application cannot go on with the change (a rename)."""
+    `args` for plan and apply; `writers` False where the application cannot go on with the change (a rename); `twin`:
+    what the twin gets behind the plain statement, which knows no backfill."""
 
     def __init__(self, id_, change, expect, shape=None, servers=ALL, args=(), unwritten=(), but=(), becomes="t",
-                 writers=True, prepare=(), crash=False):
+                 writers=True, prepare=(), crash=False, twin=()):
         self.id, self.change, self.expect, self._shape, self.servers = id_, change, expect, shape, servers
         self.args, self.unwritten, self.but, self.becomes = list(args), unwritten, but, becomes
-        self.writers, self.prepare, self.crash = writers, list(prepare), crash
+        self.writers, self.prepare, self.crash, self.twin = writers, list(prepare), crash, list(twin)
 
     def shape(self, server):
         shape = self._shape or shapes.orders()
@@ -132,6 +133,31 @@ COLUMNS = [
     Op("ninth member of a set", "ALTER TABLE t MODIFY flags SET('a','b','c','d','e','f','g','h','i') NULL", SHADOW),
 ]
 
+
+def backfill(id_, columns, more="", expect="in-place", args=(), **rest):
+    """A new column is added and filled for each (name, type, expression)."""
+    said = [word for name, _, expression in columns for word in ("--backfill", f"t.{name} = {expression}")]
+    added = ", ".join(f"ADD COLUMN {name} {type_}" for name, type_, _ in columns)
+    filled = ", ".join(f"{name} = {expression}" for name, _, expression in columns)
+    return Op(id_, f"ALTER TABLE t {added}{more}", expect, args=[*said, *args], twin=[f"UPDATE t SET {filled}"],
+              **{"servers": MODERN, **rest})
+
+
+NUMBER = ("c", "BIGINT NULL", "CHAR_LENGTH(COALESCE(note, '')) * 10 + customer_id")
+WORDS = ("d", "VARCHAR(60) NULL AFTER id", "CONCAT(status, '/', amount)")
+BACKFILLS = [
+    backfill("backfill", [NUMBER], crash=True),
+    backfill("backfill of two columns", [NUMBER, WORDS], crash=True),
+    backfill("backfill that gives null", [("c", "VARCHAR(20) NULL", "NULLIF(note, 'short')")]),
+    backfill("backfill in a copy, as asked", [NUMBER], expect=SHADOW, args=["--strategy", "shadow"]),
+    backfill("backfill where a rebuild is needed anyway", [WORDS], ", MODIFY customer_id BIGINT NOT NULL DEFAULT 0", expect=SHADOW),
+    backfill("backfill by a key of words", [("c", "BIGINT NULL", "v * 2")], shape=shapes.words("utf8mb4_general_ci")),
+    backfill("backfill by a key of bytes", [("c", "DECIMAL(12,1) NULL", "v / 3")], shape=shapes.words("latin1_bin", spaces=True)),
+    backfill("backfill not null", [("c", "BIGINT NOT NULL", "customer_id")], expect="refused: cannot promise"),
+    backfill("backfill of a new number", [("c", "BIGINT NULL", "id * 2")], expect="refused: gets only behind"),
+    backfill("backfill on an old server", [NUMBER], expect="refused: cannot be made so that it can be repeated", servers=("mysql-5.6",)),
+]
+
 INDEXES = [
     # 107–112
     Op("add index", "ALTER TABLE t ADD INDEX at (at)", "in-place", crash=True),
@@ -228,4 +254,4 @@ TYPES = [
         ("latin1_swedish_ci", True, ALL), ("latin1_german2_ci", False, ALL), ("utf8mb4_unicode_nopad_ci", False, MARIADB),
         ("utf8mb4_0900_ai_ci", False, ("mysql-9.7",)), ("utf8mb4_uca1400_ai_ci", False, ("mariadb-11.8",)))]
 
-OPERATIONS = COLUMNS + INDEXES + TABLES + TYPES
+OPERATIONS = COLUMNS + BACKFILLS + INDEXES + TABLES + TYPES

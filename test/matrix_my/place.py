@@ -70,8 +70,9 @@ class Place:
                 cursor.execute(statement)
             cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO')"
                            if "sql_mode = ''" not in " ".join(self.shape.init) else "SET SESSION sql_mode = ''")
-            for statement in re.sub(r", ALGORITHM=\w+", "", self.op.change).split("; "):
+            for statement in [*re.sub(r", ALGORITHM=\w+", "", self.op.change).split("; "), *self.op.twin]:
                 cursor.execute(statement)
+            conn.commit()
 
     def compare(self):
         """Definition and every row, against what the plain statement makes of the twin."""

@@ -73,7 +73,7 @@ def test_filled_by_the_copy_and_by_triggers(my, stoa, application): # noqa: F811
         refused = stoa("plan", sql, code=4)
         assert "cannot be made so that it can be repeated" in refused.err
         return
-    stoa.apply(sql, "--name", "total", "--max-stall", "2s")
+    stoa.apply(sql, "--name", "total", "--max-stall", "2s", "--strategy", "shadow")
     application.goes_on()
     assert wrong(my) == ()
     application.goes_on()
@@ -95,7 +95,7 @@ def test_back_again(my, stoa, application): # noqa: F811
     if my.name == "mysql-5.6":
         return
     before = my.query("SHOW CREATE TABLE shop.orders")[0][1].split(" AUTO_INCREMENT=")[0]
-    stoa.apply(f"ALTER TABLE orders ADD COLUMN total BIGINT; -- stoa: backfill orders.total = {BACKFILL}", "--name", "total", "--max-stall", "2s")
+    stoa.apply(f"ALTER TABLE orders ADD COLUMN total BIGINT; -- stoa: backfill orders.total = {BACKFILL}", "--name", "total", "--max-stall", "2s", "--strategy", "shadow")
     application.goes_on()
     stoa("revert", "total", "--yes", "--max-stall", "2s")
     application.goes_on()

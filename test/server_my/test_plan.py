@@ -129,7 +129,7 @@ def test_rows_are_looked_at_first(my, stoa):
     ("ALTER TABLE orders MODIFY amount BIGINT, LOCK=EXCLUSIVE", "stops writers"),
     ("TRUNCATE orders", "no way back"),
     ("ALTER TABLE elsewhere.orders ADD COLUMN a INT", "another database"),
-    ("ALTER TABLE orders ADD COLUMN a INT NOT NULL; -- stoa: backfill orders.a = amount + 1", "could not be told"),
+    ("ALTER TABLE orders ADD COLUMN a INT NOT NULL; -- stoa: backfill orders.a = amount + 1", "cannot promise"),
     ("ALTER TABLE orders ADD COLUMN a DATETIME; -- stoa: backfill orders.a = NOW()", "not the same twice"),
     ("ALTER TABLE orders ADD COLUMN a INT; -- stoa: backfill orders.b = amount + 1", "which no statement adds"),
 ])

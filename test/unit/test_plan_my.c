@@ -468,6 +468,57 @@ GOLDEN(backfill)
     column_after(f, 0, "total")->type = "bigint";
 }
 
+GOLDEN(backfill_shadow)
+{
+    backfill_fill(f);
+    f->settings.skips_locked = true;
+    f->input.options.strategy = STRATEGY_SHADOW;
+}
+
+GOLDEN(backfill_in_place)
+{
+    backfill_fill(f);
+    f->settings.skips_locked = true;
+}
+
+GOLDEN(backfill_filled)
+{
+    backfill_in_place_fill(f);
+    f->input.options.verify = VERIFY_FILLED;
+    f->input.options.strategy = STRATEGY_IN_PLACE;
+}
+
+GOLDEN(backfill_in_place_refused)
+{
+    backfill_fill(f);
+    f->input.options.strategy = STRATEGY_IN_PLACE;
+}
+
+/* By cascades the server changes the source without a trigger. */
+GOLDEN(backfill_of_cascades)
+{
+    static const char *const columns[] = {"amount"};
+    static MyForeignKey key = {.name = "fk",
+                               .schema = "shop",
+                               .table = "orders",
+                               .columns = columns,
+                               .ref_schema = "shop",
+                               .ref_table = "amounts",
+                               .ref_columns = columns,
+                               .count = 1,
+                               .on_delete = "SET NULL",
+                               .on_update = "RESTRICT"};
+    backfill_in_place_fill(f);
+    f->my.parents = &key;
+    f->my.parent_count = 1;
+}
+
+GOLDEN(backfill_of_new_numbers)
+{
+    backfill_in_place_fill(f);
+    f->sql = "-- stoa: backfill orders.total = id * 2\nALTER TABLE orders ADD COLUMN total bigint";
+}
+
 GOLDEN(backfill_not_null)
 {
     backfill_fill(f);
@@ -700,6 +751,12 @@ int main(void)
         cmocka_unit_test(nothing),
         cmocka_unit_test(lost_attributes),
         cmocka_unit_test(backfill),
+        cmocka_unit_test(backfill_shadow),
+        cmocka_unit_test(backfill_in_place),
+        cmocka_unit_test(backfill_filled),
+        cmocka_unit_test(backfill_in_place_refused),
+        cmocka_unit_test(backfill_of_cascades),
+        cmocka_unit_test(backfill_of_new_numbers),
         cmocka_unit_test(backfill_not_null),
         cmocka_unit_test(backfill_volatile),
         cmocka_unit_test(strategy_instant_refused),

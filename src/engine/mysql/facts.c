@@ -148,6 +148,7 @@ Err *my_load_facts(Conn *conn, const Wait *wait, Arena *arena, const Grants *gra
                        .set_visible = !mariadb && flavor_can(&flavor, FACT_INVISIBLE_COLUMNS),
                        .repeatable_triggers = mariadb || flavor.version >= 80029,
                        .checks_by_schema = !mariadb && flavor_can(&flavor, FACT_CHECK),
+                       .skips_locked = flavor_can(&flavor, FACT_SKIP_LOCKED),
                        .logged = flavor.binlog,
                        .untested = !is_tested(&flavor)};
     TRY(load_capture(conn, wait, arena, &flavor, grants, &server));

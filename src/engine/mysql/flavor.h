@@ -25,6 +25,7 @@ typedef enum FlavorFact {
     FACT_FOR_SHARE,         /* FOR SHARE; elsewhere LOCK IN SHARE MODE */
     FACT_SHARE_NOWAIT,      /* a shared locking read takes NOWAIT */
     FACT_UPDATE_NOWAIT,     /* FOR UPDATE NOWAIT */
+    FACT_SKIP_LOCKED,       /* FOR UPDATE SKIP LOCKED */
     FACT_ISOLATION_NAME,    /* the variable is transaction_isolation; elsewhere tx_isolation */
     FACT_SOURCE_WORDS,      /* SHOW BINARY LOG STATUS, SHOW REPLICA STATUS; the old words may be gone */
     FACT_SNAPSHOT_POSITION, /* binlog_snapshot_file and _position of a consistent snapshot */

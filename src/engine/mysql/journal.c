@@ -7,6 +7,10 @@
 /* DDL commits by itself here: each statement can be repeated, and the version comes last. Times are UTC, as
  * the session's. A name may be used again once its change is over, which a partial index would say: `live` is
  * NULL from then on. 190 characters are what an index of MySQL 5.6 takes (767 bytes). */
+#define LIMITS_TABLE                                                                                         \
+    "CREATE TABLE IF NOT EXISTS stoa.limits (change_id BIGINT NOT NULL, name VARCHAR(64) NOT NULL, most "    \
+    "DOUBLE NOT NULL, PRIMARY KEY (change_id, name)) ENGINE=InnoDB;\n"
+
 static const char create_sql[] =
     "CREATE DATABASE IF NOT EXISTS stoa CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;\n"
     "CREATE TABLE IF NOT EXISTS stoa.meta (version INT NOT NULL PRIMARY KEY, created_at DATETIME(6) NOT "
@@ -50,8 +54,9 @@ static const char create_sql[] =
     "ENGINE=InnoDB;\n"
     "CREATE TABLE IF NOT EXISTS stoa.heartbeat (id TINYINT NOT NULL PRIMARY KEY, at_ms BIGINT NOT NULL) "
     "ENGINE=InnoDB;\n"
-    "INSERT INTO stoa.meta (version, created_at, created_by) VALUES (2, UTC_TIMESTAMP(6), CURRENT_USER()) ON "
-    "DUPLICATE KEY UPDATE version = 2";
+    LIMITS_TABLE
+    "INSERT INTO stoa.meta (version, created_at, created_by) VALUES (3, UTC_TIMESTAMP(6), CURRENT_USER()) ON "
+    "DUPLICATE KEY UPDATE version = 3";
 
 /* Needs SUPER, or log_bin_trust_function_creators, where the binary log is on (MySQL refman "Stored Program
  * Binary Logging"). */
@@ -79,7 +84,7 @@ static const char protect_sql[] =
 static const char *const texts[JOURNAL_SQL_COUNT] = {
     [JOURNAL_CREATE] = create_sql,
     [JOURNAL_PROTECT] = protect_sql,
-    [JOURNAL_UPGRADE] = "DO 0", /* there was no version before */
+    [JOURNAL_UPGRADE] = LIMITS_TABLE "UPDATE stoa.meta SET version = 3", /* version 2 had no limits */
     [JOURNAL_DROP] = "DROP DATABASE IF EXISTS stoa",
     [JOURNAL_GRANTS] = "GRANT ALL ON stoa.* TO {role}",
 
@@ -127,6 +132,10 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
                   "$8") " THEN $9 ELSE time_window END, updated_at = UTC_TIMESTAMP(6) WHERE change_id = $1",
     [JOURNAL_SET_ABORT] = "UPDATE stoa.controls SET abort_requested = " FLAG(
         "$2") ", updated_at = UTC_TIMESTAMP(6) WHERE change_id = $1",
+
+    [JOURNAL_LIMITS] = "SELECT name, most FROM stoa.limits WHERE change_id = $1",
+    [JOURNAL_SET_LIMIT] = "INSERT INTO stoa.limits (change_id, name, most) VALUES ($1, $2, $3) ON DUPLICATE "
+                          "KEY UPDATE most = VALUES(most)",
 
     [JOURNAL_ADD_LEASE] = "INSERT INTO stoa.leases (table_key, epoch, expires_at) VALUES ($1, 0, " NEVER
                           ") ON DUPLICATE KEY UPDATE table_key = table_key",

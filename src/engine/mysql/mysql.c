@@ -3,8 +3,11 @@
 #include "engine/mysql/mysql.h"
 
 #include "engine/mysql/conn.h"
+#include "engine/mysql/fill_rows.h"
 #include "engine/mysql/journal.h"
+#include "engine/mysql/load_signals.h"
 #include "engine/mysql/my.h"
+#include "engine/mysql/quote.h"
 #include "engine/mysql/server.h"
 #include "engine/mysql/session.h"
 #include "engine/mysql/shadow_my.h"
@@ -15,6 +18,7 @@ const EngineOps engine_mysql = {
     .name = "mysql",
     .schemes = schemes,
     .dialect = DIALECT_MYSQL,
+    .journal_version = 3,
     .shadow = &my_shadow_ops,
     .connect = my_connect,
     .close = my_close,
@@ -37,12 +41,29 @@ const EngineOps engine_mysql = {
     .find_schema = my_find_schema,
     .index_table = my_index_table,
     .checks = my_checks,
+    .scan_choose = my_scan_choose,
+    .scan_next = my_scan_next,
+    .scan_filter = my_scan_filter,
+    .scan_fraction = my_scan_fraction,
+    .wave_filter = my_wave_filter,
+    .row_list = my_row_list,
+    .row_filter = my_row_filter,
+    .update_rows = my_update_rows,
+    .unlike = my_unlike,
+    .quote = my_name,
+    .only = "",
+    .storage = my_storage,
+    .hot_updates = my_hot_updates,
+    .shape = my_shape,
     .position = my_position,
     .reached = my_reached,
     .log_bytes = my_log_bytes,
     .local_time = my_local_time,
     .beat = my_beat,
     .beat_seen = my_beat_seen,
+    .load_signals = my_load_signals,
+    .load_signal_count = MY_LOAD_COUNT,
+    .load = my_load,
     .journal_sql = my_journal_sql,
     .undress = my_undress,
     .clone_open = my_clone_open,

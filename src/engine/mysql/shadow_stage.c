@@ -125,8 +125,13 @@ Err *stage_open(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *sp
                 const char **ret_name)
 {
     *ret_name = stage_name(arena, spec, form, "stage");
+    bool own = str_eq(spec->source, spec->shadow); /* then not all columns are given, nor compared */
+    const char **names = arena_alloc(arena, (form->column_count + 1) * sizeof *names);
+    for (size_t i = 0; i < form->column_count; i++)
+        names[i] = form->columns[i].name;
     if (!form->has_stage)
-        TRY(make_table(conn, wait, form->shadow, *ret_name, NULL, 0, index_columns(arena, form)));
+        TRY(make_table(conn, wait, form->shadow, *ret_name, names, own ? form->column_count : 0,
+                       index_columns(arena, form)));
     form->has_stage = true;
     return NULL;
 }

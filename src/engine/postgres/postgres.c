@@ -5,11 +5,15 @@
 #include "engine/postgres/clone.h"
 #include "engine/postgres/pg.h"
 #include "engine/postgres/scratch.h"
+#include "engine/sql.h"
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 
 const EngineOps engine_postgres = {
     .name = "postgres",
+    .journal_version = 2,
+    .quote = sql_name,
+    .only = "ONLY ",
     .schemes = schemes,
     .features = ENGINE_TRANSACTIONAL_DDL | ENGINE_SYNC_TRIGGERS,
     .act_as = pg_act_as,

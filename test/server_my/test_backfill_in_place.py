@@ -1,0 +1,159 @@
+"""Columns computed from others, filled in the table itself, under an application that does not know the column."""
+import signal
+
+import pytest
+
+from test.lib.servers import until
+from test.server_my.test_backfill import BACKFILL, OldApplication, application, names, wrong  # noqa: F401
+from test.server_my.test_plan import stoa  # noqa: F401
+
+SQL = f"ALTER TABLE orders ADD COLUMN total BIGINT AFTER id; -- stoa: backfill orders.total = {BACKFILL}"
+NAMED = ("--name", "total", "--max-stall", "2s")
+
+
+@pytest.fixture(autouse=True)
+def only_where_it_can_be(my, request):
+    if my.name == "mysql-5.6" and "old_server" not in request.node.name:
+        request.getfixturevalue("stoa")
+        refused = request.getfixturevalue("stoa")("plan", SQL, code=4)
+        assert "cannot be made so that it can be repeated" in refused.err
+        request.node.obj = lambda **fixtures: None
+
+
+def definition(my):
+    return my.query("SHOW CREATE TABLE shop.orders")[0][1].split(" AUTO_INCREMENT=")[0]
+
+
+def test_the_plan_says_why(my, stoa):  # noqa: F811
+    told = stoa("plan", SQL, "--json").json
+    assert told["strategy"] == "in-place"
+    assert [step["kind"] for step in told["steps"]][:6] == ["alter", "alter", "alter", "backfill", "verify", "verify"]
+    way = next(risk["message"] for risk in told["risks"] if risk["id"] == "way")
+    assert "filled in the table itself, because that costs less" in way
+    forced = stoa("plan", SQL, "--json", "--strategy", "shadow").json
+    assert forced["strategy"] == "shadow"
+    assert "as asked for" in next(risk["message"] for risk in forced["risks"] if risk["id"] == "way")
+    assert "every row has to be written" in stoa("plan", SQL, "--strategy", "instant", code=4).err
+    rebuilt = "ALTER TABLE orders MODIFY amount BIGINT, ADD COLUMN total BIGINT; -- stoa: backfill orders.total = id"
+    assert "gets only behind" in stoa("plan", rebuilt, code=4).err
+    rebuilt = rebuilt.replace("= id", "= amount")
+    told = stoa("plan", rebuilt, "--json").json
+    assert told["strategy"] == "shadow"
+    assert "in the same pass" in next(risk["message"] for risk in told["risks"] if risk["id"] == "way")
+    assert "in the same pass" in stoa("plan", rebuilt, "--strategy", "in-place", code=4).err
+
+
+def test_filled_under_writers(my, stoa, application):  # noqa: F811
+    result = stoa.apply(SQL, *NAMED)
+    assert stoa.status("total")["state"] == "ready", str(result)
+    application.goes_on()
+    assert my.query("SELECT COUNT(*) FROM shop.orders WHERE total IS NULL")[0][0] == 0
+    my.query("INSERT INTO shop.orders (customer, amount, total) VALUES ('new', 1, 77)")  # a new application means it
+    assert my.query("SELECT total FROM shop.orders WHERE customer = 'new'") == ((77,),)
+    my.query("DELETE FROM shop.orders WHERE customer = 'new'")
+    my.query("INSERT INTO shop.orders VALUES (NULL, 'bare', 5, 'new', NULL)")  # without a column list, as before
+    assert names(my) == ({"orders"}, {"orders__stoa_fill_ins", "orders__stoa_fill_upd"})
+    application.stop()
+    assert wrong(my) == ()
+    stoa("complete", "total", "--yes", "--force")
+    assert names(my) == ({"orders"}, set())
+    assert "INVISIBLE" not in definition(my)
+    assert wrong(my) == ()
+
+
+def test_killed_at_every_point(my, stoa, application, tmp_path):  # noqa: F811
+    chain = tmp_path / "chain"
+    ended = stoa.dying(chain, "apply", SQL, "--yes", *NAMED, "--chunk-time", "5ms")
+    assert ended.code == 0, str(ended)
+    application.goes_on()
+    application.stop()
+    assert wrong(my) == ()
+    ended = stoa.dying(chain, "complete", "total", "--yes", "--force")
+    assert ended.code == 0, str(ended)
+    points = {line.split("@")[0] for line in chain.read_text().splitlines()}
+    assert points >= {"checkpoint_before", "wave_before_commit", "wave_after_commit", "alter_after", "verify_before_journal"}
+    assert names(my) == ({"orders"}, set()) and wrong(my) == ()
+
+
+@pytest.mark.parametrize("point", ["alter_after=kill:2", "wave_after_commit=kill:2", "verify_before_journal=kill:1"])
+def test_aborted_after_a_death(my, stoa, application, point):  # noqa: F811
+    before = definition(my)
+    stoa("apply", SQL, "--yes", *NAMED, code=-9, env={"STOA_FAILPOINT": point})
+    application.goes_on(20)
+    stoa("abort", "total", "--yes", "--max-stall", "2s")
+    application.goes_on(20)
+    application.stop()
+    assert definition(my) == before and names(my) == ({"orders"}, set())
+    assert stoa.status("total")["state"] == "aborted"
+
+
+def test_a_held_row_is_left_for_later(my, stoa):  # noqa: F811
+    with my.connect("shop") as conn, conn.cursor() as cursor:
+        running = stoa.start("apply", SQL, "--yes", *NAMED, env={"STOA_FAILPOINT": "wave_before_commit=pause:1"})
+        until(lambda: running.is_stopped, 60, "the first chunk")
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE orders SET note = 'held' WHERE id = 2900")
+        running.signal(signal.SIGCONT)
+        unfilled = "SELECT COUNT(*) FROM shop.orders WHERE total IS NULL"
+        until(lambda: my.query(unfilled)[0][0] == 1, 60, "all rows but that one")
+        assert running.is_running()
+        cursor.execute("COMMIT")
+    running.wait(0)
+    assert wrong(my) == ()
+
+
+def test_what_the_server_sets_by_itself_stays(my, stoa):  # noqa: F811
+    my.query("ALTER TABLE shop.orders ADD COLUMN changed_at TIMESTAMP NOT NULL DEFAULT '2020-01-01 00:00:00' ON UPDATE CURRENT_TIMESTAMP")
+    stoa.apply(SQL, *NAMED)
+    assert my.query("SELECT COUNT(*) FROM shop.orders WHERE changed_at <> '2020-01-01 00:00:00'")[0][0] == 0
+    assert wrong(my) == ()
+
+
+def test_a_row_that_cannot_be_computed(my, stoa):  # noqa: F811
+    sql = "ALTER TABLE orders ADD COLUMN short TINYINT; -- stoa: backfill orders.short = amount"
+    my.query("UPDATE shop.orders SET amount = amount % 100")
+    my.query("UPDATE shop.orders SET amount = 1000 WHERE id = 1234")
+    told = stoa("apply", sql, "--yes", *NAMED, code=6)
+    assert "id=1234" in told.err, str(told)
+    my.query("UPDATE shop.orders SET amount = 2000 WHERE id = 7")  # the application's write goes on, without a value
+    assert my.query("SELECT short FROM shop.orders WHERE id = 7") == ((None,),)
+    my.query("UPDATE shop.orders SET amount = 5 WHERE id IN (7, 1234)")
+    stoa("resume", "total")
+    assert my.query("SELECT COUNT(*) FROM shop.orders WHERE NOT (short <=> amount)")[0][0] == 0
+
+
+def test_rows_that_the_application_wrote_itself(my, stoa):  # noqa: F811
+    running = stoa.start("apply", SQL, "--yes", *NAMED, env={"STOA_FAILPOINT": "wave_after_commit=pause:1"})
+    until(lambda: running.is_stopped, 60, "the first chunk")
+    my.query("UPDATE shop.orders SET total = 1 WHERE id = 2500")
+    running.signal(signal.SIGCONT)
+    told = running.wait(6)
+    assert "id=2500" in told.err and "--verify filled" in told.err
+    stoa("abort", "total", "--yes", "--max-stall", "2s")
+    running = stoa.start("apply", SQL, "--yes", *NAMED, "--verify", "filled", env={"STOA_FAILPOINT": "wave_after_commit=pause:1"})
+    until(lambda: running.is_stopped, 60, "the first chunk")
+    my.query("UPDATE shop.orders SET total = 1 WHERE id = 2500")
+    running.signal(signal.SIGCONT)
+    running.wait(0)
+    assert [row[0] for row in wrong(my)] == [2500]
+
+
+def test_a_trigger_that_went(my, stoa):  # noqa: F811
+    running = stoa.start("apply", SQL, "--yes", *NAMED, env={"STOA_FAILPOINT": "wave_after_commit=pause:1"})
+    until(lambda: running.is_stopped, 60, "the first chunk")
+    my.query("DROP TRIGGER shop.orders__stoa_fill_upd")
+    running.signal(signal.SIGCONT)
+    told = running.wait(6)
+    assert "orders__stoa_fill_upd" in told.err and "is gone" in told.err
+
+
+def test_keys_of_every_kind(my, stoa, tmp_path):  # noqa: F811
+    my.query("CREATE TABLE shop.pairs (a VARCHAR(10) COLLATE utf8mb4_general_ci NOT NULL, b DATETIME(3) NOT NULL, e ENUM('x', 'y') NOT "
+             "NULL, v DECIMAL(10,3) NOT NULL, PRIMARY KEY (a, b, e)) ENGINE=InnoDB CHARSET=utf8mb4")
+    my.query("INSERT INTO shop.pairs SELECT CONCAT(CHAR(97 + id % 26), id), '2024-03-31 01:30:00.125' + INTERVAL id SECOND, 1 + id % 2, "
+             "id / 7 FROM shop.orders")
+    text = "ALTER TABLE pairs ADD COLUMN w VARCHAR(40), ADD COLUMN x DECIMAL(8,1); -- stoa: backfill pairs.w = CONCAT(e, '/', v)\n" \
+           "-- stoa: backfill pairs.x = v * 2"
+    ended = stoa.dying(tmp_path / "chain", "apply", text, "--yes", "--name", "pairs", "--chunk-time", "2ms")
+    assert ended.code == 0, str(ended)
+    assert my.query("SELECT COUNT(*), SUM(w <=> CONCAT(e, '/', v)), SUM(x <=> ROUND(v * 2, 1)) FROM shop.pairs")[0] == (3000, 3000, 3000)

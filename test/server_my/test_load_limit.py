@@ -1,0 +1,122 @@
+"""A busy server slows a change down: the work waits while a signal is past its limit, says why, and goes on."""
+import threading
+import time
+
+import pytest
+
+from test.lib.my_plans import alters, register
+from test.lib.servers import until
+from test.server_my.test_journal import columns, stoa, table  # noqa: F401
+
+ADD = ("ALTER TABLE t ADD COLUMN c INT NULL", "ALTER TABLE t DROP COLUMN c")
+
+
+@pytest.fixture
+def change(my, stoa, table, tmp_path):  # noqa: F811
+    register(my, "shop", alters(my, "add", "shop", "t", [ADD]), tmp_path)
+    return stoa
+
+
+def held(running, stoa, my, words, cause):  # noqa: F811
+    running.says(words, 60)
+    until(lambda: (stoa.status("add")["throttled_by"] or "").startswith(words), 30, "the reason in the status")
+    status = stoa.status("add")
+    assert cause in status["throttled_by"] and status["state"] in ("running", "waiting")
+    assert words in stoa("status", "add").out
+    assert columns(my) == ["id", "v"] and running.is_running()
+
+
+class Sleepers:
+    """Sessions that run a statement each until stop()."""
+
+    def __init__(self, my, count):
+        self.conns = [my.connect() for _ in range(count)]
+        self.my = my
+        self.threads = [threading.Thread(target=self._sleep, args=[conn], daemon=True) for conn in self.conns]
+        for thread in self.threads:
+            thread.start()
+
+    @staticmethod
+    def _sleep(conn):
+        with conn.cursor() as cursor:
+            try:
+                cursor.execute("SELECT SLEEP(600)")
+            except Exception:  # noqa: BLE001 it is ended by KILL
+                pass
+
+    def stop(self):
+        for conn in self.conns:
+            self.my.query(f"KILL {conn.thread_id()}")
+        for thread in self.threads:
+            thread.join(30)
+
+
+def running_threads(my):
+    return int(my.query("SHOW GLOBAL STATUS LIKE 'Threads_running'")[0][1])
+
+
+def test_threads_running(my, change):
+    sleepers = Sleepers(my, 20)
+    try:
+        until(lambda: running_threads(my) > 15, 30, "the sessions to run")
+        running = change.start("resume", "add", "--max-load", "threads-running=12")
+        held(running, change, my, "Threads_running is ", "(--max-load threads-running=12)")
+    finally:
+        sleepers.stop()
+    running.wait(0)
+    assert columns(my) == ["id", "v", "c"]
+    kinds = [event["event"] for event in change("history", "add", "--json").json["events"]]
+    assert "throttled" in kinds and "released" in kinds
+
+
+def test_a_limit_is_raised_while_it_waits(my, change):
+    sleepers = Sleepers(my, 20)
+    try:
+        until(lambda: running_threads(my) > 15, 30, "the sessions to run")
+        running = change.start("resume", "add", "--max-load", "threads-running=12")
+        held(running, change, my, "Threads_running is ", "threads-running=12")
+        change("resume", "add", "--max-load", "threads-running=off")
+        running.wait(0)
+    finally:
+        sleepers.stop()
+    assert columns(my) == ["id", "v", "c"]
+
+
+def history(my):
+    text = my.query("SHOW ENGINE INNODB STATUS")[0][2]
+    return int(text.split("History list length ")[1].split()[0])
+
+
+def test_history_list(my, change):
+    before = history(my)
+    with my.connect("shop") as old, old.cursor() as reader, my.connect("shop") as conn, conn.cursor() as writer:
+        reader.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        reader.execute("SELECT COUNT(*) FROM t")
+        limit, until_s = before + 300, time.monotonic() + 120
+        while history(my) <= limit + 100 and time.monotonic() < until_s:
+            for _ in range(100):
+                writer.execute("UPDATE t SET v = v + 1")
+        assert history(my) > limit
+        running = change.start("resume", "add", "--max-load", f"history-list={limit}")
+        held(running, change, my, "InnoDB's history list is ", f"(--max-load history-list={limit})")
+        reader.execute("ROLLBACK")
+        running.wait(0)
+    assert columns(my) == ["id", "v", "c"]
+
+
+def test_what_cannot_be_a_limit(my, change):
+    for wrong in ("threads-running", "threads=5", "history-list=many"):
+        refused = change("resume", "add", "--max-load", wrong, code=2)
+        assert "threads-running, history-list, flow-control, receive-queue" in refused.err
+
+
+def test_a_journal_of_the_version_before(my, change):
+    """It gets its table for limits with the next change that is carried out."""
+    my.query("DROP TABLE stoa.limits")
+    my.query("UPDATE stoa.meta SET version = 2")
+    assert change.status("add")["state"]
+    change("resume", "add", "--max-load", "threads-running=500")
+    assert my.query("SELECT version FROM stoa.meta") == ((3,),)
+    assert my.query("SELECT name, most FROM stoa.limits") == (("threads-running", 500.0),)
+    assert columns(my) == ["id", "v", "c"]
