@@ -6,6 +6,7 @@
 #include "engine/mysql/error.h"
 #include "engine/mysql/mysql.h"
 #include "engine/mysql/params.h"
+#include "engine/mysql/sessions.h"
 #include "engine/mysql/url.h"
 
 #include <mysql.h> /* before ma_pvio.h, which needs its types */
@@ -40,6 +41,7 @@ typedef struct MyConn {
     int64_t session_id;
     bool was_killed;
     unsigned warning_count;
+    SessionsView sessions;
     void *memo;
     pthread_mutex_t killer_lock;
     MYSQL *killer; /* a second session, for KILL QUERY; NULL until it is needed */
@@ -518,9 +520,27 @@ char *my_literal(Conn *base, Arena *arena, const char *text)
     return literal;
 }
 
+static Err *choose_sessions(MyConn *conn, const Wait *wait, Arena *arena)
+{
+    Rows rows = {0};
+    Err *err = NULL;
+    if (!flavor_is_mariadb(&conn->flavor) && conn->flavor.version >= 80000)
+        err = run(conn, wait, arena, sessions_probe, false, &rows);
+    if (err != NULL && !err_is(err, ERR_SQL) && !err_is(err, ERR_PRIVILEGE))
+        return err;
+    conn->sessions = err == NULL && rows.row_count > 0 ? SESSIONS_THREADS : SESSIONS_PROCESSLIST;
+    err_free(err);
+    return NULL;
+}
+
 Err *my_query(Conn *base, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
               const char *const *params, Rows *ret_rows)
 {
+    CLEANUP(arena_freep) Arena *names = arena_new();
+    if (sessions_named(sql) && my_of(base)->sessions == SESSIONS_UNKNOWN)
+        TRY(choose_sessions(my_of(base), wait, names));
+    if (my_of(base)->sessions == SESSIONS_THREADS)
+        sql = sessions_by_threads(names, sql);
     if (param_count == 0)
         return run(my_of(base), wait, arena, sql, false, ret_rows);
     CLEANUP(str_donep) Str whole = STR_INIT;
