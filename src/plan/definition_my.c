@@ -49,19 +49,29 @@ static const char *behind_name(const char *at)
     return at;
 }
 
-/* Without the name of a CHECK, which the source has; the server makes one. */
-static void add_line(Str *out, const char *line, size_t len, bool own_checks)
+/* "CONSTRAINT `x` CHECK " at the beginning of a line's text; NULL. */
+static const char *check_name(Arena *arena, const char *line, const char **ret_behind)
 {
-    static const char constraint[] = "  CONSTRAINT `";
-    const char *name = line + strlen(constraint) - 1;
-    bool named = own_checks && strncmp(line, constraint, strlen(constraint)) == 0;
-    const char *behind = named ? behind_name(name) : NULL;
-    if (behind == NULL || strncmp(behind, " CHECK ", strlen(" CHECK ")) != 0) {
+    static const char constraint[] = "  CONSTRAINT `", check[] = " CHECK ";
+    if (strncmp(line, constraint, strlen(constraint)) != 0)
+        return NULL;
+    const char *behind = behind_name(line + strlen(constraint) - 1);
+    if (strncmp(behind, check, strlen(check)) != 0)
+        return NULL;
+    *ret_behind = behind + 1;
+    return arena_dupn(arena, line + 2, (size_t)(behind - line) - 2 + strlen(check));
+}
+
+/* Without the name of a CHECK that `taken` has as well; the server makes one. */
+static void add_line(Arena *arena, Str *out, const char *line, size_t len, const char *taken)
+{
+    const char *behind = NULL, *name = taken == NULL ? NULL : check_name(arena, line, &behind);
+    if (name == NULL || strstr(taken, name) == NULL) {
         str_addn(out, line, len);
         return;
     }
     str_add(out, "  ");
-    str_addn(out, behind + 1, len - (size_t)(behind + 1 - line));
+    str_addn(out, behind, len - (size_t)(behind - line));
 }
 
 /* The options stand in the one line that begins with a parenthesis; the counter comes before any comment. */
@@ -86,7 +96,7 @@ static bool is_foreign_key(const char *line)
            strncmp(behind_name(line + strlen(constraint) - 1), " FOREIGN KEY ", strlen(" FOREIGN KEY ")) == 0;
 }
 
-const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, bool own_checks)
+const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, const char *taken)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
     const char *open = strchr(create_sql, '`');
@@ -106,7 +116,7 @@ const char *definition_as_my(Arena *arena, const char *create_sql, const char *n
         if (is_foreign_key(line))
             continue;
         str_add(&out, is_first ? "\n" : ",\n");
-        add_line(&out, line, len - (line[len - 1] == ','), own_checks);
+        add_line(arena, &out, line, len - (line[len - 1] == ','), taken);
         is_first = false;
     }
     return arena_dup(arena, out.buf);

@@ -142,8 +142,9 @@ const char *definition_line_my(Arena *arena, const char *create_sql, const char 
 const char *definition_column_my(Arena *arena, const char *create_sql, const char *column);
 /* "UNIQUE KEY `a` (`b`)", to stand behind ADD; NULL. */
 const char *definition_index_my(Arena *arena, const char *create_sql, const char *index);
-/* The table under another name, empty; with `own_checks` its CHECK constraints have names of their own. */
-const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, bool own_checks);
+/* The table under another name, empty and without foreign keys; CHECK constraints that `taken`, another
+ * definition, has as well get names from the server. NULL: there is none. */
+const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, const char *taken);
 /* "CONSTRAINT `x` FOREIGN KEY …" as it stands in the definition; NULL. */
 const char *definition_foreign_key_my(Arena *arena, const char *create_sql, const char *name);
 /* What takes the ALTER TABLE back, as one statement; NULL where that is not known. */

@@ -222,11 +222,12 @@ static const ShadowSpec *with_keys(Arena *arena, const ShadowSpec *spec, const T
 static void make_shadow(MakerMy *maker, const AskedMy *asked, const ShadowSpec *spec)
 {
     Arena *arena = maker->arena;
-    maker_alter_my(maker, PHASE_EXPAND, (Name){.name = spec->shadow},
-                   arena_printf(arena, "an empty shadow of %s: %s", spec->source, words_of_my(arena, asked)),
-                   definition_as_my(arena, asked->after->my->create_sql, spec->shadow,
-                                    maker->server->my->checks_by_schema),
-                   arena_printf(arena, "DROP TABLE %s", sql_backtick(arena, spec->shadow)));
+    maker_alter_my(
+        maker, PHASE_EXPAND, (Name){.name = spec->shadow},
+        arena_printf(arena, "an empty shadow of %s: %s", spec->source, words_of_my(arena, asked)),
+        definition_as_my(arena, asked->after->my->create_sql, spec->shadow,
+                         maker->server->my->checks_by_schema ? asked->before->my->create_sql : NULL),
+        arena_printf(arena, "DROP TABLE %s", sql_backtick(arena, spec->shadow)));
 }
 
 /* A CHECK that somebody has named: those that the server names (orders_chk_1) follow the table's name. */
@@ -360,7 +361,7 @@ static void notes(MakerMy *maker, const ShadowSpec *spec, const AskedMy *asked)
                          "key %s of %s has values that are equal in other bytes: one session applies "
                          "its changes",
                          spec->key, spec->source));
-    if (maker->server->my->checks_by_schema && names_checks(arena, asked->after, spec->source))
+    if (maker->server->my->checks_by_schema && names_checks(arena, asked->before, spec->source))
         maker_risk_my(
             maker, "check-names", NULL,
             arena_printf(arena,

@@ -61,7 +61,8 @@ class Place:
 
     def definition(self, database, table):
         rows = self.my.query(f"SHOW CREATE TABLE `{table}`", database)
-        return re.sub(r" AUTO_INCREMENT=\d+", "", rows[0][1])
+        # MySQL remembers whether a character set was written beside its collation.
+        return re.sub(r" AUTO_INCREMENT=\d+|(?<=\)) CHARACTER SET \w+(?= COLLATE)", "", rows[0][1])
 
     def plain(self):
         """The same as it is written, on the twin."""
@@ -82,7 +83,7 @@ class Place:
         if not self.op.becomes:
             return 0
         mine, theirs = (self.definition(database, self.op.becomes) for database in (self.name, self.twin))
-        assert mine == theirs
+        assert mine == theirs, f"\n{mine}\n\nbut the plain statement makes\n{theirs}"
         assert self.triggers(self.name) == self.triggers(self.twin)
         return assert_equal_rows(self.my, self.name, self.twin, self.op.becomes, self.op.but)
 
