@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "engine/mysql/capture_parts.h"
 #include "engine/mysql/error.h"
 #include "engine/mysql/quote.h"
 #include "engine/mysql/swap_parts.h"
@@ -42,6 +43,7 @@ static bool is_passing(const Err *err)
 
 Err *swap_lock(Attempt *a, const char *sql, bool *ret_go)
 {
+    trigger_capture_hold(a->spec->change_id, true);
     a->begun_ms = clock_ms();
     Wait wait = {.stop = a->wait == NULL ? NULL : a->wait->stop, .timeout_ms = swap_left(a, share_queue)};
     /* If this process is stopped, the server ends the session. */
@@ -192,10 +194,11 @@ static Err *look(Attempt *a, SwapState *ret_state)
 }
 
 /* A RENAME that is cut off while it reads the table's triggers says that one of them is empty (seen on MariaDB
- * 10.11). */
+ * 10.11, as 1064 as well; the triggers are lost then). */
 static bool is_cut_off(const Err *err)
 {
-    return err->server_errno == MY_ER_TRIGGER_BODY || err->server_errno == MY_ER_UNKNOWN_TRIGGER_BODY;
+    return err->server_errno == MY_ER_TRIGGER_BODY || err->server_errno == MY_ER_UNKNOWN_TRIGGER_BODY ||
+           err->server_errno == MY_ER_PARSE;
 }
 
 /* What an attempt has come to; takes over `err`. */
@@ -295,6 +298,7 @@ Err *my_swap(const Target *target, Conn *conn, const Wait *wait, Arena *arena, c
     if (!result.done) {
         TRY(my_swap_clear(conn, wait, spec));
         Err *err = attempt(&a);
+        trigger_capture_hold(spec->change_id, false);
         my_closep(&a.lock);
         my_closep(&a.second);
         TRY(settle(&a, err));
