@@ -20,6 +20,7 @@
 
 enum {
     POLL_MS = 15,
+    HELD_POLL_MS = 2,
     BUSY_MS = 100, /* the log may be locked along with the source */
     LOOK_MS = 5000,
     LOOK_EACH_MS = 500, /* at the source's identity */
@@ -40,6 +41,7 @@ typedef struct Stash {
 
 static pthread_mutex_t stash_lock = PTHREAD_MUTEX_INITIALIZER;
 static Stash *stash_left; /* one source is locked at a time */
+static int64_t held;      /* the change whose source is being locked; 0 none. Under stash_lock */
 
 /* Numbers handed out: [from, to], all of batch `batch`. */
 typedef struct Run {
@@ -326,6 +328,21 @@ static void read_stash(TriggerCapture *capture, Arena *arena, size_t most, KeyLi
     capture->stash = NULL;
 }
 
+void trigger_capture_hold(int64_t change_id, bool hold)
+{
+    (void)pthread_mutex_lock(&stash_lock);
+    held = hold ? change_id : 0;
+    (void)pthread_mutex_unlock(&stash_lock);
+}
+
+static bool is_held(const TriggerCapture *capture)
+{
+    (void)pthread_mutex_lock(&stash_lock);
+    bool is = held != 0 && held == capture->spec->change_id;
+    (void)pthread_mutex_unlock(&stash_lock);
+    return is;
+}
+
 static bool is_locked(const Err *err) { return err_is(err, ERR_CANCELLED) || err_is(err, ERR_LOCK_TIMEOUT); }
 
 /* Each time all has been read, and now and then. */
@@ -363,15 +380,15 @@ Err *trigger_capture_next(TriggerCapture *capture, const Wait *wait, Arena *aren
     Wait look = {.stop = statement.stop, .timeout_ms = LOOK_MS};
     for (;;) {
         take_stash(capture);
-        bool is_stash = capture->stash != NULL;
+        bool is_stash = capture->stash != NULL, is_away = !is_stash && is_held(capture);
         Err *err = NULL;
         if (is_stash)
             read_stash(capture, arena, most, &captured.keys);
-        else
+        else if (!is_away)
             err = read_batch(capture, &statement, arena, most, &captured.keys);
         if (err != NULL && !is_locked(err))
             return err;
-        bool complete = err == NULL && captured.keys.count < most;
+        bool complete = err == NULL && captured.keys.count < most && !is_away;
         err_free(err);
         err = look_at_source(capture, &look, arena, complete && captured.keys.count == 0, &captured);
         if (err != NULL && !is_locked(err))
@@ -383,7 +400,8 @@ Err *trigger_capture_next(TriggerCapture *capture, const Wait *wait, Arena *aren
             break;
         TRY(stop_check(statement.stop));
         int64_t left_ms = deadline_ms - clock_ms();
-        stop_sleep(statement.stop, left_ms < POLL_MS ? left_ms : POLL_MS);
+        int64_t pause_ms = is_away ? HELD_POLL_MS : POLL_MS;
+        stop_sleep(statement.stop, left_ms < pause_ms ? left_ms : pause_ms);
     }
     captured.position = position_text(arena, capture->tables, capture->definition, capture->batch);
     *ret_captured = captured;
@@ -398,6 +416,8 @@ Err *trigger_capture_applied(TriggerCapture *capture, const Wait *wait, const ch
     uint64_t batch = last == NULL ? 0 : strtoull(last + 1, NULL, 10);
     Wait brief = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = BUSY_MS};
     size_t count = 0, from = 0;
+    if (is_held(capture))
+        return NULL;
     while (count < capture->run_count && capture->runs[count].batch <= batch)
         count++;
     while (from < count) {

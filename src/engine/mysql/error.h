@@ -8,6 +8,7 @@ ErrKind my_error_kind(unsigned number);
 enum {
     MY_ER_TABLE_EXISTS = 1050,
     MY_ER_DUP_ENTRY = 1062,
+    MY_ER_PARSE = 1064,
     MY_ER_NO_SUCH_THREAD = 1094,
     MY_ER_TABLE_NOT_LOCKED = 1100,
     MY_ER_LOCK_WAIT_TIMEOUT = 1205,

@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/stop.h"
 #include "base/str.h"
+#include "engine/mysql/capture_parts.h"
 #include "engine/mysql/error.h"
 #include "engine/mysql/quote.h"
 #include "engine/mysql/session.h"
@@ -110,6 +111,7 @@ static Err *queue_lock(Attempt *a, const char *sql, bool *ret_locked)
 Err *swap_lock(Attempt *a, const char *const *tables, size_t count, bool *ret_go)
 {
     CLEANUP(str_donep) Str sql = STR_INIT;
+    trigger_capture_hold(a->spec->change_id, true);
     for (size_t i = 0; i < count; i++)
         str_addf(&sql, "%s%s WRITE", i == 0 ? "LOCK TABLES " : ", ", tables[i]);
     /* If this process is stopped, the server ends the session. */
@@ -247,11 +249,12 @@ static Err *look(Attempt *a, SwapState *ret_state)
     return err;
 }
 
-/* A RENAME that is cut off while it reads the table's triggers says that one of them is empty (seen on
- * MariaDB 10.11). */
+/* A RENAME that is cut off while it reads the table's triggers says that one of them is empty (seen on MariaDB
+ * 10.11, as 1064 as well; the triggers are lost then). */
 static bool is_cut_off(const Err *err)
 {
-    return err->server_errno == MY_ER_TRIGGER_BODY || err->server_errno == MY_ER_UNKNOWN_TRIGGER_BODY;
+    return err->server_errno == MY_ER_TRIGGER_BODY || err->server_errno == MY_ER_UNKNOWN_TRIGGER_BODY ||
+           err->server_errno == MY_ER_PARSE;
 }
 
 /* What an attempt has come to; takes over `err`. */
@@ -356,6 +359,7 @@ Err *my_swap(const Target *target, Conn *conn, const Wait *wait, Arena *arena, c
     if (!result.done) {
         TRY(my_swap_clear(conn, wait, spec));
         Err *err = attempt(&a);
+        trigger_capture_hold(spec->change_id, false);
         my_closep(&a.lock);
         my_closep(&a.second);
         TRY(settle(&a, err));

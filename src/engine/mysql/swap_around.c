@@ -29,6 +29,21 @@ static Err *check_triggers(Attempt *a, const Wait *wait)
                                "undo with stoa abort, then apply again");
 }
 
+/* Ours, too: those that capture, or fill a new column. */
+static Err *look_for_triggers(Attempt *a)
+{
+    const char *const tables[] = {a->spec->source, a->spec->shadow};
+    Rows rows = {0};
+    for (size_t i = 0; i < ARRAY_LEN(tables) && !a->has_triggers; i++) {
+        TRY(conn_params(a->control, a->wait, a->arena, &rows,
+                        "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = $1 AND "
+                        "EVENT_OBJECT_TABLE = $2",
+                        a->spec->schema, tables[i]));
+        a->has_triggers = rows_int(&rows, 0, 0) > 0;
+    }
+    return NULL;
+}
+
 static Err *check_children(Attempt *a, const Wait *wait)
 {
     Rows rows = {0};
@@ -46,6 +61,7 @@ static Err *check_children(Attempt *a, const Wait *wait)
 Err *swap_check_around(Attempt *a)
 {
     TRY(check_triggers(a, a->wait));
+    TRY(look_for_triggers(a));
     return check_children(a, a->wait);
 }
 

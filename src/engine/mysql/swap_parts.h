@@ -17,7 +17,8 @@ typedef struct Attempt {
     int64_t granted_ms;                /* clock: the source was locked; 0 before */
     /* What the server tells of metadata locks, beyond the state of a session. */
     bool has_schema_locks, has_plugin_locks;
-    bool keys_moved; /* some of the foreign keys may have changed over */
+    bool keys_moved;   /* some of the foreign keys may have changed over */
+    bool has_triggers; /* one of the tables: a RENAME of them must not be cut off */
     SwapResult *result;
 } Attempt;
 
