@@ -65,27 +65,41 @@ static void add_line(Str *out, const char *line, size_t len, bool own_checks)
 }
 
 /* The options stand in the one line that begins with a parenthesis; the counter comes before any comment. */
-static void add_options(Str *out, const char *line)
+static void add_options(Str *out, const char *line, const char *counter)
 {
-    static const char counter[] = " AUTO_INCREMENT=";
-    const char *at = strstr(line, counter), *comment = strstr(line, " COMMENT='");
+    static const char word[] = " AUTO_INCREMENT=";
+    const char *at = strstr(line, word), *comment = strstr(line, " COMMENT='");
     if (at == NULL || (comment != NULL && comment < at)) {
         str_add(out, line);
         return;
     }
     str_addn(out, line, (size_t)(at - line));
-    at += strlen(counter);
+    if (counter != NULL)
+        str_addf(out, "%s%s", word, counter);
+    at += strlen(word);
     str_add(out, at + strspn(at, "0123456789"));
 }
 
-const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, bool own_checks)
+const char *counter_said_my(Arena *arena, const AskedMy *asked)
+{
+    const char *said = NULL;
+    for (size_t i = 0; i < asked->my->action_count; i++) {
+        const MyAction *action = &asked->my->actions[i];
+        if (action->kind == MY_ACTION_OPTION && str_eq(action->option, "AUTO_INCREMENT"))
+            said = my_text(arena, asked->sql, action->value);
+    }
+    return said != NULL && said[0] != '\0' && strspn(said, "0123456789") == strlen(said) ? said : NULL;
+}
+
+const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, bool own_checks,
+                             const char *counter)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
     const char *open = strchr(create_sql, '`');
     str_addf(&out, "CREATE TABLE %s", sql_backtick(arena, name));
     for (const char *line = open == NULL ? "" : behind_name(open); *line != '\0';) {
         if (line[0] == ')') {
-            add_options(&out, line);
+            add_options(&out, line, counter);
             break;
         }
         size_t len = strcspn(line, "\n");
