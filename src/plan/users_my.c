@@ -1,5 +1,6 @@
 /* Triggers and views whose text names a column that goes, or gets another name: the servers let that happen,
- * and then each write, or each use of the view, fails (1054; seen on MariaDB 10.11 and MySQL 9.7). */
+ * and then each write, or each use of the view, fails (1054, 1356;
+ * seen on MariaDB 10.11 and 11.8, MySQL 9.7 and 5.6). */
 #include "change/lex_my.h"
 #include "plan/maker_my.h"
 
