@@ -199,7 +199,7 @@ const Option all_options[OPT_COUNT] = {
                              .kind = VALUE_FLAG,
                              .group = OPTIONS_ACCEPT,
                              .verbs = IN_REQUEST,
-                             .help = "the table's own triggers may fire for the backfill"},
+                             .help = "triggers may fire for the backfill, or (MySQL) name what goes"},
     [OPT_ACCEPT_SCAN] = {.name = "accept-scan",
                          .kind = VALUE_FLAG,
                          .group = OPTIONS_ACCEPT,
@@ -210,7 +210,7 @@ const Option all_options[OPT_COUNT] = {
                          .group = OPTIONS_ACCEPT,
                          .verbs = IN_REQUEST,
                          .help = "the new application does without the statements that do not work through "
-                                 "the views of --versioned"},
+                                 "the views of --versioned, or (MySQL) through views of what goes"},
     [OPT_ACCEPT_STANDBY_STALL] = {.name = "accept-standby-stall",
                                   .kind = VALUE_FLAG,
                                   .group = OPTIONS_ACCEPT,

@@ -329,7 +329,8 @@ static void show_rows(Page *page, const RunSummary *summary)
         figure(page, "filled", text);
         (void)snprintf(text, sizeof text, "%.0f %% of the updates (HOT)",
                        percent(summary->hot_rows, summary->rows_filled));
-        figure(page, "in place", text);
+        if (summary->hot_counted)
+            figure(page, "in place", text);
     }
     if (summary->rows_checked > 0) {
         (void)snprintf(text, sizeof text, "%s rows, none wrong",

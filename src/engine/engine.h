@@ -212,7 +212,9 @@ typedef struct AlterRequest {
     const char *sql;
     const char *schema, *table; /* what it is about */
     int64_t stall_ms;           /* its waits for the lock are ended after this long, each; its work is not */
-    bool queue;                 /* it may wait in the queue; else not, where the server can be told so */
+    int64_t work_ms; /* writers wait while it works: it is ended after this long, all in all; 0: they do not */
+    bool queue;      /* it may wait in the queue; else not, where the server can be told so */
+    bool as_written; /* the user's own words: under the server's own sql_mode and time zone */
     /* It may not be begun while a transaction that has read the table could go on to write it: where somebody
      * waits for the table the server ends such a transaction as a deadlock. Then it is `blocked`. */
     bool gentle;
@@ -222,6 +224,7 @@ typedef struct AlterResult {
     bool done;    /* the server said so; when not, it may have happened all the same, as with any error */
     bool blocked; /* given up, or cut off, because of the lock */
     bool built;   /* … with the work done already: it was lost */
+    bool slow;    /* … because of work_ms */
     int64_t waited_ms; /* in the queue: how long the application waited behind us */
     int64_t ran_ms;    /* all in all */
 } AlterResult;
@@ -453,12 +456,15 @@ struct EngineOps {
     Err *(*checks)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, ServerCheck **ret_checks,
                    size_t *ret_count);
 
-    /* How the server would carry one ALTER TABLE, CREATE INDEX or DROP INDEX of `table` out, asked on a clone
-     * (clone_open) that is as before afterwards; `sql` has no ALGORITHM and no LOCK in it. What clone_run did
-     * before counts, so the actions of a statement can be asked one by one, each as it would be behind the
-     * others. ERR_UNSAFE where the statement is about more than that table and its relatives. MySQL and
-     * MariaDB only. */
-    Err *(*ladder)(Conn *clone_conn, const Wait *wait, Arena *arena, const Table *table, const char *sql,
+    /* The same of one statement in the user's own words: under the server's own sql_mode and time zone. NULL
+     * where there is no difference. */
+    Err *(*clone_run_written)(Conn *conn, const Wait *wait, const char *sql);
+
+    /* How the server would carry one statement about a table out, asked on a clone (clone_open) that is as
+     * before afterwards. What clone_run did before counts, so the actions of a statement can be asked one by
+     * one, each as it would be behind the others. ERR_UNSAFE where the statement is about more than that
+     * table and its relatives. MySQL and MariaDB only. */
+    Err *(*ladder)(Conn *clone_conn, const Wait *wait, Arena *arena, const LadderRequest *request,
                    Ladder *ret_ladder);
 
     /* The definition of a table or view in a canonical form that tells every difference but what changes by

@@ -27,6 +27,21 @@ typedef struct LostAttribute {
     const char *before, *after; /* "NOT NULL", "" */
 } LostAttribute;
 
+/* A column that a statement gives another name. */
+typedef struct ColumnRename {
+    const char *from, *to;
+} ColumnRename;
+
+typedef struct Table Table;
+
+typedef struct LadderRequest {
+    const Table *table;
+    const char *sql; /* ALTER TABLE, CREATE INDEX or DROP INDEX, without ALGORITHM and LOCK */
+    bool as_written; /* the user's own words: under the server's own sql_mode and time zone */
+    const ColumnRename *renames;
+    size_t rename_count;
+} LadderRequest;
+
 /* The answer for one statement. */
 typedef struct Ladder {
     Rung rung;

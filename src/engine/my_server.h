@@ -6,6 +6,10 @@
 typedef struct MyServer {
     bool mariadb;
     bool ansi_quotes, no_backslash_escapes; /* of the global sql_mode */
+    const char *odd_mode;   /* a sql_mode of the server under which an expression may mean something else than
+                               in a session of ours: "PIPES_AS_CONCAT"; NULL */
+    const char *other_language; /* a sql_mode that reads statements in another language: "ORACLE"; NULL */
+    bool utc;                   /* the server's own time zone is UTC */
     bool galera;                            /* a node of a Galera cluster */
     bool group_replication;                 /* an online member of a group */
     int autoinc_lock_mode;                  /* innodb_autoinc_lock_mode */

@@ -54,6 +54,15 @@ typedef struct MyForeignKey {
     const char *on_delete, *on_update; /* "RESTRICT", "CASCADE", "SET NULL", "NO ACTION", "SET DEFAULT" */
 } MyForeignKey;
 
+/* A trigger or view whose text names the table. */
+typedef struct MyUser {
+    const char *what; /* "trigger audit of orders", "view totals" */
+    const char *table; /* a trigger: the table that it stands on; NULL: a view */
+    const char *text;
+} MyUser;
+
+enum { MY_ROWS_COUNTED = 1001 }; /* rows are counted up to here */
+
 typedef struct MyTable {
     const char *engine;              /* "InnoDB"; NULL for a view */
     const char *row_format;          /* "Dynamic" … as it is, written or not */
@@ -76,6 +85,9 @@ typedef struct MyTable {
     bool system_versioned;
     bool fulltext, spatial; /* it has such an index */
     bool virtual_columns;
+    int64_t row_count; /* at most MY_ROWS_COUNTED; -1: not counted */
+    MyUser *users;
+    size_t user_count;
     int row_versions;      /* instant changes so far; -1: they are not counted, or cannot be seen */
     int row_versions_most; /* 64, or 255; 0 where they are not counted */
 } MyTable;

@@ -90,6 +90,63 @@ static const char *integer_fault(Arena *arena, const char *name, const MyColumn 
     return arena_printf(arena, "%s < %s OR %s > %s%s", name, low, name, high, part);
 }
 
+/* What a DOUBLE or FLOAT surely holds: integers up to 2^53 and 2^24, and else as many digits as come back from
+ * it. A few values more would fit; they are named all the same. */
+static const char *float_fault(Arena *arena, const char *name, const MyColumn *from, const MyColumn *to)
+{
+    bool single = str_eq(to->data_type, "float"), integer = integer_of(from) != NULL;
+    bool decimal = str_eq(from->data_type, "decimal"), real = !integer && !decimal;
+    CLEANUP(str_donep) Str out = STR_INIT;
+    if ((!single && !str_eq(to->data_type, "double")) || !is_number(from))
+        return NULL;
+    if (is_unsigned(to) && !is_unsigned(from))
+        str_addf(&out, "%s < 0", name);
+    bool small = str_eq(from->data_type, "tinyint") || str_eq(from->data_type, "smallint") ||
+                 str_eq(from->data_type, "mediumint") || (!single && str_eq(from->data_type, "int"));
+    if (integer && !small) {
+        str_sep(&out, " OR ");
+        str_addf(&out, single ? "%s NOT BETWEEN -16777216 AND 16777216"
+                              : "%s NOT BETWEEN -9007199254740992 AND 9007199254740992",
+                 name);
+    }
+    if (decimal && !single && from->precision > 15) {
+        str_sep(&out, " OR ");
+        str_addf(&out, "CAST(%s + 0e0 AS DECIMAL(%d,%d)) <> %s", name, from->precision, from->scale, name);
+    }
+    if (single && ((decimal && from->precision > 6) || (real && !str_eq(from->data_type, "float")))) {
+        str_sep(&out, " OR ");
+        str_addf(&out,
+                 "(%s <> 0 AND ROUND(%s, 5 - FLOOR(LOG10(ABS(%s)))) <> %s AND NOT (%s = ROUND(%s) AND "
+                 "ABS(%s) <= 16777216)) OR ABS(%s) > 3.4028234e38",
+                 name, name, name, name, name, name, name, name);
+    }
+    if (to->scale >= 0 && (real || from->scale > to->scale)) {
+        str_sep(&out, " OR ");
+        str_addf(&out, "ROUND(%s, %d) <> %s", name, to->scale, name);
+    }
+    return out.len == 0 ? NULL : arena_dup(arena, out.buf);
+}
+
+/* Texts that a number or a time is read from, although not all of them is kept: digits behind the last one
+ * that the type has are rounded without a word, and what stands behind a date is cut off. */
+static const char *text_fault(Arena *arena, const char *name, const MyColumn *from, const MyColumn *to)
+{
+    bool stamp = str_eq(to->data_type, "datetime") || str_eq(to->data_type, "timestamp");
+    if (!is_text(from))
+        return NULL;
+    if (integer_of(to) != NULL || str_eq(to->data_type, "year"))
+        return arena_printf(arena, "NOT (%s REGEXP '^ *[-+]?[0-9]+ *$')", name);
+    if (str_eq(to->data_type, "decimal"))
+        return arena_printf(arena, "NOT (%s REGEXP '^ *[-+]?[0-9]*([.][0-9]{0,%d}0*)? *$')", name, to->scale);
+    if (str_eq(to->data_type, "date"))
+        return arena_printf(arena, "CAST(%s AS DATETIME(6)) <> CAST(%s AS DATE)", name, name);
+    if (!stamp && !str_eq(to->data_type, "time"))
+        return NULL;
+    const char *zone = stamp ? arena_printf(arena, " OR %s REGEXP '[-+][0-9]{1,2}:[0-9]{2} *$'", name) : "";
+    return arena_printf(arena, "%s REGEXP '[.][0-9]{%d}0*[1-9]'%s", name, to->fraction < 0 ? 0 : to->fraction,
+                        zone);
+}
+
 static const char *decimal_fault(Arena *arena, const char *name, const MyColumn *from, const MyColumn *to)
 {
     if (!str_eq(to->data_type, "decimal") || !is_number(from))
@@ -188,10 +245,24 @@ static const char *member_fault(Arena *arena, const char *name, const MyColumn *
 static const char *time_fault(Arena *arena, const char *name, const MyColumn *from, const MyColumn *to)
 {
     static const char *const times[] = {"datetime", "timestamp", "time"};
+    bool dated = str_eq(from->data_type, "datetime") || str_eq(from->data_type, "timestamp") ||
+                 str_eq(from->data_type, "date");
+    bool time = str_eq(from->data_type, "time");
+    /* The date goes, or, of a TIME, today's comes. */
+    if ((dated && (str_eq(to->data_type, "time") || str_eq(to->data_type, "year"))) ||
+        (time && (str_eq(to->data_type, "date") || str_eq(to->data_type, "datetime") ||
+                  str_eq(to->data_type, "timestamp") || str_eq(to->data_type, "year"))))
+        return arena_printf(arena, "%s IS NOT NULL", name);
     if (!is_type(from, times, ARRAY_LEN(times)))
         return NULL;
-    if (str_eq(to->data_type, "date") && !str_eq(from->data_type, "time"))
+    if (str_eq(to->data_type, "date") && str_eq(from->data_type, "timestamp")) /* the server's wall clock */
+        return arena_printf(arena,
+                            "TIME(COALESCE(CONVERT_TZ(%s, '+00:00', @@GLOBAL.time_zone), %s)) <> '00:00:00'",
+                            name, name);
+    if (str_eq(to->data_type, "date"))
         return arena_printf(arena, "%s <> CAST(%s AS DATE)", name, name);
+    if (integer_of(to) != NULL && from->fraction > 0)
+        return arena_printf(arena, "MICROSECOND(%s) <> 0", name);
     if (!is_type(to, times, ARRAY_LEN(times)) || to->fraction < 0 || to->fraction >= from->fraction)
         return NULL;
     int64_t unit = 1;
@@ -204,7 +275,7 @@ static const char *time_fault(Arena *arena, const char *name, const MyColumn *fr
 static bool is_other_family(const MyColumn *from, const MyColumn *to)
 {
     if (is_number(from) && is_number(to))
-        return str_eq(to->data_type, "float") && !str_eq(from->data_type, "float");
+        return false;
     if ((is_text(from) || is_number(from)) && is_text(to))
         return false;
     return !str_eq(from->data_type, to->data_type) && !(is_binary(from) && is_binary(to));
@@ -219,7 +290,8 @@ static void check_column(const Checking *checking, const MyColumn *from, const M
             arena_printf(arena, "%s IS NULL", name), "give these rows a value first");
     const char *faults[] = {integer_fault(arena, name, from, to), decimal_fault(arena, name, from, to),
                             length_fault(arena, name, from, to),  charset_fault(arena, name, from, to),
-                            member_fault(arena, name, from, to),  time_fault(arena, name, from, to)};
+                            member_fault(arena, name, from, to),  time_fault(arena, name, from, to),
+                            float_fault(arena, name, from, to),   text_fault(arena, name, from, to)};
     bool known = false;
     for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
         known = known || faults[i] != NULL;

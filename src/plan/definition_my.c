@@ -75,16 +75,18 @@ static void add_line(Arena *arena, Str *out, const char *line, size_t len, const
 }
 
 /* The options stand in the one line that begins with a parenthesis; the counter comes before any comment. */
-static void add_options(Str *out, const char *line)
+static void add_options(Str *out, const char *line, const char *counter)
 {
-    static const char counter[] = " AUTO_INCREMENT=";
-    const char *at = strstr(line, counter), *comment = strstr(line, " COMMENT='");
+    static const char word[] = " AUTO_INCREMENT=";
+    const char *at = strstr(line, word), *comment = strstr(line, " COMMENT='");
     if (at == NULL || (comment != NULL && comment < at)) {
         str_add(out, line);
         return;
     }
     str_addn(out, line, (size_t)(at - line));
-    at += strlen(counter);
+    if (counter != NULL)
+        str_addf(out, "%s%s", word, counter);
+    at += strlen(word);
     str_add(out, at + strspn(at, "0123456789"));
 }
 
@@ -96,7 +98,19 @@ static bool is_foreign_key(const char *line)
            strncmp(behind_name(line + strlen(constraint) - 1), " FOREIGN KEY ", strlen(" FOREIGN KEY ")) == 0;
 }
 
-const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, const char *taken)
+const char *counter_said_my(Arena *arena, const AskedMy *asked)
+{
+    const char *said = NULL;
+    for (size_t i = 0; i < asked->my->action_count; i++) {
+        const MyAction *action = &asked->my->actions[i];
+        if (action->kind == MY_ACTION_OPTION && str_eq(action->option, "AUTO_INCREMENT"))
+            said = my_text(arena, asked->sql, action->value);
+    }
+    return said != NULL && said[0] != '\0' && strspn(said, "0123456789") == strlen(said) ? said : NULL;
+}
+
+const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, const char *taken,
+                             const char *counter)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
     const char *open = strchr(create_sql, '`');
@@ -110,7 +124,7 @@ const char *definition_as_my(Arena *arena, const char *create_sql, const char *n
         len = strcspn(line, "\n");
         if (line[0] == ')') {
             str_add(&out, "\n");
-            add_options(&out, line);
+            add_options(&out, line, counter);
             break;
         }
         if (is_foreign_key(line))

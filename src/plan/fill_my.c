@@ -120,6 +120,59 @@ static const char *volatile_word(const BackfillSpec *fill, const MyDialect *lexi
     return NULL;
 }
 
+/* What depends on the zone of the session that asks: the copy's is in UTC, each writer's is its own. The
+ * seconds of a TIMESTAMP are the same everywhere. NULL: nothing. */
+static const char *zone_word(const MakerMy *maker, const Table *table, const BackfillSpec *fill)
+{
+    Arena *arena = maker->arena;
+    const char *expr = fill->expr_sql;
+    MyFault fault = {0};
+    MyTokens tokens = my_lex(arena, maker->input->change->operations[0].lexis, expr, 0, strlen(expr), &fault);
+    const char *found = NULL;
+    for (size_t i = 0; i < tokens.len && found == NULL; i++) {
+        const MyToken *token = &tokens.items[i];
+        bool word = token->kind == MY_TOKEN_WORD || token->kind == MY_TOKEN_QUOTED;
+        const MyColumn *column = word ? column_my(table, my_token_name(arena, expr, token)) : NULL;
+        bool seconds = i >= 2 && i + 1 < tokens.len &&
+                       my_token_is(expr, &tokens.items[i - 2], "UNIX_TIMESTAMP") &&
+                       my_token_symbol(expr, &tokens.items[i - 1], "(") &&
+                       my_token_symbol(expr, &tokens.items[i + 1], ")");
+        bool stamp = column != NULL && str_eq(column->data_type, "timestamp");
+        if (stamp && !seconds)
+            found = arena_printf(arena, "the TIMESTAMP %s", column->name);
+        else if (my_token_is(expr, token, "FROM_UNIXTIME"))
+            found = "FROM_UNIXTIME";
+        else if (my_token_is(expr, token, "UNIX_TIMESTAMP")) {
+            const MyToken *next = i + 2 < tokens.len ? &tokens.items[i + 2] : token;
+            const char *name = my_token_name(arena, expr, next);
+            const MyColumn *of = name == NULL ? NULL : column_my(table, name);
+            if (of == NULL || !str_eq(of->data_type, "timestamp"))
+                found = "UNIX_TIMESTAMP";
+        }
+    }
+    return found;
+}
+
+/* The expression is the user's, and is computed in sessions of ours: it must mean the same there. */
+static Err *check_meaning(const MakerMy *maker, const Table *table, const BackfillSpec *fill)
+{
+    const MyServer *server = maker->server->my;
+    if (server->odd_mode != NULL)
+        return err_hint(err_new(ERR_UNSAFE,
+                                "this server's sql_mode has %s, under which the backfill of \"%s\" may mean "
+                                "something else than in sessions of Stoa's own",
+                                server->odd_mode, fill->column),
+                        "fill the column from the application, or make it a generated one");
+    const char *word = table->my == NULL || server->utc ? NULL : zone_word(maker, table, fill);
+    if (word != NULL)
+        return err_hint(err_new(ERR_UNSAFE,
+                                "the backfill of \"%s\" uses %s, which is another time in the zone of each "
+                                "session, and this server's own is not UTC",
+                                fill->column, word),
+                        "use a DATETIME, or UNIX_TIMESTAMP() of the TIMESTAMP itself");
+    return NULL;
+}
+
 static const MyColumnSpec *added_by(const Change *change, const BackfillSpec *fill)
 {
     for (size_t i = 0; i < change->operation_count; i++) {
@@ -169,6 +222,9 @@ static Err *check_fill(const MakerMy *maker, const BackfillSpec *fill)
         return err_hint(err_new(ERR_UNSAFE, "the backfill of \"%s\" uses %s, which is not the same twice",
                                 fill->column, word),
                         "it must depend on the row alone");
+    for (size_t i = 0; i < maker->input->work_count; i++)
+        if (str_eq(maker->input->works[i].operations[0]->table.name, table))
+            TRY(check_meaning(maker, maker->input->works[i].table, fill));
     if (!maker->server->my->repeatable_triggers)
         return err_hint(
             err_new(ERR_UNSAFE,
@@ -258,7 +314,8 @@ void fills_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, co
                        arena_printf(arena,
                                     "what old applications %s behind the cutover is filled by a trigger",
                                     i == 0 ? "insert" : "update"),
-                       fill_trigger_my(maker, asked->before, table, spec->shadow, asked, i == 1, name), NULL);
+                       fill_trigger_my(maker, asked->before, table, spec->shadow, asked, i == 1, name), NULL)
+            ->as_written = true;
         maker_alter_my(maker, PHASE_CONTRACT, (Name){.name = table},
                        arena_printf(arena, "trigger %s goes", name),
                        arena_printf(arena, "DROP TRIGGER IF EXISTS %s", sql_backtick(arena, name)), NULL);

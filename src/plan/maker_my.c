@@ -128,6 +128,14 @@ void maker_lease_my(MakerMy *maker, Name table)
     *vec_push(maker->arena, &maker->tables) = name;
 }
 
+bool maker_is_copied(const MakerMy *maker, const char *table)
+{
+    for (size_t i = 0; i < maker->copied.len; i++)
+        if (str_eq(maker->copied.items[i], table))
+            return true;
+    return false;
+}
+
 bool maker_replicates(const MakerMy *maker)
 {
     const PlanOptions *options = &maker->input->options;

@@ -13,7 +13,7 @@ typedef struct MakerMy {
     VEC(const char *) tables; /* that the lease holds */
     bool scans, copies;       /* a long build in place; a shadow table */
     size_t in_place_count;    /* statements carried out on the table itself */
-    size_t shadow_count;
+    VEC(const char *) copied; /* tables that get a shadow */
     VEC(Step) reverts;
     const char *no_revert;
 } MakerMy;
@@ -42,6 +42,7 @@ void maker_check_my(MakerMy *maker, Name table, const Table *of, const Check *ch
 void maker_risk_my(MakerMy *maker, const char *id, const char *accept, const char *message);
 bool maker_accepts_my(const MakerMy *maker, const char *id);
 void maker_lease_my(MakerMy *maker, Name table);
+bool maker_is_copied(const MakerMy *maker, const char *table); /* it has got a shadow in this plan */
 Name maker_name_my(const MakerMy *maker, Name name); /* with the database */
 /* The server has replicas, or may have some that cannot be seen. */
 bool maker_replicates(const MakerMy *maker);
@@ -65,8 +66,8 @@ void lost_note_my(MakerMy *maker, const char *table, const AskedMy *asked);
 
 /* ---- native_my.c ---- */
 
-/* What an ALTER TABLE means for applications, whichever way it goes. `made`: the change makes the table. */
-void notes_alter_my(MakerMy *maker, const char *table, const AskedMy *asked, bool made);
+/* What an ALTER TABLE means for applications, whichever way it goes. `of` is the table as it is. */
+void notes_alter_my(MakerMy *maker, const Table *of, const char *table, const AskedMy *asked);
 
 Err *native_alter_my(MakerMy *maker, const WorkMy *work, const Operation *operation, const AskedMy *asked,
                      Phase phase) MUST_USE;
@@ -135,6 +136,12 @@ void fills_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, co
 
 void checks_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked);
 
+/* ---- users_my.c: triggers and views that name what goes ---- */
+
+void users_note_my(MakerMy *maker, const Table *table, const AskedMy *asked);
+/* Of a table that goes, or is called otherwise. */
+void users_note_name_my(MakerMy *maker, const Table *table);
+
 /* ---- definition_my.c: lines of SHOW CREATE TABLE ---- */
 
 /* The line that begins so, without what stands around it: "`amount` int NOT NULL"; NULL. */
@@ -143,9 +150,13 @@ const char *definition_column_my(Arena *arena, const char *create_sql, const cha
 /* "UNIQUE KEY `a` (`b`)", to stand behind ADD; NULL. */
 const char *definition_index_my(Arena *arena, const char *create_sql, const char *index);
 /* The table under another name, empty and without foreign keys; CHECK constraints that `taken`, another
- * definition, has as well get names from the server. NULL: there is none. */
-const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, const char *taken);
+ * definition, has as well get names from the server. NULL: there is none. `counter` is where its AUTO_INCREMENT
+ * begins, NULL at 1. */
+const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, const char *taken,
+                             const char *counter);
 /* "CONSTRAINT `x` FOREIGN KEY …" as it stands in the definition; NULL. */
 const char *definition_foreign_key_my(Arena *arena, const char *create_sql, const char *name);
+/* What the statement says of AUTO_INCREMENT = n, as written; NULL. */
+const char *counter_said_my(Arena *arena, const AskedMy *asked);
 /* What takes the ALTER TABLE back, as one statement; NULL where that is not known. */
 const char *undo_sql_my(Arena *arena, const char *table, const AskedMy *asked);

@@ -135,6 +135,7 @@ static void write_step(MakerMy *maker, const WorkMy *work, const AskedMy *asked,
         maker, phase, name, arena_printf(arena, "%s: %s, %s", name.name, words_of_my(arena, asked), how),
         with_clause(arena, asked), phase == PHASE_CONTRACT ? NULL : undo_sql_my(arena, name.name, asked));
     step->evidence = EVIDENCE_MEASURED;
+    step->as_written = true;
     step->rewrites = ladder->rebuilds;
     step->scans = build;
     if (build && ladder->rung <= RUNG_ONLINE_COPY) {
@@ -153,11 +154,12 @@ static void write_step(MakerMy *maker, const WorkMy *work, const AskedMy *asked,
                       arena_printf(arena, "\"stoa abort\" cannot take this back: %s", step->title));
 }
 
-void notes_alter_my(MakerMy *maker, const char *table, const AskedMy *asked, bool made)
+void notes_alter_my(MakerMy *maker, const Table *of, const char *table, const AskedMy *asked)
 {
     lost_note_my(maker, table, asked);
-    if (made)
-        return; /* nobody uses it yet */
+    if (of->kind == RELATION_MISSING)
+        return; /* the change makes it: nobody uses it yet */
+    users_note_my(maker, of, asked);
     note_renames(maker, table, asked);
     note_added(maker, table, asked);
 }
@@ -193,7 +195,8 @@ static Err *create_table(MakerMy *maker, const WorkMy *work)
                        op->table.name);
     maker_lease_my(maker, op->table);
     maker_alter_my(maker, PHASE_EXPAND, op->table, arena_printf(arena, "create table %s", op->table.name),
-                   op->sql, arena_printf(arena, "DROP TABLE %s", sql_backtick(arena, op->table.name)));
+                   op->sql, arena_printf(arena, "DROP TABLE %s", sql_backtick(arena, op->table.name)))
+        ->as_written = true;
     return NULL;
 }
 
@@ -213,6 +216,7 @@ static Err *drop_table(MakerMy *maker, const WorkMy *work)
                             "drop that key, or that table, in a change before");
     }
     maker_lease_my(maker, op->table);
+    users_note_name_my(maker, table);
     maker_risk_my(
         maker, "use-unknown", NULL,
         arena_printf(maker->arena,
@@ -243,6 +247,7 @@ static Err *rename_tables(MakerMy *maker, const WorkMy *work)
             maker_look_my(maker, step, op->names[i]);
         maker_lease_my(maker, op->names[i]);
     }
+    users_note_name_my(maker, work->table);
     maker_risk_my(maker, "rename", "--accept-rename",
                   arena_printf(arena, "%s: from one moment to the next; whoever still uses an old name fails",
                                op->sql));
@@ -267,9 +272,12 @@ static Err *view(MakerMy *maker, const WorkMy *work)
     else if (!drop && str_starts(table->my->create_sql, "CREATE "))
         undo = arena_printf(arena, "CREATE OR REPLACE %s", table->my->create_sql + strlen("CREATE "));
     maker_lease_my(maker, op->table);
-    maker_alter_my(maker, drop ? PHASE_CONTRACT : PHASE_CONSTRAIN, op->table,
+    /* It may be about columns that come with a shadow. */
+    Phase make = maker->copies ? PHASE_CUTOVER : PHASE_CONSTRAIN;
+    maker_alter_my(maker, drop ? PHASE_CONTRACT : make, op->table,
                    arena_printf(arena, "%s view %s", drop ? "drop" : "create", op->table.name), op->sql,
-                   undo);
+                   undo)
+        ->as_written = true;
     return NULL;
 }
 

@@ -146,6 +146,7 @@ typedef struct Step {
     bool needs_back;       /* ddl of a revert: under its locks no direction of the change may be broken, else
                               ERR_UNSAFE; to be set on the first step after which there is no way forward again */
     bool first;            /* while the plan is made: before the other steps of its phase, with the indexes */
+    bool as_written;       /* alter: its statement is the user's own: under the server's sql_mode and zone */
     const StepLook *looks; /* alter */
     size_t look_count;
     const ShadowSpec *shadow; /* capture, copy, compare, swap; NULL */

@@ -155,6 +155,8 @@ static json_t *step_alone_json(const Step *step)
     put(json, "needs_back", json_boolean(step->needs_back));
     put(json, "fills", fills_json(step->fills, step->fill_count));
     put(json, "quiet_triggers", json_boolean(step->quiet_triggers));
+    if (step->as_written)
+        put(json, "as_written", json_true());
     if (step->look_count > 0)
         put(json, "looks", looks_json(step->looks, step->look_count));
     if (step->shadow != NULL)
@@ -413,6 +415,7 @@ static Err *get_step_alone(Arena *arena, const json_t *json, Step *ret_step)
                  .sync = get_bool(json, "sync"),
                  .needs_back = get_bool(json, "needs_back"),
                  .quiet_triggers = get_bool(json, "quiet_triggers"),
+                 .as_written = get_bool(json, "as_written"),
                  .counters = get_bool(json, "counters"),
                  .index = get_text(arena, json, "index"),
                  .index_unique = get_bool(json, "index_unique"),

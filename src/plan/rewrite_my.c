@@ -32,7 +32,7 @@ static Err *write_one(MakerMy *maker, const WorkMy *work, const Operation *opera
     if (way == WAY_NOTHING)
         return NULL;
     way_note_my(maker, work, asked, way);
-    notes_alter_my(maker, operation->table.name, asked, work->table->kind == RELATION_MISSING);
+    notes_alter_my(maker, work->table, operation->table.name, asked);
     if (way == WAY_NATIVE)
         return native_alter_my(maker, work, operation, asked, phase);
     if (way == WAY_FILL)
@@ -47,41 +47,66 @@ static Err *write_one(MakerMy *maker, const WorkMy *work, const Operation *opera
     return shadow_write_my(maker, work, asked);
 }
 
+/* The ways of its actions one by one, where that is better and none of them needs a copy: the copy would be
+ * made without the others. NULL where the statement goes as a whole. */
+static Err *choose_parts(MakerMy *maker, const WorkMy *work, const AskedMy *asked, const Way **ret_ways)
+{
+    *ret_ways = NULL;
+    if (!parts_are_better(maker, work, asked))
+        return NULL;
+    Way *ways = arena_alloc(maker->arena, asked->part_count * sizeof *ways);
+    for (size_t i = 0; i < asked->part_count; i++) {
+        TRY(way_choose_my(maker, work, &asked->parts[i], &ways[i]));
+        if (ways[i] == WAY_SHADOW)
+            return NULL;
+    }
+    *ret_ways = ways;
+    return NULL;
+}
+
 static Err *write_parts(MakerMy *maker, const WorkMy *work, const Operation *operation, const AskedMy *asked,
-                        Phase phase)
+                        const Way *ways, Phase phase)
 {
     maker_risk_my(maker, "parts", NULL,
                   arena_printf(maker->arena,
                                "%s: its %zu actions are carried out one by one, because together the server "
                                "would do more work",
                                operation->table.name, asked->part_count));
-    for (size_t i = 0; i < asked->part_count; i++) {
-        Way way = WAY_NOTHING;
-        TRY(way_choose_my(maker, work, &asked->parts[i], &way));
-        TRY(write_one(maker, work, operation, &asked->parts[i], way, phase));
-    }
+    for (size_t i = 0; i < asked->part_count; i++)
+        TRY(write_one(maker, work, operation, &asked->parts[i], ways[i], phase));
     return NULL;
 }
 
-/* A table is copied once: what stands behind the copy is done behind its cutover. */
-static Err *write_each(MakerMy *maker, const WorkMy *work, const Way *ways)
+static Err *another_copy(const Operation *operation)
 {
-    bool copied = false;
+    return err_hint(err_new(ERR_UNSAFE,
+                            "line %d needs another copy of \"%s\", and cannot be joined with the one before",
+                            operation->line, operation->table.name),
+                    "make it a change of its own");
+}
+
+/* How one statement of a work goes. */
+typedef struct Chosen {
+    Way way;
+    const Way *parts; /* NULL: as a whole */
+} Chosen;
+
+/* A table is copied once: what stands behind the copy is done behind its cutover. */
+static Err *write_each(MakerMy *maker, const WorkMy *work, const Chosen *chosen)
+{
     for (size_t i = 0; i < work->count; i++) {
         const Operation *operation = work->operations[i];
         const AskedMy *asked = &work->asked[i];
-        if (copied && ways[i] == WAY_SHADOW)
-            return err_hint(err_new(ERR_UNSAFE,
-                                    "line %d needs another copy of \"%s\", and cannot be joined with the one "
-                                    "before",
-                                    operation->line, operation->table.name),
-                            "make it a change of its own");
-        Phase phase = copied ? PHASE_CUTOVER : phase_of(operation);
-        if (parts_are_better(maker, work, asked))
-            TRY(write_parts(maker, work, operation, asked, phase));
+        bool copied = maker_is_copied(maker, operation->table.name);
+        if (copied && chosen[i].way == WAY_SHADOW)
+            return another_copy(operation);
+        Phase phase = phase_of(operation);
+        if (copied && phase < PHASE_CUTOVER)
+            phase = PHASE_CUTOVER;
+        if (chosen[i].parts != NULL)
+            TRY(write_parts(maker, work, operation, asked, chosen[i].parts, phase));
         else
-            TRY(write_one(maker, work, operation, asked, ways[i], phase));
-        copied = copied || ways[i] == WAY_SHADOW;
+            TRY(write_one(maker, work, operation, asked, chosen[i].way, phase));
     }
     return NULL;
 }
@@ -90,18 +115,22 @@ static Err *write_work(MakerMy *maker, const WorkMy *work)
 {
     if (work->asked == NULL)
         return native_other_my(maker, work);
-    Way *ways = arena_alloc(maker->arena, work->count * sizeof *ways), joined = WAY_NATIVE;
+    Chosen *chosen = arena_alloc(maker->arena, work->count * sizeof *chosen);
+    Way joined = WAY_NATIVE;
     bool copies = false;
     for (size_t i = 0; i < work->count; i++) {
-        ways[i] = WAY_NATIVE;
-        if (!parts_are_better(maker, work, &work->asked[i]))
-            TRY(way_choose_my(maker, work, &work->asked[i], &ways[i]));
-        copies = copies || ways[i] == WAY_SHADOW;
+        chosen[i].way = WAY_NATIVE;
+        TRY(choose_parts(maker, work, &work->asked[i], &chosen[i].parts));
+        if (chosen[i].parts == NULL)
+            TRY(way_choose_my(maker, work, &work->asked[i], &chosen[i].way));
+        copies = copies || chosen[i].way == WAY_SHADOW;
     }
     if (copies && work->joined != NULL)
         TRY(way_choose_my(maker, work, work->joined, &joined));
     if (joined != WAY_SHADOW)
-        return write_each(maker, work, ways);
+        return write_each(maker, work, chosen);
+    if (maker_is_copied(maker, work->operations[0]->table.name))
+        return another_copy(work->operations[0]);
     maker_risk_my(
         maker, "joined", NULL,
         arena_printf(maker->arena,

@@ -40,6 +40,24 @@ static bool adds_auto_increment(const Table *before, const Table *after)
     return false;
 }
 
+/* A new column whose default is the time of day: our sessions are in UTC. A TIMESTAMP is the same everywhere.
+ */
+static const char *wall_clock_column(const MakerMy *maker, const AskedMy *asked)
+{
+    static const char *const words[] = {"current_timestamp", "now(",    "localtime", "curdate",
+                                        "current_date",      "curtime", "sysdate",   "current_time"};
+    for (size_t i = 0; i < asked->after->my->column_count && !maker->server->my->utc; i++) {
+        const MyColumn *column = &asked->after->my->columns[i];
+        if (column->default_sql == NULL || str_eq(column->data_type, "timestamp") ||
+            column_my(asked->before, column->name) != NULL)
+            continue;
+        for (size_t k = 0; k < ARRAY_LEN(words); k++)
+            if (strcasestr(column->default_sql, words[k]) != NULL)
+                return column->name;
+    }
+    return NULL;
+}
+
 static const char *names_of_triggers(Arena *arena, const Table *table)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
@@ -140,6 +158,13 @@ const char *shadow_blocker_my(const MakerMy *maker, const WorkMy *work, const As
     ColumnMapMy map = column_map_my(arena, asked->my);
     if (key_my(asked->before, asked->after, &map) == NULL)
         return "it has no PRIMARY KEY or UNIQUE index over NOT NULL columns that stays";
+    const char *column = wall_clock_column(maker, asked);
+    *ret_hint = "add it with a constant DEFAULT, or none, and set the DEFAULT in a change behind";
+    if (column != NULL)
+        return arena_printf(arena,
+                            "the rows that are there would get the present time in UTC in the new column %s, "
+                            "and this server's zone is another one",
+                            column);
     *ret_hint = NULL;
     if (adds_auto_increment(asked->before, asked->after))
         return "the rows' new AUTO_INCREMENT numbers would not be the same on both sides";
@@ -226,7 +251,8 @@ static void make_shadow(MakerMy *maker, const AskedMy *asked, const ShadowSpec *
         maker, PHASE_EXPAND, (Name){.name = spec->shadow},
         arena_printf(arena, "an empty shadow of %s: %s", spec->source, words_of_my(arena, asked)),
         definition_as_my(arena, asked->after->my->create_sql, spec->shadow,
-                         maker->server->my->checks_by_schema ? asked->before->my->create_sql : NULL),
+                         maker->server->my->checks_by_schema ? asked->before->my->create_sql : NULL,
+                         counter_said_my(arena, asked)),
         arena_printf(arena, "DROP TABLE %s", sql_backtick(arena, spec->shadow)));
 }
 
@@ -414,7 +440,7 @@ Err *shadow_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked)
     spec = with_keys(arena, spec, asked->before, asked->after);
     back = with_keys(arena, back, asked->after, asked->before);
     maker_lease_my(maker, (Name){.name = name});
-    maker->shadow_count++;
+    *vec_push(arena, &maker->copied) = name;
     maker->copies = true;
     checks_write_my(maker, work, asked);
     make_shadow(maker, asked, spec);

@@ -6,15 +6,17 @@
 enum {
     QUICK_MS = 1000,        /* a build that replicas follow within a second */
     TINY_ROWS = 1000,       /* … or so small that it is copied within --max-stall */
-    TINY_BYTES = 512 << 10, /* InnoDB's statistics count whole extents */
+    TINY_BYTES = 512 << 10, /* by the statistics, which count whole extents; the rows are counted */
 };
 
-/* A table that is copied in no time: nobody waits longer than --max-stall, which the executor enforces. */
+/* A table that is copied in no time: nobody waits longer than --max-stall, at which the executor ends it. */
 static bool is_tiny(const WorkMy *work)
 {
     const Table *table = work->table;
     return table->kind == RELATION_MISSING || /* the change makes it */
-           table->empty || (table->row_estimate <= TINY_ROWS && table->total_bytes <= TINY_BYTES);
+           table->empty ||
+           (table->my != NULL && table->my->row_count >= 0 && table->my->row_count <= TINY_ROWS &&
+            table->total_bytes <= TINY_BYTES);
 }
 
 /* What rewrites rows without another definition, because that is all that is asked. */
@@ -25,6 +27,8 @@ static bool asks_rebuild(const AskedMy *asked)
         const MyAction *action = &asked->my->actions[i];
         if (action->kind == MY_ACTION_FORCE || action->kind == MY_ACTION_ORDER_BY)
             return true;
+        if (action->kind == MY_ACTION_PARTITION && !action->if_exists && !action->if_not_exists)
+            return true; /* REBUILD, OPTIMIZE, REPAIR, and what is not told apart */
         for (size_t k = 0; action->kind == MY_ACTION_OPTION && k < ARRAY_LEN(options); k++)
             if (str_eq(action->option, options[k]))
                 return true;
@@ -213,7 +217,12 @@ static Err *choose(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way
 {
     const char *hint = NULL;
     bool same = str_eq(asked->ladder.before, asked->ladder.after);
-    if (same && !asks_rebuild(asked)) {
+    bool counter = counter_said_my(maker->arena, asked) != NULL;
+    if (same && counter && ladder_is_cheap(&asked->ladder) && !asks_rebuild(asked)) {
+        *ret_way = WAY_NATIVE; /* done twice, it is as done once */
+        return NULL;
+    }
+    if (same && !counter && !asks_rebuild(asked)) {
         *ret_way = WAY_NOTHING;
         return NULL;
     }

@@ -174,7 +174,13 @@ static Err *look_at_holders(Alter *alter, bool *ret_long)
 /* What takes long needs the lock again at its end: not to wait for it then would lose it every time. */
 static bool is_build(const Alter *alter)
 {
-    return alter->step->timeout == TIMEOUT_WATCHDOG || alter->step->rewrites;
+    return alter->step->timeout == TIMEOUT_WATCHDOG || alter->step->rewrites || alter->step->scans;
+}
+
+/* It works under a lock that stops writers: planned for a table so small that nobody notices. */
+static bool stops_writers(const Alter *alter)
+{
+    return !alter->undo && alter->step->scans && alter->step->timeout == TIMEOUT_LOCK;
 }
 
 /* The server refused what it did: rows stand against it. */
@@ -187,6 +193,13 @@ static Err *told_apart(Err *err)
 
 static Err *lost_too_often(const Alter *alter)
 {
+    if (stops_writers(alter))
+        return err_hint(err_new(ERR_LOCK_BUDGET,
+                                "\"%s\" could not be changed within --max-stall in %d attempts: writers wait "
+                                "while the server copies the table%s%s",
+                                alter->table.name, alter->lost_builds,
+                                alter->blocked_by[0] != '\0' ? ", and it for " : "", alter->blocked_by),
+                        "has it grown? plan again, or apply with a longer --max-stall");
     return err_hint(err_new(ERR_LOCK_BUDGET,
                             "the finished work on \"%s\" was lost %d times: its last lock would "
                             "have made the application wait longer than --max-stall%s%s",
@@ -205,7 +218,9 @@ static Err *attempt(Alter *alter, bool queue, AlterResult *ret_result)
                             .schema = alter->table.schema,
                             .table = alter->table.name,
                             .stall_ms = controls.max_stall_ms / 2 > 0 ? controls.max_stall_ms / 2 : 1,
+                            .work_ms = stops_writers(alter) ? (controls.max_stall_ms * 3 + 3) / 4 : 0, /* and undone */
                             .queue = queue,
+                            .as_written = alter->step->as_written && !alter->undo,
                             .gentle = clock_ms() < alter->gentle_until_ms};
     TRY(lease_prove(runner));
     TRY(failpoint_at("alter_before"));
@@ -218,7 +233,8 @@ static Err *attempt(Alter *alter, bool queue, AlterResult *ret_result)
     alter->lost_builds += lost;
     if (lost)
         runner_event(runner, "build_lost", alter->step->ordinal, NULL,
-                     "cut off at its last lock, after %.1f s of work: it begins anew",
+                     ret_result->slow ? "cut off after %.1f s, since writers waited: it begins anew"
+                                      : "cut off at its last lock, after %.1f s of work: it begins anew",
                      (double)ret_result->ran_ms / 1000);
     return NULL;
 }

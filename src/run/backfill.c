@@ -407,6 +407,7 @@ static void count_in(Runner *runner, const Fill *fill)
 {
     bool again = runner->counted_step == fill->step->ordinal;
     runner->summary.rows_filled += fill->rows - (again ? runner->counted_rows : 0);
+    runner->summary.hot_counted = true;
     runner->summary.hot_rows += fill->hot - (again ? runner->counted_hot : 0);
     runner->summary.backfill_ms += fill->busy_ms - (again ? runner->counted_ms : 0);
     runner->counted_step = fill->step->ordinal;

@@ -2,8 +2,7 @@
  * each statement out; then the plan's own statements are carried out on another one, in their order, so that
  * each is known to work, and by which definition it is known to be done. */
 #include "change/text_my.h"
-#include "plan/plan_my.h"
-#include "run/runner.h"
+#include "run/load_my.h"
 
 #include "base/digest.h"
 
@@ -11,56 +10,9 @@
 
 enum { CLONE_MS = 30000, STATEMENT_MS = 20000 };
 
-typedef struct LoadMy {
-    Runner *runner;
-    Arena *arena;
-    const Change *change;
-    Table *tables; /* as they are: one for each name in the change */
-    size_t table_count;
-    Clone *clone;
-    VEC(const char *) run; /* in the clone so far */
-} LoadMy;
-
 static Wait wait_of(const LoadMy *load, int64_t timeout_ms)
 {
     return (Wait){.stop = load->runner->options->stop, .timeout_ms = timeout_ms};
-}
-
-/* ---- tables --------------------------------------------------------------------------------- */
-
-static const Table *table_named(const LoadMy *load, const char *name)
-{
-    for (size_t i = 0; i < load->table_count; i++)
-        if (str_eq(load->tables[i].name, name))
-            return &load->tables[i];
-    return NULL;
-}
-
-static Err *load_name(LoadMy *load, const char *name)
-{
-    if (table_named(load, name) != NULL)
-        return NULL;
-    Table *table = &load->tables[load->table_count];
-    TRY(runner_load_table(load->runner, load->arena,
-                          &(Name){.schema = load->runner->server.database, .name = name}, table));
-    table->name = table->kind == RELATION_MISSING ? name : table->name;
-    load->table_count++;
-    return NULL;
-}
-
-static Err *load_tables(LoadMy *load)
-{
-    size_t most = 0;
-    for (size_t i = 0; i < load->change->operation_count; i++)
-        most += 1 + load->change->operations[i].name_count;
-    load->tables = arena_alloc(load->arena, (most + 1) * sizeof *load->tables);
-    for (size_t i = 0; i < load->change->operation_count; i++) {
-        const Operation *operation = &load->change->operations[i];
-        TRY(load_name(load, operation->table.name));
-        for (size_t k = 0; k < operation->name_count; k++)
-            TRY(load_name(load, operation->names[k].name));
-    }
-    return NULL;
 }
 
 static Err *find_leftover(LoadMy *load, const char *table, const char **ret_name)
@@ -85,15 +37,23 @@ static Err *open_clone(const LoadMy *load, Clone **ret_clone)
     Runner *runner = load->runner;
     Wait wait = wait_of(load, CLONE_MS);
     Err *err = runner->ops->clone_open(&runner->options->target, runner->conn, &wait, &runner->server,
-                                       load->tables, load->table_count, NULL, 0, false, ret_clone);
+                                       load->tables.items, load->tables.len, NULL, 0, false, ret_clone);
     return err == NULL ? NULL : err_wrap(err, "no empty copy of the tables can be made to try the change on");
 }
 
-static Err *run_in(const LoadMy *load, Clone *clone, const char *sql)
+/* In the user's own words, or in ours. */
+static Err *run_in(const LoadMy *load, Clone *clone, const char *sql, bool as_written)
 {
     const EngineOps *ops = load->runner->ops;
     Wait wait = wait_of(load, STATEMENT_MS);
-    return ops->clone_run(ops->clone_conn(clone), &wait, &sql, 1, false);
+    return as_written && ops->clone_run_written != NULL
+               ? ops->clone_run_written(ops->clone_conn(clone), &wait, sql)
+               : ops->clone_run(ops->clone_conn(clone), &wait, &sql, 1, false);
+}
+
+static void note_run(LoadMy *load, const char *sql, bool as_written)
+{
+    *vec_push(load->arena, &load->run) = (RanMy){.sql = sql, .as_written = as_written};
 }
 
 /* Another clone that is where the first one is. */
@@ -103,7 +63,7 @@ static Err *open_second(const LoadMy *load, Clone **ret_clone)
     TRY(open_clone(load, &clone));
     Err *err = NULL;
     for (size_t i = 0; err == NULL && i < load->run.len; i++)
-        err = run_in(load, clone, load->run.items[i]);
+        err = run_in(load, clone, load->run.items[i].sql, load->run.items[i].as_written);
     if (err != NULL)
         load->runner->ops->clone_close(clone);
     else
@@ -124,6 +84,21 @@ static Err *load_in(const LoadMy *load, Clone *clone, const char *name, const Ta
     return NULL;
 }
 
+/* Columns that the statement gives another name. */
+static void renames_of(const LoadMy *load, const MyStatement *my, LadderRequest *request)
+{
+    ColumnRename *renames = arena_alloc(load->arena, (my->action_count + 1) * sizeof *renames);
+    for (size_t i = 0; i < my->action_count; i++) {
+        const MyAction *action = &my->actions[i];
+        const char *to = action->kind == MY_ACTION_RENAME_COLUMN   ? action->new_name.text
+                         : action->kind == MY_ACTION_CHANGE_COLUMN ? action->column->name.text
+                                                                   : NULL;
+        if (to != NULL)
+            renames[request->rename_count++] = (ColumnRename){.from = action->name.text, .to = to};
+    }
+    request->renames = renames;
+}
+
 /* Asks about one statement, and carries it out in the clone where the server takes it. */
 static Err *ask_one(const LoadMy *load, Clone *clone, const char *table, const char *sql,
                     const MyDialect *lexis, bool run, AskedMy *ret_asked)
@@ -141,12 +116,14 @@ static Err *ask_one(const LoadMy *load, Clone *clone, const char *table, const c
     if (asked.before->kind == RELATION_MISSING)
         return err_new(ERR_USAGE, "there is no table \"%s\"", table);
     named.my = asked.before->my;
-    const Table *real = table_named(load, table);
+    const Table *real = load_named_my(load, table);
     if (real != NULL && real->my != NULL)
         named.my = real->my; /* its row versions count */
-    TRY(ops->ladder(ops->clone_conn(clone), &wait, load->arena, &named, sql, &asked.ladder));
+    LadderRequest request = {.table = &named, .sql = sql, .as_written = true};
+    renames_of(load, my, &request);
+    TRY(ops->ladder(ops->clone_conn(clone), &wait, load->arena, &request, &asked.ladder));
     if (asked.ladder.rung != RUNG_REFUSED && run) {
-        TRY(run_in(load, clone, sql));
+        TRY(run_in(load, clone, sql, true));
         TRY(load_in(load, clone, table, &asked.after));
     }
     *ret_asked = asked;
@@ -191,7 +168,7 @@ static Err *ask_parts(const LoadMy *load, const char *table, const MyDialect *le
  * when the columns were to become visible. */
 static const char *hidden_sql(const LoadMy *load, const Operation *operation)
 {
-    const Table *table = table_named(load, operation->table.name);
+    const Table *table = load_named_my(load, operation->table.name);
     bool hides =
         load->runner->server.my->invisible_columns && table != NULL && table->kind != RELATION_MISSING;
     for (size_t i = 0; i < load->change->operation_count && hides; i++) {
@@ -215,9 +192,9 @@ static Err *ask_operation(LoadMy *load, const Operation *operation, AskedMy *ret
     asked.hides = sql == hidden && hidden != NULL;
     TRY(ask_parts(load, table, operation->lexis, &asked));
     if (asked.ladder.rung != RUNG_REFUSED) {
-        TRY(run_in(load, load->clone, sql));
+        TRY(run_in(load, load->clone, sql, true));
         TRY(load_in(load, load->clone, table, &asked.after));
-        *vec_push(load->arena, &load->run) = sql;
+        note_run(load, sql, true);
     }
     *ret_asked = asked;
     return NULL;
@@ -269,26 +246,22 @@ static Err *ask_group(LoadMy *load, WorkMy *work)
 
 static bool is_alter(const Operation *operation) { return operation->my->kind == MY_STATEMENT_ALTER_TABLE; }
 
-static bool goes_with(const Operation *a, const Operation *b)
-{
-    return is_alter(a) && is_alter(b) && a->when == b->when && str_eq(a->table.name, b->table.name);
-}
-
 /* What cannot be tried here (it is there already, say) is for the plan to judge. */
 static Err *try_other(LoadMy *load, const WorkMy *work)
 {
     const Operation *operation = work->operations[0];
     bool there = work->table->kind != RELATION_MISSING;
     bool creates = operation->my->kind == MY_STATEMENT_CREATE_TABLE;
-    if (operation->my->kind == MY_STATEMENT_OTHER || (creates && there) ||
-        (operation->my->kind == MY_STATEMENT_DROP_TABLE && !there))
+    bool drops = operation->my->kind == MY_STATEMENT_DROP_TABLE || str_eq(operation->my->verb, "DROP VIEW");
+    bool quiet = operation->my->kind == MY_STATEMENT_OTHER && operation->if_not_exists;
+    if (((creates || quiet) && there) || (drops && !there))
         return NULL;
-    Err *err = run_in(load, load->clone, operation->sql);
+    Err *err = run_in(load, load->clone, operation->sql, true);
     if (err_is(err, ERR_SQL))
         return err_hint(err_wrap(err, "the server refuses line %d", operation->line),
                         "tried on empty copies of the tables; nothing was changed");
     if (err == NULL)
-        *vec_push(load->arena, &load->run) = operation->sql;
+        note_run(load, operation->sql, true);
     return err;
 }
 
@@ -298,7 +271,7 @@ static Err *ask_work(LoadMy *load, const Operation *const *operations, size_t co
 {
     WorkMy *work = vec_push(load->arena, works);
     *work = (WorkMy){
-        .operations = operations, .count = count, .table = table_named(load, operations[0]->table.name)};
+        .operations = operations, .count = count, .table = load_named_my(load, operations[0]->table.name)};
     if (!is_alter(operations[0]))
         return try_other(load, work);
     if (work->table->kind == RELATION_VIEW)
@@ -306,23 +279,13 @@ static Err *ask_work(LoadMy *load, const Operation *const *operations, size_t co
     return ask_group(load, work);
 }
 
-/* First what is done now, in its order, then what waits for `complete`. */
 static Err *ask_all(LoadMy *load, Works *works)
 {
-    const Change *change = load->change;
-    const Operation **order = arena_alloc(load->arena, (change->operation_count + 1) * sizeof(Operation *));
-    size_t count = 0;
-    for (int pass = 0; pass < 2; pass++)
-        for (size_t i = 0; i < change->operation_count; i++)
-            if ((change->operations[i].when == NATIVE_CONTRACT) == (pass == 1))
-                order[count++] = &change->operations[i];
-    for (size_t i = 0; i < count;) {
-        size_t len = 1;
-        while (i + len < count && goes_with(order[i], order[i + len]))
-            len++;
-        TRY(ask_work(load, order + i, len, works));
-        i += len;
-    }
+    const Operation **order = NULL;
+    size_t *len = NULL;
+    load_order_my(load, &order, &len);
+    for (size_t i = 0; i < load->change->operation_count; i += len[i])
+        TRY(ask_work(load, order + i, len[i], works));
     return NULL;
 }
 
@@ -357,9 +320,10 @@ static Err *try_undo(const LoadMy *load, Step *step)
         return NULL;
     Ladder ladder = {0};
     Table named = {.schema = step->table.schema, .name = step->table.name};
-    const Table *real = table_named(load, step->table.name);
+    const Table *real = load_named_my(load, step->table.name);
     named.my = real == NULL ? NULL : real->my;
-    TRY(ops->ladder(ops->clone_conn(load->clone), &wait, load->arena, &named, step->undo[0], &ladder));
+    LadderRequest request = {.table = &named, .sql = step->undo[0]};
+    TRY(ops->ladder(ops->clone_conn(load->clone), &wait, load->arena, &request, &ladder));
     bool back = ladder.rung <= RUNG_ONLINE_COPY && ladder.after != NULL &&
                 str_eq(digest_text(load->arena, ladder.after, strlen(ladder.after)), step->looks[0].before);
     const char **undo = arena_alloc(load->arena, sizeof *undo);
@@ -373,9 +337,9 @@ static Err *try_undo(const LoadMy *load, Step *step)
 
 static Err *try_statement(LoadMy *load, const Step *step, const char *sql)
 {
-    Err *err = run_in(load, load->clone, sql);
+    Err *err = run_in(load, load->clone, sql, step->as_written);
     if (err == NULL)
-        *vec_push(load->arena, &load->run) = sql;
+        note_run(load, sql, step->as_written);
     if (!err_is(err, ERR_SQL))
         return err;
     return err_hint(err_wrap(err, "the server refuses step %d (%s)", step->ordinal, step->title),
@@ -408,6 +372,45 @@ static Err *try_swap(LoadMy *load, const Step *step)
     return NULL;
 }
 
+/* Tables that change names and have the same definition: after a crash nothing would tell which is which. */
+static Err *check_told(const Step *step)
+{
+    bool told = !str_starts(step->sql[0], "RENAME TABLE ");
+    for (size_t i = 0; i < step->look_count; i++)
+        told = told || !str_eq(step->looks[i].before, step->looks[i].after);
+    if (told)
+        return NULL;
+    return err_hint(err_new(ERR_UNSAFE,
+                            "\"%s\": these tables have the same definition, so that after a crash nothing "
+                            "would tell whether they have changed names",
+                            step->sql[0]),
+                    "rename them in two changes, by a name that is new");
+}
+
+/* Statements of our own get the clause that the server takes, so that they can never do more than that. */
+static Err *add_clause(const LoadMy *load, Step *step)
+{
+    const EngineOps *ops = load->runner->ops;
+    Wait wait = wait_of(load, STATEMENT_MS);
+    Ladder ladder = {0};
+    Table named = {.schema = step->table.schema, .name = step->table.name};
+    if (step->as_written || !str_starts(step->sql[0], "ALTER TABLE "))
+        return NULL;
+    LadderRequest request = {.table = &named, .sql = step->sql[0]};
+    TRY(ops->ladder(ops->clone_conn(load->clone), &wait, load->arena, &request, &ladder));
+    if (ladder.rung == RUNG_REFUSED)
+        return NULL; /* which is said when it is tried */
+    const char **sql = arena_alloc(load->arena, sizeof *sql);
+    sql[0] = ladder.clause[0] == '\0' ? step->sql[0]
+                                      : arena_printf(load->arena, "%s, %s", step->sql[0], ladder.clause);
+    step->sql = sql;
+    step->scans = step->scans || !ladder_is_cheap(&ladder);
+    step->rewrites = step->rewrites || ladder.rebuilds;
+    if (step->scans && ladder.rung <= RUNG_ONLINE_COPY)
+        step->timeout = TIMEOUT_WATCHDOG;
+    return NULL;
+}
+
 static Err *try_step(LoadMy *load, Step *step)
 {
     bool swap = step->kind == STEP_SWAP;
@@ -417,8 +420,12 @@ static Err *try_step(LoadMy *load, Step *step)
     memcpy(looks, step->looks, step->look_count * sizeof *looks);
     step->looks = looks;
     TRY(look(load, looks, step->look_count, false));
+    if (!swap)
+        TRY(add_clause(load, step));
     TRY(swap ? try_swap(load, step) : try_statement(load, step, step->sql[0]));
     TRY(look(load, looks, step->look_count, true));
+    if (!swap)
+        TRY(check_told(step));
     step->evidence = EVIDENCE_MEASURED;
     return try_undo(load, step);
 }
@@ -533,8 +540,12 @@ Err *runner_plan_my(Runner *runner, Arena *arena, const Change *change, Plan *re
                     "carry it out, nor whether a statement that was cut off is done"),
             "leave --probe off out");
     TRY(change_check(change));
+    if (runner->server.my->other_language != NULL)
+        return err_hint(err_new(ERR_UNSAFE, "this server's sql_mode is %s, which is another language",
+                                runner->server.my->other_language),
+                        "SET GLOBAL sql_mode to one without it while the change is planned and carried out");
     TRY(check_reading(&load));
-    TRY(load_tables(&load));
+    TRY(load_tables_my(&load));
     TRY(ask_and_make(&load, ret_plan));
     return try_plan(&load, ret_plan);
 }

@@ -90,6 +90,7 @@ typedef struct RunSummary {
     int64_t rows_filled, rows_checked,
         rows_apart; /* apart: written by the application itself (verify filled) */
     int64_t hot_rows;
+    bool hot_counted; /* this kind of server tells of such rows */
     int64_t backfill_ms, total_ms;
     int64_t wal_bytes;
     bool already_done; /* nothing was left to do */

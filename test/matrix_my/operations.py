@@ -115,6 +115,9 @@ COLUMNS = [
     Op("decimal loses digits", "ALTER TABLE t MODIFY amount DECIMAL(12,1) NOT NULL DEFAULT 0", "refused: "),
     Op("int to text", "ALTER TABLE t MODIFY customer_id VARCHAR(20) NOT NULL DEFAULT '0'", SHADOW),
     Op("text to int", "ALTER TABLE t MODIFY w INT NULL", "refused: ", shapes.Shape(shapes.auto_key(), Column("w", "VARCHAR(30)", ["'7'", "'x'"]), shapes.number())),
+    Op("datetime to time", "ALTER TABLE t MODIFY at TIME NOT NULL", "refused: does not fit"),
+    Op("text to int, with a fraction", "ALTER TABLE t MODIFY w INT NULL", "refused: does not fit", shapes.Shape(shapes.auto_key(), Column("w", "VARCHAR(30)", ["'7'", "'1.5'"]), shapes.number())),
+    Op("bigint to double", "ALTER TABLE t MODIFY w DOUBLE NULL", "refused: does not fit", shapes.Shape(shapes.auto_key(), Column("w", "BIGINT NULL", ["7", "9007199254740993"]), shapes.number())),
     Op("datetime to date", "ALTER TABLE t MODIFY at DATE NOT NULL", "refused: "),
     Op("datetime to timestamp", "ALTER TABLE t MODIFY s TIMESTAMP NULL", SHADOW, shapes.Shape(shapes.auto_key(), Column("s", "DATETIME NULL", ["'2024-03-31 01:30:00'", "NULL"]), shapes.number(), init=["SET SESSION time_zone = '+00:00'"])),
     Op("another charset, fits", "ALTER TABLE t MODIFY w VARCHAR(30) CHARACTER SET utf8mb4 NULL", {"": SHADOW},
@@ -197,7 +200,7 @@ TABLES = [
     Op("copy, as asked", "ALTER TABLE t ADD COLUMN c INT NULL, ALGORITHM=COPY", {"": "refused: ALGORITHM"}),
     Op("instant, that it is not", WIDEN_CUSTOMER + ", ALGORITHM=INSTANT", "refused: ", servers=MODERN),
     # 113–119, 123
-    Op("add foreign key", "ALTER TABLE t ADD CONSTRAINT t_customer FOREIGN KEY (customer_id) REFERENCES customers (id)", "refused: ",
+    Op("add foreign key", "ALTER TABLE t ADD CONSTRAINT t_customer FOREIGN KEY (customer_id) REFERENCES customers (id)", "refused: foreign key that is added",
        shapes.orders(before=["CREATE TABLE customers (id INT PRIMARY KEY) ENGINE=InnoDB", "INSERT INTO customers VALUES (0), (1), (7), (2147483647)"])),
     Op("drop foreign key", "ALTER TABLE t DROP FOREIGN KEY t_customer", "instant", shapes.child()),
     Op("add check", "ALTER TABLE t ADD CONSTRAINT positive CHECK (customer_id >= 0)", SHADOW, servers=MODERN),
@@ -229,7 +232,17 @@ TABLES = [
     Op("parent", "ALTER TABLE t MODIFY amount DECIMAL(14,4) NOT NULL DEFAULT 0", {"": "refused: foreign key"}, shapes.parent()),
     # 121: several statements
     Op("two statements", "ALTER TABLE t ADD COLUMN c INT NULL; ALTER TABLE t ADD INDEX c (c)", {"": "in-place", "mysql-5.6": SHADOW}),
+    Op("statements of one table apart", "ALTER TABLE t MODIFY customer_id BIGINT NOT NULL DEFAULT 0; CREATE TABLE fresh (id INT PRIMARY KEY); ALTER TABLE t COMMENT 'wide'", SHADOW),
     Op("new table", "CREATE TABLE fresh (id INT PRIMARY KEY, v INT)", "instant"),
+    Op("new table with a foreign key", "CREATE TABLE fresh (id INT PRIMARY KEY, c INT, FOREIGN KEY (c) REFERENCES customers (id))", "instant",
+       shapes.orders(before=["CREATE TABLE customers (id INT PRIMARY KEY) ENGINE=InnoDB"])),
+    Op("rebuild partition", "ALTER TABLE t REBUILD PARTITION pmax", SHADOW, shapes.partitioned()),
+    # views
+    Op("new view", "CREATE VIEW seen AS SELECT id, amount FROM t", "instant"),
+    Op("another view", "CREATE OR REPLACE VIEW seen AS SELECT id, amount FROM t", "instant", shapes.orders(before=["CREATE OR REPLACE VIEW seen AS SELECT 1 AS id"])),
+    Op("drop view", "DROP VIEW seen", "instant", shapes.orders(before=["CREATE OR REPLACE VIEW seen AS SELECT 1 AS id"])),
+    Op("names change places, equal tables", "RENAME TABLE a TO x, b TO a, x TO b", "refused: same definition", args=["--accept-rename"],
+       shape=shapes.orders(before=["DROP TABLE IF EXISTS a, b", "CREATE TABLE a (id INT PRIMARY KEY)", "CREATE TABLE b (id INT PRIMARY KEY)"])),
 ]
 
 TYPES = [

@@ -188,7 +188,7 @@ static Err *answer(Conn *conn, const Table *table, const char *sql)
         return NULL;
     }
     Ladder ladder = {0};
-    TRY(my_ladder(conn, NULL, arena, table, sql, &ladder));
+    TRY(my_ladder(conn, NULL, arena, &(LadderRequest){.table = table, .sql = sql}, &ladder));
     print_json(ladder_json(sql, &ladder));
     return NULL;
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "engine/mysql/conn.h"
+#include "engine/mysql/written.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -133,11 +134,33 @@ static Err *set_limits(Conn *conn, const Wait *wait, Arena *arena, const AlterRe
                                 backstop, backstop > 0 ? backstop : 1));
 }
 
-static void usual_limits(Conn *conn)
+static void usual_limits(Conn *conn, bool as_written)
 {
     Wait wait = {.timeout_ms = WATCH_TIMEOUT_MS};
     err_free(my_exec(conn, &wait, "DO 0")); /* a KILL that came too late hits this one */
     err_free(my_exec(conn, &wait, "SET SESSION lock_wait_timeout = 2, innodb_lock_wait_timeout = 1"));
+    if (as_written)
+        err_free(my_written_end(conn, &wait));
+}
+
+/* While it works writers wait, so the whole of it is limited, not only its waits. */
+static Wait wait_for_work(const Wait *wait, const AlterRequest *request)
+{
+    Wait limited = *wait;
+    if (request->work_ms > 0 && (limited.timeout_ms == 0 || request->work_ms < limited.timeout_ms))
+        limited.timeout_ms = request->work_ms;
+    return limited;
+}
+
+/* Cut off by that limit: what it had done is lost, and for all of the time the application waited. */
+static bool note_slow(const AlterRequest *request, const Err *err, AlterResult *result)
+{
+    result->slow = request->work_ms > 0 && err_is(err, ERR_CANCELLED) && result->ran_ms >= request->work_ms;
+    if (result->slow) {
+        result->blocked = result->built = true;
+        result->waited_ms = result->ran_ms;
+    }
+    return result->slow;
 }
 
 static Err *run_watched(Watch *watch, const Wait *wait, const AlterRequest *request, AlterResult *ret_result)
@@ -146,7 +169,8 @@ static Err *run_watched(Watch *watch, const Wait *wait, const AlterRequest *requ
     watch->began_ms = clock_ms();
     if (pthread_create(&thread, NULL, watch_main, watch) != 0)
         return err_new(ERR_IO, "cannot start a thread");
-    Err *err = my_exec(watch->work, wait, request->sql);
+    Wait limited = wait_for_work(wait, request);
+    Err *err = my_exec(watch->work, &limited, request->sql);
     atomic_store(&watch->quit, true);
     (void)pthread_join(thread, NULL);
     ret_result->ran_ms = clock_ms() - watch->began_ms;
@@ -155,6 +179,8 @@ static Err *run_watched(Watch *watch, const Wait *wait, const AlterRequest *requ
     ret_result->blocked = cut || err_is(err, ERR_LOCK_TIMEOUT);
     ret_result->built = ret_result->blocked && atomic_load(&watch->worked);
     ret_result->done = err == NULL;
+    if (!cut)
+        (void)note_slow(request, err, ret_result);
     if (err_is(err, ERR_LOCK_TIMEOUT) && request->queue && ret_result->waited_ms == 0)
         ret_result->waited_ms = ret_result->ran_ms; /* between two looks */
     if (!ret_result->blocked)
@@ -166,10 +192,12 @@ static Err *run_watched(Watch *watch, const Wait *wait, const AlterRequest *requ
 static Err *run_alone(Conn *conn, const Wait *wait, const AlterRequest *request, AlterResult *ret_result)
 {
     int64_t from = clock_ms();
-    Err *err = my_exec(conn, wait, request->sql);
+    Wait limited = wait_for_work(wait, request);
+    Err *err = my_exec(conn, &limited, request->sql);
     ret_result->ran_ms = clock_ms() - from;
     ret_result->done = err == NULL;
     ret_result->blocked = err_is(err, ERR_LOCK_TIMEOUT);
+    (void)note_slow(request, err, ret_result);
     if (!ret_result->blocked)
         return err;
     err_free(err);
@@ -200,9 +228,13 @@ Err *my_alter(Conn *conn, const Target *target, const Wait *wait, const AlterReq
     if (!clear)
         return NULL;
     TRY(set_limits(conn, wait, arena, request));
+    if (request->work_ms > 0)
+        TRY(my_arm(conn, wait)); /* so that ending it costs one round trip */
+    if (request->as_written)
+        TRY(my_written_begin(conn, wait));
     Err *err = needs_no_watch(conn, request) ? run_alone(conn, wait, request, ret_result)
                                              : alter_watched(conn, target, wait, request, ret_result);
     if (!err_is(err, ERR_CONN_LOST))
-        usual_limits(conn);
+        usual_limits(conn, request->as_written);
     return err;
 }

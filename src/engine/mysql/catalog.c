@@ -181,19 +181,21 @@ static Err *load_create(Conn *conn, const Wait *wait, Arena *arena, const Table 
     return NULL;
 }
 
-/* Without the right to read rows the answer is no. */
-static Err *load_empty(Conn *conn, const Wait *wait, Arena *arena, Table *table)
+/* Counted, since InnoDB's statistics may tell of no rows where there are millions. Without the right to read
+ * rows it is not known. */
+static Err *load_count(Conn *conn, const Wait *wait, Arena *arena, Table *table, MyTable *my)
 {
     Rows rows = {0};
-    Err *err = conn_query(
-        conn, wait, arena, &rows,
-        arena_printf(arena, "SELECT 1 FROM %s LIMIT 1", my_name(arena, table->schema, table->name)));
+    Err *err = conn_query(conn, wait, arena, &rows,
+                          arena_printf(arena, "SELECT COUNT(*) FROM (SELECT 1 FROM %s LIMIT %d) AS counted",
+                                       my_name(arena, table->schema, table->name), MY_ROWS_COUNTED));
     if (err_is(err, ERR_PRIVILEGE)) {
         err_free(err);
         return NULL;
     }
     TRY(err);
-    table->empty = rows.row_count == 0;
+    my->row_count = rows_int(&rows, 0, 0);
+    table->empty = my->row_count == 0;
     return NULL;
 }
 
@@ -217,6 +219,7 @@ Err *my_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *ser
     table.may_own = true; /* these servers have no owner: a missing right shows when it is used */
     table.my = my;
     my->row_versions = -1;
+    my->row_count = -1;
     TRY(load_create(conn, wait, arena, &table, my));
     TRY(load_head(conn, wait, arena, &table, my));
     TRY(my_load_columns(conn, wait, arena, &table, my));
@@ -225,7 +228,7 @@ Err *my_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *ser
         TRY(my_load_indexes(conn, wait, arena, &table, my));
         TRY(my_load_constraints(conn, wait, arena, &table, my));
         TRY(my_load_around(conn, wait, arena, &table, my));
-        TRY(load_empty(conn, wait, arena, &table));
+        TRY(load_count(conn, wait, arena, &table, my));
     }
     table.id = table.kind == RELATION_MISSING ? 0 : my_table_id(table.schema, table.name);
     *ret_table = table;

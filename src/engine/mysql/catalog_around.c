@@ -35,23 +35,57 @@ static Err *load_triggers(Conn *conn, const Wait *wait, Arena *arena, Table *tab
     return NULL;
 }
 
+static void add_user(Arena *arena, MyTable *my, const char *what, const char *table, const char *text)
+{
+    MyUser *grown = arena_alloc(arena, (my->user_count + 1) * sizeof *grown);
+    if (my->user_count > 0)
+        memcpy(grown, my->users, my->user_count * sizeof *grown);
+    grown[my->user_count++] = (MyUser){.what = what, .table = table, .text = text == NULL ? "" : text};
+    my->users = grown;
+}
+
+/* Triggers of the database that stand on the table, or whose text has its name in it. */
+static Err *load_trigger_texts(Conn *conn, const Wait *wait, Arena *arena, const Table *table, MyTable *my)
+{
+    enum { NAME, ON, TEXT };
+    Rows rows = {0};
+    TRY(conn_params(conn, wait, arena, &rows,
+                    "SELECT trigger_name, event_object_table, action_statement FROM "
+                    "information_schema.triggers WHERE trigger_schema = $1 AND (event_object_table = $2 OR "
+                    "LOCATE($2, action_statement) > 0) ORDER BY trigger_name",
+                    table->schema, table->name));
+    for (size_t i = 0; i < rows.row_count; i++) {
+        const char *name = rows_cell(&rows, i, NAME), *on = rows_cell(&rows, i, ON);
+        if (!str_starts(name, "stoa_"))
+            add_user(arena, my, arena_printf(arena, "trigger %s of %s", name, on), on,
+                     rows_cell(&rows, i, TEXT));
+    }
+    return NULL;
+}
+
 /* MySQL 8.0.13 lists the tables of each view; elsewhere their texts are looked through, of the same database
  * only, since each view would have to be opened. */
-static Err *load_views(Conn *conn, const Wait *wait, Arena *arena, Table *table)
+static Err *load_views(Conn *conn, const Wait *wait, Arena *arena, Table *table, MyTable *my)
 {
     const Flavor *flavor = my_flavor(conn);
     Rows rows = {0};
     bool listed = !flavor_is_mariadb(flavor) && flavor->version >= 80013;
-    const char *sql = listed ? "SELECT view_schema, view_name FROM information_schema.view_table_usage "
-                               "WHERE table_schema = $1 AND table_name = $2 AND $3 IS NOT NULL ORDER BY 1, 2"
-                             : "SELECT table_schema, table_name FROM information_schema.views WHERE "
-                               "table_schema = $1 AND $2 IS "
-                               "NOT NULL AND LOCATE($3, view_definition) > 0 ORDER BY 1, 2";
+    const char *sql = listed ? "SELECT v.table_schema, v.table_name, v.view_definition FROM "
+                               "information_schema.view_table_usage AS u JOIN information_schema.views AS v "
+                               "ON v.table_schema = u.view_schema AND v.table_name = u.view_name "
+                               "WHERE u.table_schema = $1 AND u.table_name = $2 AND $3 IS NOT NULL "
+                               "ORDER BY 1, 2"
+                             : "SELECT table_schema, table_name, view_definition FROM "
+                               "information_schema.views WHERE table_schema = $1 AND $2 IS NOT NULL AND "
+                               "LOCATE($3, view_definition) > 0 ORDER BY 1, 2";
     TRY(conn_params(conn, wait, arena, &rows, sql, table->schema, table->name,
                     my_name(arena, table->schema, table->name)));
     const char **views = arena_alloc(arena, (rows.row_count + 1) * sizeof *views);
-    for (size_t i = 0; i < rows.row_count; i++)
+    for (size_t i = 0; i < rows.row_count; i++) {
         views[i] = arena_printf(arena, "%s.%s", rows_cell(&rows, i, 0), rows_cell(&rows, i, 1));
+        add_user(arena, my, arena_printf(arena, "view %s", rows_cell(&rows, i, 1)), NULL,
+                 rows_cell(&rows, i, 2));
+    }
     table->views = views;
     table->view_count = rows.row_count;
     return NULL;
@@ -134,7 +168,8 @@ static Err *load_row_versions(Conn *conn, const Wait *wait, Arena *arena, const 
 Err *my_load_around(Conn *conn, const Wait *wait, Arena *arena, Table *table, MyTable *my)
 {
     TRY(load_triggers(conn, wait, arena, table));
-    TRY(load_views(conn, wait, arena, table));
+    TRY(load_trigger_texts(conn, wait, arena, table, my));
+    TRY(load_views(conn, wait, arena, table, my));
     TRY(load_partitions(conn, wait, arena, table, my));
     return load_row_versions(conn, wait, arena, table, my);
 }

@@ -5,6 +5,7 @@
 #include "engine/mysql/definition.h"
 #include "engine/mysql/my.h"
 #include "engine/mysql/quote.h"
+#include "engine/mysql/written.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +176,7 @@ static Err *make_sequences(Conn *conn, const Wait *wait, Arena *arena, const Scr
 
 typedef struct Original {
     const char *schema, *name, *create_sql;
+    bool view;
 } Original;
 typedef VEC(Original) Originals;
 
@@ -204,6 +206,12 @@ static Err *collect(Conn *real, const Wait *wait, Arena *arena, const Table *tab
             (tables[i].kind == RELATION_TABLE || tables[i].kind == RELATION_PARTITIONED))
             TRY(add_original(real, wait, arena, tables[i].schema, tables[i].name, tables[i].my->create_sql,
                              originals));
+    for (size_t i = 0; i < count; i++)
+        if (tables[i].kind == RELATION_VIEW && tables[i].my->create_sql != NULL)
+            *vec_push(arena, originals) = (Original){.schema = tables[i].schema,
+                                                     .name = tables[i].name,
+                                                     .create_sql = tables[i].my->create_sql,
+                                                     .view = true};
     for (size_t i = 0; i < count; i++) {
         const MyTable *my = tables[i].my;
         for (size_t at = 0; my != NULL && at < my->parent_count; at++) {
@@ -215,6 +223,29 @@ static Err *collect(Conn *real, const Wait *wait, Arena *arena, const Table *tab
         for (size_t at = 0; my != NULL && at < my->child_count; at++)
             TRY(add_original(real, wait, arena, my->children[at].schema, my->children[at].table, NULL,
                              originals));
+    }
+    return NULL;
+}
+
+/* Views may stand on each other, and on what is not here: as many as can be made, in whatever order. What
+ * cannot is missed by the statement that needs it. */
+static Err *make_views(Clone *clone, const Wait *wait, const Originals *originals)
+{
+    Arena *arena = clone->arena;
+    bool *made = arena_alloc(arena, originals->len + 1), more = true;
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < originals->len; i++) {
+            const Original *from = &originals->items[i];
+            if (!from->view || made[i])
+                continue;
+            const char *sql = definition_any_definer(arena, from->create_sql);
+            TRY(my_exec(clone->conn, wait,
+                        arena_printf(arena, "USE %s",
+                                     my_ident(arena, scratch_of(&clone->scratch, from->schema)))));
+            TRY(if_possible(my_exec(clone->conn, wait, scratch_sql(arena, &clone->scratch, sql)), &made[i]));
+            more = more || made[i];
+        }
     }
     return NULL;
 }
@@ -232,6 +263,8 @@ static Err *fill(Clone *clone, Conn *real, const Wait *wait, const Originals *or
         TRY(make_database(real, clone->conn, wait, arena, &scratch->names[i]));
     for (size_t i = 0; i < originals->len; i++) {
         const Original *from = &originals->items[i];
+        if (from->view)
+            continue;
         const char *sql = scratch_sql(arena, scratch, definition_plain(arena, from->create_sql));
         TRY(make_sequences(clone->conn, wait, arena, scratch, from->create_sql));
         Err *err = clone_make_table(clone->conn, wait, scratch_of(scratch, from->schema), sql);
@@ -239,6 +272,7 @@ static Err *fill(Clone *clone, Conn *real, const Wait *wait, const Originals *or
             return err_wrap(privilege_hint(clone->conn, err), "cannot make an empty copy of \"%s.%s\"",
                             from->schema, from->name);
     }
+    TRY(make_views(clone, wait, originals));
     return my_exec(clone->conn, wait, arena_printf(arena, "USE %s", my_ident(arena, scratch->names[0].copy)));
 }
 
@@ -317,7 +351,8 @@ Err *clone_guard(Conn *conn, const Wait *wait, const Scratch *scratch)
     for (size_t i = 0; i < scratch->count; i++) {
         Rows rows = {0};
         TRY(conn_params(conn, wait, arena, &rows,
-                        "SELECT table_name FROM information_schema.tables WHERE table_schema = $1",
+                        "SELECT table_name FROM information_schema.tables WHERE table_schema = $1 AND "
+                        "table_type <> 'VIEW'",
                         scratch->names[i].copy));
         for (size_t row = 0; row < rows.row_count; row++)
             str_addf(&str, "%s%s WRITE", str.len == 0 ? "LOCK TABLES " : ", ",
@@ -385,40 +420,58 @@ static bool is_own(const char *sql)
     for (size_t i = 0; i < ARRAY_LEN(makes); i++)
         if (begins_with(&at, makes[i]))
             return names_own(at) && (i <= 2 || strstr(at, "`.") == NULL);
-    const char *view = strncasecmp(sql, "CREATE ", 7) == 0 ? strcasestr(sql, " VIEW `") : NULL;
-    return view != NULL && names_own(view + strlen(" VIEW"));
+    const char *view = strncasecmp(sql, "CREATE ", 7) == 0 ? strcasestr(sql, " VIEW ") : NULL;
+    return view != NULL && names_own(view + strlen(" VIEW "));
 }
 
-static Err *run_own(Conn *conn, const Wait *wait, Arena *arena, const Scratch *scratch, const char *sql)
+static Err *run_words(Conn *conn, const Wait *wait, const char *sql, bool as_written)
+{
+    return as_written ? my_exec_written(conn, wait, sql) : my_exec(conn, wait, sql);
+}
+
+static Err *run_own(Conn *conn, const Wait *wait, Arena *arena, const Scratch *scratch, const char *sql,
+                    bool as_written)
 {
     TRY(my_exec(conn, wait, arena_printf(arena, "USE %s", my_ident(arena, scratch->names[0].copy))));
-    return my_exec(conn, wait, scratch_sql(arena, scratch, sql));
+    return run_words(conn, wait, scratch_sql(arena, scratch, sql), as_written);
+}
+
+static Err *run_one(Conn *conn, const Wait *wait, Arena *arena, const Scratch *scratch, const char *sql,
+                    bool as_written)
+{
+    if (scratch->count > 0 && is_own(sql))
+        return run_own(conn, wait, arena, scratch, sql, as_written);
+    TRY(clone_may_run(sql));
+    TRY(clone_guard(conn, wait, scratch));
+    Err *err = run_words(conn, wait, scratch_sql(arena, scratch, sql), as_written);
+    Err *unlocked = my_exec(conn, wait, "UNLOCK TABLES");
+    if (clone_is_outside(err)) {
+        err_free(err);
+        err = err_new(ERR_UNSAFE, "the statement is about other tables as well: \"%.60s\"", sql);
+    }
+    if (err == NULL)
+        return unlocked;
+    err_free(unlocked);
+    return err;
+}
+
+static Err *run_all(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool as_written)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Scratch scratch = {0};
+    TRY(scratch_load(conn, wait, arena, &scratch));
+    for (size_t i = 0; i < count; i++)
+        TRY(run_one(conn, wait, arena, &scratch, sql[i], as_written));
+    return NULL;
 }
 
 Err *my_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside)
 {
     (void)outside;
-    CLEANUP(arena_freep) Arena *arena = arena_new();
-    Scratch scratch = {0};
-    TRY(scratch_load(conn, wait, arena, &scratch));
-    for (size_t i = 0; i < count; i++) {
-        if (scratch.count > 0 && is_own(sql[i])) {
-            TRY(run_own(conn, wait, arena, &scratch, sql[i]));
-            continue;
-        }
-        TRY(clone_may_run(sql[i]));
-        TRY(clone_guard(conn, wait, &scratch));
-        Err *err = my_exec(conn, wait, scratch_sql(arena, &scratch, sql[i]));
-        Err *unlocked = my_exec(conn, wait, "UNLOCK TABLES");
-        if (clone_is_outside(err)) {
-            err_free(err);
-            err = err_new(ERR_UNSAFE, "the statement is about other tables as well: \"%.60s\"", sql[i]);
-        }
-        if (err == NULL)
-            err = unlocked;
-        else
-            err_free(unlocked);
-        TRY(err);
-    }
-    return NULL;
+    return run_all(conn, wait, sql, count, false);
+}
+
+Err *my_clone_run_written(Conn *conn, const Wait *wait, const char *sql)
+{
+    return run_all(conn, wait, &sql, 1, true);
 }

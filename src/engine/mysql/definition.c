@@ -46,10 +46,23 @@ static size_t needless(const char *at)
     return str_starts(at + len, next) ? len : 0;
 }
 
+char *definition_any_definer(Arena *arena, const char *create_sql)
+{
+    static const char word[] = " DEFINER=";
+    const char *at = strstr(create_sql, word), *name = strchr(create_sql, '`');
+    if (!str_starts(create_sql, "CREATE ALGORITHM=") || at == NULL || name == NULL || name < at)
+        return arena_dup(arena, create_sql);
+    const char *behind = at + strlen(word);
+    behind += quoted(behind);
+    behind += *behind == '@';
+    behind += quoted(behind);
+    return arena_printf(arena, "%.*s%s", (int)(at - create_sql), create_sql, behind);
+}
+
 char *definition_canonical(Arena *arena, const char *create_sql)
 {
     CLEANUP(str_donep) Str str = STR_INIT;
-    for (const char *at = definition_plain(arena, create_sql); *at != '\0';) {
+    for (const char *at = definition_any_definer(arena, definition_plain(arena, create_sql)); *at != '\0';) {
         at += needless(at);
         size_t len = quoted(at);
         len = len == 0 ? 1 : len;

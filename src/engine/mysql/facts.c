@@ -2,6 +2,7 @@
 #include "engine/mysql/my.h"
 #include "engine/mysql/conn.h"
 #include "engine/mysql/server.h"
+#include "engine/mysql/written.h"
 
 #include "base/str.h"
 
@@ -135,12 +136,17 @@ Err *my_load_facts(Conn *conn, const Wait *wait, Arena *arena, const Grants *gra
     Flavor flavor = *my_flavor(conn);
     Rows rows = {0};
     TRY(flavor_load(conn, wait, arena, &flavor));
-    TRY(conn_query(conn, wait, arena, &rows, "SELECT @@GLOBAL.sql_mode"));
+    TRY(conn_query(conn, wait, arena, &rows, "SELECT @@GLOBAL.sql_mode, IF(@@GLOBAL.time_zone = 'SYSTEM', "
+                   "@@system_time_zone, @@GLOBAL.time_zone)"));
     const char *mode = rows.row_count > 0 && rows_cell(&rows, 0, 0) != NULL ? rows_cell(&rows, 0, 0) : "";
+    const char *zone = rows.row_count > 0 && rows_cell(&rows, 0, 1) != NULL ? rows_cell(&rows, 0, 1) : "";
     bool mariadb = flavor_is_mariadb(&flavor);
     MyServer server = {.mariadb = mariadb,
                        .ansi_quotes = strstr(mode, "ANSI_QUOTES") != NULL,
                        .no_backslash_escapes = strstr(mode, "NO_BACKSLASH_ESCAPES") != NULL,
+                       .odd_mode = my_odd_mode(mode),
+                       .other_language = my_language_mode(mode),
+                       .utc = str_eq(zone, "UTC") || str_eq(zone, "+00:00") || str_eq(zone, "Etc/UTC"),
                        .galera = flavor.galera,
                        .group_replication = flavor.group_replication,
                        .autoinc_lock_mode = (int)flavor.autoinc_lock_mode,

@@ -7,6 +7,7 @@
 #include "engine/mysql/lost.h"
 #include "engine/mysql/my.h"
 #include "engine/mysql/quote.h"
+#include "engine/mysql/written.h"
 
 #include <string.h>
 #include <strings.h>
@@ -31,6 +32,7 @@ typedef struct Ask {
     Conn *conn;
     const Wait *wait;
     Arena *arena;
+    const LadderRequest *request;
     const Table *table;
     Scratch scratch;
     const char *database; /* the copy's */
@@ -73,6 +75,13 @@ static Err *restore(Ask *ask)
                         arena_printf(ask->arena, "DROP TABLE %s",
                                      my_name(ask->arena, ask->database, rows_cell(&now, i, 0)))));
     return clone_make_table(ask->conn, ask->wait, ask->database, ask->create_sql);
+}
+
+/* The statement, or a form of it. */
+static Err *run(Ask *ask, const char *sql)
+{
+    return ask->request->as_written ? my_exec_written(ask->conn, ask->wait, sql)
+                                    : my_exec(ask->conn, ask->wait, sql);
 }
 
 static Err *look(Ask *ask, Look *ret_look)
@@ -123,8 +132,7 @@ static Err *check_log(Ask *ask, const char **ret_reason)
     if (!rows_bool(&rows, 0, 0))
         return NULL;
     TRY(my_exec(ask->conn, ask->wait, "SET SESSION sql_log_bin = 1"));
-    Err *err = my_exec(ask->conn, ask->wait,
-                       arena_printf(ask->arena, "%s, DROP COLUMN `stoa no such column`", ask->sql));
+    Err *err = run(ask, arena_printf(ask->arena, "%s, DROP COLUMN `stoa no such column`", ask->sql));
     bool unsafe = err != NULL && err->server_errno == UNSAFE_STATEMENT;
     err = refused(ask, err, ret_reason);
     if (!unsafe)
@@ -138,7 +146,7 @@ static Err *run_guarded(Ask *ask, const char **ret_reason)
     TRY(clone_guard(ask->conn, ask->wait, &ask->scratch));
     Err *err = check_log(ask, ret_reason);
     if (err == NULL && *ret_reason == NULL)
-        err = my_exec(ask->conn, ask->wait, ask->sql);
+        err = run(ask, ask->sql);
     Err *unlocked = my_exec(ask->conn, ask->wait, "UNLOCK TABLES");
     if (clone_is_outside(err)) {
         err_free(err);
@@ -181,7 +189,8 @@ static Err *ask_whole(Ask *ask, const char **ret_reason)
         return NULL;
     TRY(describe(ask, &after, &ask->ladder.after));
     if (after.kind != RELATION_MISSING)
-        lost_list(ask->arena, &before, &after, &ask->ladder.lost, &ask->ladder.lost_count);
+        lost_list(ask->arena, &before, &after, ask->request->renames, ask->request->rename_count,
+                  &ask->ladder.lost, &ask->ladder.lost_count);
     ask->may_build = may_build(&before, &after, ask->ladder.lost, ask->ladder.lost_count);
     for (size_t i = 0; i < ask->ladder.lost_count; i++) {
         LostAttribute *lost = &ask->ladder.lost[i];
@@ -251,7 +260,7 @@ static Err *try_way(Ask *ask, const struct Way *way, bool *ret_found)
     const char *clause = arena_printf(arena, "ALGORITHM=%s%s", way->algorithm, lock);
     LadderTry *try = &ask->ladder.tries[ask->ladder.try_count++];
     *try = (LadderTry){.clause = clause};
-    Err *err = my_exec(ask->conn, ask->wait, arena_printf(arena, "%s%s%s", ask->sql, ask->between, clause));
+    Err *err = run(ask, arena_printf(arena, "%s%s%s", ask->sql, ask->between, clause));
     bool accepted = err == NULL;
     TRY(refused(ask, err, &try->reason));
     if (!accepted)
@@ -272,7 +281,7 @@ static Err *try_plain(Ask *ask)
 {
     Ladder *ladder = &ask->ladder;
     const char *reason = NULL;
-    TRY(refused(ask, my_exec(ask->conn, ask->wait, ask->sql), &reason));
+    TRY(refused(ask, run(ask, ask->sql), &reason));
     if (reason != NULL) {
         ladder->rung = RUNG_REFUSED;
         ladder->tries[ladder->try_count++] = (LadderTry){.clause = "", .reason = reason};
@@ -299,10 +308,12 @@ static Err *climb(Ask *ask)
     return found ? NULL : try_plain(ask);
 }
 
-Err *my_ladder(Conn *clone_conn, const Wait *wait, Arena *arena, const Table *table, const char *sql,
+Err *my_ladder(Conn *clone_conn, const Wait *wait, Arena *arena, const LadderRequest *request,
                Ladder *ret_ladder)
 {
-    Ask ask = {.conn = clone_conn, .wait = wait, .arena = arena, .table = table};
+    const Table *table = request->table;
+    const char *sql = request->sql;
+    Ask ask = {.conn = clone_conn, .wait = wait, .arena = arena, .request = request, .table = table};
     const char *reason = NULL;
     TRY(clone_may_run(sql));
     TRY(scratch_load(clone_conn, wait, arena, &ask.scratch));

@@ -10,6 +10,8 @@
 typedef struct Losses {
     Arena *arena;
     VEC(LostAttribute) list;
+    const ColumnRename *renames;
+    size_t rename_count;
 } Losses;
 
 static void add(Losses *losses, const char *object, const char *before, const char *after)
@@ -70,19 +72,23 @@ static const MyColumn *column_of(const MyTable *table, const char *name)
     return NULL;
 }
 
-/* What became of column `at`: the one of its name, else a new name at its place; NULL where it is gone. */
-static const MyColumn *successor(const MyTable *before, const MyTable *after, size_t at)
+/* What became of a column: the one that it is called now, else the one of its name, unless that is another
+ * one's new name; NULL where it is gone. */
+static const MyColumn *successor(const Losses *losses, const MyTable *after, const char *name)
 {
-    const MyColumn *same = column_of(after, before->columns[at].name);
-    if (same != NULL || before->column_count != after->column_count)
-        return same;
-    return column_of(before, after->columns[at].name) == NULL ? &after->columns[at] : NULL;
+    bool taken = false;
+    for (size_t i = 0; i < losses->rename_count; i++) {
+        if (strcasecmp(losses->renames[i].from, name) == 0)
+            return column_of(after, losses->renames[i].to);
+        taken = taken || strcasecmp(losses->renames[i].to, name) == 0;
+    }
+    return taken ? NULL : column_of(after, name);
 }
 
 static void compare_columns(Losses *losses, const MyTable *before, const MyTable *after)
 {
     for (size_t i = 0; i < before->column_count; i++) {
-        const MyColumn *column = &before->columns[i], *next = successor(before, after, i);
+        const MyColumn *column = &before->columns[i], *next = successor(losses, after, column->name);
         if (next != NULL)
             compare_column(losses, column, next);
         else
@@ -144,10 +150,10 @@ static void compare_table(Losses *losses, const MyTable *a, const MyTable *b)
         b->system_versioned ? "WITH SYSTEM VERSIONING" : "");
 }
 
-void lost_list(Arena *arena, const Table *before, const Table *after, LostAttribute **ret_lost,
-               size_t *ret_count)
+void lost_list(Arena *arena, const Table *before, const Table *after, const ColumnRename *renames,
+               size_t rename_count, LostAttribute **ret_lost, size_t *ret_count)
 {
-    Losses losses = {.arena = arena};
+    Losses losses = {.arena = arena, .renames = renames, .rename_count = rename_count};
     compare_columns(&losses, before->my, after->my);
     compare_indexes(&losses, before, after);
     compare_constraints(&losses, before, after);

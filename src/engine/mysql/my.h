@@ -44,8 +44,9 @@ Err *my_clone_forget(Conn *conn, const Wait *wait) MUST_USE;
 /* Statements for what is asked next; they see the copies under the real names. `outside` means nothing here.
  */
 Err *my_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside) MUST_USE;
+Err *my_clone_run_written(Conn *conn, const Wait *wait, const char *sql) MUST_USE;
 
 /* ---- ladder.c ---- */
 
-Err *my_ladder(Conn *clone_conn, const Wait *wait, Arena *arena, const Table *table, const char *sql,
+Err *my_ladder(Conn *clone_conn, const Wait *wait, Arena *arena, const LadderRequest *request,
                Ladder *ret_ladder) MUST_USE;

@@ -71,6 +71,7 @@ const EngineOps engine_mysql = {
     .clone_close = my_clone_close,
     .clone_forget = my_clone_forget,
     .clone_run = my_clone_run,
+    .clone_run_written = my_clone_run_written,
     .ladder = my_ladder,
     .definition = my_definition,
 };
