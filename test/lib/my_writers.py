@@ -262,7 +262,7 @@ class MyWriters:
                 except (pymysql.err.MySQLError, pymysql.err.InterfaceError) as problem:
                     mine[:] = before
                     with self._mark:
-                        self.errors.append(f"{verb}: {problem}")
+                        self.errors.append(f"{verb}: {problem}{self._deadlock(problem)}")
                     try:
                         cursor.execute("ROLLBACK")
                     except (pymysql.err.MySQLError, pymysql.err.InterfaceError):
@@ -272,6 +272,14 @@ class MyWriters:
                     self.verbs_done[verb] = self.verbs_done.get(verb, 0) + 1
                 due = max(due + self.threads_count / self.rate, time.monotonic() - 0.5)
                 self._stop.wait(max(0.0, due - time.monotonic()))
+
+    def _deadlock(self, problem):
+        """What InnoDB says of it; nothing where it was one of metadata locks."""
+        if problem.args[0] != 1213:
+            return ""
+        status = self.my.query("SHOW ENGINE INNODB STATUS")[0][2]
+        part = status.partition("LATEST DETECTED DEADLOCK")[2].partition("\nTRANSACTIONS\n")[0]
+        return "\n" + part if part else " (InnoDB knows of none)"
 
     def mark(self):
         """Begins a new span for `longest`; returns the last one's, in milliseconds."""

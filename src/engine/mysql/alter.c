@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "engine/mysql/conn.h"
+#include "engine/mysql/quote.h"
 #include "engine/mysql/written.h"
 
 #include <poll.h>
@@ -204,6 +205,52 @@ static Err *run_alone(Conn *conn, const Wait *wait, const AlterRequest *request,
     return NULL;
 }
 
+/* ---- under a lock of our own
+ * --------------------------------------------------------------------------------
+ */
+
+/* ALTER TABLE asks for its exclusive lock some milliseconds after it has begun, and by then somebody may have
+ * read the table who goes on to write it (my_sees_reader). LOCK TABLES asks at once; behind it nobody comes.
+ */
+static bool locks_first(const Conn *conn, const AlterRequest *request)
+{
+    return request->gentle && !request->queue && !flavor_is_mariadb(my_flavor(conn)) &&
+           request->table != NULL && str_starts(request->sql, "ALTER TABLE ") &&
+           strcasestr(request->sql, " RENAME ") == NULL;
+}
+
+static Err *lock_table(Conn *conn, const Wait *wait, const AlterRequest *request, AlterResult *ret_result)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait brief = *wait;
+    int64_t from = clock_ms();
+    brief.timeout_ms = request->stall_ms;
+    Err *err =
+        my_exec(conn, &brief,
+                arena_printf(arena, "LOCK TABLES %s WRITE", my_name(arena, request->schema, request->table)));
+    ret_result->waited_ms = clock_ms() - from;
+    ret_result->blocked =
+        err_is(err, ERR_CANCELLED) || err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DEADLOCK);
+    if (!ret_result->blocked)
+        return err;
+    err_free(err);
+    return NULL;
+}
+
+static Err *alter_locked(Watch *watch, const Wait *wait, const AlterRequest *request, AlterResult *ret_result)
+{
+    TRY(lock_table(watch->work, wait, request, ret_result));
+    if (ret_result->blocked)
+        return NULL;
+    int64_t waited_ms = ret_result->waited_ms;
+    Err *err = run_watched(watch, wait, request, ret_result);
+    ret_result->waited_ms += waited_ms;
+    Wait tidy = {.timeout_ms = WATCH_TIMEOUT_MS};
+    if (!err_is(err, ERR_CONN_LOST))
+        err_free(my_exec(watch->work, &tidy, "UNLOCK TABLES"));
+    return err;
+}
+
 static Err *alter_watched(Conn *conn, const Target *target, const Wait *wait, const AlterRequest *request,
                           AlterResult *ret_result)
 {
@@ -212,7 +259,15 @@ static Err *alter_watched(Conn *conn, const Target *target, const Wait *wait, co
     TRY(my_connect(target, "watch", wait, &second));
     TRY(my_arm(conn, wait)); /* so that ending a wait costs one round trip */
     Watch watch = {.conn = second, .work = conn, .stall_ms = request->stall_ms};
+    bool clear = true;
     TRY(choose_source(&watch, wait, arena));
+    if (request->gentle)
+        TRY(my_await_readers(second, wait, request->schema, request->table, &clear));
+    ret_result->blocked = !clear;
+    if (!clear)
+        return NULL;
+    if (locks_first(conn, request))
+        return alter_locked(&watch, wait, request, ret_result);
     return run_watched(&watch, wait, request, ret_result);
 }
 
@@ -220,13 +275,7 @@ Err *my_alter(Conn *conn, const Target *target, const Wait *wait, const AlterReq
               AlterResult *ret_result)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    bool clear = true;
     *ret_result = (AlterResult){0};
-    if (request->gentle)
-        TRY(my_await_readers(conn, wait, request->schema, request->table, &clear));
-    ret_result->blocked = !clear;
-    if (!clear)
-        return NULL;
     TRY(set_limits(conn, wait, arena, request));
     if (request->work_ms > 0)
         TRY(my_arm(conn, wait)); /* so that ending it costs one round trip */
