@@ -36,6 +36,7 @@ typedef struct Pass {
     char *low;              /* the next chunk begins here; NULL: the beginning */
     bool through;           /* there is none */
     Chunk *parked;          /* in order */
+    Chunk *flying;          /* with a worker, in order */
     uint64_t numbers;
     int64_t size; /* rows of the next chunk */
     int64_t rows;

@@ -46,6 +46,38 @@ const char *pass_watermark(const Pass *pass) { return pass->parked != NULL ? pas
 
 static char *dup_or_null(const char *text) { return text == NULL ? NULL : mem_dup(text); }
 
+static void put(Chunk **at, Chunk *chunk)
+{
+    while (*at != NULL && (*at)->number < chunk->number)
+        at = &(*at)->next;
+    chunk->next = *at;
+    *at = chunk;
+}
+
+static void park(ShadowRun *run, Pass *pass, Chunk *chunk)
+{
+    chunk->turn = run->turn;
+    chunk->tries++;
+    put(&pass->parked, chunk);
+}
+
+/* With the run's lock: the chunk is with a worker. */
+static Chunk *fly(Pass *pass, Chunk *chunk)
+{
+    if (chunk != NULL)
+        put(&pass->flying, chunk);
+    return chunk;
+}
+
+static void land(Pass *pass, Chunk *chunk)
+{
+    Chunk **at = &pass->flying;
+    while (*at != NULL && *at != chunk)
+        at = &(*at)->next;
+    if (*at == chunk)
+        *at = chunk->next;
+}
+
 /* One that was tried in an earlier turn. */
 static Chunk *take_parked(ShadowRun *run, Pass *pass)
 {
@@ -56,6 +88,7 @@ static Chunk *take_parked(ShadowRun *run, Pass *pass)
     Chunk *chunk = *at;
     if (chunk != NULL)
         *at = chunk->next;
+    (void)fly(pass, chunk);
     pthread_mutex_unlock(&run->lock);
     return chunk;
 }
@@ -82,7 +115,7 @@ static Err *take_next(Worker *worker, Pass *pass, Chunk **ret_chunk)
         chunk->high = dup_or_null(range.high);
         free(pass->low);
         pass->low = dup_or_null(range.high);
-        *ret_chunk = chunk;
+        *ret_chunk = fly(pass, chunk);
     }
     pthread_mutex_unlock(&run->lock);
     return NULL;
@@ -115,6 +148,15 @@ static void resize(ShadowRun *run, Pass *pass, int64_t rows, int64_t took_ms)
     pass->size = size > run->rows_max ? run->rows_max : size;
 }
 
+/* While workers are at it: what lies below is done. */
+static const char *done_up_to(const Pass *pass)
+{
+    const Chunk *first = pass->flying;
+    if (first == NULL || (pass->parked != NULL && pass->parked->number < first->number))
+        first = pass->parked;
+    return first != NULL ? first->low : pass->low;
+}
+
 Err *pass_follow(Worker *worker, const Pass *ahead, Pass *pass, Chunk **ret_chunk)
 {
     ShadowRun *run = worker->run;
@@ -122,8 +164,8 @@ Err *pass_follow(Worker *worker, const Pass *ahead, Pass *pass, Chunk **ret_chun
     if (*ret_chunk != NULL)
         return NULL;
     pthread_mutex_lock(&run->lock);
-    bool end = pass_is_through(ahead);
-    const char *low = end ? NULL : pass_watermark(ahead);
+    bool end = pass_is_through(ahead) && ahead->flying == NULL;
+    const char *low = end ? NULL : done_up_to(ahead);
     if (!pass->through && (end || (low != NULL && !str_eq(low, pass->low)))) {
         Chunk *chunk = mem_zero(sizeof *chunk);
         chunk->number = ++pass->numbers;
@@ -132,21 +174,10 @@ Err *pass_follow(Worker *worker, const Pass *ahead, Pass *pass, Chunk **ret_chun
         free(pass->low);
         pass->low = dup_or_null(low);
         pass->through = end;
-        *ret_chunk = chunk;
+        *ret_chunk = fly(pass, chunk);
     }
     pthread_mutex_unlock(&run->lock);
     return NULL;
-}
-
-static void park(ShadowRun *run, Pass *pass, Chunk *chunk)
-{
-    chunk->turn = run->turn;
-    chunk->tries++;
-    Chunk **at = &pass->parked;
-    while (*at != NULL && (*at)->number < chunk->number)
-        at = &(*at)->next;
-    chunk->next = *at;
-    *at = chunk;
 }
 
 void pass_give(Worker *worker, Pass *pass, Chunk *chunk, const Err *err, int64_t rows, int64_t took_ms)
@@ -154,6 +185,7 @@ void pass_give(Worker *worker, Pass *pass, Chunk *chunk, const Err *err, int64_t
     ShadowRun *run = worker->run;
     pthread_mutex_lock(&run->lock);
     resize(run, pass, rows, took_ms);
+    land(pass, chunk);
     run->busy_ms += took_ms;
     if (err == NULL) {
         pass->rows += rows;
