@@ -501,6 +501,15 @@ Err *control_gate(Runner *runner)
     }
 }
 
+bool control_is_held(Runner *runner)
+{
+    Control *control = &runner->control;
+    pthread_mutex_lock(&control->lock);
+    bool held = control->fenced || control->abort_requested || control->throttled_by[0] != '\0';
+    pthread_mutex_unlock(&control->lock);
+    return held;
+}
+
 void control_watch(Runner *runner, Conn *conn, int64_t at_ms)
 {
     Control *control = &runner->control;

@@ -210,6 +210,8 @@ Err *control_start(Runner *runner) MUST_USE;
 void control_stop(Runner *runner);
 /* Waits while paused, throttled or outside the window. ERR_STOPPED, ERR_FENCED. Hold no locks. */
 Err *control_gate(Runner *runner) MUST_USE;
+/* Whether control_gate would wait, or fail, now. */
+bool control_is_held(Runner *runner);
 Controls control_settings(Runner *runner);
 void control_step(Runner *runner, const Step *step, double fraction);
 void control_rows(Runner *runner, int64_t rows_done, int64_t rows_total, double fraction, double hot_ratio);

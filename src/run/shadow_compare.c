@@ -58,8 +58,10 @@ static Err *compare_chunk(Worker *worker, Chunk *chunk)
     Wait wait = shadow_worker_wait(worker, COMPARE_LIMIT_MS);
     int64_t rows = 0, from = clock_ms();
     KeyList different = {0};
-    Err *err = run->ops->compare(worker->conn, &wait, worker->arena, run->spec,
-                                 &(Range){.low = chunk->low, .high = chunk->high}, &rows, &different);
+    Err *err = failpoint_at("compare_before");
+    if (err == NULL)
+        err = run->ops->compare(worker->conn, &wait, worker->arena, run->spec,
+                                &(Range){.low = chunk->low, .high = chunk->high}, &rows, &different);
     if (err == NULL)
         err = add_suspects(run, &different);
     pass_give(worker, &run->compare, chunk, err, rows, clock_ms() - from);

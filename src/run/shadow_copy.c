@@ -5,7 +5,8 @@
 #include "base/failpoint.h"
 
 enum {
-    TURN_CHUNKS = 8,       /* a copy turn lasts for about so many */
+    TURN_CHUNKS = 24,      /* a copy turn lasts for about so many times --chunk-time */
+    SETTLE_ROWS = 500,     /* that differed are looked at again before the end */
     CHUNK_TIMES_MAX = 20,  /* a chunk that takes so many times --chunk-time is cancelled */
     CHUNK_LIMIT_MS = 2000, /* but never sooner */
     APPLY_SHARE_MAX = 4,   /* applying takes at most so many times as long as copying */
@@ -77,7 +78,7 @@ static Err *copy_some(ShadowRun *run)
     Err *err = shadow_turn(run, copy_task, copiers(run) + run->follows, until);
     TRY(shadow_forgive(run, err));
     TRY(apply_share(run, clock_ms() - from));
-    if (run->follows && !run->settle)
+    if (run->suspect_count > SETTLE_ROWS)
         TRY(shadow_settle(run));
     if (pass_is_through(&run->copy)) {
         TRY(shadow_catch_up(run));

@@ -136,8 +136,6 @@ Err *pass_take(Worker *worker, Pass *pass, Chunk **ret_chunk)
 static void resize(ShadowRun *run, Pass *pass, int64_t rows, int64_t took_ms)
 {
     int64_t target_ms = control_settings(run->runner).chunk_time_ms, size = pass->size;
-    if (run->spec->one_writer && target_ms > 50)
-        target_ms = 50; /* whoever inserts waits as long */
     if (took_ms > target_ms * 2)
         size = size * target_ms / took_ms;
     else if (took_ms > target_ms)

@@ -64,7 +64,7 @@ static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
     Wait wait = {.until_ms = deadline_ms};
     TRY(failpoint_at("swap_locked"));
     TRY(shadow_mark(run, locked, &wait));
-    for (;;) {
+    for (bool applied = false;;) {
         if (clock_ms() >= deadline_ms)
             return err_new(ERR_CANCELLED, "the last changes were not brought over within --max-stall");
         uint64_t number = 0;
@@ -75,17 +75,22 @@ static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
         bool empty = keys_count(run->keys) == 0, disturbed = is_disturbed(run);
         const char *position = keys_position(run->keys);
         bool drained = reached && empty && count == 0;
-        /* Behind the mark the log has only what was written into the shadow under its old name: the way back
-         * reads on from here. */
-        if (drained && !disturbed) {
+        if (drained && !applied && !disturbed) {
             free(swap->position);
             swap->position = mem_dup(position != NULL ? position : run->begun_at);
         }
         pthread_mutex_unlock(&run->lock);
         if (disturbed)
             return err_new(ERR_CANCELLED, "the source was changed while it was to be swapped");
-        if (drained)
+        if (drained && !applied)
             return failpoint_at("swap_applied");
+        applied = applied || count > 0;
+        if (drained) {
+            /* What was brought over stands in the log as well, and with it every table that is locked, the
+             * source as it was among them: the way back reads on behind it. */
+            applied = false;
+            TRY(shadow_mark(run, locked, &wait));
+        }
         if (count == 0)
             shadow_wait(run, clock_ms() + DRAIN_WAIT_MS);
     }

@@ -65,7 +65,8 @@ Wait shadow_worker_wait(const Worker *worker, int64_t timeout_ms)
 bool shadow_turn_over(const Worker *worker)
 {
     ShadowRun *run = worker->run;
-    if (stop_level(run->runner->options->stop) != STOP_NONE || clock_ms() >= run->turn_until_ms)
+    if (stop_level(run->runner->options->stop) != STOP_NONE || clock_ms() >= run->turn_until_ms ||
+        control_is_held(run->runner))
         return true;
     pthread_mutex_lock(&run->lock);
     bool failed = run->turn_err != NULL;

@@ -290,16 +290,22 @@ static Err *make_room(Apply *apply, const KeyList *keys, Conflict *conflict)
     return NULL;
 }
 
-static Err *write_try(Apply *apply, const KeyList *keys, const KeyList *found)
+/* With chains of values that move on, one row makes room after another; when there are too many, the rest of
+ * the keys must come first, and these wait. */
+static Err *write_try(Apply *apply, const KeyList *keys, const KeyList *found, bool *ret_crowded)
 {
-    enum { ROOMS = 5 }; /* the application may go on moving values meanwhile */
+    enum { ROOMS = 8 };
     Conflict conflict = {0};
+    *ret_crowded = false;
     for (int attempt = 0, rooms = 0;; attempt++) {
         Err *err = write_once(apply, keys, found, &conflict);
         if (err == NULL)
             return NULL;
         give_up(apply);
-        if (err->server_errno == MY_ER_DUP_ENTRY && rooms++ < ROOMS) {
+        if (err->server_errno == MY_ER_DUP_ENTRY) {
+            *ret_crowded = rooms++ >= ROOMS;
+            if (*ret_crowded)
+                return err;
             err_free(err);
             TRY(make_room(apply, keys, &conflict));
         } else if (!rows_again(err, apply->wait, attempt)) {
@@ -312,8 +318,11 @@ static Err *write_try(Apply *apply, const KeyList *keys, const KeyList *found)
  * whose parents others are, stand alone. */
 static Err *write(Apply *apply, const KeyList *keys, const KeyList *found)
 {
-    Err *err = write_try(apply, keys, found);
-    if (!is_in_the_way(err) || apply->locked)
+    bool crowded = false;
+    Err *err = write_try(apply, keys, found, &crowded);
+    if (crowded && apply->locked)
+        err->kind = ERR_SERIALIZE; /* this attempt is given up */
+    if ((!is_in_the_way(err) && !crowded) || apply->locked)
         return err;
     err_free(err);
     if (keys->count == 1) {
@@ -350,6 +359,8 @@ Err *my_shadow_ready(Conn *conn, const Wait *wait, const ShadowSpec *spec)
     Form *form;
     const char *stage;
     KeyList targets = {0};
+    if (spec->key_count == 0) /* there will be nothing to apply */
+        return NULL;
     TRY(form_load(conn, wait, spec, &form));
     TRY(stage_open(conn, wait, arena, spec, form, &stage));
     return stage_targets(conn, wait, arena, spec, form, &(KeyList){0}, &targets);

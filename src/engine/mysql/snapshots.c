@@ -72,32 +72,42 @@ static bool is_suspect(const Attempt *a, const Rows *rows, size_t row)
            str_eq(rows_cell(rows, row, CELL_COMMAND), "Sleep");
 }
 
-/* The list, made after this was called; ret_fresh false: it was older. */
+static const char list_sql[] =
+    "SELECT x.trx_mysql_thread_id, x.trx_isolation_level, x.trx_autocommit_non_locking, x.trx_started, "
+    "p.COMMAND, "
+    "TIMESTAMPDIFF(SECOND, x.trx_started, CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM')) FROM "
+    "information_schema.INNODB_TRX x LEFT JOIN information_schema.PROCESSLIST p ON p.ID = "
+    "x.trx_mysql_thread_id";
+
+static void take_suspects(Attempt *a, const Rows *rows, Suspects *ret_suspects)
+{
+    *ret_suspects = (Suspects){.items = arena_alloc(a->arena, (rows->row_count + 1) * sizeof(Suspect))};
+    for (size_t row = 0; row < rows->row_count; row++)
+        if (is_suspect(a, rows, row))
+            ret_suspects->items[ret_suspects->count++] =
+                (Suspect){.id = rows_int(rows, row, CELL_ID),
+                          .level = rows_cell(rows, row, CELL_LEVEL),
+                          .started = rows_cell(rows, row, CELL_STARTED),
+                          .age_s = rows_int(rows, row, CELL_AGE)};
+}
+
+/* The list, made after this was called; ret_fresh false: it was older. `second` has had no transaction
+ * before, so it is in no older list. */
 static Err *list_suspects(Attempt *a, const Wait *wait, Suspects *ret_suspects, bool *ret_fresh)
 {
     Rows rows = {0};
     TRY(my_query(
         a->second, wait, a->arena,
-        "COMMIT; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT "
-        "SNAPSHOT; "
-        "SELECT x.trx_mysql_thread_id, x.trx_isolation_level, x.trx_autocommit_non_locking, x.trx_started, "
-        "p.COMMAND, TIMESTAMPDIFF(SECOND, x.trx_started, CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM')) "
-        "FROM information_schema.INNODB_TRX x LEFT JOIN information_schema.PROCESSLIST p ON p.ID = "
-        "x.trx_mysql_thread_id",
+        arena_printf(a->arena,
+                     "COMMIT; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH "
+                     "CONSISTENT SNAPSHOT; %s",
+                     list_sql),
         0, NULL, &rows));
     TRY(my_exec(a->second, wait, "COMMIT"));
     *ret_fresh = false;
-    *ret_suspects = (Suspects){.items = arena_alloc(a->arena, (rows.row_count + 1) * sizeof(Suspect))};
-    for (size_t row = 0; row < rows.row_count; row++) {
-        int64_t id = rows_int(&rows, row, CELL_ID);
-        *ret_fresh = *ret_fresh || id == my_session_id(a->second);
-        if (is_suspect(a, &rows, row))
-            ret_suspects->items[ret_suspects->count++] =
-                (Suspect){.id = id,
-                          .level = rows_cell(&rows, row, CELL_LEVEL),
-                          .started = rows_cell(&rows, row, CELL_STARTED),
-                          .age_s = rows_int(&rows, row, CELL_AGE)};
-    }
+    for (size_t row = 0; row < rows.row_count; row++)
+        *ret_fresh = *ret_fresh || rows_int(&rows, row, CELL_ID) == my_session_id(a->second);
+    take_suspects(a, &rows, ret_suspects);
     return NULL;
 }
 
@@ -238,6 +248,15 @@ static size_t drop_cleared(Suspects *suspects, const Suspect **ret_worst)
     return left;
 }
 
+static Err *name_worst(Attempt *a, const Suspect *worst, const char **ret_who)
+{
+    return swap_session_text(a, worst->id,
+                             arena_printf(a->arena, "%s with a snapshot of before the cutover (since %s)%s",
+                                          worst->level, worst->started,
+                                          worst->is_stuck ? ", which waits for the table itself" : ""),
+                             ret_who);
+}
+
 static Err *wait_out(Attempt *a, Suspects *suspects, int64_t deadline_ms, const char **ret_who)
 {
     const Suspect *worst = NULL;
@@ -255,11 +274,7 @@ static Err *wait_out(Attempt *a, Suspects *suspects, int64_t deadline_ms, const 
             break;
         stop_sleep(NULL, STEP_MS);
     }
-    return swap_session_text(a, worst->id,
-                             arena_printf(a->arena, "%s with a snapshot of before the cutover (since %s)%s",
-                                          worst->level, worst->started,
-                                          worst->is_stuck ? ", which waits for the table itself" : ""),
-                             ret_who);
+    return name_worst(a, worst, ret_who);
 }
 
 Err *swap_snapshots(Attempt *a, int64_t deadline_ms, const char **ret_who)
@@ -290,21 +305,23 @@ Err *swap_long_snapshot(Attempt *a, bool *ret_go)
 {
     enum { LONG_S = 2 };
     Suspects suspects = {0}, old = {0};
-    bool is_fresh = false;
+    Rows rows = {0};
     *ret_go = true;
-    TRY(list_suspects(a, a->wait, &suspects, &is_fresh));
+    TRY(my_query(a->control, a->wait, a->arena, list_sql, 0, NULL, &rows));
+    take_suspects(a, &rows, &suspects);
     old.items = suspects.items;
     for (size_t i = 0; i < suspects.count; i++)
         if (suspects.items[i].age_s >= LONG_S)
             old.items[old.count++] = suspects.items[i];
     if (old.count == 0)
         return NULL;
+    const Suspect *worst = NULL;
     const char *who = NULL;
-    a->begun_ms = clock_ms();
-    TRY(wait_out(a, &old, clock_ms(), &who));
-    *ret_go = who == NULL;
-    if (who != NULL)
-        swap_not_done(a, who, true);
-    a->begun_ms = 0;
+    TRY(clear_by_status(a, a->wait, &old));
+    *ret_go = drop_cleared(&old, &worst) == 0;
+    if (*ret_go)
+        return NULL;
+    TRY(name_worst(a, worst, &who));
+    swap_not_done(a, who, true);
     return NULL;
 }
