@@ -195,10 +195,10 @@ Err *trigger_capture_open(const Target *target, const Wait *wait, const ShadowSp
     if (err == NULL)
         err = trigger_check(capture->conn, wait, capture->spec, &is_whole);
     if (err == NULL && !is_whole)
-        err = err_hint(err_new(ERR_GONE,
-                               "the triggers of the change, or its key log, are gone from \"%s.%s\"",
-                               spec->schema, spec->source),
-                       "the copy must begin anew");
+        err =
+            err_hint(err_new(ERR_GONE, "the triggers of the change, or its key log, are gone from \"%s.%s\"",
+                             spec->schema, spec->source),
+                     "the copy must begin anew");
     if (err == NULL)
         err = trigger_literal(capture->conn, wait, arena, capture->spec, &capture->literal);
     capture->log = trigger_log(arena, spec);

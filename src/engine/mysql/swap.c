@@ -43,9 +43,9 @@ static bool is_passing(const Err *err)
     return err_is(err, ERR_CANCELLED) || err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DEADLOCK);
 }
 
-/* Tries that do not queue, where the server can: a transaction that has read the table, and writes to it while
- * we queue, is the victim of a deadlock of metadata locks (seen on MariaDB 10.11). The last one's
- * error where the table was never free for a moment. */
+/* Tries that do not queue, where the server can: a transaction that has read the table, and writes to it
+ * while we queue, is the victim of a deadlock of metadata locks (seen on MariaDB 10.11). The last one's error
+ * where the table was never free for a moment. */
 static Err *lock_at_once(Attempt *a, const char *sql)
 {
     const char *now = arena_printf(a->arena, "%s NOWAIT", sql);
@@ -236,8 +236,8 @@ static Err *look(Attempt *a, SwapState *ret_state)
     return err;
 }
 
-/* A RENAME that is cut off while it reads the table's triggers says that one of them is empty (seen on MariaDB
- * 10.11, as 1064 as well; the triggers are lost then). */
+/* A RENAME that is cut off while it reads the table's triggers says that one of them is empty (seen on
+ * MariaDB 10.11, as 1064 as well; the triggers are lost then). */
 static bool is_cut_off(const Err *err)
 {
     return err->server_errno == MY_ER_TRIGGER_BODY || err->server_errno == MY_ER_UNKNOWN_TRIGGER_BODY ||

@@ -235,17 +235,18 @@ static Err *privilege_hint(Err *err, const ShadowSpec *spec)
     return err;
 }
 
-/* Waits, not for long, for a moment in which nobody is seen to hold the table, where the server tells it (MySQL
- * 8.0): whoever has read it, and writes to it while we queue, is the victim of a deadlock. */
+/* Waits, not for long, for a moment in which nobody is seen to hold the table, where the server tells it
+ * (MySQL 8.0): whoever has read it, and writes to it while we queue, is the victim of a deadlock. */
 static Err *await_gap(Conn *conn, const Wait *wait, const ShadowSpec *spec)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     for (int tries = 0; tries < GAP_TRIES; tries++) {
         Rows rows = {0};
-        Err *err = conn_params(conn, wait, arena, &rows,
-                               "SELECT COUNT(*) FROM performance_schema.metadata_locks WHERE OBJECT_TYPE = "
-                               "'TABLE' AND LOCK_STATUS = 'GRANTED' AND OBJECT_SCHEMA = $1 AND OBJECT_NAME = $2",
-                               spec->schema, spec->source);
+        Err *err =
+            conn_params(conn, wait, arena, &rows,
+                        "SELECT COUNT(*) FROM performance_schema.metadata_locks WHERE OBJECT_TYPE = "
+                        "'TABLE' AND LOCK_STATUS = 'GRANTED' AND OBJECT_SCHEMA = $1 AND OBJECT_NAME = $2",
+                        spec->schema, spec->source);
         bool is_blind = err_is(err, ERR_SQL) || err_is(err, ERR_PRIVILEGE);
         if (is_blind)
             err_free(err);
