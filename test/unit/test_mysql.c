@@ -252,7 +252,8 @@ static void test_ddl(void **state)
         {"CREATE DEFINER=`a`@`b` TRIGGER stoa_7_ins AFTER INSERT ON status FOR EACH ROW SET @a = 1",
          DDL_NONE},
         {"CREATE TRIGGER log AFTER INSERT ON x FOR EACH ROW INSERT INTO status VALUES (1)", DDL_NONE},
-        {"CREATE OR REPLACE TRIGGER `status__stoa_fill_ins` BEFORE INSERT ON `status` FOR EACH ROW SET @a = 1",
+        {"CREATE OR REPLACE TRIGGER `status__stoa_fill_ins` BEFORE INSERT ON `status` FOR EACH ROW SET @a = "
+         "1",
          DDL_NONE},
         {"CREATE INDEX i ON status (a)", DDL_ALTERED},
         {"DROP TABLE x, status", DDL_ALTERED},

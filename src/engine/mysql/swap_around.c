@@ -9,11 +9,12 @@ static Err *check_triggers(Attempt *a, const Wait *wait)
 {
     const ShadowSpec *spec = a->spec;
     Rows rows = {0};
-    TRY(conn_params(a->control, wait, a->arena, &rows,
-                    "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = $1 AND "
-                    "EVENT_OBJECT_TABLE = $2 AND TRIGGER_NAME NOT LIKE 'stoa|_%' ESCAPE '|' AND TRIGGER_NAME NOT "
-                    "LIKE '%|_|_stoa|_%' ESCAPE '|' AND TRIGGER_NAME NOT LIKE '%~stoa|_%' ESCAPE '|' LIMIT 1",
-                    spec->schema, spec->source));
+    TRY(conn_params(
+        a->control, wait, a->arena, &rows,
+        "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = $1 AND "
+        "EVENT_OBJECT_TABLE = $2 AND TRIGGER_NAME NOT LIKE 'stoa|_%' ESCAPE '|' AND TRIGGER_NAME NOT "
+        "LIKE '%|_|_stoa|_%' ESCAPE '|' AND TRIGGER_NAME NOT LIKE '%~stoa|_%' ESCAPE '|' LIMIT 1",
+        spec->schema, spec->source));
     if (rows.row_count > 0)
         return err_hint(err_new(ERR_UNSAFE,
                                 "%s got a trigger meanwhile, \"%s\", which would go with the old table",
