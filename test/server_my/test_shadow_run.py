@@ -168,8 +168,8 @@ def shadow_is_there(place):
     return bool(place.query("SHOW TABLES LIKE 't\\_\\_stoa\\_new'"))
 
 
-def stopped_in_the_copy(place, passage=5):
-    running = place.start("--chunk-time", "20ms", failpoint=f"copy_after=pause:{passage}")
+def stopped_in_the_copy(place, passage=5, *options):
+    running = place.start("--chunk-time", "20ms", *options, failpoint=f"copy_after=pause:{passage}")
     until(lambda: running.is_stopped, 60, "the fifth chunk")
     return running
 
@@ -302,6 +302,8 @@ def test_more_writes_than_one_applier_could_bring_over(my):
 
 # ---- where the binary log is off ----
 
+PATIENT = ("--max-stall", "1s")  # these are about rows, not about time
+
 
 @pytest.fixture
 def bare(home, my_name):
@@ -321,12 +323,12 @@ def leftovers(place):
 def test_by_triggers_there_and_back(bare):
     """What was written to the new table is brought back by triggers that were made on it before the swap."""
     with bare.writers() as writers:
-        bare.finish()
+        bare.finish(*PATIENT)
         assert bare.type_of().startswith("bigint")
         assert all("back" in name for name, in leftovers(bare))
         done = writers.done
         until(lambda: writers.done > done + 200, 60, "writes to the new table")
-        bare.stoa("revert", "wide", "--yes", seconds=300)
+        bare.stoa("revert", "wide", "--yes", *PATIENT, seconds=300)
         writers.stop()
     assert bare.type_of().startswith("int")
     assert bare.differences(wide=False) == 0
@@ -335,7 +337,7 @@ def test_by_triggers_there_and_back(bare):
 
 def test_by_triggers_to_the_end(bare):
     with bare.writers() as writers:
-        bare.finish()
+        bare.finish(*PATIENT)
         bare.check(writers)
         bare.stoa("complete", "wide", "--yes", seconds=300)
     assert bare.type_of().startswith("bigint")
@@ -347,7 +349,7 @@ def test_by_triggers_killed_at_every_point(bare, tmp_path):
     deaths = 0
     with bare.writers(rate=40) as writers:
         while True:
-            result = bare.start("--chunk-time", "20ms", chain=chain).wait(None, 300)
+            result = bare.start("--chunk-time", "20ms", *PATIENT, chain=chain).wait(None, 300)
             if result.code == 0:
                 break
             assert result.code in (-signal.SIGKILL, 3), str(result)
@@ -355,7 +357,7 @@ def test_by_triggers_killed_at_every_point(bare, tmp_path):
             assert deaths < 200
         done = writers.done
         until(lambda: writers.done > done + 50, 60, "writes to the new table")
-        bare.stoa("revert", "wide", "--yes", seconds=300)
+        bare.stoa("revert", "wide", "--yes", *PATIENT, seconds=300)
         writers.stop()
     assert bare.differences(wide=False) == 0 and bare.type_of().startswith("int")
     assert not leftovers(bare)
@@ -377,7 +379,7 @@ def test_by_triggers_with_a_capture_that_is_cut_off(home, my_name):
 
     try:
         with place.writers() as writers:
-            running = stopped_in_the_copy(place)
+            running = stopped_in_the_copy(place, 5, *PATIENT)
             assert cut_off() == 1
             running.signal(signal.SIGCONT)
             until(lambda: cut_off() > 2, 60, "the capture to be there again")
