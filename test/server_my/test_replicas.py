@@ -17,6 +17,10 @@ def follow(primary, replica):
         replica.query(f"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {primary.port}, MASTER_USER = 'root', "
                       "MASTER_USE_GTID = slave_pos")
         replica.query("START SLAVE")
+    elif replica.version < (8,):
+        replica.query(f"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {primary.port}, MASTER_USER = 'root', "
+                      "MASTER_AUTO_POSITION = 1")
+        replica.query("START SLAVE")
     else:
         replica.query(f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = {primary.port}, SOURCE_USER = "
                       "'root', SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1")
@@ -24,7 +28,7 @@ def follow(primary, replica):
 
 
 def stop_sql(replica, on=False):
-    words = ("START" if on else "STOP", "SLAVE" if replica.is_mariadb else "REPLICA")
+    words = ("START" if on else "STOP", "SLAVE" if replica.is_mariadb or replica.version < (8,) else "REPLICA")
     replica.query(f"{words[0]} {words[1]} SQL_THREAD")
 
 
@@ -35,8 +39,8 @@ def pair(myhome, my_name):
         replica.stop()
         (replica.data / "auto.cnf").unlink()
         replica.start()
-        replica.query("RESET BINARY LOGS AND GTIDS")
-        primary.query("RESET BINARY LOGS AND GTIDS")
+        for server in (replica, primary):
+            server.query("RESET BINARY LOGS AND GTIDS" if server.version > (8, 2) else "RESET MASTER")
     primary.query("CREATE DATABASE shop")
     primary.query("CREATE TABLE shop.t (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, v INT NOT NULL) ENGINE=InnoDB")
     follow(primary, replica)

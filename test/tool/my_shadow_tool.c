@@ -11,6 +11,7 @@
  *   {"do": "drain"}                             with the lock held: all up to a mark
  */
 #include "base/clock.h"
+#include "engine/mysql/capture_parts.h"
 #include "engine/mysql/conn.h"
 #include "engine/mysql/shadow_my.h"
 
@@ -185,10 +186,18 @@ static Err *lock(Tool *tool)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     if (tool->locked == NULL)
         TRY(my_connect(&tool->target, "lock", NULL, &tool->locked));
+    trigger_capture_hold(tool->spec->change_id, true);
     return my_exec(
         tool->locked, NULL,
         arena_printf(arena, "SET lock_wait_timeout = 30; LOCK TABLES `%s`.`%s` WRITE, `%s`.`%s` WRITE",
                      tool->spec->schema, tool->spec->source, tool->spec->schema, tool->spec->shadow));
+}
+
+static Err *unlock(Tool *tool)
+{
+    TRY(my_exec(tool->locked, NULL, "UNLOCK TABLES"));
+    trigger_capture_hold(tool->spec->change_id, false);
+    return NULL;
 }
 
 static Err *drain(Tool *tool)
@@ -315,7 +324,7 @@ static Err *call_one(Tool *tool, const json_t *call, Arena *arena, json_t *answe
     if (strcmp(name, "lock") == 0)
         return lock(tool);
     if (strcmp(name, "unlock") == 0)
-        return my_exec(tool->locked, NULL, "UNLOCK TABLES");
+        return unlock(tool);
     if (strcmp(name, "drain") == 0)
         return drain(tool);
     TRY(call_rows(tool, call, arena, answer, &known));

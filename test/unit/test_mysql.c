@@ -249,8 +249,12 @@ static void test_ddl(void **state)
         {"CREATE OR REPLACE DEFINER = app TRIGGER IF NOT EXISTS `d`.`log` BEFORE UPDATE ON `d`.`status` FOR "
          "EACH ROW BEGIN END",
          DDL_ALTERED},
-        {"CREATE DEFINER=`a`@`b` TRIGGER stoa_7_ins AFTER INSERT ON status FOR EACH ROW SET @a = 1", DDL_NONE},
+        {"CREATE DEFINER=`a`@`b` TRIGGER stoa_7_ins AFTER INSERT ON status FOR EACH ROW SET @a = 1",
+         DDL_NONE},
         {"CREATE TRIGGER log AFTER INSERT ON x FOR EACH ROW INSERT INTO status VALUES (1)", DDL_NONE},
+        {"CREATE OR REPLACE TRIGGER `status__stoa_fill_ins` BEFORE INSERT ON `status` FOR EACH ROW SET @a = "
+         "1",
+         DDL_NONE},
         {"CREATE INDEX i ON status (a)", DDL_ALTERED},
         {"DROP TABLE x, status", DDL_ALTERED},
         {"DROP DATABASE d", DDL_ALTERED},
@@ -265,9 +269,9 @@ static void test_ddl(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_urls),      cmocka_unit_test(test_bad_urls),
-                                       cmocka_unit_test(test_errors),    cmocka_unit_test(test_versions),
-                                       cmocka_unit_test(test_facts),     cmocka_unit_test(test_gtid_sets),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_urls),       cmocka_unit_test(test_bad_urls),
+                                       cmocka_unit_test(test_errors),     cmocka_unit_test(test_versions),
+                                       cmocka_unit_test(test_facts),      cmocka_unit_test(test_gtid_sets),
                                        cmocka_unit_test(test_gtid_bytes), cmocka_unit_test(test_ddl)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -628,7 +628,8 @@ GOLDEN(no_rows_refused)
 {
     shadow_type_fill(f);
     f->settings.no_log = "binlog_format is not ROW";
-    f->settings.no_rows = "binlog_format is STATEMENT, and this role may not write by rows: GRANT SUPER ON *.*";
+    f->settings.no_rows =
+        "binlog_format is STATEMENT, and this role may not write by rows: GRANT SUPER ON *.*";
 }
 
 /* Unique indexes over NOT NULL columns, and yet no key to copy by. */

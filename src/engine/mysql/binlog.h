@@ -113,16 +113,16 @@ typedef struct BinlogEvent {
     const char *schema; /* BINLOG_STATEMENT: the default database */
     const char *statement;
     bool mentions; /* BINLOG_STATEMENT: the text holds the name of a watched table, or may */
-    bool unlogged; /* BINLOG_STATEMENT: it changed rows that no event tells: of other tables, unless a trigger,
-                      a view or a function leads from them to a watched one */
+    bool unlogged; /* BINLOG_STATEMENT: it changed rows that no event tells: of other tables, unless a
+                      trigger, a view or a function leads from them to a watched one */
     const BinlogTable *table;
     BinlogVerb verb;
     const BinlogChange *changes;
     size_t change_count;
 } BinlogEvent;
 
-/* Whether the text holds the name as a whole word, in any case; true where that cannot be told (the name may be
- * written otherwise: quotes in it, other characters than ASCII). */
+/* Whether the text holds the name as a whole word, in any case; true where that cannot be told (the name may
+ * be written otherwise: quotes in it, other characters than ASCII). */
 bool binlog_text_names(const char *text, const char *name);
 
 typedef struct Binlog Binlog;

@@ -117,7 +117,8 @@ static bool is_name_byte(char byte)
     return isalnum((unsigned char)byte) || byte == '_' || byte == '$' || byte < 0;
 }
 
-/* A name that may stand otherwise in the text: with a quote that is doubled there, or in another character set.
+/* A name that may stand otherwise in the text: with a quote that is doubled there, or in another character
+ * set.
  */
 static bool is_twisted(const char *name)
 {
@@ -163,7 +164,8 @@ static bool is_servers_own(const char *first, const char *database)
 {
     static const char *const modes[] = {"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "IGNORE", "INTO"};
     static const char *const own[] = {"mysql", "sys", "performance_schema"};
-    const char *at = skip_noise(first + strspn(first, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"));
+    const char *at =
+        skip_noise(first + strspn(first, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"));
     for (size_t i = 0; i < ARRAY_LEN(modes); i++)
         if (is_word(at, modes[i])) {
             at = skip_noise(at + strlen(modes[i]));

@@ -245,12 +245,24 @@ static bool refers_to_source(Reader *reader)
     return name.schema.kind == TOKEN_END || is_source(reader, &name);
 }
 
-/* A trigger goes with the old table. Behind the word TRIGGER; those of changes are named stoa_. */
+/* Triggers of changes: stoa_<number>_…, and <table>__stoa_fill_…, which may be cut to <table>~stoa_fill_…. */
+static bool is_own_trigger(const Token *name)
+{
+    static const char *const marks[] = {"__stoa_", "~stoa_"};
+    if (name->len > 5 && strncasecmp(name->at, "stoa_", 5) == 0)
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+        if (memmem(name->at, name->len, marks[i], strlen(marks[i])) != NULL)
+            return true;
+    return false;
+}
+
+/* A trigger goes with the old table. Behind the word TRIGGER. */
 static DdlKind judge_trigger(Reader *reader)
 {
     TableName name;
     skip_if(reader);
-    if (!take_name(reader, &name) || (name.name.len > 5 && strncasecmp(name.name.at, "stoa_", 5) == 0))
+    if (!take_name(reader, &name) || is_own_trigger(&name.name))
         return DDL_NONE;
     for (Token token = next_token(reader); token.kind != TOKEN_END; token = next_token(reader))
         if (is_word(&token, "ON"))
@@ -261,7 +273,8 @@ static DdlKind judge_trigger(Reader *reader)
 /* "DEFINER = user@host", or a role, up to the word behind it. */
 static void skip_definer(Reader *reader)
 {
-    static const char *const kinds[] = {"TRIGGER", "FUNCTION", "PROCEDURE", "EVENT", "VIEW", "SQL", "AGGREGATE"};
+    static const char *const kinds[] = {"TRIGGER", "FUNCTION", "PROCEDURE", "EVENT",
+                                        "VIEW",    "SQL",      "AGGREGATE"};
     if (!take(reader, "DEFINER"))
         return;
     for (Token token = peek(reader); token.kind != TOKEN_END; token = peek(reader)) {

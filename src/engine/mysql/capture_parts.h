@@ -30,8 +30,8 @@ Err *trigger_capture_next(TriggerCapture *capture, const Wait *wait, Arena *aren
 Err *trigger_capture_applied(TriggerCapture *capture, const Wait *wait, const char *position) MUST_USE;
 Err *trigger_capture_mark(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
                           const char **ret_mark) MUST_USE;
-/* While a session locks the source, or is about to, captures of the change leave the key log alone: they would
- * wait for it. What trigger_capture_mark reads under the lock they hand out. */
+/* While a session locks the source, or is about to, captures of the change leave the key log alone: they
+ * would wait for it. What trigger_capture_mark reads under the lock they hand out. */
 void trigger_capture_hold(int64_t change_id, bool hold);
 bool trigger_capture_reached(const TriggerCapture *capture, const char *mark);
 

@@ -21,10 +21,11 @@
 enum {
     POLL_MS = 15,
     HELD_POLL_MS = 2,
-    BUSY_MS = 100, /* the log may be locked along with the source */
+    BUSY_MS = 2000, /* the log may be locked along with the source */
     LOOK_MS = 5000,
     LOOK_EACH_MS = 500, /* at the source's identity */
-    LIST_MOST = 1000,   /* numbers in one statement */
+    LIST_MOST = 500,    /* runs of numbers in one statement that deletes */
+    RUNS_MOST = 50,     /* … and in one that reads */
 };
 
 /* What the log held under the source's lock. Only the session with the lock can read it then: LOCK TABLES
@@ -195,10 +196,10 @@ Err *trigger_capture_open(const Target *target, const Wait *wait, const ShadowSp
     if (err == NULL)
         err = trigger_check(capture->conn, wait, capture->spec, &is_whole);
     if (err == NULL && !is_whole)
-        err = err_hint(err_new(ERR_GONE,
-                               "the triggers of the change, or its key log, are gone from \"%s.%s\"",
-                               spec->schema, spec->source),
-                       "the copy must begin anew");
+        err =
+            err_hint(err_new(ERR_GONE, "the triggers of the change, or its key log, are gone from \"%s.%s\"",
+                             spec->schema, spec->source),
+                     "the copy must begin anew");
     if (err == NULL)
         err = trigger_literal(capture->conn, wait, arena, capture->spec, &capture->literal);
     capture->log = trigger_log(arena, spec);
@@ -247,53 +248,93 @@ static void add_number(TriggerCapture *capture, uint64_t number)
     capture->runs[capture->run_count++] = (Run){.from = number, .to = number, .batch = capture->batch};
 }
 
-/* " AND …": rows that have been handed out, or not. */
-static void add_runs(Str *sql, const Run *runs, size_t count, bool is_not)
+static int compare_runs(const void *left, const void *right)
 {
-    CLEANUP(str_donep) Str singles = STR_INIT;
-    CLEANUP(str_donep) Str ranges = STR_INIT;
-    for (size_t i = 0; i < count; i++) {
-        if (runs[i].from == runs[i].to)
-            str_addf(&singles, "%s%" PRIu64, singles.len > 0 ? ", " : "", runs[i].from);
-        else
-            str_addf(&ranges, "%sseq BETWEEN %" PRIu64 " AND %" PRIu64, ranges.len > 0 ? " OR " : "",
-                     runs[i].from, runs[i].to);
-    }
-    str_addf(sql, "%s(", is_not ? "NOT " : "");
-    if (singles.len > 0)
-        str_addf(sql, "seq IN (%s)%s", singles.buf, ranges.len > 0 ? " OR " : "");
-    str_add(sql, singles.len + ranges.len == 0 ? "FALSE" : ranges.buf);
-    str_add(sql, ")");
+    const Run *a = left, *b = right;
+    return a->from < b->from ? -1 : a->from > b->from;
 }
 
+static int compare_widths(const void *left, const void *right)
+{
+    const Run *a = left, *b = right;
+    uint64_t width = a->to - a->from, other = b->to - b->from;
+    return width > other ? -1 : width < other;
+}
+
+/* The numbers of `count` runs in order, in as few as they are. */
+static Run *merge_runs(Arena *arena, const Run *runs, size_t count, size_t *ret_count)
+{
+    Run *merged = arena_alloc(arena, (count + 1) * sizeof *merged);
+    size_t len = 0;
+    if (count > 0)
+        memcpy(merged, runs, count * sizeof *merged);
+    qsort(merged, count, sizeof *merged, compare_runs);
+    for (size_t i = 0; i < count; i++) {
+        if (len > 0 && merged[i].from <= merged[len - 1].to + 1)
+            merged[len - 1].to = merged[i].to > merged[len - 1].to ? merged[i].to : merged[len - 1].to;
+        else
+            merged[len++] = merged[i];
+    }
+    *ret_count = len;
+    return merged;
+}
+
+static bool is_among(const Run *merged, size_t count, uint64_t number)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (merged[middle].to < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && merged[low].from <= number;
+}
+
+/* A condition: seq is in one of them. */
+static void add_runs(Str *sql, const Run *runs, size_t count)
+{
+    str_add(sql, count == 0 ? "FALSE" : "(");
+    for (size_t i = 0; i < count; i++)
+        str_addf(sql,
+                 runs[i].from == runs[i].to ? "%sseq = %" PRIu64 : "%sseq BETWEEN %" PRIu64 " AND %" PRIu64,
+                 i > 0 ? " OR " : "", runs[i].from, runs[i].to);
+    str_add(sql, count == 0 ? "" : ")");
+}
+
+/* What was handed out is still there until it is applied. The widest runs of it are left out by the server, the
+ * others here: a long list would keep its optimiser busy for longer than the rows are worth. */
 static Err *read_batch(TriggerCapture *capture, const Wait *wait, Arena *arena, size_t most,
                        KeyList *ret_keys)
 {
     CLEANUP(str_donep) Str sql = STR_INIT;
     Rows rows = {0};
+    size_t run_count = 0, key_count = 0, limit = most;
     int64_t begun_us = clock_us();
-    str_addf(&sql, "SELECT %s, seq FROM %s WHERE ", capture->literal, capture->log);
-    add_runs(&sql, capture->runs, capture->run_count, true);
-    str_addf(&sql, " ORDER BY seq LIMIT %zu", most);
+    Run *runs = merge_runs(arena, capture->runs, capture->run_count, &run_count);
+    Run *wide = merge_runs(arena, runs, run_count, &run_count);
+    size_t wide_count = run_count < RUNS_MOST ? run_count : RUNS_MOST;
+    qsort(wide, run_count, sizeof *wide, compare_widths);
+    for (size_t i = wide_count; i < run_count; i++)
+        limit += (size_t)(wide[i].to - wide[i].from + 1);
+    str_addf(&sql, "SELECT %s, seq FROM %s WHERE NOT ", capture->literal, capture->log);
+    add_runs(&sql, wide, wide_count);
+    str_addf(&sql, " ORDER BY seq LIMIT %zu", limit);
     TRY(conn_query(capture->conn, wait, arena, &rows, sql.buf));
     capture->batch++;
     const char **keys = arena_alloc(arena, (rows.row_count + 1) * sizeof *keys);
     for (size_t i = 0; i < rows.row_count; i++) {
-        keys[i] = rows_cell(&rows, i, 0);
-        add_number(capture, strtoull(rows_cell(&rows, i, 1), NULL, 10));
+        uint64_t number = strtoull(rows_cell(&rows, i, 1), NULL, 10);
+        if (is_among(runs, run_count, number))
+            continue;
+        keys[key_count++] = rows_cell(&rows, i, 0);
+        add_number(capture, number);
     }
-    if (rows.row_count < most)
+    if (rows.row_count < limit)
         capture->complete_us = begun_us;
-    *ret_keys = (KeyList){.keys = keys, .count = rows.row_count};
+    *ret_keys = (KeyList){.keys = keys, .count = key_count};
     return NULL;
-}
-
-static bool is_handed(const TriggerCapture *capture, uint64_t number)
-{
-    for (size_t i = 0; i < capture->run_count; i++)
-        if (capture->runs[i].from <= number && number <= capture->runs[i].to)
-            return true;
-    return false;
 }
 
 static void take_stash(TriggerCapture *capture)
@@ -311,11 +352,12 @@ static void read_stash(TriggerCapture *capture, Arena *arena, size_t most, KeyLi
 {
     Stash *stash = capture->stash;
     const char **keys = arena_alloc(arena, (most + 1) * sizeof *keys);
-    size_t count = 0;
+    size_t count = 0, run_count = 0;
+    const Run *runs = merge_runs(arena, capture->runs, capture->run_count, &run_count);
     capture->batch++;
     for (; stash->next < stash->rows.row_count && count < most; stash->next++) {
         uint64_t number = strtoull(rows_cell(&stash->rows, stash->next, 1), NULL, 10);
-        if (is_handed(capture, number))
+        if (is_among(runs, run_count, number))
             continue;
         keys[count++] = arena_dup(arena, rows_cell(&stash->rows, stash->next, 0));
         add_number(capture, number);
@@ -412,31 +454,29 @@ Err *trigger_capture_next(TriggerCapture *capture, const Wait *wait, Arena *aren
  * does no harm. */
 Err *trigger_capture_applied(TriggerCapture *capture, const Wait *wait, const char *position)
 {
+    CLEANUP(arena_freep) Arena *arena = arena_new();
     const char *last = strrchr(position, ':');
     uint64_t batch = last == NULL ? 0 : strtoull(last + 1, NULL, 10);
     Wait brief = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = BUSY_MS};
-    size_t count = 0, from = 0;
-    if (is_held(capture))
-        return NULL;
+    size_t count = 0, run_count = 0;
     while (count < capture->run_count && capture->runs[count].batch <= batch)
         count++;
-    while (from < count) {
+    const Run *runs = merge_runs(arena, capture->runs, count, &run_count);
+    for (size_t from = 0; from < run_count; from += LIST_MOST) {
         CLEANUP(str_donep) Str sql = STR_INIT;
-        size_t pieces = count - from < LIST_MOST ? count - from : LIST_MOST;
+        if (is_held(capture))
+            return NULL;
         str_addf(&sql, "DELETE FROM %s WHERE ", capture->log);
-        add_runs(&sql, capture->runs + from, pieces, false);
+        add_runs(&sql, runs + from, run_count - from < LIST_MOST ? run_count - from : LIST_MOST);
         Err *err = my_exec(capture->conn, &brief, sql.buf);
-        bool locked = is_locked(err);
-        if (locked)
+        if (is_locked(err)) {
             err_free(err);
-        else
-            TRY(err);
-        if (locked)
-            break;
-        from += pieces;
+            return NULL;
+        }
+        TRY(err);
     }
-    memmove(capture->runs, capture->runs + from, (capture->run_count - from) * sizeof *capture->runs);
-    capture->run_count -= from;
+    memmove(capture->runs, capture->runs + count, (capture->run_count - count) * sizeof *capture->runs);
+    capture->run_count -= count;
     return NULL;
 }
 

@@ -1,6 +1,6 @@
 /* What plans ask of the server: settings, capabilities, and whether its binary log may be read. */
-#include "engine/mysql/my.h"
 #include "engine/mysql/conn.h"
+#include "engine/mysql/my.h"
 #include "engine/mysql/server.h"
 #include "engine/mysql/written.h"
 
@@ -40,9 +40,9 @@ static Err *load_filters(Conn *conn, const Wait *wait, Arena *arena, const Flavo
 {
     enum { DO_DB = 2, IGNORE_DB = 3 };
     Rows rows = {0};
-    Err *err = conn_query(conn, wait, arena, &rows,
-                          flavor_can(flavor, FACT_SOURCE_WORDS) ? "SHOW BINARY LOG STATUS"
-                                                                : "SHOW MASTER STATUS");
+    Err *err =
+        conn_query(conn, wait, arena, &rows,
+                   flavor_can(flavor, FACT_SOURCE_WORDS) ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
     if (err_is(err, ERR_PRIVILEGE)) {
         err_free(err);
         *ret_fault = arena_printf(arena, "this role may not see where the binary log ends: GRANT %s ON *.*",
@@ -57,8 +57,8 @@ static Err *load_filters(Conn *conn, const Wait *wait, Arena *arena, const Flavo
     return NULL;
 }
 
-/* Whether the server replays another one's log now. Each kind of server tells it elsewhere; where this account
- * may not ask, the sessions of the server itself tell it. */
+/* Whether the server replays another one's log now. Each kind of server tells it elsewhere; where this
+ * account may not ask, the sessions of the server itself tell it. */
 static Err *load_follows(Conn *conn, const Wait *wait, Arena *arena, const Flavor *flavor, bool *ret_follows)
 {
     Rows rows = {0};
@@ -99,7 +99,8 @@ static const char *rows_fault(const Flavor *flavor, const Grants *grants)
     static const char *const any[] = {"SUPER", "BINLOG ADMIN", "SESSION_VARIABLES_ADMIN",
                                       "SYSTEM_VARIABLES_ADMIN"};
     bool mariadb = flavor_is_mariadb(flavor);
-    if (!flavor->binlog || flavor->binlog_format == NULL || strcasecmp(flavor->binlog_format, "STATEMENT") != 0)
+    if (!flavor->binlog || flavor->binlog_format == NULL ||
+        strcasecmp(flavor->binlog_format, "STATEMENT") != 0)
         return NULL;
     for (size_t i = 0; i < ARRAY_LEN(any); i++)
         if (grants_have(grants, any[i], NULL))

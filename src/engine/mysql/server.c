@@ -89,8 +89,8 @@ static Err *load_journal(Conn *conn, const Wait *wait, Arena *arena, const Grant
 /* ---- replicas ---------------------------------------------------------------------------------------------
  */
 
-/* Where the list is refused (MariaDB 10.5.2: REPLICATION MASTER ADMIN): sessions that read the binary log, but
- * for those of our own account. */
+/* Where the list is refused (MariaDB 10.5.2: REPLICATION MASTER ADMIN): sessions that read the binary log,
+ * but for those of our own account. */
 static Err *load_dumps(Conn *conn, const Wait *wait, Arena *arena, const Grants *grants, Server *server,
                        bool *ret_unknown)
 {

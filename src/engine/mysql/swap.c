@@ -56,10 +56,13 @@ static bool has_nowait(const Attempt *a) { return flavor_is_mariadb(my_flavor(a-
 static Err *try_now(Attempt *a, const Wait *wait, const char *sql, bool *ret_locked)
 {
     int64_t begun = clock_ms();
+    trigger_capture_hold(a->spec->change_id, true);
     Err *err = my_exec(a->lock, wait, arena_printf(a->arena, "%s NOWAIT", sql));
     *ret_locked = err == NULL;
     if (err == NULL)
         a->begun_ms = begun;
+    else
+        trigger_capture_hold(a->spec->change_id, false);
     if (err != NULL && !is_passing(err))
         return err;
     err_free(err);
@@ -97,6 +100,7 @@ static Err *name_holder(Attempt *a)
 
 static Err *queue_lock(Attempt *a, const char *sql, bool *ret_locked)
 {
+    trigger_capture_hold(a->spec->change_id, true);
     a->begun_ms = clock_ms();
     Wait wait = {.stop = a->wait == NULL ? NULL : a->wait->stop, .timeout_ms = swap_left(a, share_queue)};
     Err *err = my_exec(a->lock, &wait, sql);
@@ -111,7 +115,6 @@ static Err *queue_lock(Attempt *a, const char *sql, bool *ret_locked)
 Err *swap_lock(Attempt *a, const char *const *tables, size_t count, bool *ret_go)
 {
     CLEANUP(str_donep) Str sql = STR_INIT;
-    trigger_capture_hold(a->spec->change_id, true);
     for (size_t i = 0; i < count; i++)
         str_addf(&sql, "%s%s WRITE", i == 0 ? "LOCK TABLES " : ", ", tables[i]);
     /* If this process is stopped, the server ends the session. */
@@ -249,8 +252,8 @@ static Err *look(Attempt *a, SwapState *ret_state)
     return err;
 }
 
-/* A RENAME that is cut off while it reads the table's triggers says that one of them is empty (seen on MariaDB
- * 10.11, as 1064 as well; the triggers are lost then). */
+/* A RENAME that is cut off while it reads the table's triggers says that one of them is empty (seen on
+ * MariaDB 10.11, as 1064 as well; the triggers are lost then). */
 static bool is_cut_off(const Err *err)
 {
     return err->server_errno == MY_ER_TRIGGER_BODY || err->server_errno == MY_ER_UNKNOWN_TRIGGER_BODY ||

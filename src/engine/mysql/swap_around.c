@@ -4,14 +4,17 @@
 #include "engine/mysql/trigger.h"
 #include "engine/mysql/xa.h"
 
+/* Those of changes are called stoa_<number>_… where they capture, <table>__stoa_fill_… where they fill. */
 static Err *check_triggers(Attempt *a, const Wait *wait)
 {
     const ShadowSpec *spec = a->spec;
     Rows rows = {0};
-    TRY(conn_params(a->control, wait, a->arena, &rows,
-                    "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = $1 AND "
-                    "EVENT_OBJECT_TABLE = $2 AND TRIGGER_NAME NOT LIKE 'stoa|_%' ESCAPE '|' LIMIT 1",
-                    spec->schema, spec->source));
+    TRY(conn_params(
+        a->control, wait, a->arena, &rows,
+        "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = $1 AND "
+        "EVENT_OBJECT_TABLE = $2 AND TRIGGER_NAME NOT LIKE 'stoa|_%' ESCAPE '|' AND TRIGGER_NAME NOT "
+        "LIKE '%|_|_stoa|_%' ESCAPE '|' AND TRIGGER_NAME NOT LIKE '%~stoa|_%' ESCAPE '|' LIMIT 1",
+        spec->schema, spec->source));
     if (rows.row_count > 0)
         return err_hint(err_new(ERR_UNSAFE,
                                 "%s got a trigger meanwhile, \"%s\", which would go with the old table",
@@ -51,11 +54,12 @@ static Err *check_children(Attempt *a, const Wait *wait)
     TRY(my_find_children(a->control, wait, a->arena, a->spec->schema, a->spec->source, &rows, &is_known));
     if (rows.row_count == 0)
         return NULL;
-    return err_hint(err_new(ERR_UNSAFE,
-                            "a foreign key of \"%s.%s\" refers to %s since a while, and would go on referring "
-                            "to the old table",
-                            rows_cell(&rows, 0, 0), rows_cell(&rows, 0, 1), a->source),
-                    "drop the foreign key, then resume; add it again behind the change");
+    return err_hint(
+        err_new(ERR_UNSAFE,
+                "a foreign key of \"%s.%s\" refers to %s since a while, and would go on referring "
+                "to the old table",
+                rows_cell(&rows, 0, 0), rows_cell(&rows, 0, 1), a->source),
+        "drop the foreign key, then resume; add it again behind the change");
 }
 
 Err *swap_check_around(Attempt *a)

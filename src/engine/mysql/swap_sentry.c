@@ -200,8 +200,8 @@ static void call_off(Attempt *a)
 }
 
 /* Behind the unlocking. A RENAME that is killed while it moves a table's triggers may leave none of them in
- * their file, and a database that cannot be dropped (seen on MariaDB 10.11 and 11.8): it ends by itself then, by
- * lock_wait_timeout, if somebody reads the shadow. */
+ * their file, and a database that cannot be dropped (seen on MariaDB 10.11 and 11.8): it ends by itself then,
+ * by lock_wait_timeout, if somebody reads the shadow. */
 static Err *await_rename(Attempt *a, const char *sql)
 {
     Wait wait = {.timeout_ms = a->has_triggers ? UNKILLED_MS : swap_left(a, 1)};

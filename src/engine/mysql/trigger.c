@@ -16,6 +16,8 @@ enum {
     QUICK_ATTEMPTS = 250, /* that do not queue, where the server can: who has read the table, and writes to it
                              while we queue, is the victim of a deadlock of metadata locks */
     QUICK_REST_MS = 20,
+    GAP_TRIES = 100,
+    GAP_REST_MS = 3,
     BUDGET_MS = 60000,
 };
 
@@ -233,12 +235,39 @@ static Err *privilege_hint(Err *err, const ShadowSpec *spec)
     return err;
 }
 
+/* Waits, not for long, for a moment in which nobody is seen to hold the table, where the server tells it
+ * (MySQL 8.0): whoever has read it, and writes to it while we queue, is the victim of a deadlock. */
+static Err *await_gap(Conn *conn, const Wait *wait, const ShadowSpec *spec)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    for (int tries = 0; tries < GAP_TRIES; tries++) {
+        Rows rows = {0};
+        Err *err =
+            conn_params(conn, wait, arena, &rows,
+                        "SELECT COUNT(*) FROM performance_schema.metadata_locks WHERE OBJECT_TYPE = "
+                        "'TABLE' AND LOCK_STATUS = 'GRANTED' AND OBJECT_SCHEMA = $1 AND OBJECT_NAME = $2",
+                        spec->schema, spec->source);
+        bool is_blind = err_is(err, ERR_SQL) || err_is(err, ERR_PRIVILEGE);
+        if (is_blind)
+            err_free(err);
+        else
+            TRY(err);
+        if (is_blind || rows_int(&rows, 0, 0) == 0)
+            return NULL;
+        TRY(stop_check(wait == NULL ? NULL : wait->stop));
+        stop_sleep(wait == NULL ? NULL : wait->stop, GAP_REST_MS);
+    }
+    return NULL;
+}
+
 /* One attempt; a statement that was cancelled may have succeeded. */
-static Err *attempt(Conn *conn, const Wait *wait, const char *sql, bool is_quick)
+static Err *attempt(Conn *conn, const Wait *wait, const ShadowSpec *spec, const char *sql, bool is_quick)
 {
     Wait brief = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = ATTEMPT_MS};
-    if (!is_quick)
+    if (!is_quick) {
+        TRY(await_gap(conn, wait, spec));
         return my_exec(conn, &brief, sql);
+    }
     TRY(my_exec(conn, wait, "SET SESSION lock_wait_timeout = 0"));
     Err *err = my_exec(conn, wait, sql);
     Err *back = my_exec(conn, wait, "SET SESSION lock_wait_timeout = 2");
@@ -259,7 +288,7 @@ static Err *insist(Conn *conn, const Wait *wait, const ShadowSpec *spec, const c
         TRY(count_triggers(conn, wait, spec, event, &is_there));
         if (is_there == wanted)
             return NULL;
-        Err *err = attempt(conn, wait, sql, is_quick);
+        Err *err = attempt(conn, wait, spec, sql, is_quick);
         if (err == NULL)
             continue;
         bool is_busy =

@@ -4,10 +4,10 @@
 #include "engine/shadow.h"
 
 /* Makes what is missing: table `stoa`.`keys_<change>`, triggers stoa_<change>_ins, _upd and _del on the
- * source, AFTER each row; of a way back keys_<change>_back and stoa_<change>_back_ins … Each CREATE TRIGGER waits for the table's metadata lock for at most 100 ms at a
- * time, and rests in between; ERR_LOCK_BUDGET where it never got it. ERR_PRIVILEGE with the grant; ERR_UNSAFE
- * where the server takes one trigger for each event only (before MySQL 5.7.2 and MariaDB 10.2.3) and there is
- * one.
+ * source, AFTER each row; of a way back keys_<change>_back and stoa_<change>_back_ins … Each CREATE TRIGGER
+ * waits for the table's metadata lock for at most 100 ms at a time, and rests in between; ERR_LOCK_BUDGET
+ * where it never got it. ERR_PRIVILEGE with the grant; ERR_UNSAFE where the server takes one trigger for each
+ * event only (before MySQL 5.7.2 and MariaDB 10.2.3) and there is one.
  *
  * The triggers run as their definer, this session's user, without a strict mode, and write with a plain
  * INSERT into a table without any other unique index: they give the application's statements no errors. */

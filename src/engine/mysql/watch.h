@@ -10,7 +10,7 @@
 Err *watch_load(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
                 const char *index, BinlogTable *ret_table) MUST_USE;
 
-/* What may lead from other tables to this one, as far as the account sees it: "trigger shop.t_log", a view that
- * can be written to, a function; NULL where there is none. In `arena`. */
+/* What may lead from other tables to this one, as far as the account sees it: "trigger shop.t_log", a view
+ * that can be written to, a function; NULL where there is none. In `arena`. */
 Err *watch_leader(Conn *conn, const Wait *wait, Arena *arena, const char *table,
                   const char **ret_leader) MUST_USE;

@@ -18,14 +18,16 @@ enum { POLL_MS = 20, USUAL_MS = 2000, SHOWN = 40 };
 static Err *list_open(Conn *conn, const Wait *wait, Arena *arena, bool open, XaList *list)
 {
     Rows rows = {0};
-    Err *err = conn_query(conn, wait, arena, &rows,
-                          open ? "SELECT trx_id, trx_mysql_thread_id FROM information_schema.INNODB_TRX WHERE "
-                                 "trx_mysql_thread_id = 0 OR trx_rows_modified > 0"
-                               : "SELECT trx_id, trx_mysql_thread_id FROM information_schema.INNODB_TRX WHERE "
-                                 "trx_mysql_thread_id = 0");
+    Err *err =
+        conn_query(conn, wait, arena, &rows,
+                   open ? "SELECT trx_id, trx_mysql_thread_id FROM information_schema.INNODB_TRX WHERE "
+                          "trx_mysql_thread_id = 0 OR trx_rows_modified > 0"
+                        : "SELECT trx_id, trx_mysql_thread_id FROM information_schema.INNODB_TRX WHERE "
+                          "trx_mysql_thread_id = 0");
     if (err_is(err, ERR_PRIVILEGE))
-        return err_hint(err, "GRANT XA_RECOVER_ADMIN ON *.* TO this user: rows of prepared transactions would "
-                             "be missed");
+        return err_hint(err,
+                        "GRANT XA_RECOVER_ADMIN ON *.* TO this user: rows of prepared transactions would "
+                        "be missed");
     TRY(err);
     list->names = arena_alloc(arena, (rows.row_count + 1) * sizeof *list->names);
     list->count = rows.row_count;
@@ -92,11 +94,12 @@ Err *xa_outlast(Conn *conn, const Wait *wait)
     now = before;
     for (const char *left; (left = first_of_both(&before, &now)) != NULL;) {
         if (clock_ms() >= deadline_ms)
-            return err_hint(err_new(ERR_LOCK_TIMEOUT,
-                                    "changes cannot be captured while a transaction is open that was prepared "
-                                    "before: %s",
-                                    left),
-                            "XA COMMIT or XA ROLLBACK it");
+            return err_hint(
+                err_new(ERR_LOCK_TIMEOUT,
+                        "changes cannot be captured while a transaction is open that was prepared "
+                        "before: %s",
+                        left),
+                "XA COMMIT or XA ROLLBACK it");
         TRY(stop_check(wait == NULL ? NULL : wait->stop));
         stop_sleep(wait == NULL ? NULL : wait->stop, POLL_MS);
         arena_clear(scratch);
