@@ -5,10 +5,11 @@
 #include <string.h>
 
 enum {
-    FILL_FAST_ROWS_MS = 60, /* one session, see docs/mysql-measurements.md */
+    FILL_FAST_ROWS_MS = 50, /* one session, see docs/mysql-measurements.md */
     FILL_SLOW_ROWS_MS = 5,
-    LOG_BYTES_MS = 100000, /* into the binary log, and on replicas */
-    COPY_MARGIN = 2, /* a copy needs room for a second table, and a cutover: it must be that much cheaper */
+    LOG_BYTES_MS = 100000, /* written, or sent */
+    REPLICA_TIMES = 3,     /* what a replica gets is sent, kept and carried out there once more */
+    COPY_MARGIN = 80,      /* per cent: a copy needs room for a second table, and a cutover */
 };
 
 /* In their order: a row that an INSERT has filled must not be updated without the other one. */
@@ -108,21 +109,21 @@ typedef struct FillCost {
     int64_t in_place_ms, shadow_ms;
 } FillCost;
 
-/* Both write every row once. In place each row goes into the log twice (before and after) and no index is
- * written; a copy writes rows and indexes anew, goes through the log once, and is read once more to be
- * compared. */
+/* Both write every row once. In place each row is in the binary log twice (before and after), and no index is
+ * written; a copy writes rows and indexes anew, each row into the log once, and reads all of it once more to
+ * be compared. */
 static FillCost cost_of(const MakerMy *maker, const Table *table)
 {
-    int64_t rows = table->row_estimate, bytes = table->total_bytes, log = bytes / LOG_BYTES_MS;
-    bool logged = maker->server->my->logged;
-    return (FillCost){.in_place_ms = rows / FILL_FAST_ROWS_MS + (logged ? 2 * log : 0),
-                      .shadow_ms = 2 * estimate_copy_my(table).low + (logged ? log : 0)};
+    int64_t rows = table->row_estimate, written_ms = table->total_bytes / LOG_BYTES_MS;
+    int64_t times = !maker->server->my->logged ? 0 : maker_replicates(maker) ? REPLICA_TIMES : 1;
+    return (FillCost){.in_place_ms = rows / FILL_FAST_ROWS_MS + 2 * times * written_ms,
+                      .shadow_ms = 2 * estimate_copy_my(table).low + (1 + times) * written_ms};
 }
 
 static bool copy_is_better(const MakerMy *maker, const Table *table)
 {
     FillCost cost = cost_of(maker, table);
-    return cost.shadow_ms * COPY_MARGIN < cost.in_place_ms;
+    return cost.shadow_ms * 100 < cost.in_place_ms * COPY_MARGIN;
 }
 
 /* ---- choosing ------------------------------------------------------------------------------- */
@@ -201,17 +202,20 @@ static const char *reason(MakerMy *maker, const WorkMy *work, const AskedMy *ask
     if (way == WAY_FILL && shadow != NULL)
         return arena_printf(arena, "because it cannot be copied: %s", shadow);
     FillCost cost = cost_of(maker, work->table);
-    const char *log = maker->server->my->logged
-                          ? ", the binary log included, which has each row twice in place and once for a copy"
-                          : "";
+    const char *log = !maker->server->my->logged ? ""
+                      : maker_replicates(maker)
+                          ? ", with a binary log for replicas, which has each row twice in "
+                            "place and once for a copy"
+                          : ", with a binary log, which has each row twice in place and "
+                            "once for a copy";
+    int64_t rows = work->table->row_estimate;
     return arena_printf(
         arena,
-        "because that costs less: about %lld s of work in place, %lld s for a copy with its "
-        "comparison, at %lld rows of %lld bytes%s",
-        (long long)cost.in_place_ms / 1000, (long long)cost.shadow_ms / 1000,
-        (long long)work->table->row_estimate,
-        (long long)(work->table->row_estimate > 0 ? work->table->total_bytes / work->table->row_estimate : 0),
-        log);
+        "because a copy%s: about %lld s of work in place, %lld s for a copy, at %lld rows of %lld bytes%s",
+        way == WAY_SHADOW ? " is clearly cheaper"
+                          : ", with its second table and its cutover, would not be clearly cheaper",
+        (long long)cost.in_place_ms / 1000, (long long)cost.shadow_ms / 1000, (long long)rows,
+        (long long)(rows > 0 ? work->table->total_bytes / rows : 0), log);
 }
 
 void fill_note_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way way)
