@@ -163,10 +163,11 @@ const Option all_options[OPT_COUNT] = {
          .verbs = BIT(APPLY) | BIT(RESUME),
          .metavar = "SIGNAL=N",
          .fallback = "threads-running=100, history-list=2000000, flow-control=0.1, receive-queue=100",
-         .help = "MySQL and MariaDB: slow down while the server has more than this: running threads, "
-                 "transactions that InnoDB could not purge, and on Galera the part of the time that flow "
-                 "control stops writers, and write sets that wait to be applied. \"off\" for no limit. May be "
-                 "given for several signals"},
+         .help =
+             "MySQL and MariaDB: slow down while the server has more than this: running threads, "
+             "transactions that InnoDB could not purge, and on Galera the part of the time that flow "
+             "control stops writers, and write sets that wait to be applied. \"off\" for no limit. May be "
+             "given for several signals"},
     [OPT_CHUNK_TIME] = {.name = "chunk-time",
                         .kind = VALUE_DURATION,
                         .group = OPTIONS_HOW,

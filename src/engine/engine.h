@@ -237,7 +237,7 @@ struct EngineOps {
     const char *const *schemes; /* URL schemes, NULL-terminated; the first engine also takes none */
     uint32_t features;
     Dialect dialect;
-    int journal_version; /* that it makes, and works on */
+    int journal_version;     /* that it makes, and works on */
     const ShadowOps *shadow; /* NULL: it copies no tables */
 
     /* Connects; `purpose` becomes part of the session's application name ("stoa: work"). Errors: ERR_CONNECT

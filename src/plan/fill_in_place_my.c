@@ -5,10 +5,11 @@
 #include <string.h>
 
 enum {
-    FILL_FAST_ROWS_MS = 60, /* one session, see docs/mysql-measurements.md */
+    FILL_FAST_ROWS_MS = 50, /* one session, see docs/mysql-measurements.md */
     FILL_SLOW_ROWS_MS = 5,
-    LOG_BYTES_MS = 100000, /* into the binary log, and on replicas */
-    COPY_MARGIN = 2,       /* a copy needs room for a second table, and a cutover: it must be that much cheaper */
+    LOG_BYTES_MS = 100000, /* written, or sent */
+    REPLICA_TIMES = 3,     /* what a replica gets is sent, kept and carried out there once more */
+    COPY_MARGIN = 80,      /* per cent: a copy needs room for a second table, and a cutover */
 };
 
 /* In their order: a row that an INSERT has filled must not be updated without the other one. */
@@ -43,14 +44,12 @@ static const char *source_blocker(MakerMy *maker, const WorkMy *work, const Aske
                                   const char *filled)
 {
     size_t count = 0;
-    const char *const *sources =
-        fill_sources_my(maker, asked->before, work->table->name, filled, &count);
+    const char *const *sources = fill_sources_my(maker, asked->before, work->table->name, filled, &count);
     for (size_t i = 0; i < count; i++) {
         const char *key = cascade_of(work->table, sources[i]);
         if (key != NULL)
-            return arena_printf(maker->arena,
-                                "foreign key %s changes %s by itself, which fires no trigger", key,
-                                sources[i]);
+            return arena_printf(maker->arena, "foreign key %s changes %s by itself, which fires no trigger",
+                                key, sources[i]);
     }
     return NULL;
 }
@@ -59,8 +58,9 @@ static const char *triggers_of(Arena *arena, const Table *table)
 {
     for (size_t i = 0; i < table->trigger_count; i++)
         if (!table->triggers[i].stoa)
-            return arena_printf(arena, "its own trigger %s would fire for each row that is filled, or not see "
-                                       "what is filled",
+            return arena_printf(arena,
+                                "its own trigger %s would fire for each row that is filled, or not see "
+                                "what is filled",
                                 table->triggers[i].name);
     return NULL;
 }
@@ -72,7 +72,8 @@ const char *fill_blocker_my(MakerMy *maker, const WorkMy *work, const AskedMy *a
     if (table->kind == RELATION_MISSING || table->my == NULL)
         return "there is no such table yet";
     if (server->galera || server->group_replication)
-        return "on a cluster rows are certified when they are committed, which fails the application's writes";
+        return "on a cluster rows are certified when they are committed, which fails the application's "
+               "writes";
     if (!ladder_is_cheap(&asked->ladder))
         return "the server adds the column by a rebuild, which can compute it in the same pass";
     if (!server->skips_locked)
@@ -108,21 +109,21 @@ typedef struct FillCost {
     int64_t in_place_ms, shadow_ms;
 } FillCost;
 
-/* Both write every row once. In place each row goes into the log twice (before and after) and no index is
- * written; a copy writes rows and indexes anew, goes through the log once, and is read once more to be
- * compared. */
+/* Both write every row once. In place each row is in the binary log twice (before and after), and no index is
+ * written; a copy writes rows and indexes anew, each row into the log once, and reads all of it once more to
+ * be compared. */
 static FillCost cost_of(const MakerMy *maker, const Table *table)
 {
-    int64_t rows = table->row_estimate, bytes = table->total_bytes, log = bytes / LOG_BYTES_MS;
-    bool logged = maker->server->my->logged;
-    return (FillCost){.in_place_ms = rows / FILL_FAST_ROWS_MS + (logged ? 2 * log : 0),
-                      .shadow_ms = 2 * estimate_copy_my(table).low + (logged ? log : 0)};
+    int64_t rows = table->row_estimate, written_ms = table->total_bytes / LOG_BYTES_MS;
+    int64_t times = !maker->server->my->logged ? 0 : maker_replicates(maker) ? REPLICA_TIMES : 1;
+    return (FillCost){.in_place_ms = rows / FILL_FAST_ROWS_MS + 2 * times * written_ms,
+                      .shadow_ms = 2 * estimate_copy_my(table).low + (1 + times) * written_ms};
 }
 
 static bool copy_is_better(const MakerMy *maker, const Table *table)
 {
     FillCost cost = cost_of(maker, table);
-    return cost.shadow_ms * COPY_MARGIN < cost.in_place_ms;
+    return cost.shadow_ms * 100 < cost.in_place_ms * COPY_MARGIN;
 }
 
 /* ---- choosing ------------------------------------------------------------------------------- */
@@ -140,11 +141,12 @@ static Err *check_sources(MakerMy *maker, const WorkMy *work, const AskedMy *ask
             fill_sources_my(maker, asked->before, work->table->name, action->column->name.text, &count);
         for (size_t k = 0; k < count; k++)
             if (column_my(asked->before, sources[k])->auto_increment)
-                return err_hint(err_new(ERR_UNSAFE,
-                                        "the backfill of \"%s\" reads %s, whose number an INSERT gets only behind "
-                                        "the trigger that would fill it",
-                                        action->column->name.text, sources[k]),
-                                "fill the column from the application");
+                return err_hint(
+                    err_new(ERR_UNSAFE,
+                            "the backfill of \"%s\" reads %s, whose number an INSERT gets only behind "
+                            "the trigger that would fill it",
+                            action->column->name.text, sources[k]),
+                    "fill the column from the application");
     }
     return NULL;
 }
@@ -157,8 +159,9 @@ static Err *cannot(const WorkMy *work, const char *where, const char *why)
 
 static Err *neither(const WorkMy *work, const char *in_place, const char *shadow, const char *hint)
 {
-    Err *err = err_new(ERR_UNSAFE, "\"%s\" cannot be filled in place: %s; and it cannot be copied beside the "
-                                   "application: %s",
+    Err *err = err_new(ERR_UNSAFE,
+                       "\"%s\" cannot be filled in place: %s; and it cannot be copied beside the "
+                       "application: %s",
                        work->table->name, in_place, shadow);
     return err_hint(err, "%s", hint != NULL ? hint : "fill the column from the application");
 }
@@ -199,18 +202,20 @@ static const char *reason(MakerMy *maker, const WorkMy *work, const AskedMy *ask
     if (way == WAY_FILL && shadow != NULL)
         return arena_printf(arena, "because it cannot be copied: %s", shadow);
     FillCost cost = cost_of(maker, work->table);
-    const char *log = maker->server->my->logged
-                          ? ", the binary log included, which has each row twice in place and once for a copy"
-                          : "";
-    return arena_printf(arena,
-                        "because that costs less: about %lld s of work in place, %lld s for a copy with its "
-                        "comparison, at %lld rows of %lld bytes%s",
-                        (long long)cost.in_place_ms / 1000, (long long)cost.shadow_ms / 1000,
-                        (long long)work->table->row_estimate,
-                        (long long)(work->table->row_estimate > 0
-                                        ? work->table->total_bytes / work->table->row_estimate
-                                        : 0),
-                        log);
+    const char *log = !maker->server->my->logged ? ""
+                      : maker_replicates(maker)
+                          ? ", with a binary log for replicas, which has each row twice in "
+                            "place and once for a copy"
+                          : ", with a binary log, which has each row twice in place and "
+                            "once for a copy";
+    int64_t rows = work->table->row_estimate;
+    return arena_printf(
+        arena,
+        "because a copy%s: about %lld s of work in place, %lld s for a copy, at %lld rows of %lld bytes%s",
+        way == WAY_SHADOW ? " is clearly cheaper"
+                          : ", with its second table and its cutover, would not be clearly cheaper",
+        (long long)cost.in_place_ms / 1000, (long long)cost.shadow_ms / 1000, (long long)rows,
+        (long long)(rows > 0 ? work->table->total_bytes / rows : 0), log);
 }
 
 void fill_note_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way way)
@@ -237,8 +242,8 @@ static void write_triggers(MakerMy *maker, const Operation *operation, const Ask
                                     i == ON_INSERT ? "inserted" : "updated"),
                        fill_trigger_my(maker, asked->before, table, table, asked, i == ON_UPDATE, name),
                        drop);
-        maker_alter_my(maker, PHASE_CONTRACT, operation->table,
-                       arena_printf(arena, "trigger %s goes", name), drop, NULL);
+        maker_alter_my(maker, PHASE_CONTRACT, operation->table, arena_printf(arena, "trigger %s goes", name),
+                       drop, NULL);
     }
     maker_risk_my(maker, "fill", NULL,
                   arena_printf(arena,
@@ -255,8 +260,7 @@ static void fills_of(MakerMy *maker, const WorkMy *work, const AskedMy *asked, S
     for (size_t i = 0; i < asked->my->action_count; i++) {
         const MyAction *action = &asked->my->actions[i];
         const char *name = action->kind == MY_ACTION_ADD_COLUMN ? action->column->name.text : NULL;
-        const char *expr =
-            name == NULL ? NULL : fill_expr_my(maker, asked->before, work->table->name, name);
+        const char *expr = name == NULL ? NULL : fill_expr_my(maker, asked->before, work->table->name, name);
         const MyColumn *column = expr == NULL ? NULL : column_my(asked->after, name);
         if (column == NULL)
             continue;
@@ -294,8 +298,9 @@ static void write_backfill(MakerMy *maker, const WorkMy *work, const AskedMy *as
                  step->fills[i].expr);
     step->title = arena_printf(arena, "fill %s: %s, in chunks of the key", table->name, words.buf);
     set_sql(arena, step,
-            arena_printf(arena, "UPDATE %s SET %s WHERE /* a range of the key, locked without waiting */ %s "
-                                "IS NULL",
+            arena_printf(arena,
+                         "UPDATE %s SET %s WHERE /* a range of the key, locked without waiting */ %s "
+                         "IS NULL",
                          sql_backtick(arena, table->name), set.buf,
                          sql_backtick(arena, step->fills[0].column)));
     step->timeout = TIMEOUT_CHUNK;
@@ -368,9 +373,8 @@ Err *fill_write_my(MakerMy *maker, const WorkMy *work, const Operation *operatio
                    Phase phase)
 {
     if (phase != PHASE_EXPAND)
-        return err_hint(err_new(ERR_UNSAFE,
-                                "line %d fills a column of \"%s\", which another line has copied", operation->line,
-                                operation->table.name),
+        return err_hint(err_new(ERR_UNSAFE, "line %d fills a column of \"%s\", which another line has copied",
+                                operation->line, operation->table.name),
                         "make it a change of its own");
     TRY(native_alter_my(maker, work, operation, asked, PHASE_EXPAND));
     write_triggers(maker, operation, asked);

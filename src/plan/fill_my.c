@@ -206,8 +206,8 @@ static Err *check_fill(const MakerMy *maker, const BackfillSpec *fill)
                     "be told from what a new one has written",
                     fill->column),
             "add it as NULL without a DEFAULT");
-    /* Seen: where the trigger's expression fails or is NULL, the INSERT fails with 1048; and MariaDB gives the
-     * trigger 0 instead of NULL for INSERT … SELECT, in which nobody has written anything. */
+    /* Seen: where the trigger's expression fails or is NULL, the INSERT fails with 1048; and MariaDB gives
+     * the trigger 0 instead of NULL for INSERT … SELECT, in which nobody has written anything. */
     if (column->not_null)
         return err_hint(
             err_new(ERR_UNSAFE,
@@ -293,11 +293,10 @@ const char *fill_trigger_my(MakerMy *maker, const Table *before, const char *tab
             add_fill(maker, before, table, fill, update, &body);
     }
     bool mariadb = maker->server->my->mariadb;
-    return arena_printf(
-        maker->arena,
-        "CREATE %sTRIGGER %s%s BEFORE %s ON %s FOR EACH ROW BEGIN%s END",
-        mariadb ? "OR REPLACE " : "", mariadb ? "" : "IF NOT EXISTS ", sql_backtick(maker->arena, name),
-        update ? "UPDATE" : "INSERT", sql_backtick(maker->arena, on), body.buf);
+    return arena_printf(maker->arena, "CREATE %sTRIGGER %s%s BEFORE %s ON %s FOR EACH ROW BEGIN%s END",
+                        mariadb ? "OR REPLACE " : "", mariadb ? "" : "IF NOT EXISTS ",
+                        sql_backtick(maker->arena, name), update ? "UPDATE" : "INSERT",
+                        sql_backtick(maker->arena, on), body.buf);
 }
 
 void fills_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, const ShadowSpec *spec)

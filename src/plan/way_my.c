@@ -239,8 +239,8 @@ static Err *choose(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way
     const char *shadow = shadow_blocker_my(maker, work, asked, &hint);
     if (shadow == NULL)
         return NULL;
-    bool online = asked->ladder.rung <= RUNG_INPLACE && !same &&
-                  maker->server->my->galera == false && !maker->server->my->group_replication;
+    bool online = asked->ladder.rung <= RUNG_INPLACE && !same && maker->server->my->galera == false &&
+                  !maker->server->my->group_replication;
     if (!online)
         return no_way(work, native, shadow, hint);
     *ret_way = WAY_NATIVE; /* writers go on: what it costs is to be accepted */

@@ -240,10 +240,9 @@ void fill_wave_sql(const Fill *fill, const char *set, const char *where, bool fr
         wave->free_only = free_only;
         return;
     }
-    wave->sql = free_only
-                    ? ops->update_free_rows(arena, &fill->table, set, where)
-                    : arena_printf(arena, "UPDATE %s%s SET %s WHERE %s", ops->only,
-                                   ops->quote(arena, fill->table.schema, fill->table.name), set, where);
+    wave->sql = free_only ? ops->update_free_rows(arena, &fill->table, set, where)
+                          : arena_printf(arena, "UPDATE %s%s SET %s WHERE %s", ops->only,
+                                         ops->quote(arena, fill->table.schema, fill->table.name), set, where);
 }
 
 /* State that a failed transaction must give back. */

@@ -57,7 +57,7 @@ void fill_restore(Fill *fill, const json_t *body);
 void fill_replace(char **text, const char *by);
 /* What a wave is to do: in place of what it was. */
 void fill_wave_sql(const Fill *fill, const char *set, const char *where, bool free_only, Wave *wave);
-/* Carries the wave out, lets `advance` move the watermark, and commits both together; on any error nothing has
- * moved. */
+/* Carries the wave out, lets `advance` move the watermark, and commits both together; on any error nothing
+ * has moved. */
 Err *fill_run(Fill *fill, Wave *wave, void (*advance)(Fill *fill, const void *context),
               const void *context) MUST_USE;

@@ -11,8 +11,8 @@ enum { THROTTLE_BYTES = 200 };
 /* "threads-running=50", "history-list=off" into limits[LOAD_SIGNALS_MAX]. ERR_USAGE naming the signals that
  * the engine has. */
 Err *load_limit_parse(const EngineOps *ops, const char *text, double *limits) MUST_USE;
-/* The first signal that is past its limit, as text into `ret_text` (THROTTLE_BYTES), and true. One that cannot
- * be read counts as passed; where the role may not read it only if the user has set its limit. */
+/* The first signal that is past its limit, as text into `ret_text` (THROTTLE_BYTES), and true. One that
+ * cannot be read counts as passed; where the role may not read it only if the user has set its limit. */
 bool load_limit_passed(const EngineOps *ops, const double *limits, const LoadSample *sample, char *ret_text);
 
 /* Rounds of samples, one a second. */

@@ -8,12 +8,12 @@
  * every quarter of a second. */
 typedef struct Controls {
     bool paused;
-    int64_t max_stall_ms;  /* 200 */
-    int64_t lock_wait_ms;  /* 600000 */
-    int64_t max_lag_ms;    /* 5000 */
-    int64_t chunk_time_ms; /* 100 */
-    int64_t quiet_ms;      /* 86400000 */
-    const char *window;    /* "22:00-06:00 Europe/Berlin"; NULL: any time */
+    int64_t max_stall_ms;                 /* 200 */
+    int64_t lock_wait_ms;                 /* 600000 */
+    int64_t max_lag_ms;                   /* 5000 */
+    int64_t chunk_time_ms;                /* 100 */
+    int64_t quiet_ms;                     /* 86400000 */
+    const char *window;                   /* "22:00-06:00 Europe/Berlin"; NULL: any time */
     double load_limits[LOAD_SIGNALS_MAX]; /* of EngineOps.load_signals; negative: the usual one */
 } Controls;
 void controls_default(Controls *ret_controls);

@@ -1,4 +1,5 @@
 """Columns computed from others, filled in the table itself, under an application that does not know the column."""
+import functools
 import signal
 
 import pytest
@@ -11,25 +12,29 @@ SQL = f"ALTER TABLE orders ADD COLUMN total BIGINT AFTER id; -- stoa: backfill o
 NAMED = ("--name", "total", "--max-stall", "2s")
 
 
-@pytest.fixture(autouse=True)
-def only_where_it_can_be(my, request):
-    if my.name == "mysql-5.6" and "old_server" not in request.node.name:
-        request.getfixturevalue("stoa")
-        refused = request.getfixturevalue("stoa")("plan", SQL, code=4)
-        assert "cannot be made so that it can be repeated" in refused.err
-        request.node.obj = lambda **fixtures: None
+def modern(test):
+    """MySQL 5.6 adds no column at once, and makes no trigger that can be made again: there the plan is refused."""
+    @functools.wraps(test)
+    def run(**fixtures):
+        if fixtures["my"].name == "mysql-5.6":
+            refused = fixtures["stoa"]("plan", SQL, code=4)
+            assert "cannot be made so that it can be repeated" in refused.err
+        else:
+            test(**fixtures)
+    return run
 
 
 def definition(my):
     return my.query("SHOW CREATE TABLE shop.orders")[0][1].split(" AUTO_INCREMENT=")[0]
 
 
+@modern
 def test_the_plan_says_why(my, stoa):  # noqa: F811
     told = stoa("plan", SQL, "--json").json
     assert told["strategy"] == "in-place"
     assert [step["kind"] for step in told["steps"]][:6] == ["alter", "alter", "alter", "backfill", "verify", "verify"]
     way = next(risk["message"] for risk in told["risks"] if risk["id"] == "way")
-    assert "filled in the table itself, because that costs less" in way
+    assert "filled in the table itself, because a copy, with its second table and its cutover, would not be clearly cheaper" in way
     forced = stoa("plan", SQL, "--json", "--strategy", "shadow").json
     assert forced["strategy"] == "shadow"
     assert "as asked for" in next(risk["message"] for risk in forced["risks"] if risk["id"] == "way")
@@ -43,6 +48,7 @@ def test_the_plan_says_why(my, stoa):  # noqa: F811
     assert "in the same pass" in stoa("plan", rebuilt, "--strategy", "in-place", code=4).err
 
 
+@modern
 def test_filled_under_writers(my, stoa, application):  # noqa: F811
     result = stoa.apply(SQL, *NAMED)
     assert stoa.status("total")["state"] == "ready", str(result)
@@ -61,6 +67,7 @@ def test_filled_under_writers(my, stoa, application):  # noqa: F811
     assert wrong(my) == ()
 
 
+@modern
 def test_killed_at_every_point(my, stoa, application, tmp_path):  # noqa: F811
     chain = tmp_path / "chain"
     ended = stoa.dying(chain, "apply", SQL, "--yes", *NAMED, "--chunk-time", "5ms")
@@ -76,6 +83,7 @@ def test_killed_at_every_point(my, stoa, application, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize("point", ["alter_after=kill:2", "wave_after_commit=kill:2", "verify_before_journal=kill:1"])
+@modern
 def test_aborted_after_a_death(my, stoa, application, point):  # noqa: F811
     before = definition(my)
     stoa("apply", SQL, "--yes", *NAMED, code=-9, env={"STOA_FAILPOINT": point})
@@ -87,6 +95,7 @@ def test_aborted_after_a_death(my, stoa, application, point):  # noqa: F811
     assert stoa.status("total")["state"] == "aborted"
 
 
+@modern
 def test_a_held_row_is_left_for_later(my, stoa):  # noqa: F811
     with my.connect("shop") as conn, conn.cursor() as cursor:
         running = stoa.start("apply", SQL, "--yes", *NAMED, env={"STOA_FAILPOINT": "wave_before_commit=pause:1"})
@@ -102,6 +111,7 @@ def test_a_held_row_is_left_for_later(my, stoa):  # noqa: F811
     assert wrong(my) == ()
 
 
+@modern
 def test_what_the_server_sets_by_itself_stays(my, stoa):  # noqa: F811
     my.query("ALTER TABLE shop.orders ADD COLUMN changed_at TIMESTAMP NOT NULL DEFAULT '2020-01-01 00:00:00' ON UPDATE CURRENT_TIMESTAMP")
     stoa.apply(SQL, *NAMED)
@@ -109,6 +119,7 @@ def test_what_the_server_sets_by_itself_stays(my, stoa):  # noqa: F811
     assert wrong(my) == ()
 
 
+@modern
 def test_a_row_that_cannot_be_computed(my, stoa):  # noqa: F811
     sql = "ALTER TABLE orders ADD COLUMN short TINYINT; -- stoa: backfill orders.short = amount"
     my.query("UPDATE shop.orders SET amount = amount % 100")
@@ -122,6 +133,7 @@ def test_a_row_that_cannot_be_computed(my, stoa):  # noqa: F811
     assert my.query("SELECT COUNT(*) FROM shop.orders WHERE NOT (short <=> amount)")[0][0] == 0
 
 
+@modern
 def test_rows_that_the_application_wrote_itself(my, stoa):  # noqa: F811
     running = stoa.start("apply", SQL, "--yes", *NAMED, env={"STOA_FAILPOINT": "wave_after_commit=pause:1"})
     until(lambda: running.is_stopped, 60, "the first chunk")
@@ -138,6 +150,7 @@ def test_rows_that_the_application_wrote_itself(my, stoa):  # noqa: F811
     assert [row[0] for row in wrong(my)] == [2500]
 
 
+@modern
 def test_a_trigger_that_went(my, stoa):  # noqa: F811
     running = stoa.start("apply", SQL, "--yes", *NAMED, env={"STOA_FAILPOINT": "wave_after_commit=pause:1"})
     until(lambda: running.is_stopped, 60, "the first chunk")
@@ -147,6 +160,7 @@ def test_a_trigger_that_went(my, stoa):  # noqa: F811
     assert "orders__stoa_fill_upd" in told.err and "is gone" in told.err
 
 
+@modern
 def test_keys_of_every_kind(my, stoa, tmp_path):  # noqa: F811
     my.query("CREATE TABLE shop.pairs (a VARCHAR(10) COLLATE utf8mb4_general_ci NOT NULL, b DATETIME(3) NOT NULL, e ENUM('x', 'y') NOT "
              "NULL, v DECIMAL(10,3) NOT NULL, PRIMARY KEY (a, b, e)) ENGINE=InnoDB CHARSET=utf8mb4")

@@ -1,5 +1,5 @@
-/* Load signals of MySQL and MariaDB: what is read from the server's words, and limits. Galera's by rows made by
- * hand, since no cluster is there to test on. */
+/* Load signals of MySQL and MariaDB: what is read from the server's words, and limits. Galera's by rows made
+ * by hand, since no cluster is there to test on. */
 #include "base/str.h"
 #include "engine/mysql/load_signals.h"
 #include "engine/mysql/mysql.h"
@@ -15,7 +15,8 @@
 static void test_history(void **state)
 {
     (void)state;
-    assert_int_equal(my_history_length("TRANSACTIONS\nTrx id counter 9\nHistory list length 1234\nLIST"), 1234);
+    assert_int_equal(my_history_length("TRANSACTIONS\nTrx id counter 9\nHistory list length 1234\nLIST"),
+                     1234);
     assert_int_equal(my_history_length("History list length 0\n"), 0);
     assert_int_equal(my_history_length("History list length x"), -1);
     assert_int_equal(my_history_length("nothing of the kind"), -1);
@@ -124,8 +125,8 @@ static void test_bad_limits(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "threads-running",     "threads-running=", "threads-running=x", "x=1", "threads-running=-1",
-        "threads-running=nan", "threads=1",        "=1"};
+        "threads-running",    "threads-running=",    "threads-running=x", "x=1",
+        "threads-running=-1", "threads-running=nan", "threads=1",         "=1"};
     double limits[LOAD_SIGNALS_MAX] = {-1, -1, -1, -1};
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         Err *err = load_limit_parse(&engine_mysql, wrong[i], limits);

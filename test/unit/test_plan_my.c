@@ -481,6 +481,14 @@ GOLDEN(backfill_in_place)
     f->settings.skips_locked = true;
 }
 
+/* Each replica would get every wide row twice. */
+GOLDEN(backfill_wide_for_replicas)
+{
+    backfill_in_place_fill(f);
+    f->real.total_bytes = f->real.row_estimate * 2000;
+    f->server.standby_count = 1;
+}
+
 GOLDEN(backfill_filled)
 {
     backfill_in_place_fill(f);
@@ -754,6 +762,7 @@ int main(void)
         cmocka_unit_test(backfill),
         cmocka_unit_test(backfill_shadow),
         cmocka_unit_test(backfill_in_place),
+        cmocka_unit_test(backfill_wide_for_replicas),
         cmocka_unit_test(backfill_filled),
         cmocka_unit_test(backfill_in_place_refused),
         cmocka_unit_test(backfill_of_cascades),

@@ -216,10 +216,10 @@ static Err *update_free(Conn *conn, const Wait *wait, Arena *arena, const Scan *
     TRY(select_keys(conn, wait, arena, scan, predicate, " FOR UPDATE SKIP LOCKED", &keys));
     for (size_t from = 0; from < keys.count; from += FORM_KEYS_MOST) {
         size_t to = from + FORM_KEYS_MOST < keys.count ? from + FORM_KEYS_MOST : keys.count;
-        TRY(update_where(conn, wait, arena, scan, set_sql,
-                         arena_printf(arena, "(%s) AND (%s)", key_predicate(arena, scan, &keys, from, to),
-                                      predicate),
-                         ret_rows));
+        TRY(update_where(
+            conn, wait, arena, scan, set_sql,
+            arena_printf(arena, "(%s) AND (%s)", key_predicate(arena, scan, &keys, from, to), predicate),
+            ret_rows));
     }
     return NULL;
 }

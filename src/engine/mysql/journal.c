@@ -53,8 +53,7 @@ static const char create_sql[] =
     "epoch)) "
     "ENGINE=InnoDB;\n"
     "CREATE TABLE IF NOT EXISTS stoa.heartbeat (id TINYINT NOT NULL PRIMARY KEY, at_ms BIGINT NOT NULL) "
-    "ENGINE=InnoDB;\n"
-    LIMITS_TABLE
+    "ENGINE=InnoDB;\n" LIMITS_TABLE
     "INSERT INTO stoa.meta (version, created_at, created_by) VALUES (3, UTC_TIMESTAMP(6), CURRENT_USER()) ON "
     "DUPLICATE KEY UPDATE version = 3";
 

@@ -12,9 +12,7 @@
 
 const LoadSignal my_load_signals[MY_LOAD_COUNT] = {
     [LOAD_THREADS] = {.name = "threads-running", .title = "Threads_running", .usual_limit = 100},
-    [LOAD_HISTORY] = {.name = "history-list",
-                      .title = "InnoDB's history list",
-                      .usual_limit = 2000000},
+    [LOAD_HISTORY] = {.name = "history-list", .title = "InnoDB's history list", .usual_limit = 2000000},
     [LOAD_FLOW] = {.name = "flow-control",
                    .title = "the part of the time that Galera's flow control stops writers",
                    .usual_limit = 0.1},
