@@ -4,7 +4,8 @@
  *   stoa-my-ladder-tool --url URL --table SCHEMA.TABLE … [--hold] [STATEMENT …]
  *
  * The first line is the table. Each statement is asked (a ladder line), or carried out in the clone where it
- * begins with "run: "; "renames a=b: " before it tells of a column's other name. With --hold it waits for a line on stdin before the clone is closed. */
+ * begins with "run: "; "renames a=b: " before it tells of a column's other name. With --hold it waits for a
+ * line on stdin before the clone is closed. */
 #include "engine/mysql/my.h"
 
 #include <getopt.h>
