@@ -212,8 +212,9 @@ typedef struct AlterRequest {
     const char *sql;
     const char *schema, *table; /* what it is about */
     int64_t stall_ms;           /* its waits for the lock are ended after this long, each; its work is not */
-    int64_t work_ms; /* writers wait while it works: it is ended after this long, all in all; 0: they do not */
-    bool queue;      /* it may wait in the queue; else not, where the server can be told so */
+    int64_t
+        work_ms; /* writers wait while it works: it is ended after this long, all in all; 0: they do not */
+    bool queue;  /* it may wait in the queue; else not, where the server can be told so */
     bool as_written; /* the user's own words: under the server's own sql_mode and time zone */
     /* It may not be begun while a transaction that has read the table could go on to write it: where somebody
      * waits for the table the server ends such a transaction as a deadlock. Then it is `blocked`. */

@@ -6,17 +6,17 @@
 typedef struct MyServer {
     bool mariadb;
     bool ansi_quotes, no_backslash_escapes; /* of the global sql_mode */
-    const char *odd_mode;   /* a sql_mode of the server under which an expression may mean something else than
-                               in a session of ours: "PIPES_AS_CONCAT"; NULL */
+    const char *odd_mode; /* a sql_mode of the server under which an expression may mean something else than
+                             in a session of ours: "PIPES_AS_CONCAT"; NULL */
     const char *other_language; /* a sql_mode that reads statements in another language: "ORACLE"; NULL */
     bool utc;                   /* the server's own time zone is UTC */
-    bool galera;                            /* a node of a Galera cluster */
-    bool group_replication;                 /* an online member of a group */
-    int autoinc_lock_mode;                  /* innodb_autoinc_lock_mode */
-    bool invisible_columns;                 /* MySQL 8.0.23, MariaDB 10.3 */
-    bool set_visible;                       /* ALTER COLUMN … SET VISIBLE: MySQL 8.0.23 */
-    bool repeatable_triggers; /* CREATE OR REPLACE TRIGGER (MariaDB 10.1.4), or CREATE TRIGGER IF NOT EXISTS
-                                 (MySQL 8.0.29) */
+    bool galera;                /* a node of a Galera cluster */
+    bool group_replication;     /* an online member of a group */
+    int autoinc_lock_mode;      /* innodb_autoinc_lock_mode */
+    bool invisible_columns;     /* MySQL 8.0.23, MariaDB 10.3 */
+    bool set_visible;           /* ALTER COLUMN … SET VISIBLE: MySQL 8.0.23 */
+    bool repeatable_triggers;   /* CREATE OR REPLACE TRIGGER (MariaDB 10.1.4), or CREATE TRIGGER IF NOT EXISTS
+                                   (MySQL 8.0.29) */
     bool checks_by_schema; /* names of CHECK constraints are unique in a database, so that a copy of a table
                               has other ones: MySQL 8.0.16 */
     const char *no_log;    /* why changed rows cannot be read from the binary log: it is off, not by rows,

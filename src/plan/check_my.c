@@ -90,8 +90,8 @@ static const char *integer_fault(Arena *arena, const char *name, const MyColumn 
     return arena_printf(arena, "%s < %s OR %s > %s%s", name, low, name, high, part);
 }
 
-/* What a DOUBLE or FLOAT surely holds: integers up to 2^53 and 2^24, and else as many digits as come back from
- * it. A few values more would fit; they are named all the same. */
+/* What a DOUBLE or FLOAT surely holds: integers up to 2^53 and 2^24, and else as many digits as come back
+ * from it. A few values more would fit; they are named all the same. */
 static const char *float_fault(Arena *arena, const char *name, const MyColumn *from, const MyColumn *to)
 {
     bool single = str_eq(to->data_type, "float"), integer = integer_of(from) != NULL;
@@ -105,8 +105,9 @@ static const char *float_fault(Arena *arena, const char *name, const MyColumn *f
                  str_eq(from->data_type, "mediumint") || (!single && str_eq(from->data_type, "int"));
     if (integer && !small) {
         str_sep(&out, " OR ");
-        str_addf(&out, single ? "%s NOT BETWEEN -16777216 AND 16777216"
-                              : "%s NOT BETWEEN -9007199254740992 AND 9007199254740992",
+        str_addf(&out,
+                 single ? "%s NOT BETWEEN -16777216 AND 16777216"
+                        : "%s NOT BETWEEN -9007199254740992 AND 9007199254740992",
                  name);
     }
     if (decimal && !single && from->precision > 15) {
@@ -225,6 +226,9 @@ static const char *member_fault(Arena *arena, const char *name, const MyColumn *
     CLEANUP(str_donep) Str out = STR_INIT;
     bool is_enum = str_eq(from->data_type, "enum") && str_eq(to->data_type, "enum");
     bool is_set = str_eq(from->data_type, "set") && str_eq(to->data_type, "set");
+    if (is_text(from) && str_eq(to->data_type, "enum")) /* found by its collation: 'A' would become 'a' */
+        return arena_printf(arena, "CONVERT(%s USING utf8mb4) COLLATE utf8mb4_bin NOT IN (%s", name,
+                            members(to));
     if (!is_enum && !is_set)
         return NULL;
     for (const char *at = members(from); *at == '\'';) {

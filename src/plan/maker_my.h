@@ -43,7 +43,7 @@ void maker_risk_my(MakerMy *maker, const char *id, const char *accept, const cha
 bool maker_accepts_my(const MakerMy *maker, const char *id);
 void maker_lease_my(MakerMy *maker, Name table);
 bool maker_is_copied(const MakerMy *maker, const char *table); /* it has got a shadow in this plan */
-Name maker_name_my(const MakerMy *maker, Name name); /* with the database */
+Name maker_name_my(const MakerMy *maker, Name name);           /* with the database */
 /* The server has replicas, or may have some that cannot be seen. */
 bool maker_replicates(const MakerMy *maker);
 /* Building indexes, or the whole table, of so many rows and bytes. */
@@ -52,6 +52,9 @@ SpanMs estimate_copy_my(const Table *table);
 const char *words_of_my(Arena *arena, const AskedMy *asked); /* "MODIFY amount bigint, …" for people */
 
 /* ---- way_my.c ---- */
+
+/* It is worked on in no time, here and on replicas. */
+bool is_tiny_my(const WorkMy *work);
 
 /* ERR_UNSAFE where no way is left. */
 Err *way_choose_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way *ret_way) MUST_USE;

@@ -171,7 +171,7 @@ Err *native_alter_my(MakerMy *maker, const WorkMy *work, const Operation *operat
     maker_lease_my(maker, operation->table);
     maker->in_place_count++;
     note_versions(maker, table, asked);
-    if (!ladder_is_cheap(&asked->ladder) && asked->ladder.rung <= RUNG_ONLINE_COPY)
+    if (!ladder_is_cheap(&asked->ladder) && asked->ladder.rung <= RUNG_ONLINE_COPY && !is_tiny_my(work))
         note_build(maker, table, asked);
     checks_write_my(maker, work, asked);
     write_step(maker, work, asked, phase);

@@ -10,7 +10,7 @@ enum {
 };
 
 /* A table that is copied in no time: nobody waits longer than --max-stall, at which the executor ends it. */
-static bool is_tiny(const WorkMy *work)
+bool is_tiny_my(const WorkMy *work)
 {
     const Table *table = work->table;
     return table->kind == RELATION_MISSING || /* the change makes it */
@@ -96,7 +96,7 @@ static const char *native_blocker(const MakerMy *maker, const WorkMy *work, cons
     bool cluster = my->galera || my->group_replication;
     if (ladder_is_cheap(ladder))
         return NULL;
-    if (is_tiny(work) && !cluster)
+    if (is_tiny_my(work) && !cluster)
         return NULL;
     if (cluster)
         return "on a cluster the whole of it waits while the table is worked on";
@@ -163,7 +163,7 @@ static Err *forced(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way
                                     "while the table is worked on",
                                     table),
                             "make the change node by node (a rolling upgrade), outside of Stoa");
-        if (ladder->rung > RUNG_ONLINE_COPY && !is_tiny(work))
+        if (ladder->rung > RUNG_ONLINE_COPY && !is_tiny_my(work))
             return err_hint(err_new(ERR_UNSAFE, "\"%s\" cannot be changed in place: %s", table, words),
                             "leave --strategy out");
         break;
@@ -201,7 +201,7 @@ void way_note_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Way w
         maker_risk_my(maker, "way", NULL,
                       arena_printf(arena, "%s (%s): a shadow table, because %s", table, words,
                                    rung_words(maker, &asked->ladder)));
-    else if (way == WAY_NATIVE && work->table->kind != RELATION_MISSING && is_tiny(work) &&
+    else if (way == WAY_NATIVE && work->table->kind != RELATION_MISSING && is_tiny_my(work) &&
              !ladder_is_cheap(&asked->ladder))
         maker_risk_my(maker, "way", NULL,
                       arena_printf(arena,

@@ -218,7 +218,8 @@ static Err *attempt(Alter *alter, bool queue, AlterResult *ret_result)
                             .schema = alter->table.schema,
                             .table = alter->table.name,
                             .stall_ms = controls.max_stall_ms / 2 > 0 ? controls.max_stall_ms / 2 : 1,
-                            .work_ms = stops_writers(alter) ? (controls.max_stall_ms * 3 + 3) / 4 : 0, /* and undone */
+                            .work_ms = stops_writers(alter) ? (controls.max_stall_ms * 3 + 3) / 4
+                                                            : 0, /* and undone */
                             .queue = queue,
                             .as_written = alter->step->as_written && !alter->undo,
                             .gentle = clock_ms() < alter->gentle_until_ms};

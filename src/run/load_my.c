@@ -1,8 +1,8 @@
 /* From a request to a plan on MySQL and MariaDB: the server is asked on an empty clone how it would carry
  * each statement out; then the plan's own statements are carried out on another one, in their order, so that
  * each is known to work, and by which definition it is known to be done. */
-#include "change/text_my.h"
 #include "run/load_my.h"
+#include "change/text_my.h"
 
 #include "base/digest.h"
 

@@ -216,7 +216,7 @@ def test_what_modify_takes_away_is_told(my):
     assert lost["column l", "NOT NULL"] == "" and lost["column l", "DEFAULT 'x'"] == ""
     assert lost["column l", "COMMENT 'said'"] == "" and lost["column l", "CHARACTER SET latin1"] == "CHARACTER SET utf8mb4"
     assert lost["column l", "COLLATE latin1_swedish_ci"] == "COLLATE utf8mb4_general_ci" and len(lost) == 5
-    answer = ask(my.url("shop"), "shop.t", "ALTER TABLE t DROP COLUMN b", "ALTER TABLE t CHANGE v y VARCHAR(20) NOT NULL",
+    answer = ask(my.url("shop"), "shop.t", "ALTER TABLE t DROP COLUMN b", "renames v=y: ALTER TABLE t CHANGE v y VARCHAR(20) NOT NULL",
                  "ALTER TABLE t MODIFY id INT NOT NULL")
     assert [line for line in answer[1]["lost"] if line[0].startswith("index")] == [
         ["index by_ab", "KEY `by_ab` (`a`, `b`)", "KEY `by_ab` (`a`)"]]

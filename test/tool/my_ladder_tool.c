@@ -4,7 +4,8 @@
  *   stoa-my-ladder-tool --url URL --table SCHEMA.TABLE … [--hold] [STATEMENT …]
  *
  * The first line is the table. Each statement is asked (a ladder line), or carried out in the clone where it
- * begins with "run: ". With --hold it waits for a line on stdin before the clone is closed. */
+ * begins with "run: "; "renames a=b: " before it tells of a column's other name. With --hold it waits for a
+ * line on stdin before the clone is closed. */
 #include "engine/mysql/my.h"
 
 #include <getopt.h>
@@ -188,8 +189,20 @@ static Err *answer(Conn *conn, const Table *table, const char *sql)
         return NULL;
     }
     Ladder ladder = {0};
-    TRY(my_ladder(conn, NULL, arena, &(LadderRequest){.table = table, .sql = sql}, &ladder));
-    print_json(ladder_json(sql, &ladder));
+    static const char word[] = "renames ";
+    ColumnRename rename = {0};
+    const char *equals = strchr(sql, '='), *colon = strstr(sql, ": ");
+    LadderRequest request = {.table = table, .sql = sql, .as_written = true};
+    if (strncmp(sql, word, strlen(word)) == 0 && equals != NULL && colon != NULL && equals < colon) {
+        const char *from = sql + strlen(word);
+        rename.from = arena_dupn(arena, from, (size_t)(equals - from));
+        rename.to = arena_dupn(arena, equals + 1, (size_t)(colon - equals - 1));
+        request.sql = colon + 2;
+        request.renames = &rename;
+        request.rename_count = 1;
+    }
+    TRY(my_ladder(conn, NULL, arena, &request, &ladder));
+    print_json(ladder_json(request.sql, &ladder));
     return NULL;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "change/text_my.h"
 #include "plan/maker_my.h"
 
 #include <stdlib.h>
@@ -77,8 +78,8 @@ typedef struct Fixture {
     Table real, before;
     Table after[3];
     MyTable my, my_after[3];
-    Ladder ladders[4]; /* one a statement; [3]: of the joined one */
-    bool joins, hides;
+    Ladder ladders[4];        /* one a statement; [3]: of the joined one */
+    bool joins, hides, apart; /* apart: ladders [1] and [2] are those of the first statement's actions */
     PlanInputMy input;
     const char *accepted[4];
 } Fixture;
@@ -107,6 +108,7 @@ static void init(Fixture *f, Arena *arena)
                       .indexes = orders_indexes,
                       .index_count = ARRAY_LEN(orders_indexes),
                       .children_known = true,
+                      .row_count = MY_ROWS_COUNTED,
                       .innodb = true};
     f->real = (Table){.schema = "shop",
                       .name = "orders",
@@ -182,6 +184,27 @@ static AskedMy asked_of(Fixture *f, const Operation *operation, size_t at)
     return asked;
 }
 
+/* The two actions of the statement, asked one by one. */
+static void ask_apart(Fixture *f, const Operation *operation, AskedMy *whole)
+{
+    AskedMy *parts = arena_alloc(f->arena, 2 * sizeof *parts);
+    for (size_t i = 0; i < 2; i++) {
+        const bool keep[2] = {i == 0, i == 1};
+        MyStatement *my = arena_alloc(f->arena, sizeof *my);
+        MyFault fault = {0};
+        parts[i] = *whole;
+        parts[i].sql = my_alter_sql(f->arena, "orders", operation->sql, operation->my, keep);
+        assert_true(my_parse(f->arena, operation->lexis, parts[i].sql, (MySpan){.end = strlen(parts[i].sql)},
+                             my, &fault));
+        parts[i].my = my;
+        parts[i].ladder = f->ladders[i + 1];
+        parts[i].ladder.before = i == 0 ? "old" : "half";
+        parts[i].ladder.after = i == 0 ? "half" : "new";
+    }
+    whole->parts = parts;
+    whole->part_count = 2;
+}
+
 static Err *make(Fixture *f, Plan *ret_plan)
 {
     Change *change = arena_alloc(f->arena, sizeof *change);
@@ -204,6 +227,8 @@ static Err *make(Fixture *f, Plan *ret_plan)
                        works[count - 1].operations[0]->when == operation->when;
         if (alter)
             asked[i] = asked_of(f, operation, i);
+        if (alter && f->apart && i == 0)
+            ask_apart(f, operation, &asked[i]);
         if (goes_on) {
             works[count - 1].count++;
             continue;
@@ -372,6 +397,60 @@ GOLDEN(index_with_replica_accepted)
 {
     index_with_replica_fill(f);
     f->accepted[0] = "replica-lag";
+}
+
+GOLDEN(parts)
+{
+    f->sql = "ALTER TABLE orders ADD INDEX i (customer), ADD COLUMN c int";
+    f->apart = true;
+    server_says(f, 0, RUNG_INPLACE, "ALGORITHM=INPLACE, LOCK=NONE");
+    f->ladders[0].rebuilds = f->ladders[0].builds_index = true;
+    server_says(f, 1, RUNG_INPLACE, "ALGORITHM=INPLACE, LOCK=NONE");
+    f->ladders[1].builds_index = true;
+    server_says(f, 2, RUNG_INSTANT, "ALGORITHM=INSTANT");
+    index_after(f, 0, "i", false);
+    column_after(f, 0, "c")->type = "int";
+    f->accepted[0] = "star";
+}
+
+/* Where the index would keep replicas waiting, the whole statement goes into one shadow: with its column. */
+GOLDEN(parts_need_a_copy)
+{
+    parts_fill(f);
+    f->server.standbys = &standby;
+    f->server.standby_count = 1;
+    f->my_after[0].create_sql =
+        "CREATE TABLE `orders` (\n  `c` int,\n  KEY `i` (`customer`)\n) ENGINE=InnoDB";
+}
+
+/* Counters are nowhere in a definition. */
+GOLDEN(counter)
+{
+    f->sql = "ALTER TABLE orders AUTO_INCREMENT = 5000";
+    server_says(f, 0, RUNG_METADATA, "ALGORITHM=INPLACE, LOCK=NONE");
+    f->ladders[0].after = "old";
+}
+
+GOLDEN(counter_in_a_shadow)
+{
+    f->sql = "ALTER TABLE orders AUTO_INCREMENT = 5000, MODIFY amount bigint";
+    server_says(f, 0, RUNG_SHARED, "ALGORITHM=COPY, LOCK=SHARED");
+    amount_is_bigint(f, 0);
+    f->my_after[0].create_sql = "CREATE TABLE `orders` (\n  `id` bigint\n) ENGINE=InnoDB AUTO_INCREMENT=5000";
+}
+
+static MyUser users[] = {
+    {.what = "trigger audit of orders", .table = "orders", .text = "SET @a = NEW.amount"},
+    {.what = "trigger other of orders", .table = "orders", .text = "SET @a = 'amount'"},
+    {.what = "view totals", .text = "select sum(`orders`.`amount`) from `orders`"}};
+
+GOLDEN(column_that_is_named)
+{
+    f->sql = "ALTER TABLE orders DROP COLUMN amount";
+    server_says(f, 0, RUNG_INSTANT, "ALGORITHM=INSTANT");
+    f->my_after[0].column_count = 2;
+    f->my.users = users;
+    f->my.user_count = ARRAY_LEN(users);
 }
 
 GOLDEN(unique_index)
@@ -664,8 +743,8 @@ GOLDEN(hash_key_refused)
 GOLDEN(tiny_table)
 {
     shadow_type_fill(f);
-    f->real.row_estimate = 10;
     f->real.total_bytes = 16384;
+    f->my.row_count = 10;
 }
 
 GOLDEN(drop_column)
@@ -752,6 +831,11 @@ int main(void)
         cmocka_unit_test(index_with_replica),
         cmocka_unit_test(index_with_replica_accepted),
         cmocka_unit_test(unique_index),
+        cmocka_unit_test(parts),
+        cmocka_unit_test(parts_need_a_copy),
+        cmocka_unit_test(counter),
+        cmocka_unit_test(counter_in_a_shadow),
+        cmocka_unit_test(column_that_is_named),
         cmocka_unit_test(shadow_type),
         cmocka_unit_test(shadow_rename_and_collation),
         cmocka_unit_test(shadow_asked_for),

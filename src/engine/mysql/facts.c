@@ -137,7 +137,8 @@ Err *my_load_facts(Conn *conn, const Wait *wait, Arena *arena, const Grants *gra
     Flavor flavor = *my_flavor(conn);
     Rows rows = {0};
     TRY(flavor_load(conn, wait, arena, &flavor));
-    TRY(conn_query(conn, wait, arena, &rows, "SELECT @@GLOBAL.sql_mode, IF(@@GLOBAL.time_zone = 'SYSTEM', "
+    TRY(conn_query(conn, wait, arena, &rows,
+                   "SELECT @@GLOBAL.sql_mode, IF(@@GLOBAL.time_zone = 'SYSTEM', "
                    "@@system_time_zone, @@GLOBAL.time_zone)"));
     const char *mode = rows.row_count > 0 && rows_cell(&rows, 0, 0) != NULL ? rows_cell(&rows, 0, 0) : "";
     const char *zone = rows.row_count > 0 && rows_cell(&rows, 0, 1) != NULL ? rows_cell(&rows, 0, 1) : "";
