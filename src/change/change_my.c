@@ -359,8 +359,8 @@ static void read_other(const Reading *reading)
     }
     if (is_frame_my(reading->text))
         return; /* every statement commits by itself */
-    refuses_other(reading->parser->arena, reading->my, &reason, &hint);
-    refuse(reading, ERR_UNSAFE, reason, hint);
+    ErrKind kind = refuses_other(reading->parser->arena, reading->my, &reason, &hint);
+    refuse(reading, kind, reason, hint);
 }
 
 static void read_statement(const Reading *reading)

@@ -40,7 +40,22 @@ static const Refusal statements[] = {
     {"ALTER VIEW", "a view is made anew as a whole", "write: CREATE OR REPLACE VIEW …"},
 };
 
-void refuses_other(Arena *arena, const MyStatement *statement, const char **ret_reason, const char **ret_hint)
+/* Of statements about objects that Stoa does not carry out ("CREATE EVENT"): all of them are two words. */
+static bool is_verb(const char *verb)
+{
+    static const char *const one[] = {"CALL",  "DO",    "HANDLER", "FLUSH",    "RESET", "KILL",
+                                      "SHOW",  "CHECK", "PREPARE", "EXECUTE",  "XA",    "CHANGE",
+                                      "START", "STOP",  "INSTALL", "UNINSTALL"};
+    if (strchr(verb, ' ') != NULL)
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(one); i++)
+        if (str_eq(verb, one[i]))
+            return true;
+    return false;
+}
+
+ErrKind refuses_other(Arena *arena, const MyStatement *statement, const char **ret_reason,
+                      const char **ret_hint)
 {
     const char *verb = statement->verb != NULL ? statement->verb : "this";
     for (size_t i = 0; i < ARRAY_LEN(statements); i++) {
@@ -49,7 +64,7 @@ void refuses_other(Arena *arena, const MyStatement *statement, const char **ret_
             continue;
         *ret_reason = statements[i].reason;
         *ret_hint = statements[i].hint;
-        return;
+        return ERR_UNSAFE;
     }
     static const char *const own[] = {"ALTER TABLE",  "CREATE TABLE", "DROP TABLE",
                                       "RENAME TABLE", "CREATE INDEX", "DROP INDEX"};
@@ -57,10 +72,15 @@ void refuses_other(Arena *arena, const MyStatement *statement, const char **ret_
         if (str_eq(verb, own[i])) {
             *ret_reason = arena_printf(arena, "this %s is not understood to its last word", verb);
             *ret_hint = "is there a word too many, or a quote that does not end?";
-            return;
+            return ERR_USAGE;
         }
     *ret_reason = arena_printf(arena, "%s is no statement that Stoa carries out", verb);
     *ret_hint = hint_by_hand;
+    if (is_verb(verb))
+        return ERR_UNSAFE;
+    *ret_reason = arena_printf(arena, "no statement that is known begins so: %s", verb);
+    *ret_hint = "look at its first two words";
+    return ERR_USAGE;
 }
 
 /* What takes rows away without a way back, or is about files, not definitions. */
