@@ -190,6 +190,8 @@ static Err *lost_position(ShadowRun *run, Err *why)
 
 Err *shadow_gate(ShadowRun *run)
 {
+    if (control_is_held(run->runner)) /* it may be long: a checkpoint tells where it stands */
+        TRY(shadow_save(run));
     TRY(control_gate(run->runner));
     pthread_mutex_lock(&run->lock);
     Err *err = run->reader_err;
