@@ -216,6 +216,7 @@ typedef struct AlterRequest {
         work_ms; /* writers wait while it works: it is ended after this long, all in all; 0: they do not */
     bool queue;  /* it may wait in the queue; else not, where the server can be told so */
     bool as_written; /* the user's own words: under the server's own sql_mode and time zone */
+    bool unchecked;  /* it adds foreign keys without a look at the rows: foreign_key_checks = 0 */
     /* It may not be begun while a transaction that has read the table could go on to write it: where somebody
      * waits for the table the server ends such a transaction as a deadlock. Then it is `blocked`. */
     bool gentle;
@@ -457,9 +458,9 @@ struct EngineOps {
     Err *(*checks)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, ServerCheck **ret_checks,
                    size_t *ret_count);
 
-    /* The same of one statement in the user's own words: under the server's own sql_mode and time zone. NULL
-     * where there is no difference. */
-    Err *(*clone_run_written)(Conn *conn, const Wait *wait, const char *sql);
+    /* The same of one statement in the user's own words: under the server's own sql_mode and time zone, with
+     * `unchecked` as in AlterRequest. NULL where there is no difference. */
+    Err *(*clone_run_written)(Conn *conn, const Wait *wait, const char *sql, bool unchecked);
 
     /* How the server would carry one statement about a table out, asked on a clone (clone_open) that is as
      * before afterwards. What clone_run did before counts, so the actions of a statement can be asked one by

@@ -38,6 +38,7 @@ typedef struct LadderRequest {
     const Table *table;
     const char *sql; /* ALTER TABLE, CREATE INDEX or DROP INDEX, without ALGORITHM and LOCK */
     bool as_written; /* the user's own words: under the server's own sql_mode and time zone */
+    bool unchecked;  /* as in AlterRequest */
     const ColumnRename *renames;
     size_t rename_count;
 } LadderRequest;

@@ -22,7 +22,7 @@ static void put(const Checking *checking, const char *label, const char *predica
                    .query = arena_printf(arena, "SELECT %s FROM %s WHERE %s LIMIT %d", checking->keys,
                                          checking->table, predicate, SHOWN_ROWS),
                    .hint = hint};
-    maker_check_my(checking->maker, (Name){.name = checking->work->operations[0]->table.name},
+    maker_check_my(checking->maker, PHASE_PREPARE, (Name){.name = checking->work->operations[0]->table.name},
                    checking->work->table, &check);
 }
 
@@ -385,7 +385,7 @@ static void check_unique(const Checking *checking, const MyIndex *index)
                                     "LIMIT %d",
                                     list.buf, checking->table, given.buf, list.buf, SHOWN_ROWS),
                    .hint = "make them different, or take all but one of each away, first"};
-    maker_check_my(checking->maker, (Name){.name = checking->work->operations[0]->table.name},
+    maker_check_my(checking->maker, PHASE_PREPARE, (Name){.name = checking->work->operations[0]->table.name},
                    checking->work->table, &check);
 }
 

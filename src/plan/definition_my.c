@@ -230,8 +230,7 @@ static bool undo_action(Arena *arena, Str *out, const AskedMy *asked, const MyAc
     else if (action->kind == MY_ACTION_DROP_INDEX || action->kind == MY_ACTION_DROP_PRIMARY_KEY)
         return undo_index(arena, out, asked,
                           action->kind == MY_ACTION_DROP_INDEX ? action->name.text : "PRIMARY");
-    else if (action->kind != MY_ACTION_ADD_KEY || action->key->kind == MY_KEY_FOREIGN ||
-             action->key->kind == MY_KEY_CHECK)
+    else if (action->kind != MY_ACTION_ADD_KEY || action->key->kind == MY_KEY_CHECK)
         return false;
     return true;
 }
@@ -240,8 +239,10 @@ const char *undo_sql_my(Arena *arena, const char *table, const AskedMy *asked)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
     bool known = asked->after != NULL && asked->before != NULL;
-    if (known)
+    if (known) {
+        keys_drop_new_my(arena, &out, asked);
         drop_new_indexes(arena, &out, asked);
+    }
     for (size_t i = asked->my->action_count; i > 0 && known; i--)
         known = undo_action(arena, &out, asked, &asked->my->actions[i - 1]);
     if (!known || out.len == 0)

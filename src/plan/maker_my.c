@@ -86,11 +86,11 @@ Step *maker_alter_my(MakerMy *maker, Phase phase, Name table, const char *title,
     return step;
 }
 
-void maker_check_my(MakerMy *maker, Name table, const Table *of, const Check *check)
+void maker_check_my(MakerMy *maker, Phase phase, Name table, const Table *of, const Check *check)
 {
     Check *copy = arena_alloc(maker->arena, sizeof *copy);
     *copy = *check;
-    Step *step = maker_step_my(maker, PHASE_PREPARE, STEP_VERIFY, table, check->label);
+    Step *step = maker_step_my(maker, phase, STEP_VERIFY, table, check->label);
     step->checks = copy;
     step->check_count = 1;
     append(maker->arena, &step->sql, &step->sql_count, check->query);

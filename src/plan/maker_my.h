@@ -38,7 +38,7 @@ Step *maker_step_my(MakerMy *maker, Phase phase, StepKind kind, Name table, cons
 Step *maker_alter_my(MakerMy *maker, Phase phase, Name table, const char *title, const char *sql,
                      const char *undo);
 void maker_look_my(MakerMy *maker, Step *step, Name table);
-void maker_check_my(MakerMy *maker, Name table, const Table *of, const Check *check);
+void maker_check_my(MakerMy *maker, Phase phase, Name table, const Table *of, const Check *check);
 void maker_risk_my(MakerMy *maker, const char *id, const char *accept, const char *message);
 bool maker_accepts_my(const MakerMy *maker, const char *id);
 void maker_lease_my(MakerMy *maker, Name table);
@@ -139,6 +139,13 @@ void fills_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, co
 
 void checks_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked);
 
+/* ---- key_my.c: foreign keys that are added ---- */
+
+/* What looks at the rows of before, behind the step that adds the keys. */
+void keys_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked);
+/* "DROP FOREIGN KEY `x`", for those that the statement made. */
+void keys_drop_new_my(Arena *arena, Str *out, const AskedMy *asked);
+
 /* ---- users_my.c: triggers and views that name what goes ---- */
 
 void users_note_my(MakerMy *maker, const Table *table, const AskedMy *asked);
@@ -153,8 +160,8 @@ const char *definition_column_my(Arena *arena, const char *create_sql, const cha
 /* "UNIQUE KEY `a` (`b`)", to stand behind ADD; NULL. */
 const char *definition_index_my(Arena *arena, const char *create_sql, const char *index);
 /* The table under another name, empty and without foreign keys; CHECK constraints that `taken`, another
- * definition, has as well get names from the server. NULL: there is none. `counter` is where its AUTO_INCREMENT
- * begins, NULL at 1. */
+ * definition, has as well get names from the server. NULL: there is none. `counter` is where its
+ * AUTO_INCREMENT begins, NULL at 1. */
 const char *definition_as_my(Arena *arena, const char *create_sql, const char *name, const char *taken,
                              const char *counter);
 /* "CONSTRAINT `x` FOREIGN KEY …" as it stands in the definition; NULL. */

@@ -136,6 +136,7 @@ static void write_step(MakerMy *maker, const WorkMy *work, const AskedMy *asked,
         with_clause(arena, asked), phase == PHASE_CONTRACT ? NULL : undo_sql_my(arena, name.name, asked));
     step->evidence = EVIDENCE_MEASURED;
     step->as_written = true;
+    step->unchecked = unchecked_my(asked->my);
     step->rewrites = ladder->rebuilds;
     step->scans = build;
     if (build && ladder->rung <= RUNG_ONLINE_COPY) {
@@ -175,6 +176,8 @@ Err *native_alter_my(MakerMy *maker, const WorkMy *work, const Operation *operat
         note_build(maker, table, asked);
     checks_write_my(maker, work, asked);
     write_step(maker, work, asked, phase);
+    if (unchecked_my(asked->my))
+        keys_write_my(maker, work, asked);
     const char *show = show_columns_my(maker, table, asked);
     if (show != NULL)
         maker_alter_my(maker, PHASE_CONTRACT, operation->table,
@@ -275,8 +278,7 @@ static Err *view(MakerMy *maker, const WorkMy *work)
     /* It may be about columns that come with a shadow. */
     Phase make = maker->copies ? PHASE_CUTOVER : PHASE_CONSTRAIN;
     maker_alter_my(maker, drop ? PHASE_CONTRACT : make, op->table,
-                   arena_printf(arena, "%s view %s", drop ? "drop" : "create", op->table.name), op->sql,
-                   undo)
+                   arena_printf(arena, "%s view %s", drop ? "drop" : "create", op->table.name), op->sql, undo)
         ->as_written = true;
     return NULL;
 }

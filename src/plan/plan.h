@@ -147,6 +147,7 @@ typedef struct Step {
                               ERR_UNSAFE; to be set on the first step after which there is no way forward again */
     bool first;            /* while the plan is made: before the other steps of its phase, with the indexes */
     bool as_written;       /* alter: its statement is the user's own: under the server's sql_mode and zone */
+    bool unchecked;        /* alter: as AlterRequest.unchecked; rows are looked at in a step of its own */
     const StepLook *looks; /* alter */
     size_t look_count;
     const ShadowSpec *shadow; /* capture, copy, compare, swap; NULL */

@@ -157,6 +157,8 @@ static json_t *step_alone_json(const Step *step)
     put(json, "quiet_triggers", json_boolean(step->quiet_triggers));
     if (step->as_written)
         put(json, "as_written", json_true());
+    if (step->unchecked)
+        put(json, "unchecked", json_true());
     if (step->look_count > 0)
         put(json, "looks", looks_json(step->looks, step->look_count));
     if (step->shadow != NULL)
@@ -416,6 +418,7 @@ static Err *get_step_alone(Arena *arena, const json_t *json, Step *ret_step)
                  .needs_back = get_bool(json, "needs_back"),
                  .quiet_triggers = get_bool(json, "quiet_triggers"),
                  .as_written = get_bool(json, "as_written"),
+                 .unchecked = get_bool(json, "unchecked"),
                  .counters = get_bool(json, "counters"),
                  .index = get_text(arena, json, "index"),
                  .index_unique = get_bool(json, "index_unique"),

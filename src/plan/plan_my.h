@@ -48,3 +48,7 @@ const char *plan_hide_my(Arena *arena, const Operation *operation);
 const char *plan_shadow_name_my(Arena *arena, const char *table, const char *suffix);
 /* Cheap: the catalog alone changes. */
 static inline bool ladder_is_cheap(const Ladder *ladder) { return ladder->rung <= RUNG_METADATA; }
+
+/* Whether a statement adds foreign keys and nothing else: it is carried out without a look at the rows
+ * (AlterRequest.unchecked), which comes behind it. */
+bool unchecked_my(const MyStatement *my);

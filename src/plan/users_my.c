@@ -18,7 +18,8 @@ static const char *goes(const AskedMy *asked, const MyAction *action)
 static bool names_word(MakerMy *maker, const char *text, const char *word)
 {
     MyDialect lexis = *maker->input->change->operations[0].lexis;
-    lexis.ansi_quotes = lexis.no_backslash_escapes = false; /* as the server keeps it, if not as it was read */
+    lexis.ansi_quotes = lexis.no_backslash_escapes =
+        false; /* as the server keeps it, if not as it was read */
     MyFault fault = {0};
     MyTokens tokens = my_lex(maker->arena, &lexis, text, 0, strlen(text), &fault);
     for (size_t i = 0; i < tokens.len; i++) {
@@ -54,13 +55,14 @@ void users_note_my(MakerMy *maker, const Table *table, const AskedMy *asked)
             bool trigger = user->table != NULL;
             maker_risk_my(
                 maker, trigger ? "triggers" : "view", trigger ? "--accept-triggers" : "--accept-view",
-                arena_printf(maker->arena,
-                             "%s names %s, which will not be there any more under that name: if it means the "
-                             "column of %s, %s",
-                             user->what, column, table->name,
-                             trigger ? "every write that fires it fails from then on; change it in a change before"
-                                     : "every use of the view fails from then on; write a CREATE OR REPLACE "
-                                       "VIEW into this change, or drop the view"));
+                arena_printf(
+                    maker->arena,
+                    "%s names %s, which will not be there any more under that name: if it means the "
+                    "column of %s, %s",
+                    user->what, column, table->name,
+                    trigger ? "every write that fires it fails from then on; change it in a change before"
+                            : "every use of the view fails from then on; write a CREATE OR REPLACE "
+                              "VIEW into this change, or drop the view"));
         }
     }
 }

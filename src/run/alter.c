@@ -222,6 +222,7 @@ static Err *attempt(Alter *alter, bool queue, AlterResult *ret_result)
                                                             : 0, /* and undone */
                             .queue = queue,
                             .as_written = alter->step->as_written && !alter->undo,
+                            .unchecked = alter->step->unchecked && !alter->undo,
                             .gentle = clock_ms() < alter->gentle_until_ms};
     TRY(lease_prove(runner));
     TRY(failpoint_at("alter_before"));

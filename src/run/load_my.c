@@ -42,18 +42,13 @@ static Err *open_clone(const LoadMy *load, Clone **ret_clone)
 }
 
 /* In the user's own words, or in ours. */
-static Err *run_in(const LoadMy *load, Clone *clone, const char *sql, bool as_written)
+static Err *run_in(const LoadMy *load, Clone *clone, RanMy ran)
 {
     const EngineOps *ops = load->runner->ops;
     Wait wait = wait_of(load, STATEMENT_MS);
-    return as_written && ops->clone_run_written != NULL
-               ? ops->clone_run_written(ops->clone_conn(clone), &wait, sql)
-               : ops->clone_run(ops->clone_conn(clone), &wait, &sql, 1, false);
-}
-
-static void note_run(LoadMy *load, const char *sql, bool as_written)
-{
-    *vec_push(load->arena, &load->run) = (RanMy){.sql = sql, .as_written = as_written};
+    return ran.as_written && ops->clone_run_written != NULL
+               ? ops->clone_run_written(ops->clone_conn(clone), &wait, ran.sql, ran.unchecked)
+               : ops->clone_run(ops->clone_conn(clone), &wait, &ran.sql, 1, false);
 }
 
 /* Another clone that is where the first one is. */
@@ -63,7 +58,7 @@ static Err *open_second(const LoadMy *load, Clone **ret_clone)
     TRY(open_clone(load, &clone));
     Err *err = NULL;
     for (size_t i = 0; err == NULL && i < load->run.len; i++)
-        err = run_in(load, clone, load->run.items[i].sql, load->run.items[i].as_written);
+        err = run_in(load, clone, load->run.items[i]);
     if (err != NULL)
         load->runner->ops->clone_close(clone);
     else
@@ -119,11 +114,11 @@ static Err *ask_one(const LoadMy *load, Clone *clone, const char *table, const c
     const Table *real = load_named_my(load, table);
     if (real != NULL && real->my != NULL)
         named.my = real->my; /* its row versions count */
-    LadderRequest request = {.table = &named, .sql = sql, .as_written = true};
+    LadderRequest request = {.table = &named, .sql = sql, .as_written = true, .unchecked = unchecked_my(my)};
     renames_of(load, my, &request);
     TRY(ops->ladder(ops->clone_conn(clone), &wait, load->arena, &request, &asked.ladder));
     if (asked.ladder.rung != RUNG_REFUSED && run) {
-        TRY(run_in(load, clone, sql, true));
+        TRY(run_in(load, clone, (RanMy){.sql = sql, .as_written = true, .unchecked = unchecked_my(my)}));
         TRY(load_in(load, clone, table, &asked.after));
     }
     *ret_asked = asked;
@@ -192,9 +187,10 @@ static Err *ask_operation(LoadMy *load, const Operation *operation, AskedMy *ret
     asked.hides = sql == hidden && hidden != NULL;
     TRY(ask_parts(load, table, operation->lexis, &asked));
     if (asked.ladder.rung != RUNG_REFUSED) {
-        TRY(run_in(load, load->clone, sql, true));
+        const RanMy ran = {.sql = sql, .as_written = true, .unchecked = unchecked_my(asked.my)};
+        TRY(run_in(load, load->clone, ran));
         TRY(load_in(load, load->clone, table, &asked.after));
-        note_run(load, sql, true);
+        *vec_push(load->arena, &load->run) = ran;
     }
     *ret_asked = asked;
     return NULL;
@@ -256,12 +252,13 @@ static Err *try_other(LoadMy *load, const WorkMy *work)
     bool quiet = operation->my->kind == MY_STATEMENT_OTHER && operation->if_not_exists;
     if (((creates || quiet) && there) || (drops && !there))
         return NULL;
-    Err *err = run_in(load, load->clone, operation->sql, true);
+    const RanMy ran = {.sql = operation->sql, .as_written = true};
+    Err *err = run_in(load, load->clone, ran);
     if (err_is(err, ERR_SQL))
         return err_hint(err_wrap(err, "the server refuses line %d", operation->line),
                         "tried on empty copies of the tables; nothing was changed");
     if (err == NULL)
-        note_run(load, operation->sql, true);
+        *vec_push(load->arena, &load->run) = ran;
     return err;
 }
 
@@ -337,9 +334,10 @@ static Err *try_undo(const LoadMy *load, Step *step)
 
 static Err *try_statement(LoadMy *load, const Step *step, const char *sql)
 {
-    Err *err = run_in(load, load->clone, sql, step->as_written);
+    const RanMy ran = {.sql = sql, .as_written = step->as_written, .unchecked = step->unchecked};
+    Err *err = run_in(load, load->clone, ran);
     if (err == NULL)
-        note_run(load, sql, step->as_written);
+        *vec_push(load->arena, &load->run) = ran;
     if (!err_is(err, ERR_SQL))
         return err;
     return err_hint(err_wrap(err, "the server refuses step %d (%s)", step->ordinal, step->title),

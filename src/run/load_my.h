@@ -6,7 +6,7 @@
 /* A statement that was carried out in the clone. */
 typedef struct RanMy {
     const char *sql;
-    bool as_written;
+    bool as_written, unchecked; /* as in Step */
 } RanMy;
 
 typedef struct LoadMy {

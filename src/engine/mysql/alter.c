@@ -139,7 +139,9 @@ static void usual_limits(Conn *conn, bool as_written)
 {
     Wait wait = {.timeout_ms = WATCH_TIMEOUT_MS};
     err_free(my_exec(conn, &wait, "DO 0")); /* a KILL that came too late hits this one */
-    err_free(my_exec(conn, &wait, "SET SESSION lock_wait_timeout = 2, innodb_lock_wait_timeout = 1"));
+    err_free(
+        my_exec(conn, &wait,
+                "SET SESSION lock_wait_timeout = 2, innodb_lock_wait_timeout = 1, foreign_key_checks = 1"));
     if (as_written)
         err_free(my_written_end(conn, &wait));
 }
@@ -279,6 +281,8 @@ Err *my_alter(Conn *conn, const Target *target, const Wait *wait, const AlterReq
     TRY(set_limits(conn, wait, arena, request));
     if (request->work_ms > 0)
         TRY(my_arm(conn, wait)); /* so that ending it costs one round trip */
+    if (request->unchecked)
+        TRY(my_exec(conn, wait, "SET SESSION foreign_key_checks = 0"));
     if (request->as_written)
         TRY(my_written_begin(conn, wait));
     Err *err = needs_no_watch(conn, request) ? run_alone(conn, wait, request, ret_result)

@@ -240,9 +240,9 @@ static Err *make_views(Clone *clone, const Wait *wait, const Originals *original
             if (!from->view || made[i])
                 continue;
             const char *sql = definition_any_definer(arena, from->create_sql);
-            TRY(my_exec(clone->conn, wait,
-                        arena_printf(arena, "USE %s",
-                                     my_ident(arena, scratch_of(&clone->scratch, from->schema)))));
+            TRY(my_exec(
+                clone->conn, wait,
+                arena_printf(arena, "USE %s", my_ident(arena, scratch_of(&clone->scratch, from->schema)))));
             TRY(if_possible(my_exec(clone->conn, wait, scratch_sql(arena, &clone->scratch, sql)), &made[i]));
             more = more || made[i];
         }
@@ -471,7 +471,16 @@ Err *my_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t c
     return run_all(conn, wait, sql, count, false);
 }
 
-Err *my_clone_run_written(Conn *conn, const Wait *wait, const char *sql)
+Err *my_clone_run_written(Conn *conn, const Wait *wait, const char *sql, bool unchecked)
 {
-    return run_all(conn, wait, &sql, 1, true);
+    if (!unchecked)
+        return run_all(conn, wait, &sql, 1, true);
+    TRY(my_exec(conn, wait, "SET SESSION foreign_key_checks = 0"));
+    Err *err = run_all(conn, wait, &sql, 1, true);
+    Err *usual =
+        err_is(err, ERR_CONN_LOST) ? NULL : my_exec(conn, wait, "SET SESSION foreign_key_checks = 1");
+    if (err == NULL)
+        return usual;
+    err_free(usual);
+    return err;
 }

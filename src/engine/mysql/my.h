@@ -44,7 +44,7 @@ Err *my_clone_forget(Conn *conn, const Wait *wait) MUST_USE;
 /* Statements for what is asked next; they see the copies under the real names. `outside` means nothing here.
  */
 Err *my_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside) MUST_USE;
-Err *my_clone_run_written(Conn *conn, const Wait *wait, const char *sql) MUST_USE;
+Err *my_clone_run_written(Conn *conn, const Wait *wait, const char *sql, bool unchecked) MUST_USE;
 
 /* ---- ladder.c ---- */
 
