@@ -203,7 +203,7 @@ TABLES = [
     Op("add foreign key", "ALTER TABLE t ADD CONSTRAINT t_customer FOREIGN KEY (customer_id) REFERENCES customers (id)", "instant",
        shapes.orders(before=["CREATE TABLE customers (id INT PRIMARY KEY) ENGINE=InnoDB", "INSERT INTO customers VALUES (0), (1), (7), (2147483647)"])),
     Op("add foreign key, with orphans", "ALTER TABLE t ADD CONSTRAINT t_customer FOREIGN KEY (customer_id) REFERENCES customers (id)", "refused: without a parent",
-       shapes.orders(before=["CREATE TABLE customers (id INT PRIMARY KEY) ENGINE=InnoDB", "INSERT INTO customers VALUES (0), (1), (7)"])),
+       shapes.orders(before=["CREATE TABLE customers (id INT PRIMARY KEY) ENGINE=InnoDB", "INSERT INTO customers VALUES (0), (1), (7)"]), writers=False),
     Op("drop foreign key", "ALTER TABLE t DROP FOREIGN KEY t_customer", "instant", shapes.child()),
     Op("add check", "ALTER TABLE t ADD CONSTRAINT positive CHECK (customer_id >= 0)", SHADOW, servers=MODERN),
     Op("add check that does not hold", "ALTER TABLE t ADD CONSTRAINT positive CHECK (amount >= 0)", "refused: ", servers=MODERN),

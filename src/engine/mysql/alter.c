@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "engine/mysql/conn.h"
+#include "engine/mysql/error.h"
 #include "engine/mysql/quote.h"
 #include "engine/mysql/written.h"
 
@@ -216,7 +217,7 @@ static Err *run_alone(Conn *conn, const Wait *wait, const AlterRequest *request,
  */
 static bool locks_first(const Conn *conn, const AlterRequest *request)
 {
-    return request->gentle && !request->queue && !flavor_is_mariadb(my_flavor(conn)) &&
+    return request->gentle && !request->queue && !request->unchecked && !flavor_is_mariadb(my_flavor(conn)) &&
            request->table != NULL && str_starts(request->sql, "ALTER TABLE ") &&
            strcasestr(request->sql, " RENAME ") == NULL;
 }
@@ -250,7 +251,11 @@ static Err *alter_locked(Watch *watch, const Wait *wait, const AlterRequest *req
     Wait tidy = {.timeout_ms = WATCH_TIMEOUT_MS};
     if (!err_is(err, ERR_CONN_LOST))
         err_free(my_exec(watch->work, &tidy, "UNLOCK TABLES"));
-    return err;
+    if (err == NULL || err->server_errno != MY_ER_TABLE_NOT_LOCKED)
+        return err;
+    err_free(err); /* it needs another table: nothing was done */
+    *ret_result = (AlterResult){0};
+    return run_watched(watch, wait, request, ret_result);
 }
 
 static Err *alter_watched(Conn *conn, const Target *target, const Wait *wait, const AlterRequest *request,
