@@ -40,7 +40,7 @@ class Shape:
                  partition=""):
         self.columns, self.tail, self.options, self.partition = list(columns), tail, options, partition
         self.before, self.after, self.init, self.hot = list(before), list(after), list(init), hot
-        self.verbs = verbs
+        self.verbs, self.quiet = verbs, ()  # how often each; those that are left out
         self.key = [column for column in columns if column.key]
 
     def create(self, table):
@@ -241,6 +241,7 @@ class MyWriters:
     def _choose(self, chance):
         verbs = self.shape.verbs or {"insert": 15, "update": 30, "hot": 12, "several": 8, "delete": 8, "move": 6,
                                      "replace": 6, "upsert": 6, "again": 5, "swap": 4, "respell": 3}
+        verbs = {verb: often for verb, often in verbs.items() if verb not in self.shape.quiet}
         if not self.hostile:
             verbs = {verb: verbs.get(verb, 0) for verb in ("insert", "update", "delete")}
         return chance.choices(list(verbs), list(verbs.values()))[0]

@@ -66,7 +66,7 @@ def test_operation(place, op, result):
         return
     assert plan["strategy"] == expected, plan
     storage = place.storage()
-    place.write()
+    place.write(plan["strategy"])
     place.stoa(*place.apply_args())
     assert place.state in ("ready", "completed")
     judge(place, plan, storage)

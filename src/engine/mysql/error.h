@@ -9,6 +9,7 @@ enum {
     MY_ER_TABLE_EXISTS = 1050,
     MY_ER_DUP_ENTRY = 1062,
     MY_ER_PARSE = 1064,
+    MY_ER_CANNOT_CONVERT = 3854, /* a string, from utf8mb4 to utf8mb3 */
     MY_ER_NO_SUCH_THREAD = 1094,
     MY_ER_TABLE_NOT_LOCKED = 1100,
     MY_ER_LOCK_WAIT_TIMEOUT = 1205,

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/stop.h"
 #include "base/str.h"
+#include "engine/mysql/error.h"
 #include "engine/mysql/innodb_status.h"
 #include "engine/mysql/swap_parts.h"
 
@@ -277,6 +278,15 @@ static Err *wait_out(Attempt *a, Suspects *suspects, int64_t deadline_ms, const 
     return name_worst(a, worst, ret_who);
 }
 
+/* A list that cannot be read (my_query) is as one that is too old. */
+static Err *unless_unreadable(Err *err)
+{
+    if (err == NULL || err->server_errno != MY_ER_CANNOT_CONVERT)
+        return err;
+    err_free(err);
+    return NULL;
+}
+
 Err *swap_snapshots(Attempt *a, int64_t deadline_ms, const char **ret_who)
 {
     Suspects suspects = {0};
@@ -286,7 +296,7 @@ Err *swap_snapshots(Attempt *a, int64_t deadline_ms, const char **ret_who)
     bool clear = false;
     TRY(is_clear(a, &wait, &clear));
     while (!clear) {
-        TRY(list_suspects(a, &wait, &suspects, &is_fresh));
+        TRY(unless_unreadable(list_suspects(a, &wait, &suspects, &is_fresh)));
         if (is_fresh || clock_ms() + CACHE_MS > deadline_ms)
             break;
         stop_sleep(NULL, CACHE_MS);
@@ -307,7 +317,7 @@ Err *swap_long_snapshot(Attempt *a, bool *ret_go)
     Suspects suspects = {0}, old = {0};
     Rows rows = {0};
     *ret_go = true;
-    TRY(my_query(a->control, a->wait, a->arena, list_sql, 0, NULL, &rows));
+    TRY(unless_unreadable(my_query(a->control, a->wait, a->arena, list_sql, 0, NULL, &rows)));
     take_suspects(a, &rows, &suspects);
     old.items = suspects.items;
     for (size_t i = 0; i < suspects.count; i++)
