@@ -21,7 +21,7 @@
 enum {
     POLL_MS = 15,
     HELD_POLL_MS = 2,
-    HOLD_MS = 200, /* at most, for statements that are under way */
+    HOLD_MS = 200,  /* at most, for statements that are under way */
     BUSY_MS = 2000, /* the log may be locked along with the source */
     LOOK_MS = 5000,
     LOOK_EACH_MS = 500, /* at the source's identity */
