@@ -21,6 +21,7 @@
 enum {
     POLL_MS = 15,
     HELD_POLL_MS = 2,
+    HOLD_MS = 200,  /* at most, for statements that are under way */
     BUSY_MS = 2000, /* the log may be locked along with the source */
     LOOK_MS = 5000,
     LOOK_EACH_MS = 500, /* at the source's identity */
@@ -43,6 +44,7 @@ typedef struct Stash {
 static pthread_mutex_t stash_lock = PTHREAD_MUTEX_INITIALIZER;
 static Stash *stash_left; /* one source is locked at a time */
 static int64_t held;      /* the change whose source is being locked; 0 none. Under stash_lock */
+static int under_way;     /* statements on key logs. Under stash_lock */
 
 /* Numbers handed out: [from, to], all of batch `batch`. */
 typedef struct Run {
@@ -303,8 +305,8 @@ static void add_runs(Str *sql, const Run *runs, size_t count)
     str_add(sql, count == 0 ? "" : ")");
 }
 
-/* What was handed out is still there until it is applied. The widest runs of it are left out by the server, the
- * others here: a long list would keep its optimiser busy for longer than the rows are worth. */
+/* What was handed out is still there until it is applied. The widest runs of it are left out by the server,
+ * the others here: a long list would keep its optimiser busy for longer than the rows are worth. */
 static Err *read_batch(TriggerCapture *capture, const Wait *wait, Arena *arena, size_t most,
                        KeyList *ret_keys)
 {
@@ -372,17 +374,32 @@ static void read_stash(TriggerCapture *capture, Arena *arena, size_t most, KeyLi
 
 void trigger_capture_hold(int64_t change_id, bool hold)
 {
+    int64_t end_ms = clock_ms() + HOLD_MS;
     (void)pthread_mutex_lock(&stash_lock);
     held = hold ? change_id : 0;
+    while (hold && under_way > 0 && clock_ms() < end_ms) {
+        (void)pthread_mutex_unlock(&stash_lock);
+        stop_sleep(NULL, 1);
+        (void)pthread_mutex_lock(&stash_lock);
+    }
     (void)pthread_mutex_unlock(&stash_lock);
 }
 
-static bool is_held(const TriggerCapture *capture)
+/* False where the log is to be left alone; else leave_log() follows the statement. */
+static bool enter_log(const TriggerCapture *capture)
 {
     (void)pthread_mutex_lock(&stash_lock);
-    bool is = held != 0 && held == capture->spec->change_id;
+    bool may = held == 0 || held != capture->spec->change_id;
+    under_way += may;
     (void)pthread_mutex_unlock(&stash_lock);
-    return is;
+    return may;
+}
+
+static void leave_log(void)
+{
+    (void)pthread_mutex_lock(&stash_lock);
+    under_way--;
+    (void)pthread_mutex_unlock(&stash_lock);
 }
 
 static bool is_locked(const Err *err) { return err_is(err, ERR_CANCELLED) || err_is(err, ERR_LOCK_TIMEOUT); }
@@ -422,12 +439,14 @@ Err *trigger_capture_next(TriggerCapture *capture, const Wait *wait, Arena *aren
     Wait look = {.stop = statement.stop, .timeout_ms = LOOK_MS};
     for (;;) {
         take_stash(capture);
-        bool is_stash = capture->stash != NULL, is_away = !is_stash && is_held(capture);
+        bool is_stash = capture->stash != NULL, is_away = !is_stash && !enter_log(capture);
         Err *err = NULL;
         if (is_stash)
             read_stash(capture, arena, most, &captured.keys);
         else if (!is_away)
             err = read_batch(capture, &statement, arena, most, &captured.keys);
+        if (!is_stash && !is_away)
+            leave_log();
         if (err != NULL && !is_locked(err))
             return err;
         bool complete = err == NULL && captured.keys.count < most && !is_away;
@@ -464,11 +483,12 @@ Err *trigger_capture_applied(TriggerCapture *capture, const Wait *wait, const ch
     const Run *runs = merge_runs(arena, capture->runs, count, &run_count);
     for (size_t from = 0; from < run_count; from += LIST_MOST) {
         CLEANUP(str_donep) Str sql = STR_INIT;
-        if (is_held(capture))
-            return NULL;
         str_addf(&sql, "DELETE FROM %s WHERE ", capture->log);
         add_runs(&sql, runs + from, run_count - from < LIST_MOST ? run_count - from : LIST_MOST);
+        if (!enter_log(capture))
+            return NULL;
         Err *err = my_exec(capture->conn, &brief, sql.buf);
+        leave_log();
         if (is_locked(err)) {
             err_free(err);
             return NULL;
