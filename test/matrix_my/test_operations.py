@@ -84,9 +84,9 @@ def test_operation(place, op, result):
 
 @pytest.mark.crash
 def test_killed_at_every_point(place, op, tmp_path):
-    place.plan()
+    strategy = place.plan().json["strategy"]
     chain = tmp_path / "chain"
-    place.write()
+    place.write(strategy)
     ended = finish(place, *place.apply_args("--chunk-time", "5ms"), chain=chain)
     assert ended.code == 0, str(ended)
     if op.twin:
