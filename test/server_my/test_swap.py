@@ -24,8 +24,10 @@ TOOL = BUILD / "test" / "tool" / "stoa-my-swap-tool"
 CUTOVERS = int(os.environ.get("STOA_FIRE", "30"))
 STALL_MS = 1000
 ACCOUNTS, BALANCE = 20, 1000
-SENTRY_STEPS = ["opened", "sentry_made", "granted", "drained", "snapshots", "rename_sent", "proved", "sentry_dropped"]
-LOCK_STEPS = ["opened", "granted", "drained", "snapshots", "renamed"]
+KEY = "CONSTRAINT t_parent FOREIGN KEY (parent) REFERENCES parents (id)"
+SENTRY_STEPS = ["opened", "sentry_made", "granted", "drained", "snapshots", "keys_off", "keys_on", "rename_sent", "proved",
+                "sentry_dropped"]
+LOCK_STEPS = ["opened", "granted", "drained", "snapshots", "keys_off", "keys_on", "renamed"]
 
 
 def steps_of(my):
@@ -37,10 +39,12 @@ def shop(my):
     """A database with the table, and the user that swaps."""
     name = f"swap_{random.randrange(10 ** 9)}"
     my.query(f"CREATE DATABASE {name}")
-    my.query("CREATE TABLE t (id BIGINT PRIMARY KEY, v BIGINT NOT NULL, note VARCHAR(40) NOT NULL, KEY (v)) ENGINE=InnoDB", name)
+    my.query("CREATE TABLE parents (id INT PRIMARY KEY) ENGINE=InnoDB", name)
+    my.query("CREATE TABLE t (id BIGINT PRIMARY KEY, v BIGINT NOT NULL, note VARCHAR(40) NOT NULL, parent INT NULL, KEY (v), "
+             f"KEY t_parent (parent), {KEY}) ENGINE=InnoDB", name)
     my.query("CREATE TABLE other (id INT PRIMARY KEY) ENGINE=InnoDB", name)
     my.query("INSERT INTO other VALUES (1)", name)
-    my.query("INSERT INTO t VALUES " + ",".join(f"({i},{BALANCE},'account')" for i in range(1, ACCOUNTS + 1)), name)
+    my.query("INSERT INTO t (id, v, note) VALUES " + ",".join(f"({i},{BALANCE},'account')" for i in range(1, ACCOUNTS + 1)), name)
     grant(my, "swapper", f"GRANT ALL ON {name}.* TO swapper@'%'", "GRANT PROCESS ON *.* TO swapper@'%'",
           "GRANT SELECT ON performance_schema.* TO swapper@'%'")
     yield name
@@ -55,7 +59,8 @@ def grant(my, user, *grants):
 
 
 def start(my, shop, *options, user="swapper", failpoint=None):
-    words = [TOOL, "--url", my.url(user=user, password="pw"), "--schema", shop, "--stall", STALL_MS, *options]
+    words = [TOOL, "--url", my.url(user=user, password="pw"), "--schema", shop, "--stall", STALL_MS,
+             "--keys-off", "DROP FOREIGN KEY t_parent", "--keys-on", f"ADD {KEY}", *options]
     environment = {**os.environ, **({"STOA_FAILPOINT": failpoint} if failpoint else {})}
     return subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                             env=environment)
@@ -94,9 +99,10 @@ class Application:
 
     def __init__(self, my, shop, writers=8, snapshots=3, peekers=2):
         self.my, self.shop, self.problems, self.rows, self.waits = my, shop, [], {}, []
-        self.over, self.statements = threading.Event(), 0
+        self.over, self.statements, self.held = threading.Event(), 0, 0
         self.threads = [threading.Thread(target=self._guard, args=(self._write, number)) for number in range(1, writers)]
         self.threads += [threading.Thread(target=self._guard, args=(self._transfer, 0))]
+        self.threads += [threading.Thread(target=self._guard, args=(self._parents, 0))]
         self.threads += [threading.Thread(target=self._guard, args=(self._look_back, n)) for n in range(snapshots)]
         self.threads += [threading.Thread(target=self._guard, args=(self._peek, n)) for n in range(peekers)]
         for thread in self.threads:
@@ -156,6 +162,31 @@ class Application:
             self._run(cursor, "COMMIT")
             time.sleep(dice.random() * 0.02)
 
+    def _parents(self, cursor, _):
+        """Parents that come, get a child, lose it, get another key, and go: no row of another table may hold them."""
+        dice, number = random.Random(2), 0
+        while not self.over.is_set():
+            number += 1
+            account = dice.randrange(1, ACCOUNTS + 1)
+            self._run(cursor, f"INSERT INTO parents VALUES ({number})", 1)
+            self._run(cursor, f"UPDATE t SET parent = {number} WHERE id = {account}", 1)
+            time.sleep(dice.random() * 0.01)
+            self._run(cursor, f"UPDATE t SET parent = NULL WHERE id = {account}", 1)
+            if number % 2:
+                self._unless_held(cursor, f"UPDATE parents SET id = -{number} WHERE id = {number}")
+            self._unless_held(cursor, f"DELETE FROM parents WHERE id = {-number if number % 2 else number}")
+
+    def _unless_held(self, cursor, sql):
+        """The keys of a cutover whose session or process was killed hold parents until the next one looks; counted."""
+        while True:
+            try:
+                return self._run(cursor, sql, 1)
+            except pymysql.err.IntegrityError as problem:
+                if problem.args[0] != 1451:
+                    raise
+                self.held += 1
+                time.sleep(0.02)
+
     def _look_back(self, cursor, number):
         dice = random.Random(100 + number)
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -202,6 +233,9 @@ class Application:
         assert found == self.rows
         assert self.my.query(f"SELECT COUNT(*), SUM(v) FROM t WHERE id <= {ACCOUNTS}", self.shop)[0] == (
             ACCOUNTS, ACCOUNTS * BALANCE)
+        keys = self.my.query("SELECT TABLE_NAME FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_TYPE = 'FOREIGN KEY' "
+                             f"AND TABLE_SCHEMA = '{self.shop}' AND CONSTRAINT_NAME = 't_parent'")
+        assert [row[0] for row in keys] == ["t"]
 
 
 def waits(application, lines):
@@ -241,7 +275,9 @@ def test_under_fire(my, shop, capsys):
     try:
         for number in range(CUTOVERS):
             if number % 2 == 0:
+                held = application.held
                 lines = swap(my, shop, "--tries", 100)
+                assert application.held == held, "a parent was held by rows of another table, and nobody had died"
                 quiet += waits(application, lines)
             else:
                 lines = disturbed(my, shop, *deaths[number // 2 % len(deaths)])
@@ -254,7 +290,8 @@ def test_under_fire(my, shop, capsys):
         application.close()
     with capsys.disabled():
         print(f"\n{my.name}: {CUTOVERS} cutovers in {attempts} attempts ({snapshots} given up for old snapshots), "
-              f"{application.statements} statements, 0 errors, 0 rows lost or doubled; longest wait in an attempt: "
+              f"{application.statements} statements, 0 errors, 0 rows lost or doubled, {application.held} times a parent held "
+              f"behind a death; longest wait in an attempt: "
               f"p50 {statistics.median(quiet):.0f} ms, max {max(quiet):.0f} ms; "
               f"with deaths p50 {statistics.median(hit):.0f} ms, max {max(hit):.0f} ms; "
               f"between them {application.noise():.0f} ms")
@@ -280,7 +317,7 @@ def test_there_and_back(my, shop):
         assert len([line for line in lines if line.get("done")]) == 8
     finally:
         application.close()
-    assert tables(my, shop) == {"t", "other", "t__stoa_new"}
+    assert tables(my, shop) == {"t", "other", "parents", "t__stoa_new"}
 
 
 # ---- who is in the way ------------------------------------------------------------------------------------
@@ -444,7 +481,7 @@ def test_a_sentry_that_was_left_goes(my, shop):
     finish(start(my, shop, failpoint="swap_rename_sent=kill:1"), -signal.SIGKILL)
     until(lambda: "t__stoa_old" in tables(my, shop), 10, "the sentry to stay")
     assert swap(my, shop, "--look") == [{"state": "not done"}]
-    assert tables(my, shop) == {"t", "other", "t__stoa_new"}
+    assert tables(my, shop) == {"t", "other", "parents", "t__stoa_new"}
 
 
 def test_a_table_of_somebody_else_stays(my, shop):

@@ -209,7 +209,11 @@ int main(int argc, char **argv)
                                             {"allow-old", no_argument, NULL, 'a'},
                                             {"back", no_argument, NULL, 'b'},
                                             {"look", no_argument, NULL, 'l'},
+                                            {"keys-off", required_argument, NULL, 'f'},
+                                            {"keys-on", required_argument, NULL, 'k'},
                                             {0}};
+    const char *keys_off = NULL,
+               *keys_on = NULL; /* of the table: what drops its foreign keys, and adds them */
     Tool tool = {.url = "", .schema = "test", .table = "t", .count = 1, .tries = 1, .stall_ms = 500};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         tool.url = option == 'u' ? optarg : tool.url;
@@ -222,6 +226,8 @@ int main(int argc, char **argv)
         tool.allow_old = tool.allow_old || option == 'a';
         tool.back = tool.back || option == 'b';
         tool.look = tool.look || option == 'l';
+        keys_off = option == 'f' ? optarg : keys_off;
+        keys_on = option == 'k' ? optarg : keys_on;
     }
     CLEANUP(arena_freep) Arena *arena = arena_new();
     srand((unsigned)clock_us());
@@ -231,6 +237,11 @@ int main(int argc, char **argv)
         .schema = tool.schema, .source = tool.table, .shadow = new_name, .old = old_name, .sentry = old_name};
     tool.again = (ShadowSpec){
         .schema = tool.schema, .source = tool.table, .shadow = old_name, .old = new_name, .sentry = new_name};
+    ShadowSpec *const both[] = {&tool.there, &tool.again};
+    for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+        both[i]->keys_off = both[i]->keys_away = keys_off;
+        both[i]->keys_on = both[i]->keys_back = keys_on;
+    }
     CLEANUP(err_freep) Err *err = work(&tool);
     my_closep(&tool.conn);
     if (err != NULL)
