@@ -101,9 +101,8 @@ def test_history_list(my, change):
         running = change.start("resume", "add", "--max-load", f"history-list={limit}")
         held(running, change, my, "InnoDB's history list is ", f"(--max-load history-list={limit})")
         reader.execute("ROLLBACK")
-        until_s = time.monotonic() + 120
-        while running.is_running() and time.monotonic() < until_s:  # MySQL 5.6 counts anew with every 128th purge only
-            writer.execute("UPDATE t SET v = v + 1")
+        if my.name == "mysql-5.6":  # it counts anew with every 128th purge only, so that a small list stays as it was
+            change("resume", "add", "--max-load", "history-list=off")
         running.wait(0)
     assert columns(my) == ["id", "v", "c"]
 
