@@ -35,7 +35,7 @@ class Op:
         return self.id
 
 
-INSTANT_OR_COPY = {"": "instant", "mysql-5.6": "shadow"}
+INSTANT_OR_COPY = {"": "instant", "mysql-5.6": "in-place"}  # 5,000 rows are rebuilt in no time
 SHADOW = "shadow"
 AS_SHADOW = ["--strategy", "shadow"]
 NO_CONFLICTS = {"insert": 30, "update": 40, "hot": 10, "delete": 20}  # what REPLACE meets is another row behind the change
@@ -69,7 +69,7 @@ COLUMNS = [
     Op("add column, persistent", "ALTER TABLE t ADD COLUMN c DECIMAL(14,2) GENERATED ALWAYS AS (amount + 1) PERSISTENT", SHADOW, servers=MARIADB),
     Op("add column, virtual", "ALTER TABLE t ADD COLUMN c DECIMAL(14,2) GENERATED ALWAYS AS (amount + 1) VIRTUAL", "instant", servers=MODERN),
     Op("add column, check", "ALTER TABLE t ADD COLUMN c INT NULL CHECK (c > 0)", {"mariadb": "instant", "mysql-9.7": SHADOW}, servers=MODERN),
-    Op("add column, references", "ALTER TABLE t ADD COLUMN c INT NULL REFERENCES customers (id)", {"": "refused: ", "mysql-5.6": SHADOW},
+    Op("add column, references", "ALTER TABLE t ADD COLUMN c INT NULL REFERENCES customers (id)", {"": "refused: ", "mysql-5.6": "in-place"},
        shapes.orders(before=["CREATE TABLE customers (id INT PRIMARY KEY) ENGINE=InnoDB"])),
     Op("add column that is there", "ALTER TABLE t ADD COLUMN IF NOT EXISTS note VARCHAR(20)", "nothing", servers=MARIADB),
     # 93, 102–104, 118, 119: columns that are there
@@ -173,7 +173,7 @@ INDEXES = [
        shapes.Shape(shapes.auto_key(), Column("c2", "VARCHAR(30) NOT NULL", lambda new: f"'c{new:09}'", unique=True), shapes.number())),
     Op("add unique with duplicates", "ALTER TABLE t ADD UNIQUE INDEX s (status)", "refused: "),
     Op("add unique with duplicates, in a copy", "ALTER TABLE t ADD UNIQUE INDEX s (status), MODIFY customer_id BIGINT NOT NULL DEFAULT 0", "refused: "),
-    Op("add column and index", "ALTER TABLE t ADD COLUMN c INT NULL, ADD INDEX c (c)", {"": "in-place", "mysql-5.6": SHADOW}),
+    Op("add column and index", "ALTER TABLE t ADD COLUMN c INT NULL, ADD INDEX c (c)", {"": "in-place", "mysql-5.6": "in-place"}),
     Op("full-text index", "ALTER TABLE t ADD FULLTEXT INDEX words (note)", SHADOW),
     Op("spatial index", "ALTER TABLE t ADD SPATIAL INDEX g (g)", SHADOW,
        shapes.Shape(shapes.auto_key(), Column("g", "GEOMETRY NOT NULL", ["ST_GeomFromText('POINT(1 2)')"]), shapes.number()), servers=MARIADB),
@@ -233,7 +233,7 @@ TABLES = [
     Op("child, restrict", "ALTER TABLE t MODIFY amount DECIMAL(14,4) NOT NULL DEFAULT 0", SHADOW, shapes.child(), crash=True),
     Op("parent", "ALTER TABLE t MODIFY amount DECIMAL(14,4) NOT NULL DEFAULT 0", {"": "refused: foreign key"}, shapes.parent()),
     # 121: several statements
-    Op("two statements", "ALTER TABLE t ADD COLUMN c INT NULL; ALTER TABLE t ADD INDEX c (c)", {"": "in-place", "mysql-5.6": SHADOW}),
+    Op("two statements", "ALTER TABLE t ADD COLUMN c INT NULL; ALTER TABLE t ADD INDEX c (c)", {"": "in-place", "mysql-5.6": "in-place"}),
     Op("statements of one table apart", "ALTER TABLE t MODIFY customer_id BIGINT NOT NULL DEFAULT 0; CREATE TABLE fresh (id INT PRIMARY KEY); ALTER TABLE t COMMENT 'wide'", SHADOW),
     Op("new table", "CREATE TABLE fresh (id INT PRIMARY KEY, v INT)", "instant"),
     Op("new table with a foreign key", "CREATE TABLE fresh (id INT PRIMARY KEY, c INT, FOREIGN KEY (c) REFERENCES customers (id))", "instant",
