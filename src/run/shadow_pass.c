@@ -5,7 +5,10 @@
 
 #include <stdlib.h>
 
-enum { CHUNK_ROWS_MIN = 200 }; /* fewer are not faster: each chunk waits for its commit */
+enum {
+    CHUNK_ROWS_MIN = 200, /* fewer are not faster: each chunk waits for its commit */
+    COPY_TIMES = 2,       /* a chunk that is copied may take so many times --chunk-time */
+};
 
 void pass_init(Pass *pass)
 {
@@ -136,6 +139,8 @@ Err *pass_take(Worker *worker, Pass *pass, Chunk **ret_chunk)
 static void resize(ShadowRun *run, Pass *pass, int64_t rows, int64_t took_ms)
 {
     int64_t target_ms = control_settings(run->runner).chunk_time_ms, size = pass->size;
+    if (pass == &run->copy) /* the application waits for nothing that a copying transaction holds */
+        target_ms *= COPY_TIMES;
     if (took_ms > target_ms * 2)
         size = size * target_ms / took_ms;
     else if (took_ms > target_ms)

@@ -175,7 +175,7 @@ def test_keys_of_every_type(my, capture):
         try:
             said = carry_over(my, spec, write, size=15, writers=2, pause=0.001, during=lambda tool: tool.call("sync"))
             assert_same(my, schema, table.name, f"{table.name}__stoa_new")
-            assert said["chunks"] > 1 and said["applied"] > 0
+            assert said["chunks"] > (table.name != "enum_") and said["applied"] > 0  # four rows at most
         except (AssertionError, ShadowError) as problem:
             wrong.append(f"{table.name}: {str(problem)[:600]}")
             print(wrong[-1], flush=True)
