@@ -4,8 +4,8 @@
  * process with SIGKILL, and the third passage of the second return an error. "pause" stops the process with
  * SIGSTOP. A passage without a matching entry costs one comparison.
  *
- * STOA_FAILPOINT_CHAIN=FILE kills the process at the first passage of every point in every step: each death is
- * written into FILE as "name@step", and passed by from then on. Started again until it ends by itself, one
+ * STOA_FAILPOINT_CHAIN=FILE kills the process at the first passage of every point in every step: each death
+ * is written into FILE as "name@step", and passed by from then on. Started again until it ends by itself, one
  * change dies at each of its points in turn. */
 #pragma once
 #include "base/err.h"

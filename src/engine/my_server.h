@@ -17,17 +17,17 @@ typedef struct MyServer {
     bool set_visible;           /* ALTER COLUMN … SET VISIBLE: MySQL 8.0.23 */
     bool repeatable_triggers;   /* CREATE OR REPLACE TRIGGER (MariaDB 10.1.4), or CREATE TRIGGER IF NOT EXISTS
                                    (MySQL 8.0.29) */
-    bool checks_by_schema; /* names of CHECK constraints are unique in a database, so that a copy of a table
-                              has other ones: MySQL 8.0.16 */
-    const char *no_log;    /* why changed rows cannot be read from the binary log: it is off, not by rows,
-                               without full images, not of all changes, or the role lacks REPLICATION SLAVE;
-                               NULL: they can */
+    bool checks_by_schema;   /* names of CHECK constraints are unique in a database, so that a copy of a table
+                                has other ones: MySQL 8.0.16 */
+    const char *no_log;      /* why changed rows cannot be read from the binary log: it is off, not by rows,
+                                 without full images, not of all changes, or the role lacks REPLICATION SLAVE;
+                                 NULL: they can */
     const char *no_triggers; /* why triggers would not see all changes: the server replays those of another
                                 one; NULL: they would */
     const char *no_rows;     /* why our own changes cannot be logged by rows: binlog_format is STATEMENT, and
                                 the role may not set it for its sessions; NULL: they can */
     bool replicas_unknown;   /* the role may see neither replicas nor their sessions */
     bool skips_locked;       /* FOR UPDATE SKIP LOCKED: MySQL 8.0.1, MariaDB 10.6 */
-    bool logged;           /* the binary log is on */
-    bool untested;         /* a version that Stoa's own tests do not run on: it stands on documentation */
+    bool logged;             /* the binary log is on */
+    bool untested;           /* a version that Stoa's own tests do not run on: it stands on documentation */
 } MyServer;

@@ -56,7 +56,7 @@ typedef struct MyForeignKey {
 
 /* A trigger or view whose text names the table. */
 typedef struct MyUser {
-    const char *what; /* "trigger audit of orders", "view totals" */
+    const char *what;  /* "trigger audit of orders", "view totals" */
     const char *table; /* a trigger: the table that it stands on; NULL: a view */
     const char *text;
 } MyUser;

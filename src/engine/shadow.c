@@ -22,16 +22,17 @@ json_t *shadow_spec_to_json(const ShadowSpec *spec)
                                                        text_json(column->source), "expr", column->expr,
                                                        "same", column->same));
     }
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:s, s:b, s:I}",
-        "schema", spec->schema, "source", spec->source, "shadow", spec->shadow, "old", spec->old, "sentry",
-        spec->sentry, "columns", columns, "key", spec->key, "key_columns",
-        list_json(spec->key_columns, spec->key_count), "key_targets",
-        list_json(spec->key_targets, spec->key_count), "key_exact", spec->key_exact, "key_unique",
-        spec->key_unique, "tightens", spec->tightens, "one_writer", spec->one_writer, "keys_off",
-        spec->keys_off, "keys_on", spec->keys_on, "keys_away", spec->keys_away, "keys_back", spec->keys_back,
-        "capture", spec->capture == CAPTURE_LOG ? "log" : "trigger", "back", spec->back, "change_id",
-        (json_int_t)spec->change_id);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:s*, s:s*, s:s*, "
+                     "s:s*, s:s, s:b, s:I}",
+                     "schema", spec->schema, "source", spec->source, "shadow", spec->shadow, "old", spec->old,
+                     "sentry", spec->sentry, "columns", columns, "key", spec->key, "key_columns",
+                     list_json(spec->key_columns, spec->key_count), "key_targets",
+                     list_json(spec->key_targets, spec->key_count), "key_exact", spec->key_exact,
+                     "key_unique", spec->key_unique, "tightens", spec->tightens, "one_writer",
+                     spec->one_writer, "keys_off", spec->keys_off, "keys_on", spec->keys_on, "keys_away",
+                     spec->keys_away, "keys_back", spec->keys_back, "capture",
+                     spec->capture == CAPTURE_LOG ? "log" : "trigger", "back", spec->back, "change_id",
+                     (json_int_t)spec->change_id);
 }
 
 static const char *get_text(Arena *arena, const json_t *json, const char *key)

@@ -92,8 +92,7 @@ Err *load_tables_my(LoadMy *load)
     }
     for (size_t i = 0; i < load->tables.len; i++) { /* which grows meanwhile */
         const Table *table = &load->tables.items[i];
-        const char *text =
-            table->kind == RELATION_VIEW && table->my != NULL ? table->my->create_sql : NULL;
+        const char *text = table->kind == RELATION_VIEW && table->my != NULL ? table->my->create_sql : NULL;
         MyDialect plain = *change->operations[0].lexis; /* as our own session shows it */
         plain.ansi_quotes = plain.no_backslash_escapes = false;
         if (text != NULL)

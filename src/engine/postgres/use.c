@@ -195,7 +195,7 @@ static void read_tables(Search *search, const json_t *list)
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *item = json_array_get(list, i);
         tables[i] = (UsedTable){.schema = catalog_text(search->arena, item, "schema"),
-                           .name = catalog_text(search->arena, item, "name")};
+                                .name = catalog_text(search->arena, item, "name")};
     }
     search->tables = tables;
     search->table_count = json_array_size(list);
