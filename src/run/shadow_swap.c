@@ -8,8 +8,11 @@
 #include <stdlib.h>
 
 enum {
-    STALL_SHARE = 100,  /* an attempt that stopped writers is followed by so many times its length of rest */
-    DRAIN_SHARE = 3,    /* catching up must take less than this part of --max-stall before an attempt */
+    STALL_SHARE = 100, /* an attempt that stopped writers is followed by so many times its length of rest */
+    FIRST_SHARE = 20,  /* the first ones by less: most often the second one succeeds */
+    FIRST_ATTEMPTS = 2,
+    DRAIN_SHARE = 5,    /* what is left must take less than this part of --max-stall before an attempt */
+    KEYS_PER_S = 1000,  /* where no pace is known */
     DRAIN_KEYS = 200,   /* at once under the lock */
     DRAIN_WAIT_MS = 5,  /* for more to be read */
     JITTER_MS = 40,     /* between attempts that cost nothing */
@@ -22,6 +25,7 @@ typedef struct Swap {
     ShadowRun *run;
     int64_t from_ms, not_before_ms, said_at_ms;
     int64_t gentle_until_ms;
+    int stalls;      /* attempts that stopped writers and were not done */
     int64_t slow_ms; /* how long catching up took when it was too slow */
     char blocked_by[BLOCKERS_TEXT_BYTES];
     char *position; /* of the log when the table was locked; owned */
@@ -153,19 +157,52 @@ static Err *budget_used(const Swap *swap)
                     run->runner->name);
 }
 
+/* How long what is left would take, at the pace of before. */
+static int64_t rest_ms(ShadowRun *run)
+{
+    pthread_mutex_lock(&run->lock);
+    int64_t left = (int64_t)keys_count(run->keys);
+    pthread_mutex_unlock(&run->lock);
+    return left * 1000 / (run->applied_per_s > 0 ? run->applied_per_s : KEYS_PER_S);
+}
+
+/* Reads up to now and applies what it can. Rows that others hold locked are left: under the lock nobody does.
+ */
+static Err *come_near(ShadowRun *run, int64_t most_ms, int64_t *ret_took_ms)
+{
+    int64_t from = clock_ms();
+    uint64_t number = 0;
+    Wait wait = runner_wait(run->runner);
+    TRY(shadow_gate(run));
+    if (!run->copied) /* begun anew */
+        return NULL;
+    TRY(shadow_mark(run, run->runner->conn, &wait));
+    bool reached = false;
+    while (!reached && clock_ms() - from <= most_ms) {
+        TRY(shadow_apply_turn(run, most_ms));
+        TRY(shadow_save_if_due(run));
+        reached = shadow_mark_reached(run, &number);
+        if (!reached)
+            shadow_wait(run, clock_ms() + DRAIN_WAIT_MS);
+        TRY(stop_check(run->runner->options->stop));
+    }
+    *ret_took_ms = reached ? rest_ms(run) : most_ms + 1;
+    return NULL;
+}
+
 /* Whether the shadow is so nearly up to date that the rest fits under the lock. */
 static Err *get_ready(Swap *swap, bool *ret_ready)
 {
     ShadowRun *run = swap->run;
     *ret_ready = false;
     TRY(shadow_until_compared(run));
-    int64_t from = clock_ms();
-    TRY(shadow_catch_up(run));
-    int64_t took_ms = clock_ms() - from, most_ms = control_settings(run->runner).max_stall_ms / DRAIN_SHARE;
+    int64_t took_ms = 0, most_ms = control_settings(run->runner).max_stall_ms / DRAIN_SHARE;
+    TRY(come_near(run, most_ms, &took_ms));
     if (!run->copied || !run->compared)
         return NULL;
     if (took_ms > most_ms) {
         swap->slow_ms = took_ms;
+        TRY(shadow_catch_up(run));
         return NULL;
     }
     if (clock_ms() < swap->not_before_ms) {
@@ -178,7 +215,9 @@ static Err *get_ready(Swap *swap, bool *ret_ready)
 
 static void rest_after(Swap *swap, int64_t stalled_ms)
 {
-    swap->not_before_ms = clock_ms() + stalled_ms * STALL_SHARE + 1 + random() % JITTER_MS;
+    int share = swap->stalls < FIRST_ATTEMPTS ? FIRST_SHARE : STALL_SHARE;
+    swap->stalls += stalled_ms > 0;
+    swap->not_before_ms = clock_ms() + stalled_ms * share + 1 + random() % JITTER_MS;
 }
 
 /* For a step of revert to begin at. */
