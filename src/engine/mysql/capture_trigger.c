@@ -305,6 +305,14 @@ static void add_runs(Str *sql, const Run *runs, size_t count)
     str_add(sql, count == 0 ? "" : ")");
 }
 
+/* Its row would not be brought over, and nobody would know. */
+static Err *no_key(const TriggerCapture *capture, uint64_t number)
+{
+    return err_new(ERR_UNSAFE,
+                   "a key that the triggers of \"%s\" noted cannot be read (row %" PRIu64 " of %s)",
+                   capture->spec->source, number, capture->log);
+}
+
 /* What was handed out is still there until it is applied. The widest runs of it are left out by the server,
  * the others here: a long list would keep its optimiser busy for longer than the rows are worth. */
 static Err *read_batch(TriggerCapture *capture, const Wait *wait, Arena *arena, size_t most,
@@ -330,6 +338,8 @@ static Err *read_batch(TriggerCapture *capture, const Wait *wait, Arena *arena, 
         uint64_t number = strtoull(rows_cell(&rows, i, 1), NULL, 10);
         if (is_among(runs, run_count, number))
             continue;
+        if (rows_cell(&rows, i, 0) == NULL)
+            return no_key(capture, number);
         keys[key_count++] = rows_cell(&rows, i, 0);
         add_number(capture, number);
     }
@@ -350,7 +360,7 @@ static void take_stash(TriggerCapture *capture)
     (void)pthread_mutex_unlock(&stash_lock);
 }
 
-static void read_stash(TriggerCapture *capture, Arena *arena, size_t most, KeyList *ret_keys)
+static Err *read_stash(TriggerCapture *capture, Arena *arena, size_t most, KeyList *ret_keys)
 {
     Stash *stash = capture->stash;
     const char **keys = arena_alloc(arena, (most + 1) * sizeof *keys);
@@ -361,15 +371,18 @@ static void read_stash(TriggerCapture *capture, Arena *arena, size_t most, KeyLi
         uint64_t number = strtoull(rows_cell(&stash->rows, stash->next, 1), NULL, 10);
         if (is_among(runs, run_count, number))
             continue;
+        if (rows_cell(&stash->rows, stash->next, 0) == NULL)
+            return no_key(capture, number);
         keys[count++] = arena_dup(arena, rows_cell(&stash->rows, stash->next, 0));
         add_number(capture, number);
     }
     *ret_keys = (KeyList){.keys = keys, .count = count};
     if (stash->next < stash->rows.row_count)
-        return;
+        return NULL;
     capture->complete_us = stash->at_us + 1;
     stash_free(stash);
     capture->stash = NULL;
+    return NULL;
 }
 
 void trigger_capture_hold(int64_t change_id, bool hold)
@@ -442,7 +455,7 @@ Err *trigger_capture_next(TriggerCapture *capture, const Wait *wait, Arena *aren
         bool is_stash = capture->stash != NULL, is_away = !is_stash && !enter_log(capture);
         Err *err = NULL;
         if (is_stash)
-            read_stash(capture, arena, most, &captured.keys);
+            TRY(read_stash(capture, arena, most, &captured.keys));
         else if (!is_away)
             err = read_batch(capture, &statement, arena, most, &captured.keys);
         if (!is_stash && !is_away)
