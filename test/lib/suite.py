@@ -251,7 +251,8 @@ def main():
         if version != "15":
             suites.pytest(f"server tests, {version}", ["test/server"], [f"--pg={version}"])
     if wanted.mysql:
-        suites.pytest("MariaDB and MySQL", ["test/server_my"], [f"--my={','.join(wanted.mysql)}"])
+        # Three tests at once are no place to measure waits: the bound itself is held by script/bench mysql.
+        suites.pytest("MariaDB and MySQL", ["test/server_my"], [f"--my={','.join(wanted.mysql)}"], {"STOA_SLACK_S": "1"})
     if wanted.cutover:
         suites.pytest(f"{wanted.cutover} cutovers a server", [FIRE], [f"--my={','.join(MY_SERVERS)}", "--timeout=7200", "-s"],
                       {"STOA_FIRE": str(wanted.cutover)})
