@@ -242,7 +242,8 @@ static const char *rows_of(Apply *apply, const KeyList *keys, const KeyList *mor
     return arena_dupn(apply->arena, where.buf, where.len);
 }
 
-static Err *write_once(Apply *apply, const KeyList *keys, const KeyList *found, const Conflict *conflict)
+static Err *write_once(Apply *apply, const KeyList *keys, const KeyList *found, const Conflict *conflict,
+                       bool deep)
 {
     Form *form = apply->form;
     KeyList targets = {0}, others = {0};
@@ -251,7 +252,12 @@ static Err *write_once(Apply *apply, const KeyList *keys, const KeyList *found, 
     TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, keys, &targets));
     TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, found, &others));
     TRY(find_others(apply, keys, &targets, &room));
-    const char *where = rows_of(apply, keys, &room.keys);
+    KeyList again = room.keys;
+    if (deep) { /* but for those that were found just now */
+        again.keys += conflict->keys.count;
+        again.count -= conflict->keys.count;
+    }
+    const char *where = rows_of(apply, keys, &again);
     TRY(begin(apply));
     if (!apply->locked) /* LOCK TABLES does not know the parents */
         TRY(rows_lock_parents(apply->conn, apply->wait, apply->spec, form, where));
@@ -268,7 +274,7 @@ static Err *write_once(Apply *apply, const KeyList *keys, const KeyList *found, 
 
 /* A row of the shadow with a unique value that has moved on in the source makes room, and its key is one to
  * be applied as well. */
-static Err *make_room(Apply *apply, const KeyList *keys, Conflict *conflict)
+static Err *make_room(Apply *apply, const KeyList *keys, bool deep, Conflict *conflict)
 {
     Conflict more = {0};
     Keys own = {0};
@@ -278,7 +284,7 @@ static Err *make_room(Apply *apply, const KeyList *keys, Conflict *conflict)
             *vec_push(apply->arena, &own) = lists[k]->keys[i];
     KeyList together = keys_list(&own);
     TRY(conflict_find(apply->conn, apply->wait, apply->arena, apply->spec, apply->form,
-                      rows_of(apply, keys, &conflict->keys), &together, &more));
+                      rows_of(apply, keys, deep ? &(KeyList){0} : &conflict->keys), &together, &more));
     Keys all = {0}, targets = {0};
     const Conflict *both[] = {conflict, &more};
     for (size_t k = 0; k < ARRAY_LEN(both); k++)
@@ -290,15 +296,16 @@ static Err *make_room(Apply *apply, const KeyList *keys, Conflict *conflict)
     return NULL;
 }
 
-/* With chains of values that move on, one row makes room after another; when there are too many, the rest of
- * the keys must come first, and these wait. */
+/* Rows that make room are read again in the same transaction, so that none is gone if this process dies.
+ * Where whole chains of values have moved on, that would bring in row after row: from some depth on they only
+ * wait to be applied, and when there are too many, the other keys come first. */
 static Err *write_try(Apply *apply, const KeyList *keys, const KeyList *found, bool *ret_crowded)
 {
-    enum { ROOMS = 8 };
+    enum { DEEP = 2, ROOMS = 8 };
     Conflict conflict = {0};
     *ret_crowded = false;
     for (int attempt = 0, rooms = 0;; attempt++) {
-        Err *err = write_once(apply, keys, found, &conflict);
+        Err *err = write_once(apply, keys, found, &conflict, rooms > DEEP);
         if (err == NULL)
             return NULL;
         give_up(apply);
@@ -307,7 +314,7 @@ static Err *write_try(Apply *apply, const KeyList *keys, const KeyList *found, b
             if (*ret_crowded)
                 return err;
             err_free(err);
-            TRY(make_room(apply, keys, &conflict));
+            TRY(make_room(apply, keys, rooms > DEEP, &conflict));
         } else if (!rows_again(err, apply->wait, attempt)) {
             return err;
         }
