@@ -508,8 +508,10 @@ def test_the_server_dies(myhome, my_name, step):
     if step not in steps_of(my):
         return
     my.query("CREATE DATABASE s")
-    my.query("CREATE TABLE t (id BIGINT PRIMARY KEY, v BIGINT NOT NULL) ENGINE=InnoDB", "s")
-    my.query("INSERT INTO t VALUES (1, 1), (2, 2)", "s")
+    my.query("CREATE TABLE parents (id INT PRIMARY KEY) ENGINE=InnoDB", "s")
+    my.query(f"CREATE TABLE t (id BIGINT PRIMARY KEY, v BIGINT NOT NULL, parent INT NULL, KEY t_parent (parent), {KEY}) "
+             "ENGINE=InnoDB", "s")
+    my.query("INSERT INTO t (id, v) VALUES (1, 1), (2, 2)", "s")
     grant(my, "swapper", "GRANT ALL ON s.* TO swapper@'%'", "GRANT PROCESS ON *.* TO swapper@'%'")
     process = start(my, "s", "--tries", 20, failpoint=f"swap_{step}=pause:1")
     until(lambda: is_stopped(process), 30, "the step")

@@ -31,13 +31,21 @@ static const char *alter_sql(Arena *arena, const ShadowSpec *spec, const char *t
                         my_keys_mark(arena, spec->change_id), table, actions);
 }
 
+/* Parents are named without their database: MySQL 5.6 takes that of the session, the others that of the
+ * table. */
+static Err *prepare(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec)
+{
+    TRY(my_exec(conn, wait, arena_printf(arena, "USE %s", my_ident(arena, spec->schema))));
+    return my_exec(conn, wait, "SET SESSION foreign_key_checks = 0");
+}
+
 Err *swap_keys_move(Attempt *a)
 {
     const ShadowSpec *spec = a->spec;
     Wait wait = {.until_ms = clock_ms() + swap_left(a, 1)};
     if (spec->keys_off == NULL)
         return NULL;
-    TRY(my_exec(a->lock, &wait, "SET SESSION foreign_key_checks = 0"));
+    TRY(prepare(a->lock, &wait, a->arena, spec));
     a->keys_moved = true;
     TRY(my_exec(a->lock, &wait, alter_sql(a->arena, spec, a->source, spec->keys_off)));
     TRY(failpoint_at("swap_keys_off"));
@@ -138,7 +146,7 @@ Err *swap_keys_mend(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec
     bool source_has = rows_int(&rows, 0, 0) > 0, shadow_has = rows_int(&rows, 0, 1) > 0;
     if (source_has && !shadow_has)
         return NULL;
-    TRY(my_exec(conn, wait, "SET SESSION foreign_key_checks = 0"));
+    TRY(prepare(conn, wait, arena, spec));
     Err *err = NULL;
     if (shadow_has && spec->keys_away != NULL)
         err = insist(conn, wait,
