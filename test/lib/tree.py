@@ -86,5 +86,6 @@ class Stalls:
 
     def __exit__(self, kind, value, trace):
         longest, noise = self.writers.mark(), self.calm.mark()
+        print(f"longest {longest * 1000:.0f} ms, beside it {noise * 1000:.0f} ms")
         self.calm.stop()
         assert kind or (longest - noise) * 1000 < self.most_ms + 50, (longest, noise)
