@@ -101,6 +101,17 @@ const Option all_options[OPT_COUNT] = {
              "instant refuses whatever has to touch rows; in-place (PostgreSQL: like auto) lets the server "
              "work on the table itself, while writers go on; shadow (MySQL and MariaDB) copies it beside "
              "the application; auto takes the cheapest safe way"},
+    [OPT_LATE_INDEXES] =
+        {.name = "late-indexes",
+         .kind = VALUE_CHOICE,
+         .group = OPTIONS_HOW,
+         .verbs = IN_REQUEST,
+         .metavar = "WHEN",
+         .fallback = "auto",
+         .choices = "auto|always|never",
+         .help = "MySQL and MariaDB: build the secondary indexes of a shadow table when its rows are there, "
+                 "which is much faster, but one statement; auto: where no replica lags by it, or "
+                 "--accept-replica-lag"},
     [OPT_VERIFY] =
         {.name = "verify",
          .kind = VALUE_CHOICE,

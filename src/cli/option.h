@@ -62,6 +62,7 @@ typedef enum OptionId {
     OPT_EXPECT,
     OPT_UNTIL,
     OPT_STRATEGY,
+    OPT_LATE_INDEXES,
     OPT_VERIFY,
     OPT_PROBE,
     OPT_VERSIONED,

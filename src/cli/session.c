@@ -82,6 +82,10 @@ static void read_plan_options(Cli *cli, PlanOptions *plan)
                      : str_eq(strategy, "in-place") ? STRATEGY_IN_PLACE
                      : str_eq(strategy, "shadow")   ? STRATEGY_SHADOW
                                                     : STRATEGY_AUTO;
+    const char *late = cli_setting(cli, OPT_LATE_INDEXES)->text;
+    plan->late_indexes = str_eq(late, "always")  ? LATE_INDEXES_ALWAYS
+                         : str_eq(late, "never") ? LATE_INDEXES_NEVER
+                                                 : LATE_INDEXES_AUTO;
     plan->accepted = accepted.items;
     plan->accepted_count = accepted.len;
     plan->verify = !verify->given                            ? VERIFY_AUTO

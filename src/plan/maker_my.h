@@ -105,6 +105,14 @@ const MyColumn *column_my(const Table *table, const char *name);
 /* The key by which rows are copied and named; NULL. */
 const MyIndex *key_my(const Table *before, const Table *after, const ColumnMapMy *map);
 
+/* ---- late_index_my.c: indexes of a shadow that are built behind its rows ---- */
+
+/* The definition that the shadow begins with. */
+const char *late_indexes_go_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked,
+                               const ShadowSpec *spec);
+/* The step that builds the others. */
+void late_indexes_come_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, const ShadowSpec *spec);
+
 /* ---- fill_my.c: columns that are computed from others ---- */
 
 /* The backfill of the column; NULL. */

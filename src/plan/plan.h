@@ -171,6 +171,9 @@ typedef struct PlanMark {
 } PlanMark;
 
 /* Which ways a plan may go. */
+/* Secondary indexes of a shadow table: built behind its rows, or written with them. */
+typedef enum LateIndexes { LATE_INDEXES_AUTO, LATE_INDEXES_ALWAYS, LATE_INDEXES_NEVER } LateIndexes;
+
 typedef enum Strategy { STRATEGY_AUTO, STRATEGY_INSTANT, STRATEGY_IN_PLACE, STRATEGY_SHADOW } Strategy;
 typedef enum VerifyMethod { VERIFY_AUTO, VERIFY_EXPRESSION, VERIFY_FILLED } VerifyMethod;
 
@@ -201,6 +204,7 @@ typedef struct PlanOptions {
     int64_t max_stall_ms;
     VerifyMethod verify;
     Strategy strategy; /* read by plan_make_my; PostgreSQL's plans are refused when they are made */
+    LateIndexes late_indexes;
     const char *const
         *accepted; /* ids: "star", "triggers", "scan", "subscribers" (from --subscribers-ready) … */
     size_t accepted_count;

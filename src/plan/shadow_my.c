@@ -244,13 +244,13 @@ static const ShadowSpec *with_keys(Arena *arena, const ShadowSpec *spec, const T
 
 /* One statement with the whole definition, not LIKE and an ALTER TABLE: so that one look tells whether it is
  * done, and one statement takes it back. */
-static void make_shadow(MakerMy *maker, const AskedMy *asked, const ShadowSpec *spec)
+static void make_shadow(MakerMy *maker, const WorkMy *work, const AskedMy *asked, const ShadowSpec *spec)
 {
     Arena *arena = maker->arena;
     maker_alter_my(
         maker, PHASE_EXPAND, (Name){.name = spec->shadow},
         arena_printf(arena, "an empty shadow of %s: %s", spec->source, words_of_my(arena, asked)),
-        definition_as_my(arena, asked->after->my->create_sql, spec->shadow,
+        definition_as_my(arena, late_indexes_go_my(maker, work, asked, spec), spec->shadow,
                          maker->server->my->checks_by_schema ? asked->before->my->create_sql : NULL,
                          counter_said_my(arena, asked)),
         arena_printf(arena, "DROP TABLE %s", sql_backtick(arena, spec->shadow)));
@@ -270,7 +270,7 @@ static bool names_checks(Arena *arena, const Table *table, const char *name)
     return false;
 }
 
-static void copy_rows(MakerMy *maker, const WorkMy *work, const ShadowSpec *spec)
+static void copy_rows(MakerMy *maker, const WorkMy *work, const AskedMy *asked, const ShadowSpec *spec)
 {
     Arena *arena = maker->arena;
     Name name = {.name = spec->source};
@@ -292,6 +292,7 @@ static void copy_rows(MakerMy *maker, const WorkMy *work, const ShadowSpec *spec
                                  spec->source, spec->key, spec->one_writer ? ", one writer at a time" : ""));
     step->timeout = TIMEOUT_CHUNK;
     estimate(step, estimate_copy_my(work->table));
+    late_indexes_come_my(maker, work, asked, spec);
     step = shadow_step(maker, PHASE_VERIFY, STEP_COMPARE, name, spec,
                        arena_printf(arena, "compare every row of %s and its shadow", spec->source));
     step->timeout = TIMEOUT_CHUNK;
@@ -443,9 +444,9 @@ Err *shadow_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked)
     *vec_push(arena, &maker->copied) = name;
     maker->copies = true;
     checks_write_my(maker, work, asked);
-    make_shadow(maker, asked, spec);
+    make_shadow(maker, work, asked, spec);
     fills_write_my(maker, work, asked, spec);
-    copy_rows(maker, work, spec);
+    copy_rows(maker, work, asked, spec);
     swap_tables(maker, spec, back);
     drop_reverted(maker, spec, back);
     drop_old(maker, spec, back);

@@ -47,6 +47,7 @@ static const struct {
     [FACT_PAYLOAD] = {"binlog_transaction_compression", 80020, NO_END, NEVER, NEVER},
     [FACT_LOG_COMPRESS] = {"log_bin_compress", NEVER, NEVER, 100203, NO_END},
     [FACT_FULL_NODUP] = {"binlog_row_image=FULL_NODUP", NEVER, NEVER, 110401, NO_END},
+    [FACT_DDL_BUFFER] = {"innodb_ddl_buffer_size", 80027, NO_END, NEVER, NEVER},
 };
 
 bool flavor_can(const Flavor *flavor, FlavorFact fact)

@@ -34,6 +34,7 @@ typedef enum FlavorFact {
     FACT_PAYLOAD,      /* binlog_transaction_compression */
     FACT_LOG_COMPRESS, /* log_bin_compress */
     FACT_FULL_NODUP,   /* binlog_row_image=FULL_NODUP */
+    FACT_DDL_BUFFER,   /* innodb_ddl_buffer_size: what a session may sort an index in */
     FACT_COUNT
 } FlavorFact;
 
