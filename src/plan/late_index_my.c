@@ -1,8 +1,8 @@
 /* Indexes of a shadow that are built when its rows are there.
  *
- * A row that comes into a table writes an entry into each index, each at a place of its own; sorted first, the
- * entries of all rows cost a third of that (docs/mysql-measurements.md). But the build is one statement, which
- * replicas begin when it is done here. */
+ * A row that comes into a table writes an entry into each index, each at a place of its own; sorted first,
+ * the entries of all rows cost a third of that (docs/mysql-measurements.md). But the build is one statement,
+ * which replicas begin when it is done here. */
 #include "plan/maker_my.h"
 
 #include <string.h>

@@ -17,7 +17,6 @@
 #include <string.h>
 
 enum {
-    GENTLE_MS = 10000,    /* of attempts that make nobody wait before each that does, where there are such */
     NOWAIT_PAUSE_MS = 10, /* plus as much at random */
     BLOCKED_PAUSE_MS = 100,
     STALL_SHARE = 100, /* waits may take one hundredth of the time */
@@ -241,13 +240,6 @@ static Err *attempt(Alter *alter, bool queue, AlterResult *ret_result)
     return NULL;
 }
 
-/* How long to try without making anybody wait. */
-static int64_t gentle_ms(Runner *runner)
-{
-    int64_t half_ms = control_settings(runner).lock_wait_ms / 2;
-    return half_ms < GENTLE_MS ? half_ms : GENTLE_MS;
-}
-
 /* The next attempt that may be made now; *ret_tried tells whether there was one. */
 static Err *next_attempt(Alter *alter, bool *ret_tried, AlterResult *ret_result)
 {
@@ -269,7 +261,7 @@ static Err *next_attempt(Alter *alter, bool *ret_tried, AlterResult *ret_result)
     *ret_tried = true;
     TRY(attempt(alter, queue, ret_result));
     if (!gentle)
-        alter->gentle_until_ms = clock_ms() + gentle_ms(alter->runner);
+        alter->gentle_until_ms = clock_ms() + lock_gentle_ms(alter->runner);
     return NULL;
 }
 
@@ -288,7 +280,7 @@ static Err *carry_out(Alter *alter)
 {
     Runner *runner = alter->runner;
     int64_t from = runner_clock_ms(runner);
-    alter->gentle_until_ms = clock_ms() + gentle_ms(runner);
+    alter->gentle_until_ms = clock_ms() + lock_gentle_ms(runner);
     for (;;) {
         const Name *where = NULL;
         Seen seen = SEEN_OTHER;

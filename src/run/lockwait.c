@@ -148,6 +148,13 @@ static int64_t share_of(const Attempt *attempt, const Controls *controls)
 /* ---- who is in the way -----------------------------------------------------------------------------------
  */
 
+int64_t lock_gentle_ms(Runner *runner)
+{
+    enum { MOST_MS = 60000 };
+    int64_t half_ms = control_settings(runner).lock_wait_ms / 2;
+    return half_ms < MOST_MS ? half_ms : MOST_MS;
+}
+
 bool blockers_text(const Blocker *blockers, size_t count, int64_t patience_ms, char *ret_text)
 {
     CLEANUP(str_donep) Str who = STR_INIT;

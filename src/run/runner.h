@@ -224,6 +224,10 @@ void control_long_begin(Runner *runner);
 bool control_long_end(Runner *runner); /* true: cancelled because the budget was used up */
 
 /* lockwait.c */
+/* How long attempts that make nobody wait go on before each that does: half of --lock-wait, a minute at most.
+ * Whoever reads a table and then writes it in one transaction is ended (1213) by a lock that waits for it. */
+int64_t lock_gentle_ms(Runner *runner);
+
 enum { BLOCKERS_TEXT_BYTES = 400 };
 /* "pid 17 (psql, idle in transaction, transaction open for 12.0 s): SELECT …; …", at most three whose
  * transactions are older than `patience_ms`; false where there is none. */

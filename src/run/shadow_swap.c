@@ -18,7 +18,6 @@ enum {
     JITTER_MS = 40,     /* between attempts that cost nothing */
     REST_LOOK_MS = 100, /* while resting, what is captured is applied so often */
     SAID_EVERY_MS = 10000,
-    GENTLE_MS = 10000, /* of attempts that make nobody wait before each that does, where there are such */
 };
 
 typedef struct Swap {
@@ -254,11 +253,7 @@ static void set_swapping(ShadowRun *run, bool swapping)
     pthread_mutex_unlock(&run->lock);
 }
 
-static void be_gentle(Swap *swap)
-{
-    int64_t half_ms = control_settings(swap->run->runner).lock_wait_ms / 2;
-    swap->gentle_until_ms = clock_ms() + (half_ms < GENTLE_MS ? half_ms : GENTLE_MS);
-}
+static void be_gentle(Swap *swap) { swap->gentle_until_ms = clock_ms() + lock_gentle_ms(swap->run->runner); }
 
 static Err *attempt(Swap *swap, bool *ret_done)
 {

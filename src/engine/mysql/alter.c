@@ -135,8 +135,8 @@ static Err *set_limits(Conn *conn, const Wait *wait, Arena *arena, const AlterRe
     long long backstop = needs_no_watch(conn, request) ? 0 : (long long)(request->stall_ms + 999) / 1000 + 1;
     return my_exec(
         conn, wait,
-        arena_printf(arena, "SET SESSION lock_wait_timeout = %lld, innodb_lock_wait_timeout = %lld%s", backstop,
-                     backstop > 0 ? backstop : 1,
+        arena_printf(arena, "SET SESSION lock_wait_timeout = %lld, innodb_lock_wait_timeout = %lld%s",
+                     backstop, backstop > 0 ? backstop : 1,
                      flavor_can(my_flavor(conn), FACT_DDL_BUFFER) ? ", innodb_ddl_buffer_size = " SORT_BYTES
                                                                   : ""));
 }
