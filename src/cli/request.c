@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { REQUEST_MOST_BYTES = 16 << 20 };
 
@@ -36,6 +37,14 @@ static Err *read_file(const char *path, Str *ret_text)
     return err;
 }
 
+/* "orders.sql", or another word that is a file's name. */
+static bool is_a_file(const char *text)
+{
+    size_t len = strlen(text);
+    return text[strcspn(text, " \t\n;")] == '\0' &&
+           ((len > 4 && strcasecmp(text + len - 4, ".sql") == 0) || access(text, F_OK) == 0);
+}
+
 /* The text, and the name that its problems are told under. */
 static Err *read_request(Cli *cli, const char **ret_sql, const char **ret_label)
 {
@@ -46,6 +55,10 @@ static Err *read_request(Cli *cli, const char **ret_sql, const char **ret_label)
     if (path == NULL && cli->args.positional == NULL)
         return err_hint(err_new(ERR_USAGE, "there is no SQL"), "stoa %s -f FILE, or stoa %s 'ALTER TABLE …'",
                         verb, verb);
+    if (path == NULL && is_a_file(cli->args.positional))
+        return err_hint(
+            err_new(ERR_USAGE, "\"%s\" is a file's name, and SQL is expected", cli->args.positional),
+            "stoa %s -f %s", verb, cli->args.positional);
     *ret_label = path == NULL ? "<argument>" : strcmp(path, "-") == 0 ? "<stdin>" : path;
     *ret_sql = cli->args.positional;
     if (path == NULL)

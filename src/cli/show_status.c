@@ -354,7 +354,7 @@ void show_summary(Page *page, const char *change, const RunSummary *summary)
     page_newline(page);
     show_rows(page, summary);
     if (summary->wal_bytes > 0)
-        figure(page, "WAL", unit_size_text(summary->wal_bytes, text));
+        figure(page, summary->binary_log ? "log" : "WAL", unit_size_text(summary->wal_bytes, text));
     if (summary->total_ms > 0)
         figure(page, "took", unit_duration_text(summary->total_ms, text));
 }

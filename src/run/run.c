@@ -15,6 +15,7 @@ enum {
     RETRY_PAUSE_MS = 50, /* doubled each time, up to RETRY_PAUSE_MAX_MS */
     RETRY_PAUSE_MAX_MS = 2000,
     RECONNECT_BUDGET_MS = 300000,
+    RETRY_SAID_MS = 10000,
 };
 
 void controls_default(Controls *ret_controls)
@@ -141,7 +142,7 @@ static Err *come_back(Runner *runner, int64_t old_session, const char *old_start
 
 Err *runner_reconnect(Runner *runner, int64_t budget_ms)
 {
-    int64_t deadline = clock_ms() + budget_ms, pause_ms = RETRY_PAUSE_MS;
+    int64_t from = clock_ms(), deadline = from + budget_ms, said = from, pause_ms = RETRY_PAUSE_MS;
     if (runner->conn != NULL)
         runner->lost_session = runner->ops->session_id(runner->conn);
     const char *old_started = runner->session_started != NULL ? runner->session_started : "";
@@ -158,6 +159,11 @@ Err *runner_reconnect(Runner *runner, int64_t budget_ms)
         bool hopeless = err->kind == ERR_FENCED || err->kind == ERR_STOPPED || err->kind == ERR_PRIVILEGE;
         if (hopeless || clock_ms() > deadline)
             return err;
+        if (clock_ms() - said > RETRY_SAID_MS) {
+            said = clock_ms();
+            runner_event(runner, "conn_lost", 0, NULL, "no connection for %lld s, %lld s are left: %s",
+                         (long long)(said - from) / 1000, (long long)(deadline - said) / 1000, err->msg);
+        }
         err_free(err);
         stop_sleep(runner->options->stop, pause_ms);
         TRY(stop_check(runner->options->stop));
@@ -435,5 +441,6 @@ Err *runner_execute(Runner *runner, Phase last)
     runner->summary.total_ms = clock_ms() - from;
     if (err == NULL && runner->ops->log_bytes(runner->conn, &wait, runner->arena, &log_to) == NULL)
         runner->summary.wal_bytes = log_to - log_from;
+    runner->summary.binary_log = runner->server.my != NULL;
     return err;
 }

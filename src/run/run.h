@@ -93,6 +93,7 @@ typedef struct RunSummary {
     bool hot_counted; /* this kind of server tells of such rows */
     int64_t backfill_ms, total_ms;
     int64_t wal_bytes;
+    bool binary_log; /* they are the binary log's */
     bool already_done; /* nothing was left to do */
 } RunSummary;
 
