@@ -1,6 +1,7 @@
 /* What all engines share: finding one by URL, redacting URLs, reading result cells. */
 #include "engine/engine.h"
 
+#include "base/clock.h"
 #include "base/str.h"
 
 #include <stdlib.h>
@@ -93,4 +94,24 @@ Err *conn_exec(Conn *conn, const Wait *wait, const char *sql)
 Err *conn_query(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows, const char *sql)
 {
     return conn->ops->query(conn, wait, arena, sql, 0, NULL, ret_rows);
+}
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+int64_t wait_limit_ms(const Wait *wait)
+{
+    int64_t limit = wait == NULL || wait->timeout_ms <= 0 ? INT64_MAX : wait->timeout_ms;
+    if (wait == NULL || wait->until_ms <= 0)
+        return limit;
+    int64_t left = wait->until_ms - clock_ms();
+    return left >= limit ? limit : left < 1 ? 1 : left;
+}
+
+int wait_poll_ms(int64_t deadline_ms)
+{
+    enum { MOST_MS = 60000 };
+    if (deadline_ms == INT64_MAX)
+        return -1;
+    int64_t left = deadline_ms - clock_ms();
+    return left < 0 ? 0 : left > MOST_MS ? MOST_MS : (int)left;
 }

@@ -38,6 +38,11 @@ struct Wait {
     int64_t until_ms;   /* clock_ms(): the same for all statements together; 0 no limit */
 };
 
+/* How long that is from now; INT64_MAX: without a limit. */
+int64_t wait_limit_ms(const Wait *wait);
+/* What poll() may wait for until then, a minute at most; -1 where the deadline is INT64_MAX. */
+int wait_poll_ms(int64_t deadline_ms);
+
 /* A result: row-major text cells in the caller's arena; NULL cells are SQL NULL. */
 typedef struct Rows {
     size_t row_count, col_count;

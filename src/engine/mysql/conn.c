@@ -1,5 +1,5 @@
 /* Sessions with MySQL and MariaDB: every wait is ours, and cancels when it must. */
-#include "engine/mysql/conn.h"
+#include "engine/mysql/conn_parts.h"
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -24,30 +24,11 @@ typedef unsigned char uchar;
 
 enum {
     UNREADABLE_TRIES = 40,
-    CONNECT_TIMEOUT_MS = 10000,
     CANCEL_GRACE_MS =
         15000,       /* after a cancel the server must answer within this, else the session is given up */
     SPARE_MS = 1000, /* waits outside of any statement: the farewell of a session */
     STATEMENT_SHOWN = 120,
 };
-
-typedef struct MyConn {
-    Conn base;
-    MYSQL *my;
-    Arena *arena; /* as long as the session */
-    MyUrl url;
-    const char *password;
-    const char *purpose;
-    Flavor flavor;
-    int64_t session_id;
-    bool was_killed;
-    unsigned warning_count;
-    SessionsView sessions;
-    void *memo;
-    pthread_mutex_t killer_lock;
-    MYSQL *killer; /* a second session, for KILL QUERY; NULL until it is needed */
-    bool killer_is_lent;
-} MyConn;
 
 static MyConn *my_of(Conn *conn) { return (MyConn *)conn; }
 static inline void result_freep(MYSQL_RES **res) { mysql_free_result(*res); }
@@ -62,38 +43,22 @@ bool my_was_killed(const Conn *conn) { return ((const MyConn *)conn)->was_killed
 /* ---- waiting ---------------------------------------------------------------------------------------------
  */
 
-/* What the present thread waits for; libmariadb's callback takes no argument of ours. */
-typedef struct Patience {
-    MyConn *conn;        /* whom to cancel; NULL while connecting, or where a stop ends the session */
-    const Stop *stop;    /* may be NULL */
-    int64_t timeout_ms;  /* 0 none */
-    int64_t deadline_ms; /* monotonic; INT64_MAX none */
-    Err *cancelled;      /* why we cancelled; NULL if we did not */
-} Patience;
-
 static _Thread_local Patience *patience_now;
 
-static Patience patience_of(const Wait *wait, MyConn *conn)
+Patience my_patience(const Wait *wait, MyConn *conn)
 {
-    Patience patience = {.conn = conn, .deadline_ms = INT64_MAX};
-    if (wait != NULL)
-        patience.stop = wait->stop;
-    int64_t now = clock_ms(), limit = wait == NULL || wait->timeout_ms <= 0 ? INT64_MAX : wait->timeout_ms;
-    if (wait != NULL && wait->until_ms > 0 && wait->until_ms - now < limit)
-        limit = wait->until_ms - now < 1 ? 1 : wait->until_ms - now;
-    if (limit != INT64_MAX) {
-        patience.timeout_ms = limit;
-        patience.deadline_ms = now + limit;
-    }
-    return patience;
+    int64_t limit = wait_limit_ms(wait);
+    return (Patience){.conn = conn,
+                      .stop = wait == NULL ? NULL : wait->stop,
+                      .timeout_ms = limit == INT64_MAX ? 0 : limit,
+                      .deadline_ms = limit == INT64_MAX ? INT64_MAX : clock_ms() + limit};
 }
 
-static int poll_budget(int64_t deadline_ms)
+Patience *my_patience_swap(Patience *patience)
 {
-    if (deadline_ms == INT64_MAX)
-        return -1;
-    int64_t left = deadline_ms - clock_ms();
-    return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
+    Patience *before = patience_now;
+    patience_now = patience;
+    return before;
 }
 
 /* The reason is kept once: what comes after a cancel is the grace given to the server, and then its loss. */
@@ -111,8 +76,7 @@ static bool patience_spent(Patience *patience, bool stopped)
     return false;
 }
 
-/* Above 0: the socket is ready; else libmariadb gives the connection up. */
-static my_bool wait_socket(my_socket socket, my_bool is_read, int timeout_ms)
+my_bool my_wait_socket(my_socket socket, my_bool is_read, int timeout_ms)
 {
     Patience spare = {.deadline_ms = clock_ms() + SPARE_MS};
     Patience *patience = patience_now != NULL ? patience_now : &spare;
@@ -121,7 +85,7 @@ static my_bool wait_socket(my_socket socket, my_bool is_read, int timeout_ms)
         bool watch_stop = patience->stop != NULL && patience->cancelled == NULL;
         struct pollfd fds[2] = {{.fd = socket, .events = is_read ? POLLIN : POLLOUT},
                                 {.fd = watch_stop ? patience->stop->fd : -1, .events = POLLIN}};
-        int ready = poll(fds, 2, poll_budget(patience->deadline_ms));
+        int ready = poll(fds, 2, wait_poll_ms(patience->deadline_ms));
         if (ready < 0 && errno != EINTR)
             return 0;
         if (ready > 0 && fds[0].revents != 0)
@@ -179,170 +143,8 @@ static Err *settle(Patience *patience, Err *err)
     return err;
 }
 
-/* ---- connecting ------------------------------------------------------------------------------------------
+/* ---- ending ----------------------------------------------------------------------------------------------
  */
-
-static void set_tls(MYSQL *my, const MyUrl *url)
-{
-    my_bool yes = 1, no = 0;
-    if (url->ssl_mode == MY_SSL_DISABLED)
-        return;
-    (void)mysql_ssl_set(my, url->ssl_key, url->ssl_cert, url->ssl_ca, NULL, NULL);
-    (void)mysql_optionsv(my, MYSQL_OPT_SSL_ENFORCE, url->ssl_mode >= MY_SSL_REQUIRED ? &yes : &no);
-    (void)mysql_optionsv(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, url->ssl_mode == MY_SSL_VERIFY ? &yes : &no);
-    if (url->socket == NULL) /* no option means "where the server has it" */
-        my->options.use_ssl = 1;
-}
-
-static MYSQL *handle_new(const MyConn *conn)
-{
-    MYSQL *my = mysql_init(NULL);
-    if (my == NULL)
-        abort(); /* out of memory */
-    const MyUrl *url = &conn->url;
-    size_t packet_most = 1 << 30;
-    unsigned connect_seconds = CONNECT_TIMEOUT_MS / 1000;
-    unsigned protocol = url->socket != NULL ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP, local_infile = 0;
-    my_bool (*wait)(my_socket, my_bool, int) = wait_socket;
-    (void)mysql_optionsv(my, MARIADB_OPT_IO_WAIT, *(void **)&wait);
-    (void)mysql_optionsv(my, MYSQL_OPT_CONNECT_TIMEOUT, &connect_seconds);
-    (void)mysql_optionsv(my, MYSQL_READ_DEFAULT_GROUP, "stoa");
-    (void)mysql_optionsv(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-    (void)mysql_optionsv(my, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_most);
-    (void)mysql_optionsv(my, MYSQL_OPT_LOCAL_INFILE, &local_infile);
-    if (url->socket != NULL || url->port != 0) /* "localhost" would mean the socket otherwise */
-        (void)mysql_optionsv(my, MYSQL_OPT_PROTOCOL, &protocol);
-    (void)mysql_options4(my, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", conn->purpose);
-    set_tls(my, url);
-    return my;
-}
-
-static Err *connect_failure(MYSQL *my, const Target *target)
-{
-    CLEANUP(arena_freep) Arena *arena = arena_new();
-    unsigned number = mysql_errno(my);
-    ErrKind kind = my_error_kind(number) == ERR_PRIVILEGE && number != 1045 && number != 1698 ? ERR_PRIVILEGE
-                                                                                              : ERR_CONNECT;
-    Err *err =
-        err_new(kind, "cannot connect to %s: %s", target_redacted(arena, target->url), mysql_error(my));
-    err->server_errno = number;
-    (void)snprintf(err->sqlstate, sizeof err->sqlstate, "%s", mysql_sqlstate(my));
-    if (number == 1045 || number == 1698)
-        return err_hint(err,
-                        "check user and password: in --url, STOA_URL or the [client] group of ~/.my.cnf");
-    if (number == 1049 || number == 1044)
-        return err_hint(err, "check database and user in --url or STOA_URL");
-    if (number == 2026)
-        return err_hint(err, "check ssl-mode, ssl-ca, ssl-cert and ssl-key in the URL");
-    return err_hint(err,
-                    "check that the server runs, and --url, STOA_URL or the [client] group of ~/.my.cnf");
-}
-
-/* Under TLS the library reads by SSL_read(), which on a blocking socket would never come to our wait. */
-static Err *unblock(MYSQL *my)
-{
-    int socket = mysql_get_socket(my), flags = fcntl(socket, F_GETFL);
-    if (flags < 0 || fcntl(socket, F_SETFL, flags | O_NONBLOCK) != 0)
-        return err_new(ERR_IO, "cannot make a socket non-blocking: %s", strerror(errno));
-    return NULL;
-}
-
-static Err *connect_handle(const MyConn *conn, const Target *target, const Wait *wait, MYSQL **ret_my)
-{
-    Wait limit = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = CONNECT_TIMEOUT_MS};
-    if (wait != NULL && wait->timeout_ms > 0 && wait->timeout_ms < limit.timeout_ms)
-        limit.timeout_ms = wait->timeout_ms;
-    MYSQL *my = handle_new(conn);
-    const MyUrl *url = &conn->url;
-    Patience patience = patience_of(&limit, NULL), *before = patience_now;
-    patience_now = &patience;
-    bool good =
-        mysql_real_connect(my, url->host, url->user, conn->password, url->database, url->port, url->socket,
-                           CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS | CLIENT_FOUND_ROWS) != NULL;
-    patience_now = before;
-    Err *err = NULL;
-    if (!good && err_is(patience.cancelled, ERR_STOPPED)) {
-        err = patience.cancelled;
-        patience.cancelled = NULL;
-    } else if (!good) {
-        err = connect_failure(my, target);
-    } else if (url->ssl_mode >= MY_SSL_REQUIRED && mysql_get_ssl_cipher(my) == NULL) {
-        CLEANUP(arena_freep) Arena *arena = arena_new();
-        err = err_new(ERR_CONNECT, "cannot connect to %s: the server has no TLS",
-                      target_redacted(arena, target->url));
-    } else {
-        err = unblock(my);
-    }
-    err_free(patience.cancelled);
-    if (err != NULL)
-        mysql_close(my);
-    else
-        *ret_my = my;
-    return err;
-}
-
-/* One message. Without the zero date modes, since such values may be keys; the lock times are backstops in
- * whole seconds, and what must be shorter is cancelled. */
-static const char session_sql[] =
-    "SET NAMES utf8mb4; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; "
-    "SET SESSION autocommit = 1, time_zone = '+00:00', sql_mode = "
-    "'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
-    "lock_wait_timeout = 2, innodb_lock_wait_timeout = 1, sql_safe_updates = 0, wait_timeout = 86400, "
-    "net_write_timeout = 600, group_concat_max_len = 1048576, sql_quote_show_create = 1, "
-    "foreign_key_checks = 1, unique_checks = 1";
-
-static Err *session_prepare(MyConn *conn)
-{
-    CLEANUP(arena_freep) Arena *arena = arena_new();
-    Wait wait = {.timeout_ms = CONNECT_TIMEOUT_MS};
-    Rows rows = {0};
-    TRY(my_query(&conn->base, &wait, arena, "SELECT CONNECTION_ID(), VERSION(), @@version_comment", 0, NULL,
-                 &rows));
-    if (rows.row_count != 1 || rows.col_count != 3)
-        return err_new(ERR_CONNECT, "the server does not say which it is");
-    conn->session_id = rows_int(&rows, 0, 0);
-    const char *version = rows_cell(&rows, 0, 1), *comment = rows_cell(&rows, 0, 2);
-    TRY(flavor_parse(arena_dup(conn->arena, version == NULL ? "" : version), comment == NULL ? "" : comment,
-                     &conn->flavor));
-    TRY(my_exec(&conn->base, &wait, session_sql));
-    /* Statement time limits under their brand's name; MySQL's INFORMATION_SCHEMA would tell yesterday's
-     * counts. */
-    if (flavor_is_mariadb(&conn->flavor))
-        return conn->flavor.version < 100101
-                   ? NULL
-                   : my_exec(&conn->base, &wait, "SET SESSION max_statement_time = 0");
-    if (conn->flavor.version < 50708)
-        return NULL;
-    return my_exec(&conn->base, &wait,
-                   conn->flavor.version < 80000
-                       ? "SET SESSION max_execution_time = 0"
-                       : "SET SESSION max_execution_time = 0, information_schema_stats_expiry = 0");
-}
-
-Err *my_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn)
-{
-    MyConn *conn = mem_zero(sizeof *conn);
-    conn->base.ops = &engine_mysql;
-    conn->arena = arena_new();
-    (void)pthread_mutex_init(&conn->killer_lock, NULL);
-    Err *err = my_url_parse(conn->arena, target->url == NULL ? "" : target->url, &conn->url);
-    if (err == NULL) {
-        if (target->database != NULL)
-            conn->url.database = arena_dup(conn->arena, target->database);
-        conn->password =
-            target->password != NULL ? arena_dup(conn->arena, target->password) : conn->url.password;
-        conn->purpose = arena_printf(conn->arena, "stoa: %s", purpose);
-        err = connect_handle(conn, target, wait, &conn->my);
-    }
-    if (err == NULL)
-        err = session_prepare(conn);
-    if (err != NULL) {
-        my_close(&conn->base);
-        return err;
-    }
-    *ret_conn = &conn->base;
-    return NULL;
-}
 
 static void killer_drop(MyConn *conn)
 {
@@ -370,7 +172,7 @@ static Err *killer_open(MyConn *conn, const Wait *wait)
 {
     return conn->killer != NULL
                ? NULL
-               : connect_handle(conn, &(Target){.url = "(the second session)"}, wait, &conn->killer);
+               : my_connect_handle(conn, &(Target){.url = "(the second session)"}, wait, &conn->killer);
 }
 
 Err *my_arm(Conn *base, const Wait *wait)
@@ -406,7 +208,7 @@ void my_cancel(Conn *base)
         err_free(err);
         if (conn->killer == NULL)
             break;
-        Patience patience = patience_of(&wait, NULL);
+        Patience patience = my_patience(&wait, NULL);
         patience_now = &patience;
         bool sent = mysql_real_query(conn->killer, sql, (unsigned long)strlen(sql)) == 0;
         patience_now = before;
@@ -459,7 +261,7 @@ static Err *read_results(MyConn *conn, Arena *arena, Rows *ret_rows, bool *ret_i
 /* A KILL QUERY that came when the statement was over could hit the next one: this is the next one. */
 static void absorb_kill(MyConn *conn)
 {
-    Patience patience = patience_of(&(Wait){.timeout_ms = CANCEL_GRACE_MS}, NULL), *before = patience_now;
+    Patience patience = my_patience(&(Wait){.timeout_ms = CANCEL_GRACE_MS}, NULL), *before = patience_now;
     patience_now = &patience;
     (void)mysql_real_query(conn->my, "DO 0", 4);
     patience_now = before;
@@ -472,7 +274,7 @@ static Err *run(MyConn *conn, const Wait *wait, Arena *arena, const char *sql, b
     conn->was_killed = false;
     if (!sent && wait != NULL && wait->stop != NULL && stop_level(wait->stop) == STOP_NOW)
         return err_new(ERR_STOPPED, "stopped by request");
-    Patience patience = patience_of(wait, conn), *before = patience_now;
+    Patience patience = my_patience(wait, conn), *before = patience_now;
     bool is_rows = false;
     patience_now = &patience;
     Err *err = !sent && mysql_send_query(conn->my, sql, (unsigned long)strlen(sql)) != 0
@@ -492,7 +294,7 @@ static Err *run(MyConn *conn, const Wait *wait, Arena *arena, const char *sql, b
 Err *my_send(Conn *base, const Wait *wait, const char *sql)
 {
     MyConn *conn = my_of(base);
-    Patience patience = patience_of(wait, NULL), *before = patience_now;
+    Patience patience = my_patience(wait, NULL), *before = patience_now;
     patience_now = &patience;
     Err *err =
         mysql_send_query(conn->my, sql, (unsigned long)strlen(sql)) != 0 ? server_error(conn->my) : NULL;
@@ -573,7 +375,7 @@ Err *my_exec(Conn *base, const Wait *wait, const char *sql)
 Err *my_command(Conn *base, const Wait *wait, unsigned command, const void *bytes, size_t len)
 {
     MyConn *conn = my_of(base);
-    Patience patience = patience_of(wait, NULL), *before = patience_now;
+    Patience patience = my_patience(wait, NULL), *before = patience_now;
     patience_now = &patience;
     int failed =
         conn->my->methods->db_command(conn->my, (enum enum_server_command)command, bytes, len, 1, NULL);
@@ -599,12 +401,12 @@ static bool is_buffered(const MYSQL *my)
 /* Waits between packets, where nothing is lost by giving up. */
 static Err *wait_packet(MYSQL *my, const Wait *wait, bool *ret_there)
 {
-    Patience patience = patience_of(wait, NULL);
+    Patience patience = my_patience(wait, NULL);
     *ret_there = true;
     while (!is_buffered(my)) {
         struct pollfd fds[2] = {{.fd = mysql_get_socket(my), .events = POLLIN},
                                 {.fd = patience.stop != NULL ? patience.stop->fd : -1, .events = POLLIN}};
-        int ready = poll(fds, 2, poll_budget(patience.deadline_ms));
+        int ready = poll(fds, 2, wait_poll_ms(patience.deadline_ms));
         if (ready < 0 && errno != EINTR)
             return err_new(ERR_IO, "cannot poll: %s", strerror(errno));
         if (ready > 0 && fds[1].revents != 0)
@@ -628,7 +430,7 @@ Err *my_packet(Conn *base, const Wait *wait, const uint8_t **ret_bytes, size_t *
     if (!there)
         return NULL;
     Wait within = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = CANCEL_GRACE_MS};
-    Patience patience = patience_of(&within, NULL), *before = patience_now;
+    Patience patience = my_patience(&within, NULL), *before = patience_now;
     patience_now = &patience;
     unsigned long len = mysql_net_read_packet(conn->my);
     patience_now = before;

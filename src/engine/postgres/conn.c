@@ -136,25 +136,10 @@ typedef struct Patience {
 
 static Patience patience_of(const Wait *wait)
 {
-    Patience patience = {.deadline_ms = INT64_MAX};
-    if (wait != NULL)
-        patience.stop = wait->stop;
-    int64_t now = clock_ms(), limit = wait == NULL || wait->timeout_ms <= 0 ? INT64_MAX : wait->timeout_ms;
-    if (wait != NULL && wait->until_ms > 0 && wait->until_ms - now < limit)
-        limit = wait->until_ms - now < 1 ? 1 : wait->until_ms - now;
-    if (limit != INT64_MAX) {
-        patience.timeout_ms = limit;
-        patience.deadline_ms = now + limit;
-    }
-    return patience;
-}
-
-static int poll_budget(const Patience *patience)
-{
-    if (patience->deadline_ms == INT64_MAX)
-        return -1;
-    int64_t left = patience->deadline_ms - clock_ms();
-    return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
+    int64_t limit = wait_limit_ms(wait);
+    return (Patience){.stop = wait == NULL ? NULL : wait->stop,
+                      .timeout_ms = limit == INT64_MAX ? 0 : limit,
+                      .deadline_ms = limit == INT64_MAX ? INT64_MAX : clock_ms() + limit};
 }
 
 /* Waits until the socket is ready for `events`; past the deadline or at STOP_NOW cancels the statement once,
@@ -165,7 +150,7 @@ static Err *wait_socket(PgConn *conn, Patience *patience, short events)
     bool watch_stop = stop != NULL && patience->cancelled == NULL;
     struct pollfd fds[2] = {{.fd = PQsocket(conn->pg), .events = events},
                             {.fd = watch_stop ? stop->fd : -1, .events = POLLIN}};
-    int ready = poll(fds, 2, poll_budget(patience));
+    int ready = poll(fds, 2, wait_poll_ms(patience->deadline_ms));
     if (ready < 0 && errno != EINTR)
         return err_new(ERR_IO, "cannot poll: %s", strerror(errno));
     if (fds[0].revents != 0 || ready < 0)
@@ -431,7 +416,7 @@ static Err *connect_poll(PgConn *conn, Patience *patience, const Target *target)
         struct pollfd fds[2] = {
             {.fd = PQsocket(conn->pg), .events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT},
             {.fd = stop != NULL ? stop->fd : -1, .events = POLLIN}};
-        int ready = poll(fds, 2, poll_budget(patience));
+        int ready = poll(fds, 2, wait_poll_ms(patience->deadline_ms));
         if (ready > 0 && fds[1].revents != 0)
             return err_new(ERR_STOPPED, "stopped by request");
         if (ready <= 0 && clock_ms() >= patience->deadline_ms) {
