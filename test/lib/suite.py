@@ -173,10 +173,9 @@ def matrices(text):
     """Versions of PostgreSQL, "pg" for all of them, "mysql" for the servers of MariaDB and MySQL, "all"."""
     if text in ("mysql", "all"):
         return (VERSIONS if text == "all" else []) + MY_SERVERS
-    words = text.split(",")
-    if set(words) <= set(MY_SERVERS):
-        return words
-    return versions(text)
+    ours = [word for word in text.split(",") if word in MY_SERVERS]
+    others = ",".join(word for word in text.split(",") if word not in MY_SERVERS)
+    return ours + (versions(others) if others else [])
 
 
 def my_servers(text):
@@ -245,8 +244,8 @@ def main():
     if wanted.tidy:
         tidy(suites)
     if wanted.matrix:
-        operations(suites, [version for version in wanted.matrix if version in VERSIONS])
         my_operations(suites, [name for name in wanted.matrix if name in MY_SERVERS])
+        operations(suites, [version for version in wanted.matrix if version in VERSIONS])
     for version in wanted.servers or []:
         if version != "15":
             suites.pytest(f"server tests, {version}", ["test/server"], [f"--pg={version}"])
