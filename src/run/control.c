@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/lag.h"
 #include "run/load_limit.h"
 #include "run/window.h"
 
@@ -15,23 +16,15 @@ enum {
     TELL_EVERY_MS = 30000,
     SAMPLE_STALE_MS = 5000, /* older than this a sample counts as missing: stop */
     LONG_LOOK_MS = 1000,    /* a statement that runs longer is asked whom it waits for */
-    CONTROL_TIMEOUT_MS = 3000,
     BROKEN_EVERY_MS = 3000,
-    POSITIONS = 256, /* positions remembered to turn bytes of lag into time */
 };
-
-/* Where the log stood when; to tell how old the oldest byte is that a replica lacks. */
-typedef struct Position {
-    int64_t at_ms, bytes;
-} Position;
 
 typedef struct Watcher {
     Runner *runner;
     Conn *conn;
     Arena *arena;
     int64_t renewed_at_ms, sampled_at_ms, window_at_ms, looked_at_ms, shown_at_ms, broken_at_ms;
-    Position positions[POSITIONS];
-    size_t position_count;
+    LagWatch lag;
     LoadWatch load;
     char throttle[THROTTLE_BYTES];
     char stored_throttle[THROTTLE_BYTES];
@@ -41,150 +34,6 @@ typedef struct Watcher {
 } Watcher;
 
 /* ---- samples -------------------------------------------------------------------------------- */
-
-static void remember_position(Watcher *watcher, int64_t bytes, int64_t max_lag_ms)
-{
-    size_t last = watcher->position_count;
-    if (last > 0 && clock_ms() - watcher->positions[last - 1].at_ms < max_lag_ms * 2 / POSITIONS)
-        return;
-    if (watcher->position_count == POSITIONS) {
-        watcher->position_count--;
-        memmove(watcher->positions, watcher->positions + 1,
-                watcher->position_count * sizeof watcher->positions[0]);
-    }
-    watcher->positions[watcher->position_count++] = (Position){.at_ms = clock_ms(), .bytes = bytes};
-}
-
-/* How long ago the log first stood past `replayed` bytes; 0 when it does not yet, -1 when that was before we
- * looked. */
-static int64_t lag_by_position(const Watcher *watcher, int64_t replayed)
-{
-    if (watcher->position_count > 0 && replayed < watcher->positions[0].bytes)
-        return -1;
-    for (size_t i = 0; i < watcher->position_count; i++)
-        if (watcher->positions[i].bytes > replayed)
-            return clock_ms() - watcher->positions[i].at_ms;
-    return 0;
-}
-
-/* What the server says and what we saw, whichever is more; -1: it lags since before we looked, so nobody
- * knows. */
-static int64_t lag_of(const Watcher *watcher, const Replica *replica, int64_t bytes, int64_t max_lag_ms)
-{
-    if (watcher->runner->ops->beat != NULL)
-        return replica->lag_ms;
-    if (replica->lag_bytes <= 0)
-        return 0;
-    int64_t seen = lag_by_position(watcher, bytes - replica->lag_bytes);
-    int64_t watched = watcher->position_count > 0 ? clock_ms() - watcher->positions[0].at_ms : 0;
-    if (seen < 0 && watched > max_lag_ms)
-        seen = watched;
-    return seen < 0 && replica->lag_ms > max_lag_ms ? replica->lag_ms : seen;
-}
-
-static const Replica *replica_of(const Replica *replicas, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_eq(replicas[i].name, name))
-            return &replicas[i];
-    return NULL;
-}
-
-/* Decision 8: a replica of the fixed set that is gone or hides its columns is a missing sample, and stops the
- * work. */
-static void judge_replicas(Watcher *watcher, const Replica *replicas, size_t count, int64_t bytes,
-                           int64_t max_lag_ms)
-{
-    const Runner *runner = watcher->runner;
-    for (size_t i = 0; i < runner->standby_count; i++) {
-        const char *name = runner->standbys[i].name;
-        const char *shown = target_redacted(watcher->arena, name);
-        const Replica *replica = replica_of(replicas, count, name);
-        if (replica == NULL || !replica->sampled) {
-            (void)snprintf(watcher->throttle, sizeof watcher->throttle, "replica %s: %s", shown,
-                           replica == NULL        ? "gone"
-                           : replica->why != NULL ? replica->why
-                                                  : "no sample");
-            return;
-        }
-        int64_t lag = lag_of(watcher, replica, bytes, max_lag_ms);
-        if (lag < 0) {
-            (void)snprintf(watcher->throttle, sizeof watcher->throttle,
-                           "replica %s: its lag is not known yet", shown);
-            return;
-        }
-        if (lag > max_lag_ms) {
-            (void)snprintf(watcher->throttle, sizeof watcher->throttle,
-                           "replica %s lags %.1f s (limit %.1f s)", shown, (double)lag / 1000,
-                           (double)max_lag_ms / 1000);
-            return;
-        }
-    }
-}
-
-/* Where it stands; `now` is bytes of the log, or where a row of the journal tells, the time written into it.
- */
-static Err *ask_progress(Watcher *watcher, Conn *conn, int64_t now, Replica *ret_replica)
-{
-    const EngineOps *ops = watcher->runner->ops;
-    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
-    int64_t there = 0;
-    if (ops->beat_seen == NULL) {
-        TRY(ops->replay_bytes(conn, &wait, watcher->arena, &there));
-        ret_replica->lag_bytes = now - there;
-        return NULL;
-    }
-    TRY(ops->beat_seen(conn, &wait, watcher->arena, &there));
-    ret_replica->lag_bytes = -1;
-    ret_replica->lag_ms = now > there ? now - there : 0;
-    return NULL;
-}
-
-/* A replica given by URL is asked itself. */
-static void ask_replica(Watcher *watcher, size_t at, int64_t now, Replica *ret_replica)
-{
-    Runner *runner = watcher->runner;
-    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
-    Err *err = NULL;
-    *ret_replica = (Replica){.name = runner->standbys[at].name};
-    if (runner->replica_conns[at] == NULL)
-        err = runner->ops->connect(&(Target){.url = runner->standbys[at].name}, "replica", &wait,
-                                   &runner->replica_conns[at]);
-    if (err == NULL)
-        err = ask_progress(watcher, runner->replica_conns[at], now, ret_replica);
-    ret_replica->sampled = err == NULL;
-    if (err == NULL)
-        return;
-    ret_replica->why = arena_dup(watcher->arena, err->msg);
-    err_free(err);
-    conn_closep(&runner->replica_conns[at]);
-}
-
-static Err *sample_replicas(Watcher *watcher, int64_t max_lag_ms)
-{
-    Runner *runner = watcher->runner;
-    if (runner->standby_count == 0)
-        return NULL;
-    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
-    Replica *replicas = NULL;
-    size_t count = 0;
-    int64_t bytes = 0;
-    bool beats = runner->ops->beat != NULL;
-    TRY(beats ? runner->ops->beat(watcher->conn, &wait, watcher->arena, &bytes)
-              : runner->ops->log_bytes(watcher->conn, &wait, watcher->arena, &bytes));
-    if (runner->ops->replicas != NULL)
-        TRY(runner->ops->replicas(watcher->conn, &wait, watcher->arena, &replicas, &count));
-    Replica *all = arena_alloc(watcher->arena, (count + runner->standby_count) * sizeof *all);
-    if (count > 0)
-        memcpy(all, replicas, count * sizeof *all);
-    for (size_t i = 0; i < runner->standby_count; i++)
-        if (strstr(runner->standbys[i].name, "://") != NULL)
-            ask_replica(watcher, i, bytes, &all[count++]);
-    if (!beats)
-        remember_position(watcher, bytes, max_lag_ms);
-    judge_replicas(watcher, all, count, bytes, max_lag_ms);
-    return NULL;
-}
 
 static Err *sample_window(Watcher *watcher, const char *text)
 {
@@ -260,7 +109,8 @@ static Err *sample(Watcher *watcher)
     if (watcher->throttle[0] == '\0')
         TRY(sample_window(watcher, controls.window));
     if (watcher->throttle[0] == '\0')
-        TRY(sample_replicas(watcher, controls.max_lag_ms));
+        TRY(lag_watch(runner, watcher->conn, watcher->arena, controls.max_lag_ms, &watcher->lag,
+                      watcher->throttle));
     if (watcher->throttle[0] == '\0')
         TRY(load_watch(watcher->conn, &(Wait){.timeout_ms = CONTROL_TIMEOUT_MS}, watcher->arena,
                        controls.load_limits, &watcher->load, watcher->throttle));

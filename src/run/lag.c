@@ -1,0 +1,167 @@
+/* How far replicas are behind. */
+#include "run/lag.h"
+
+#include "base/clock.h"
+#include "run/load_limit.h"
+
+#include <string.h>
+
+/* One look at all of them. */
+typedef struct Look {
+    Runner *runner;
+    Conn *conn;
+    Arena *arena;
+    LagWatch *watch;
+    int64_t max_lag_ms;
+    char *text; /* THROTTLE_BYTES */
+} Look;
+
+static void remember_position(LagWatch *watch, int64_t bytes, int64_t max_lag_ms)
+{
+    size_t last = watch->position_count;
+    if (last > 0 && clock_ms() - watch->positions[last - 1].at_ms < max_lag_ms * 2 / LAG_POSITIONS)
+        return;
+    if (watch->position_count == LAG_POSITIONS) {
+        watch->position_count--;
+        memmove(watch->positions, watch->positions + 1, watch->position_count * sizeof watch->positions[0]);
+    }
+    watch->positions[watch->position_count++] = (LagPosition){.at_ms = clock_ms(), .bytes = bytes};
+}
+
+/* How long ago the log first stood past `replayed` bytes; 0 when it does not yet, -1 when that was before we
+ * looked. */
+static int64_t lag_by_position(const LagWatch *watch, int64_t replayed)
+{
+    if (watch->position_count > 0 && replayed < watch->positions[0].bytes)
+        return -1;
+    for (size_t i = 0; i < watch->position_count; i++)
+        if (watch->positions[i].bytes > replayed)
+            return clock_ms() - watch->positions[i].at_ms;
+    return 0;
+}
+
+/* What the server says and what we saw, whichever is more; -1: it lags since before we looked, so nobody
+ * knows. */
+static int64_t lag_of(const Look *look, const Replica *replica, int64_t bytes)
+{
+    if (look->runner->ops->beat != NULL)
+        return replica->lag_ms;
+    if (replica->lag_bytes <= 0)
+        return 0;
+    int64_t seen = lag_by_position(look->watch, bytes - replica->lag_bytes);
+    int64_t watched = look->watch->position_count > 0 ? clock_ms() - look->watch->positions[0].at_ms : 0;
+    if (seen < 0 && watched > look->max_lag_ms)
+        seen = watched;
+    return seen < 0 && replica->lag_ms > look->max_lag_ms ? replica->lag_ms : seen;
+}
+
+static const Replica *replica_of(const Replica *replicas, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(replicas[i].name, name))
+            return &replicas[i];
+    return NULL;
+}
+
+/* Decision 8: a replica of the fixed set that is gone or hides its columns is a missing sample, and stops the
+ * work. */
+static void judge_replicas(const Look *look, const Replica *replicas, size_t count, int64_t bytes)
+{
+    const Runner *runner = look->runner;
+    for (size_t i = 0; i < runner->standby_count; i++) {
+        const char *name = runner->standbys[i].name;
+        const char *shown = target_redacted(look->arena, name);
+        const Replica *replica = replica_of(replicas, count, name);
+        if (replica == NULL || !replica->sampled) {
+            (void)snprintf(look->text, THROTTLE_BYTES, "replica %s: %s", shown,
+                           replica == NULL        ? "gone"
+                           : replica->why != NULL ? replica->why
+                                                  : "no sample");
+            return;
+        }
+        int64_t lag = lag_of(look, replica, bytes);
+        if (lag < 0) {
+            (void)snprintf(look->text, THROTTLE_BYTES, "replica %s: its lag is not known yet", shown);
+            return;
+        }
+        if (lag > look->max_lag_ms) {
+            (void)snprintf(look->text, THROTTLE_BYTES, "replica %s lags %.1f s (limit %.1f s)", shown,
+                           (double)lag / 1000, (double)look->max_lag_ms / 1000);
+            return;
+        }
+    }
+}
+
+/* Where it stands; `now` is bytes of the log, or where a row of the journal tells, the time written into it.
+ */
+static Err *ask_progress(const Look *look, Conn *conn, int64_t now, Replica *ret_replica)
+{
+    const EngineOps *ops = look->runner->ops;
+    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    int64_t there = 0;
+    if (ops->beat_seen == NULL) {
+        TRY(ops->replay_bytes(conn, &wait, look->arena, &there));
+        ret_replica->lag_bytes = now - there;
+        return NULL;
+    }
+    TRY(ops->beat_seen(conn, &wait, look->arena, &there));
+    ret_replica->lag_bytes = -1;
+    ret_replica->lag_ms = now > there ? now - there : 0;
+    return NULL;
+}
+
+/* A replica given by URL is asked itself. */
+static void ask_replica(const Look *look, size_t at, int64_t now, Replica *ret_replica)
+{
+    Runner *runner = look->runner;
+    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    Err *err = NULL;
+    *ret_replica = (Replica){.name = runner->standbys[at].name};
+    if (runner->replica_conns[at] == NULL)
+        err = runner->ops->connect(&(Target){.url = runner->standbys[at].name}, "replica", &wait,
+                                   &runner->replica_conns[at]);
+    if (err == NULL)
+        err = ask_progress(look, runner->replica_conns[at], now, ret_replica);
+    ret_replica->sampled = err == NULL;
+    if (err == NULL)
+        return;
+    ret_replica->why = arena_dup(look->arena, err->msg);
+    err_free(err);
+    conn_closep(&runner->replica_conns[at]);
+}
+
+static Err *look_at_all(const Look *look)
+{
+    Runner *runner = look->runner;
+    if (runner->standby_count == 0)
+        return NULL;
+    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    Replica *replicas = NULL;
+    size_t count = 0;
+    int64_t bytes = 0;
+    bool beats = runner->ops->beat != NULL;
+    TRY(beats ? runner->ops->beat(look->conn, &wait, look->arena, &bytes)
+              : runner->ops->log_bytes(look->conn, &wait, look->arena, &bytes));
+    if (runner->ops->replicas != NULL)
+        TRY(runner->ops->replicas(look->conn, &wait, look->arena, &replicas, &count));
+    Replica *all = arena_alloc(look->arena, (count + runner->standby_count) * sizeof *all);
+    if (count > 0)
+        memcpy(all, replicas, count * sizeof *all);
+    for (size_t i = 0; i < runner->standby_count; i++)
+        if (strstr(runner->standbys[i].name, "://") != NULL)
+            ask_replica(look, i, bytes, &all[count++]);
+    if (!beats)
+        remember_position(look->watch, bytes, look->max_lag_ms);
+    judge_replicas(look, all, count, bytes);
+    return NULL;
+}
+
+Err *lag_watch(Runner *runner, Conn *conn, Arena *arena, int64_t max_lag_ms, LagWatch *watch, char *ret_text)
+{
+    return look_at_all(&(Look){.runner = runner,
+                               .conn = conn,
+                               .arena = arena,
+                               .watch = watch,
+                               .max_lag_ms = max_lag_ms,
+                               .text = ret_text});
+}
