@@ -65,7 +65,7 @@ def test_an_added_column(my, stoa):
 def test_a_type(my, stoa):
     made = plan(stoa, "ALTER TABLE orders MODIFY amount BIGINT DEFAULT 0 COMMENT 'cents'").json
     assert made["strategy"] == "shadow"
-    assert kinds(made) == ["alter", "capture", "copy", "compare", "swap", "ready", "capture", "alter"]
+    assert kinds(made) == ["alter", "capture", "copy", "alter", "compare", "swap", "ready", "capture", "alter"]
     spec = made["steps"][2]["shadow"]
     assert (spec["source"], spec["shadow"], spec["old"]) == ("orders", "orders__stoa_new", "orders__stoa_old")
     assert [column["name"] for column in spec["columns"] if not column["same"]] == ["amount"]

@@ -164,8 +164,8 @@ def test_foreign_keys_to_other_tables(my, stoa): # noqa: F811
     apply(stoa, "b", "ALTER TABLE bills ADD COLUMN o BIGINT NULL, ADD CONSTRAINT o FOREIGN KEY (o) REFERENCES orders (id)")
     assert "REFERENCES `orders`" in text(my, "bills")
     my.query("ALTER TABLE shop.orders ADD COLUMN c BIGINT NULL")
-    refused = plan(stoa, "ALTER TABLE orders ADD CONSTRAINT f FOREIGN KEY (c) REFERENCES customers (id)", code=None)
-    assert refused.code == 4 and "foreign key" in refused.err, refused
+    apply(stoa, "c", "ALTER TABLE orders ADD CONSTRAINT f FOREIGN KEY (c) REFERENCES customers (id)")
+    assert "CONSTRAINT `f` FOREIGN KEY (`c`) REFERENCES `customers`" in text(my, "orders")
 
 
 # ---- 11: views -----------------------------------------------------------------------------------------------
