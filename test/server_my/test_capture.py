@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from test.lib.my_servers import MyServer
 from test.lib.my_shadow import ShadowError, ShadowTool, spec_of
 from test.lib.servers import until
 from test.server_my.test_shadow_rows import assert_same, carry_over, database
@@ -332,6 +333,34 @@ def test_a_key_log_keeps_what_is_not_applied(my):
         tool.applied(position=collect(tool, rounds=1)[1]["position"])
         assert my.query("SELECT COUNT(*) FROM stoa.keys_111")[0][0] == 0
         tool.end()
+
+
+@WAYS
+def test_moments_as_keys(home, my_name, capture, monkeypatch):
+    """The zero date, of which MariaDB's UNIX_TIMESTAMP(NEW.k) is NULL, and two moments that the writer's zone calls by one
+    name."""
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    server = MyServer(home, my_name)
+    try:
+        body = "k TIMESTAMP(2) NOT NULL DEFAULT '2020-01-01 00:00:00' PRIMARY KEY, n INT"
+        database(server, "cap_moments")
+        keys = ["0000-00-00 00:00:00.00", "2025-10-26 00:30:00.25", "2025-10-26 01:30:00.25"]
+        with server.connect("cap_moments") as conn, conn.cursor() as cursor:
+            cursor.execute("SET sql_mode = '', time_zone = '+00:00'")
+            for name in ("t", "t__stoa_new"):
+                cursor.execute(f"CREATE TABLE {name} ({body})")
+            cursor.execute("INSERT INTO t (k, n) VALUES " + ", ".join(f"('{key}', 1)" for key in keys))
+        assert len(server.query("SELECT DISTINCT CONCAT(k) FROM t", "cap_moments")) == 2
+        spec = spec_of(server, "cap_moments", "t", "t__stoa_new", capture=capture, change_id=112)
+        with ShadowTool(server.url(), spec) as tool:
+            tool.open(position=tool.begin()["position"])
+            for sql in ("UPDATE t SET n = 2", "DELETE FROM t"):
+                server.query(sql, "cap_moments")
+                captured, _ = collect(tool, 3)
+                assert set(captured) == {f"'{key}'" for key in keys}
+            tool.end()
+    finally:
+        server.end()
 
 
 @pytest.mark.parametrize("leaves", [False, True])
