@@ -168,14 +168,48 @@ def test_real_duplicates_are_named(my):
         # a value that moves from one row to another is no duplicate, whichever comes first
         my.query("UPDATE t SET n = 1000 WHERE id = 5", "cap_dup")
         my.query("UPDATE t SET n = 5 WHERE id = 6", "cap_dup")
+        assert tool.owed()["keys"] == []
         answer = tool.apply(keys=["6"])
         assert answer["displaced"] == ["5"] and answer["busy"] == []
-        assert tool.apply(keys=answer["displaced"])["rows"] == 1
+        assert tool.owed()["keys"] == ["5"]
+        assert tool.apply(keys=["5"], owed=["5"])["rows"] == 1
+        assert tool.owed()["keys"] == []
         assert tool.compare()["different"] == []
         my.query("UPDATE t SET n = 5 WHERE id = 7", "cap_dup")
         with pytest.raises(ShadowError) as problem:
             tool.apply(keys=["7"])
         assert problem.value.kind == "verify" and "id=6" in str(problem.value) and "id=7" in str(problem.value)
+        tool.end()
+
+
+def test_long_chains_of_moved_values(my):
+    """Each row takes the value of the next: every batch makes room for itself, however long the chain, and whoever empties
+    the shadow owes nothing."""
+    body = "id INT NOT NULL PRIMARY KEY, a VARCHAR(30), n INT, UNIQUE KEY (n)"
+    spec = pair(my, "cap_chain", body, body.replace("id INT", "id BIGINT"), rows=1500, change_id=113)
+    with ShadowTool(my.url(), spec) as tool:
+        tool.copy()
+        my.query("UPDATE t SET n = -1 - n", "cap_chain")
+        my.query("UPDATE t SET n = -n", "cap_chain")
+        due, batches = ["0"], 0
+        while due:
+            answer = tool.apply(keys=due[:100], owed=due[:100] if batches else [])
+            assert answer["busy"] == []
+            due = due[100:] + answer["displaced"]
+            batches += 1
+            assert sorted(tool.owed()["keys"]) == sorted(due)
+        assert batches == 1500 and tool.compare()["different"] == []
+        my.query("UPDATE t SET n = 100000 WHERE id = 5", "cap_chain")
+        my.query("UPDATE t SET n = 6 WHERE id = 6", "cap_chain")
+        assert tool.apply(keys=["6"])["displaced"] == ["5"] and tool.owed()["keys"] == ["5"]
+        my.query("UPDATE t SET n = n + 200000 WHERE id BETWEEN 700 AND 799", "cap_chain")
+        my.query("UPDATE t SET n = n + 100 WHERE id BETWEEN 600 AND 699", "cap_chain")
+        assert len(tool.apply(keys=[str(at) for at in range(600, 700)])["displaced"]) == 100
+        assert len(tool.owed()["keys"]) == 101
+        tool.empty()
+        assert tool.owed()["keys"] == []
+        tool.end()
+    assert not my.query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_NAME LIKE 'owed\\_113%'")
 
 
 def test_values_that_do_not_fit(my):
