@@ -212,6 +212,21 @@ def test_long_chains_of_moved_values(my):
     assert not my.query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_NAME LIKE 'owed\\_113%'")
 
 
+def test_a_unique_index_that_the_optimizer_does_not_know(my):
+    if my.version < (8,) and not my.is_mariadb:
+        return  # it has none
+    body = f"id INT NOT NULL PRIMARY KEY, a VARCHAR(30), n INT, UNIQUE KEY un (n) {'IGNORED' if my.is_mariadb else 'INVISIBLE'}"
+    spec = pair(my, "cap_hidden", body, body.replace("id INT", "id BIGINT"), change_id=114)
+    with ShadowTool(my.url(), spec) as tool:
+        tool.copy()
+        my.query("UPDATE t SET n = 1000 WHERE id = 5", "cap_hidden")
+        my.query("UPDATE t SET n = 5 WHERE id = 6", "cap_hidden")
+        assert tool.apply(keys=["6"])["displaced"] == ["5"]
+        assert tool.apply(keys=["5"])["displaced"] == []
+        assert tool.compare()["different"] == []
+        tool.end()
+
+
 def test_values_that_do_not_fit(my):
     spec = pair(my, "cap_fit", new="id BIGINT NOT NULL PRIMARY KEY, a VARCHAR(3), n TINYINT", rows=50)
     with ShadowTool(my.url(), spec) as tool:

@@ -304,7 +304,7 @@ def test_more_writes_than_one_applier_could_bring_over(my):
         texts = {event["event"]: event["text"] for event in result.events if event.get("event") in ("copied", "verified")}
         print(f"\n{my.name}: {rate:.0f} transactions a second beside it; {texts['copied']}; {texts['verified']}; up to date "
               f"after {near:.1f} s, swapped after {took:.1f} s; {writers.yielded - yielded} deadlocks in the swap")
-        assert yielded == 0 and rate > 500
+        assert yielded == 0 and rate > 200
         assert "0 repaired" in texts["verified"]
     finally:
         place.close()

@@ -19,16 +19,24 @@ typedef struct Pairs {
     Keys keys, targets, ours;
 } Pairs;
 
-/* One row a column of a unique index: its name, the column (NULL: an expression), the length of a prefix. */
-static Err *load_parts(Conn *conn, const Wait *wait, const ShadowSpec *spec, Form *form,
+enum { UNIQUE_INDEX, UNIQUE_COLUMN, UNIQUE_LENGTH, UNIQUE_HIDDEN };
+
+/* One row a column of a unique index: its name, the column (NULL: an expression), the length of a prefix, and
+ * whether the optimizer does not know the index (as catalog_key.c). Asked for once a session. */
+static Err *load_parts(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, Form *form,
                        const Rows **ret_rows)
 {
+    const Flavor *flavor = my_flavor(conn);
+    const char *hidden = flavor_is_mariadb(flavor) ? (flavor->version >= 100600 ? "IGNORED = 'YES'" : "0")
+                                                   : (flavor->version >= 80000 ? "IS_VISIBLE = 'NO'" : "0");
     if (form->unique_parts == NULL) {
         Rows *rows = arena_alloc(my_memory(conn), sizeof *rows);
         TRY(conn_params(conn, wait, my_memory(conn), rows,
-                        "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS WHERE "
-                        "TABLE_SCHEMA = $1 AND TABLE_NAME = $2 AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, "
-                        "SEQ_IN_INDEX",
+                        arena_printf(arena,
+                                     "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, %s FROM "
+                                     "information_schema.STATISTICS WHERE TABLE_SCHEMA = $1 AND TABLE_NAME = "
+                                     "$2 AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX",
+                                     hidden),
                         spec->schema, spec->shadow));
         form->unique_parts = rows;
     }
@@ -39,15 +47,17 @@ static Err *load_parts(Conn *conn, const Wait *wait, const ShadowSpec *spec, For
 /* The value that the index has of a column of `table`. */
 static const char *part_value(Arena *arena, const Rows *parts, size_t at, const char *table)
 {
-    const char *column = arena_printf(arena, "%s.%s", table, my_ident(arena, rows_cell(parts, at, 1)));
-    const char *length = rows_cell(parts, at, 2);
+    const char *column =
+        arena_printf(arena, "%s.%s", table, my_ident(arena, rows_cell(parts, at, UNIQUE_COLUMN)));
+    const char *length = rows_cell(parts, at, UNIQUE_LENGTH);
     return length == NULL ? column : arena_printf(arena, "LEFT(%s, %s)", column, length);
 }
 
 static size_t index_end(const Rows *parts, size_t from)
 {
     size_t to = from;
-    while (to < parts->row_count && str_eq(rows_cell(parts, to, 0), rows_cell(parts, from, 0)))
+    while (to < parts->row_count &&
+           str_eq(rows_cell(parts, to, UNIQUE_INDEX), rows_cell(parts, from, UNIQUE_INDEX)))
         to++;
     return to;
 }
@@ -56,7 +66,7 @@ static size_t index_end(const Rows *parts, size_t from)
 static bool has_expression(const Rows *parts, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++)
-        if (rows_cell(parts, i, 1) == NULL)
+        if (rows_cell(parts, i, UNIQUE_COLUMN) == NULL)
             return true;
     return false;
 }
@@ -87,18 +97,18 @@ static Err *check_stage(Conn *conn, const Wait *wait, const ShadowSpec *spec, co
         err_new(ERR_VERIFY,
                 "two rows of \"%s.%s\" are equal in what unique index \"%s\" is to hold apart: %s "
                 "and %s",
-                spec->schema, spec->source, rows_cell(parts, from, 0),
+                spec->schema, spec->source, rows_cell(parts, from, UNIQUE_INDEX),
                 my_shadow_key_text(arena, spec, rows_cell(&rows, 0, 0)),
                 my_shadow_key_text(arena, spec, rows_cell(&rows, 0, 1))),
         "change or delete one of the two, then resume");
 }
 
-/* Where the server may look a staged value up. A hint, since it knows nothing of either table's size yet. */
+/* Where a staged value is looked up: the server knows nothing of either table's size yet. */
 static const char *index_hint(Arena *arena, const Rows *parts, size_t from)
 {
-    return rows_cell(parts, from, 2) != NULL
-               ? ""
-               : arena_printf(arena, " FORCE INDEX (%s)", my_ident(arena, rows_cell(parts, from, 0)));
+    bool is_usable = rows_cell(parts, from, UNIQUE_LENGTH) == NULL && !rows_bool(parts, from, UNIQUE_HIDDEN);
+    const char *index = my_ident(arena, rows_cell(parts, from, UNIQUE_INDEX));
+    return is_usable ? arena_printf(arena, " FORCE INDEX (%s)", index) : "";
 }
 
 /* Rows that are equal in the key itself are gone already (ShadowOps.apply and copy delete them first). */
@@ -109,8 +119,8 @@ static bool is_key(const ShadowSpec *spec, const Form *form, const Rows *parts, 
     for (size_t i = from; i < to; i++) {
         bool known = false;
         for (size_t k = 0; k < spec->key_count; k++)
-            known = known || strcasecmp(rows_cell(parts, i, 1), spec->key_targets[k]) == 0;
-        if (!known || rows_cell(parts, i, 2) != NULL)
+            known = known || strcasecmp(rows_cell(parts, i, UNIQUE_COLUMN), spec->key_targets[k]) == 0;
+        if (!known || rows_cell(parts, i, UNIQUE_LENGTH) != NULL)
             return false;
     }
     return true;
@@ -185,7 +195,7 @@ Err *conflict_find(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec 
     const Rows *parts;
     Pairs pairs;
     TRY(stage_open(conn, wait, arena, spec, form, &stage));
-    TRY(load_parts(conn, wait, spec, form, &parts));
+    TRY(load_parts(conn, wait, arena, spec, form, &parts));
     TRY(stage_fill(conn, wait, spec, form, stage, where));
     TRY(find_all(conn, wait, arena, spec, form, stage, parts, spec->tightens, &pairs));
     if (spec->tightens && pairs.keys.len > 0) {
