@@ -1,6 +1,6 @@
 /* shadow_owed.h — keys of rows that the shadow owes: they had to make room for others, and are written again
- * by a later transaction. Table owed_<change> in database stoa, made when a row has to make room for the first
- * time, so that whoever goes on after a crash knows them. */
+ * by a later transaction. Table owed_<change> in database stoa, made when a row has to make room for the
+ * first time, so that whoever goes on after a crash knows them. */
 #pragma once
 #include "engine/mysql/shadow_form.h"
 
