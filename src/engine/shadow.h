@@ -66,10 +66,11 @@ typedef struct KeyList {
 
 /* What became of an apply. Keys that are in none of the lists are in the shadow as they are in the source. */
 typedef struct Applied {
-    KeyList busy; /* their rows are locked by others: later */
-    KeyList
-        displaced; /* rows of the shadow that had to make room (a unique value has moved): apply them, too */
-    int64_t rows;  /* written into the shadow */
+    KeyList busy;      /* their rows are locked by others: later */
+    KeyList displaced; /* rows of the shadow that had to make room (a unique value has moved): the shadow owes
+                          them until they are applied, too. So it is noted; see `owed` */
+    int64_t rows;      /* written into the shadow */
+    int64_t held_ms;   /* the longest time for which rows of others, the source's or parents', were locked */
 } Applied;
 
 typedef struct Capture Capture;
@@ -121,15 +122,20 @@ typedef struct ShadowOps {
                  int64_t size, Range *ret_range, bool *ret_done);
     /* In one transaction: rows of the shadow in the range go, those of the source are written. No other
      * session applies keys meanwhile. ERR_VERIFY where a value does not fit, or, with tightens, where two
-     * rows are equal in what is to be unique (named); ERR_SERIALIZE where a unique value of a row outside of
-     * the range is in the way, which an apply of what is captured will clear. */
+     * rows are equal in what is to be unique (named). Rows outside of the range make room as for apply:
+     * ret_displaced, set in any case. ERR_SERIALIZE where one in the way cannot be found, or comes again and
+     * again: an apply of what is captured will clear it. */
     Err *(*copy)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const Range *range,
-                 int64_t *ret_rows);
+                 int64_t *ret_rows, KeyList *ret_displaced);
     /* Brings these keys over in one transaction, locking reads first, never waiting for a row lock. With
-     * `locked` the session holds the source under LOCK TABLES: no locking reads, no waiting. Splits the batch
-     * by itself where rows of it are busy. ERR_VERIFY as copy. */
+     * `locked` the session holds the source under LOCK TABLES: no locking reads, no waiting, and nothing is
+     * owed behind it. Splits the batch by itself where rows of it are busy. `owed`: those of the keys that
+     * the shadow owes; the notes go with what is written. ERR_VERIFY as copy. ret_applied is set in any case:
+     * behind an error, to what was done before it. */
     Err *(*apply)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const KeyList *keys,
-                  bool locked, Applied *ret_applied);
+                  const KeyList *owed, bool locked, Applied *ret_applied);
+    /* What the shadow owes, of processes that are gone as well. */
+    Err *(*owed)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, KeyList *ret_keys);
     /* Compares source and shadow in the range in one snapshot, as the new definition would have the source's
      * rows: rows in one only count as well. ret_rows: of the source. */
     Err *(*compare)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const Range *range,
@@ -138,7 +144,7 @@ typedef struct ShadowOps {
      * wait->timeout_ms at a time. Busy ones are neither equal nor different. */
     Err *(*compare_keys)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
                          const KeyList *keys, KeyList *ret_different, KeyList *ret_busy);
-    /* Empties the shadow. */
+    /* Empties the shadow; it owes nothing then. */
     Err *(*empty)(Conn *conn, const Wait *wait, const ShadowSpec *spec);
     /* For people: "id=17". */
     char *(*key_text)(Arena *arena, const ShadowSpec *spec, const char *key);
@@ -152,7 +158,7 @@ typedef struct ShadowOps {
      * noted. Again after a crash: what is there stays. */
     Err *(*capture_begin)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
                           const char **ret_position);
-    /* What capture_begin made goes, as far as it is there. */
+    /* What capture_begin and apply made besides the shadow goes, as far as it is there. */
     Err *(*capture_end)(Conn *conn, const Wait *wait, const ShadowSpec *spec);
     /* ERR_GONE with a hint where the position is no longer there (purged log, missing trigger): the copy
      * must begin anew. ERR_UNSAFE where changes cannot be captured here at all. */

@@ -22,6 +22,7 @@ typedef struct Key {
     uint64_t hash;
     int64_t due_ms; /* while it rests */
     bool taken;
+    bool owed;
     char text[];
 } Key;
 
@@ -32,6 +33,7 @@ typedef struct Queue {
 struct Keys {
     Key **slots;
     size_t slot_count, count, bytes, limit_bytes;
+    size_t owed_count;
     Queue ready[KEYS_BUCKETS], resting[KEYS_BUCKETS];
     Batch *first, *last;
     size_t batch_count, join_at; /* where finished batches are joined */
@@ -138,6 +140,7 @@ static void forget(Keys *keys, Key *key)
         at = &(*at)->chain;
     *at = key->chain;
     keys->count--;
+    keys->owed_count -= key->owed;
     keys->bytes -= cost_of(key);
     free(key);
 }
@@ -217,18 +220,19 @@ static void wait_for(Batch **slot, Batch *batch)
     batch->waiting++;
 }
 
-/* Due by `batch`; tells whether the batch waits for anything new. */
-static void add(Keys *keys, const char *text, Batch *batch)
+/* Due by `batch`. */
+static Key *add(Keys *keys, const char *text, Batch *batch)
 {
     uint64_t hash = hash_of(text);
     Key *key = find(keys, text, hash);
     if (key != NULL) {
         wait_for(key->taken ? &key->again : &key->since, batch);
-        return;
+        return key;
     }
     key = insert(keys, text, hash);
     wait_for(&key->since, batch);
     queue_push(&keys->ready[bucket_of(key)], key);
+    return key;
 }
 
 /* The last batch again, where nothing waits for it any more but what stands before it: so there are not many
@@ -250,7 +254,7 @@ uint64_t keys_batch(Keys *keys, const KeyList *list, const char *position, bool 
 {
     Batch *before = keys->last, *batch = batch_next(keys, position);
     for (size_t i = 0; i < list->count; i++)
-        add(keys, list->keys[i], batch);
+        (void)add(keys, list->keys[i], batch);
     if (hold) {
         batch->held = true;
         batch->waiting++;
@@ -279,7 +283,7 @@ void keys_add(Keys *keys, const KeyList *list)
         return;
     Batch *batch = batch_next(keys, NULL);
     for (size_t i = 0; i < list->count; i++)
-        add(keys, list->keys[i], batch);
+        (void)add(keys, list->keys[i], batch);
     trim(keys);
 }
 
@@ -372,12 +376,33 @@ static Batch *oldest_of(const Keys *keys, const char *const *taken, size_t count
     return oldest;
 }
 
-void keys_finish(Keys *keys, const char *const *taken, size_t count, const KeyList *busy,
-                 const KeyList *displaced, int64_t now_ms)
+void keys_owe(Keys *keys, const char *const *taken, size_t count, const KeyList *displaced)
 {
+    if (displaced->count == 0)
+        return;
     Batch *oldest = oldest_of(keys, taken, count);
-    for (size_t i = 0; i < displaced->count && oldest != NULL; i++)
-        add(keys, displaced->keys[i], oldest);
+    if (oldest == NULL)
+        oldest = batch_next(keys, NULL);
+    for (size_t i = 0; i < displaced->count; i++) {
+        Key *key = add(keys, displaced->keys[i], oldest);
+        keys->owed_count += !key->owed;
+        key->owed = true;
+    }
+}
+
+size_t keys_owed(const Keys *keys, const char *const *taken, size_t count, const char **ret_owed)
+{
+    size_t owed = 0;
+    for (size_t i = 0; i < count && keys->owed_count > 0; i++) {
+        const Key *key = find(keys, taken[i], hash_of(taken[i]));
+        if (key != NULL && key->owed)
+            ret_owed[owed++] = key->text;
+    }
+    return owed;
+}
+
+void keys_finish(Keys *keys, const char *const *taken, size_t count, const KeyList *busy, int64_t now_ms)
+{
     for (size_t i = 0; i < busy->count; i++) {
         Key *key = find(keys, busy->keys[i], hash_of(busy->keys[i]));
         if (key == NULL || !key->taken)
@@ -412,7 +437,7 @@ void keys_clear(Keys *keys)
     memset(keys->slots, 0, keys->slot_count * sizeof(Key *));
     memset(keys->ready, 0, sizeof keys->ready);
     memset(keys->resting, 0, sizeof keys->resting);
-    keys->count = keys->bytes = 0;
+    keys->count = keys->bytes = keys->owed_count = 0;
     for (Batch *batch = keys->first, *next; batch != NULL; batch = next) {
         next = batch->next;
         free(batch->position);

@@ -10,7 +10,7 @@
 enum {
     KEYS_BUCKETS = 8,    /* by a hash of the key: who takes from one of them has its keys alone */
     KEYS_BUSY_MS = 50,   /* a busy key rests so long */
-    KEYS_BATCH_MAX = 512 /* at most so many are taken at once */
+    KEYS_BATCH_MAX = 900 /* at most so many are taken at once */
 };
 
 typedef struct Keys Keys;
@@ -35,10 +35,13 @@ bool keys_has(const Keys *keys, const char *key);
  * (clock_ms(); INT64_MAX: all) first. The texts live until the key is finished. */
 size_t keys_take(Keys *keys, size_t worker, size_t workers, size_t most, int64_t now_ms,
                  const char **ret_keys);
-/* What was taken is applied, but for those in `busy`; `displaced` are due before the batches of what was
- * taken are through. */
-void keys_finish(Keys *keys, const char *const *taken, size_t count, const KeyList *busy,
-                 const KeyList *displaced, int64_t now_ms);
+/* The shadow owes `displaced`, which made room for some of what is taken: they are due before the batches of
+ * that are through. With nothing taken: before what comes later. */
+void keys_owe(Keys *keys, const char *const *taken, size_t count, const KeyList *displaced);
+/* Those of `taken` that the shadow owes. */
+size_t keys_owed(const Keys *keys, const char *const *taken, size_t count, const char **ret_owed);
+/* What was taken is applied, but for those in `busy`. */
+void keys_finish(Keys *keys, const char *const *taken, size_t count, const KeyList *busy, int64_t now_ms);
 /* Nothing became of what was taken: it is due as before. */
 void keys_give_back(Keys *keys, const char *const *taken, size_t count);
 

@@ -110,7 +110,7 @@ struct ShadowRun {
     bool settled_through; /* there is nothing above it */
     Suspect *suspects;    /* workers add to it under the lock */
     size_t suspect_count, suspect_cap;
-    int64_t keys_applied, repaired, busy_ms;
+    int64_t keys_applied, keys_displaced, repaired, busy_ms;
     int64_t saved_at_ms, told_at_ms, reported_at_ms, applied_per_s;
     bool follows;   /* rows are compared while others are copied: both passes began together */
     bool settle;    /* what is captured must be applied before the next chunk */

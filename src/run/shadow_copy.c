@@ -20,17 +20,17 @@ static Err *copy_chunk(Worker *worker, Chunk *chunk)
                << (chunk->tries > 5 ? 5 : chunk->tries);
     Wait wait = shadow_worker_wait(worker, limit_ms);
     int64_t rows = 0, from = clock_ms();
+    KeyList displaced = {0};
     Err *err = failpoint_at("copy_before");
     if (err == NULL)
         err = run->ops->copy(worker->conn, &wait, worker->arena, run->spec,
-                             &(Range){.low = chunk->low, .high = chunk->high}, &rows);
+                             &(Range){.low = chunk->low, .high = chunk->high}, &rows, &displaced);
     if (err == NULL)
         err = failpoint_at("copy_after");
-    if (err_is(err, ERR_SERIALIZE)) {
-        pthread_mutex_lock(&run->lock);
-        run->settle = true;
-        pthread_mutex_unlock(&run->lock);
-    }
+    pthread_mutex_lock(&run->lock);
+    keys_owe(run->keys, NULL, 0, &displaced);
+    run->settle = run->settle || err_is(err, ERR_SERIALIZE);
+    pthread_mutex_unlock(&run->lock);
     pass_give(worker, &run->copy, chunk, err, rows, clock_ms() - from);
     return err;
 }

@@ -292,6 +292,17 @@ static Err *no_position(const ShadowRun *run)
     return err_new(ERR_BUG, "the capture of \"%s\" has no checkpoint", run->spec->source);
 }
 
+/* Rows that made room for others when a process died: nothing else would bring them back. */
+static Err *take_debts(ShadowRun *run)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(run->runner);
+    KeyList owed = {0};
+    TRY(run->ops->owed(run->runner->conn, &wait, arena, run->spec, &owed));
+    keys_owe(run->keys, NULL, 0, &owed);
+    return NULL;
+}
+
 static Err *open_from(ShadowRun *run, const json_t *body)
 {
     const char *position = json_string_value(json_object_get(body, "position"));
@@ -299,6 +310,7 @@ static Err *open_from(ShadowRun *run, const json_t *body)
         return no_position(run);
     TRY(shadow_end_sessions(run->runner, body));
     restore(run, body);
+    TRY(take_debts(run));
     size_up(run);
     TRY(shadow_source_check(run));
     Err *err = shadow_read_start(run, position);

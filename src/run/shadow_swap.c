@@ -44,12 +44,12 @@ static Err *drain_batch(ShadowRun *run, Conn *locked, const Wait *wait, size_t *
         return NULL;
     Applied applied = {0};
     Err *err = run->ops->apply(locked, wait, arena, run->spec, &(KeyList){.keys = taken, .count = count},
-                               true, &applied);
+                               &(KeyList){0}, true, &applied);
     pthread_mutex_lock(&run->lock);
     if (err != NULL)
         keys_give_back(run->keys, taken, count);
     else
-        keys_finish(run->keys, taken, count, &applied.busy, &applied.displaced, clock_ms());
+        keys_finish(run->keys, taken, count, &applied.busy, clock_ms());
     pthread_mutex_unlock(&run->lock);
     return err;
 }
@@ -355,13 +355,11 @@ static Err *note_position(Runner *runner, const Step *step, const char *position
 }
 
 /* Triggers would go with the old table, and the keys they noted are worth nothing. What cannot go now goes at
- * complete; behind a way back nothing comes any more, and none may stay on the table. */
+ * complete; behind a way back nothing comes any more, and nothing may stay. */
 static Err *end_capture(Runner *runner, Arena *arena, const Step *step)
 {
     Wait wait = {.timeout_ms = JOURNAL_TIMEOUT_MS};
     const ShadowSpec *spec = shadow_spec_of(runner, arena, step);
-    if (spec->capture != CAPTURE_TRIGGER)
-        return NULL;
     Err *err = runner->ops->shadow->capture_end(runner->conn, &wait, spec);
     if (step->phase != PHASE_REVERT) {
         err_free(err);

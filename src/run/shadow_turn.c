@@ -15,7 +15,9 @@ enum {
     APPLY_KEYS_FIRST = 200, /* of a batch */
     APPLY_KEYS_MIN = 50,    /* fewer would not be faster: each batch waits for its commit */
     APPLY_SHARE = 4,        /* of --max-stall: so long the rows of a batch may be locked */
+    BATCH_MS = 1000,        /* a turn ends with its last batch */
     CATCH_UP_MS = 200,      /* of an apply turn while catching up */
+    CROWDED_SHARE = 50,     /* one key in so many has another row in its way */
     REPORT_MS = 250,
     TELL_BACKLOG_MS = 30000,
     TEXT_BYTES = 96,
@@ -217,12 +219,14 @@ Err *shadow_gate(ShadowRun *run)
 
 /* ---- apply ---------------------------------------------------------------------------------- */
 
-static void resize_batch(ShadowRun *run, size_t count, int64_t took_ms)
+/* By how long others may have to wait for it. Most of what a batch takes is the same for few keys as for many
+ * where the machine is busy. */
+static void resize_batch(ShadowRun *run, size_t count, int64_t held_ms, int64_t took_ms)
 {
     int64_t size = run->batch_keys, target_ms = control_settings(run->runner).max_stall_ms / APPLY_SHARE;
-    if (took_ms > target_ms * 2)
+    if (held_ms > target_ms * 2 || took_ms > BATCH_MS)
         size = size * 3 / 4;
-    else if (took_ms < target_ms && (int64_t)count * 2 > size)
+    else if (held_ms < target_ms && (int64_t)count * 2 > size)
         size += size / 4 + 1;
     run->batch_keys = size < APPLY_KEYS_MIN ? APPLY_KEYS_MIN : size > KEYS_BATCH_MAX ? KEYS_BATCH_MAX : size;
 }
@@ -230,10 +234,11 @@ static void resize_batch(ShadowRun *run, size_t count, int64_t took_ms)
 static Err *apply_batch(Worker *worker, bool *ret_any)
 {
     ShadowRun *run = worker->run;
-    const char *taken[KEYS_BATCH_MAX];
+    const char *taken[KEYS_BATCH_MAX], *owed[KEYS_BATCH_MAX];
     pthread_mutex_lock(&run->lock);
     size_t count =
         keys_take(run->keys, worker->number, run->turn_workers, (size_t)run->batch_keys, clock_ms(), taken);
+    size_t owed_count = keys_owed(run->keys, taken, count, owed);
     pthread_mutex_unlock(&run->lock);
     *ret_any = count > 0;
     if (count == 0)
@@ -244,17 +249,20 @@ static Err *apply_batch(Worker *worker, bool *ret_any)
     Err *err = failpoint_at("apply_before");
     if (err == NULL)
         err = run->ops->apply(worker->conn, &wait, worker->arena, run->spec,
-                              &(KeyList){.keys = taken, .count = count}, false, &applied);
+                              &(KeyList){.keys = taken, .count = count},
+                              &(KeyList){.keys = owed, .count = owed_count}, false, &applied);
     if (err == NULL)
         err = failpoint_at("apply_after");
     pthread_mutex_lock(&run->lock);
+    keys_owe(run->keys, taken, count, &applied.displaced);
     if (err != NULL) {
         keys_give_back(run->keys, taken, count);
         run->batch_keys = run->batch_keys > APPLY_KEYS_MIN * 2 ? run->batch_keys / 2 : APPLY_KEYS_MIN;
     } else {
-        keys_finish(run->keys, taken, count, &applied.busy, &applied.displaced, clock_ms());
-        resize_batch(run, count, clock_ms() - from);
+        keys_finish(run->keys, taken, count, &applied.busy, clock_ms());
+        resize_batch(run, count, applied.held_ms, clock_ms() - from);
         int64_t done = (int64_t)count - (int64_t)applied.busy.count;
+        run->keys_displaced += (int64_t)applied.displaced.count;
         run->keys_applied += done;
         run->turn_done += done;
         pthread_cond_broadcast(&run->wake); /* there is room again */
@@ -280,11 +288,14 @@ static size_t backlog_of(ShadowRun *run)
     return count;
 }
 
-/* More of them when the backlog grows all the same: each waits for the disk at its commits. */
-static void choose_appliers(ShadowRun *run, size_t before, size_t after)
+/* More of them when the backlog grows all the same: each waits for the disk at its commits. Where unique
+ * values move, several would be in each other's way, and one with large batches is faster. */
+static void choose_appliers(ShadowRun *run, size_t before, size_t after, int64_t applied, int64_t displaced)
 {
     if (!run->spec->key_exact)
         run->applier_count = 1; /* spellings that the server takes for one key stay in one hand */
+    else if (displaced * CROWDED_SHARE > applied)
+        run->applier_count = 1;
     else if (after > before && after > 1000 && run->applier_count < SHADOW_WORKERS_MAX)
         run->applier_count++;
 }
@@ -296,14 +307,15 @@ Err *shadow_apply_turn(ShadowRun *run, int64_t budget_ms)
         run->backlog = 0;
         return NULL;
     }
-    int64_t from = clock_ms(), applied = run->keys_applied;
+    int64_t from = clock_ms(), applied = run->keys_applied, displaced = run->keys_displaced;
     if (run->batch_keys == 0)
         run->batch_keys = APPLY_KEYS_FIRST;
     Err *err = shadow_turn(run, apply_task, run->applier_count, from + budget_ms);
     int64_t took_ms = clock_ms() - from;
     run->backlog = backlog_of(run);
-    choose_appliers(run, before, run->backlog);
     applied = run->keys_applied - applied;
+    displaced = run->keys_displaced - displaced;
+    choose_appliers(run, before, run->backlog, applied, displaced);
     if (took_ms > 0 && applied > 20)
         run->applied_per_s = applied * 1000 / took_ms;
     return shadow_forgive(run, err);

@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from test.lib.my_servers import MyServer
 from test.lib.my_shadow import ShadowError, ShadowTool, spec_of
 from test.lib.servers import until
 from test.server_my.test_shadow_rows import assert_same, carry_over, database
@@ -167,14 +168,63 @@ def test_real_duplicates_are_named(my):
         # a value that moves from one row to another is no duplicate, whichever comes first
         my.query("UPDATE t SET n = 1000 WHERE id = 5", "cap_dup")
         my.query("UPDATE t SET n = 5 WHERE id = 6", "cap_dup")
+        assert tool.owed()["keys"] == []
         answer = tool.apply(keys=["6"])
         assert answer["displaced"] == ["5"] and answer["busy"] == []
-        assert tool.apply(keys=answer["displaced"])["rows"] == 1
+        assert tool.owed()["keys"] == ["5"]
+        assert tool.apply(keys=["5"], owed=["5"])["rows"] == 1
+        assert tool.owed()["keys"] == []
         assert tool.compare()["different"] == []
         my.query("UPDATE t SET n = 5 WHERE id = 7", "cap_dup")
         with pytest.raises(ShadowError) as problem:
             tool.apply(keys=["7"])
         assert problem.value.kind == "verify" and "id=6" in str(problem.value) and "id=7" in str(problem.value)
+        tool.end()
+
+
+def test_long_chains_of_moved_values(my):
+    """Each row takes the value of the next: every batch makes room for itself, however long the chain, and whoever empties
+    the shadow owes nothing."""
+    body = "id INT NOT NULL PRIMARY KEY, a VARCHAR(30), n INT, UNIQUE KEY (n)"
+    spec = pair(my, "cap_chain", body, body.replace("id INT", "id BIGINT"), rows=1500, change_id=113)
+    with ShadowTool(my.url(), spec) as tool:
+        tool.copy()
+        my.query("UPDATE t SET n = -1 - n", "cap_chain")
+        my.query("UPDATE t SET n = -n", "cap_chain")
+        due, batches = ["0"], 0
+        while due:
+            answer = tool.apply(keys=due[:100], owed=due[:100] if batches else [])
+            assert answer["busy"] == []
+            due = due[100:] + answer["displaced"]
+            batches += 1
+            assert sorted(tool.owed()["keys"]) == sorted(due)
+        assert batches == 1500 and tool.compare()["different"] == []
+        my.query("UPDATE t SET n = 100000 WHERE id = 5", "cap_chain")
+        my.query("UPDATE t SET n = 6 WHERE id = 6", "cap_chain")
+        assert tool.apply(keys=["6"])["displaced"] == ["5"] and tool.owed()["keys"] == ["5"]
+        my.query("UPDATE t SET n = n + 200000 WHERE id BETWEEN 700 AND 799", "cap_chain")
+        my.query("UPDATE t SET n = n + 100 WHERE id BETWEEN 600 AND 699", "cap_chain")
+        assert len(tool.apply(keys=[str(at) for at in range(600, 700)])["displaced"]) == 100
+        assert len(tool.owed()["keys"]) == 101
+        tool.empty()
+        assert tool.owed()["keys"] == []
+        tool.end()
+    assert not my.query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_NAME LIKE 'owed\\_113%'")
+
+
+def test_a_unique_index_that_the_optimizer_does_not_know(my):
+    if my.version < (8,) and not my.is_mariadb:
+        return  # it has none
+    body = f"id INT NOT NULL PRIMARY KEY, a VARCHAR(30), n INT, UNIQUE KEY un (n) {'IGNORED' if my.is_mariadb else 'INVISIBLE'}"
+    spec = pair(my, "cap_hidden", body, body.replace("id INT", "id BIGINT"), change_id=114)
+    with ShadowTool(my.url(), spec) as tool:
+        tool.copy()
+        my.query("UPDATE t SET n = 1000 WHERE id = 5", "cap_hidden")
+        my.query("UPDATE t SET n = 5 WHERE id = 6", "cap_hidden")
+        assert tool.apply(keys=["6"])["displaced"] == ["5"]
+        assert tool.apply(keys=["5"])["displaced"] == []
+        assert tool.compare()["different"] == []
+        tool.end()
 
 
 def test_values_that_do_not_fit(my):
@@ -332,6 +382,34 @@ def test_a_key_log_keeps_what_is_not_applied(my):
         tool.applied(position=collect(tool, rounds=1)[1]["position"])
         assert my.query("SELECT COUNT(*) FROM stoa.keys_111")[0][0] == 0
         tool.end()
+
+
+@WAYS
+def test_moments_as_keys(home, my_name, capture, monkeypatch):
+    """The zero date, of which MariaDB's UNIX_TIMESTAMP(NEW.k) is NULL, and two moments that the writer's zone calls by one
+    name."""
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    server = MyServer(home, my_name)
+    try:
+        body = "k TIMESTAMP(2) NOT NULL DEFAULT '2020-01-01 00:00:00' PRIMARY KEY, n INT"
+        database(server, "cap_moments")
+        keys = ["0000-00-00 00:00:00.00", "2025-10-26 00:30:00.25", "2025-10-26 01:30:00.25"]
+        with server.connect("cap_moments") as conn, conn.cursor() as cursor:
+            cursor.execute("SET sql_mode = '', time_zone = '+00:00'")
+            for name in ("t", "t__stoa_new"):
+                cursor.execute(f"CREATE TABLE {name} ({body})")
+            cursor.execute("INSERT INTO t (k, n) VALUES " + ", ".join(f"('{key}', 1)" for key in keys))
+        assert len(server.query("SELECT DISTINCT CONCAT(k) FROM t", "cap_moments")) == 2
+        spec = spec_of(server, "cap_moments", "t", "t__stoa_new", capture=capture, change_id=112)
+        with ShadowTool(server.url(), spec) as tool:
+            tool.open(position=tool.begin()["position"])
+            for sql in ("UPDATE t SET n = 2", "DELETE FROM t"):
+                server.query(sql, "cap_moments")
+                captured, _ = collect(tool, 3)
+                assert set(captured) == {f"'{key}'" for key in keys}
+            tool.end()
+    finally:
+        server.end()
 
 
 @pytest.mark.parametrize("leaves", [False, True])

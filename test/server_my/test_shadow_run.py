@@ -286,16 +286,83 @@ def test_revert_brings_back_what_the_new_table_got(place):
 
 
 def test_more_writes_than_one_applier_could_bring_over(my):
-    """All rows are hot: what comes again while it waits is applied once."""
+    """All rows are hot, and unique values go from row to row: what comes again while it waits is applied once, and what is
+    in the way of a batch makes room as a whole. There is never a gap for the swap, so its lock queues, and who has read
+    the table and writes to it meanwhile is the victim of a deadlock; before the swap nobody is."""
     place = Place(my, rows=20000)
     try:
-        with place.writers(threads=8, rate=2000, hot=2000) as writers:
+        with place.writers(threads=8, rate=2000, hot=2000, yields=True) as writers:
             began = time.monotonic()
-            result = place.start().wait(0, 300)
+            running = place.start(failpoint="swap_before=pause:1")
+            until(lambda: running.is_stopped, 300, "the swap to begin")
+            near, yielded = time.monotonic() - began, writers.yielded
+            rate = writers.done / near
+            running.signal(signal.SIGCONT)
+            result = running.wait(0, 300)
             took = time.monotonic() - began
             place.check(writers)
-        (copied,) = [event["text"] for event in result.events if event.get("event") == "copied"]
-        print(f"\n{my.name}: {writers.done / took:.0f} transactions a second beside it; {copied}; {took:.1f} s")
+        texts = {event["event"]: event["text"] for event in result.events if event.get("event") in ("copied", "verified")}
+        print(f"\n{my.name}: {rate:.0f} transactions a second beside it; {texts['copied']}; {texts['verified']}; up to date "
+              f"after {near:.1f} s, swapped after {took:.1f} s; {writers.yielded - yielded} deadlocks in the swap")
+        assert yielded == 0 and rate > 200
+        assert "0 repaired" in texts["verified"]
+    finally:
+        place.close()
+
+
+# ---- rows that make room ----
+
+
+def moved_value(place, *options, failpoint=None):
+    """Everything is copied and compared. Then row k takes a unique value that row d still has in the shadow, and only
+    there, so that no change of its own will ever bring d back. The program stands before its first swap; and ids of k and d."""
+    points = ["swap_before=pause:1", failpoint] if failpoint else ["swap_before=pause:1"]
+    running = place.start(*options, failpoint=",".join(points))
+    until(lambda: running.is_stopped, 120, "the swap to begin")
+    (k,), (d,) = place.query("SELECT id FROM t WHERE id > 0 ORDER BY id LIMIT 100, 2")
+    place.query(f"UPDATE t__stoa_new SET u = -77 WHERE id = {d}")
+    for table in ("t", "twin"):
+        place.query(f"UPDATE {table} SET u = -77 WHERE id = {k}")
+    return running, k, d
+
+
+def killed_while_a_row_makes_room(place, *options):
+    running, k, d = moved_value(place, *options, failpoint="apply_displaced=kill")
+    with place.server.connect(place.name) as conn, conn.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT COUNT(*) FROM t WHERE id = 1")  # no swap as long as this is open
+        running.signal(signal.SIGCONT)
+        running.wait(-signal.SIGKILL, 120)
+        cursor.execute("ROLLBACK")
+    assert place.query(f"SELECT id FROM t__stoa_new WHERE id IN ({k}, {d})") == ((k,),)
+    (change,), = place.query("SELECT id FROM stoa.changes")
+    assert place.query(f"SELECT CONVERT(name USING latin1) FROM stoa.owed_{change}") == ((str(d),),)
+
+
+@pytest.mark.parametrize("end", ["complete", "revert", "abort"])
+def test_a_row_that_made_room_comes_back(my, end):
+    place = Place(my, rows=5000)
+    try:
+        killed_while_a_row_makes_room(place)
+        if end != "abort":
+            place.finish()
+            assert place.differences() == 0 and not leftovers(place)
+        place.stoa(end, "wide", "--yes", seconds=300)
+        assert place.differences(wide=end == "complete") == 0
+        assert not leftovers(place)
+    finally:
+        place.close()
+
+
+def test_a_row_makes_room_under_the_lock(my):
+    """Nothing is owed behind the swap."""
+    place = Place(my, rows=5000)
+    try:
+        running, _, _ = moved_value(place)
+        running.signal(signal.SIGCONT)
+        running.wait(0, 120)
+        assert place.differences() == 0
+        assert not leftovers(place)
     finally:
         place.close()
 
@@ -322,9 +389,10 @@ def yielding(place):
 
 
 def leftovers(place):
-    """Triggers on the tables, and tables of keys."""
+    """Triggers on the tables, and tables of keys and of debts."""
     return (place.query("SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()") +
-            place.query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'stoa' AND TABLE_NAME LIKE 'keys%'"))
+            place.query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'stoa' AND (TABLE_NAME LIKE "
+                        "'keys%' OR TABLE_NAME LIKE 'owed%')"))
 
 
 def test_by_triggers_there_and_back(bare):
@@ -339,6 +407,14 @@ def test_by_triggers_there_and_back(bare):
         writers.stop()
     assert bare.type_of().startswith("int")
     assert bare.differences(wide=False) == 0
+    assert not leftovers(bare)
+
+
+def test_by_triggers_a_row_that_made_room_comes_back(bare):
+    killed_while_a_row_makes_room(bare, *PATIENT)
+    bare.finish(*PATIENT)
+    assert bare.differences() == 0
+    bare.stoa("complete", "wide", "--yes", seconds=300)
     assert not leftovers(bare)
 
 

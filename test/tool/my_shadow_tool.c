@@ -2,7 +2,8 @@
  * what came of it.
  *
  *   {"do": "use", "url": URL, "spec": {…}}      the specification that all others are about
- *   {"do": "next" | "copy" | "apply" | "compare" | "compare_keys" | "empty" | "key_text" | "fraction", …}
+ *   {"do": "next" | "copy" | "apply" | "owed" | "compare" | "compare_keys" | "empty" | "key_text" |
+ * "fraction", …}
  *   {"do": "begin" | "end" | "open" | "close" | "capture" | "applied" | "mark" | "reached", …}
  *   {"do": "lock"} {"do": "unlock"}             source and shadow under LOCK TABLES … WRITE, in a session of
  * its own
@@ -84,7 +85,7 @@ static Err *apply_pending(Tool *tool, Conn *conn, bool locked)
     KeyList keys = {.keys = tool->pending, .count = tool->pending_count};
     Applied applied = {0};
     if (keys.count > 0)
-        TRY(ops->apply(conn, &no_wait, arena, tool->spec, &keys, locked, &applied));
+        TRY(ops->apply(conn, &no_wait, arena, tool->spec, &keys, &(KeyList){0}, locked, &applied));
     const char **old = tool->pending;
     size_t old_count = tool->pending_count;
     tool->pending = NULL;
@@ -138,8 +139,10 @@ static Err *copy_chunk(Tool *tool, const Range *range)
     for (int attempt = 0;; attempt++) {
         CLEANUP(arena_freep) Arena *arena = arena_new();
         int64_t rows = 0;
-        Err *err = ops->copy(tool->conn, &no_wait, arena, tool->spec, range, &rows);
+        KeyList displaced = {0};
+        Err *err = ops->copy(tool->conn, &no_wait, arena, tool->spec, range, &rows, &displaced);
         tool->copied += err == NULL ? rows : 0;
+        keep(tool, &displaced);
         size_t count = 0;
         if (err == NULL || !err_is(err, ERR_SERIALIZE) || attempt >= ATTEMPTS)
             return err;
@@ -240,14 +243,19 @@ static Err *call_rows(Tool *tool, const json_t *call, Arena *arena, json_t *answ
         json_object_update(
             answer, json_pack("{s:s?, s:s?, s:b}", "low", range.low, "high", range.high, "done", done));
     } else if (strcmp(name, "copy") == 0) {
-        TRY(ops->copy(conn, &no_wait, arena, tool->spec, &range, &rows));
+        TRY(ops->copy(conn, &no_wait, arena, tool->spec, &range, &rows, &different));
         json_object_set_new(answer, "rows", json_integer(rows));
+        json_object_set_new(answer, "displaced", list_json(&different));
     } else if (strcmp(name, "apply") == 0) {
         Applied applied = {0};
-        TRY(ops->apply(conn, &no_wait, arena, tool->spec, &keys, conn == tool->locked, &applied));
+        KeyList owed = list_of(arena, json_object_get(call, "owed"));
+        TRY(ops->apply(conn, &no_wait, arena, tool->spec, &keys, &owed, conn == tool->locked, &applied));
         json_object_set_new(answer, "rows", json_integer(applied.rows));
         json_object_set_new(answer, "busy", list_json(&applied.busy));
         json_object_set_new(answer, "displaced", list_json(&applied.displaced));
+    } else if (strcmp(name, "owed") == 0) {
+        TRY(ops->owed(conn, &no_wait, arena, tool->spec, &keys));
+        json_object_set_new(answer, "keys", list_json(&keys));
     } else if (strcmp(name, "compare") == 0) {
         TRY(ops->compare(conn, &no_wait, arena, tool->spec, &range, &rows, &different));
         json_object_set_new(answer, "rows", json_integer(rows));

@@ -31,7 +31,7 @@ static void a_key_waits_once(void **state)
     const char *taken[8];
     assert_int_equal(keys_take(keys, 0, 1, 8, 0, taken), 2);
     assert_false(keys_has(keys, "a"));
-    keys_finish(keys, taken, 2, &none, &none, 0);
+    keys_finish(keys, taken, 2, &none, 0);
     assert_int_equal(keys_count(keys), 0);
     assert_string_equal(keys_position(keys), "p2");
     assert_int_equal(keys_through(keys), 2);
@@ -48,10 +48,10 @@ static void a_key_that_comes_again_is_due_again(void **state)
     keys_batch(keys, LIST("a"), "p2", false);
     assert_true(keys_has(keys, "a"));
     assert_int_equal(keys_take(keys, 0, 1, 8, 0, again), 0); /* it is in one hand at a time */
-    keys_finish(keys, taken, 1, &none, &none, 0);
+    keys_finish(keys, taken, 1, &none, 0);
     assert_string_equal(keys_position(keys), "p1");
     assert_int_equal(keys_take(keys, 0, 1, 8, 0, again), 1);
-    keys_finish(keys, again, 1, &none, &none, 0);
+    keys_finish(keys, again, 1, &none, 0);
     assert_string_equal(keys_position(keys), "p2");
     keys_free(keys);
 }
@@ -63,20 +63,20 @@ static void busy_keys_hold_the_position_and_rest(void **state)
     const char *taken[8];
     keys_batch(keys, LIST("a"), "p1", false);
     assert_int_equal(keys_take(keys, 0, 1, 8, 0, taken), 1);
-    keys_finish(keys, taken, 1, LIST("a"), &none, 100);
+    keys_finish(keys, taken, 1, LIST("a"), 100);
     for (int i = 0; i < 1000; i++) { /* others go on behind it, and take no room */
         char text[16];
         (void)snprintf(text, sizeof text, "k%d", i);
         keys_batch(keys, LIST(text), "later", false);
         assert_int_equal(keys_take(keys, 0, 1, 8, 100, taken), 1);
-        keys_finish(keys, taken, 1, &none, &none, 100);
+        keys_finish(keys, taken, 1, &none, 100);
     }
     assert_null(keys_position(keys));
     assert_int_equal(keys_through(keys), 0);
     assert_int_equal(keys_take(keys, 0, 1, 8, 100 + KEYS_BUSY_MS - 1, taken), 0);
     assert_int_equal(keys_take(keys, 0, 1, 8, 100 + KEYS_BUSY_MS, taken), 1);
     assert_string_equal(taken[0], "a");
-    keys_finish(keys, taken, 1, &none, &none, 200);
+    keys_finish(keys, taken, 1, &none, 200);
     assert_string_equal(keys_position(keys), "later");
     keys_free(keys);
 }
@@ -89,11 +89,42 @@ static void displaced_keys_are_due_before_the_position(void **state)
     keys_batch(keys, LIST("a"), "p1", false);
     assert_int_equal(keys_take(keys, 0, 1, 8, 0, taken), 1);
     keys_batch(keys, LIST("d"), "p2", false);
-    keys_finish(keys, taken, 1, &none, LIST("d", "e"), 0);
+    const char *owed[8];
+    assert_int_equal(keys_owed(keys, taken, 1, owed), 0);
+    keys_owe(keys, taken, 1, LIST("d", "e"));
+    keys_finish(keys, taken, 1, &none, 0);
     assert_null(keys_position(keys));
     assert_int_equal(keys_take(keys, 0, 1, 8, 0, taken), 2);
-    keys_finish(keys, taken, 2, &none, &none, 0);
+    assert_int_equal(keys_owed(keys, taken, 2, owed), 2);
+    keys_finish(keys, taken, 2, &none, 0);
     assert_string_equal(keys_position(keys), "p2");
+    keys_free(keys);
+}
+
+/* As they stand in the server when a process begins. */
+static void debts_are_due_before_what_comes_later(void **state)
+{
+    (void)state;
+    Keys *keys = keys_new(1 << 20);
+    const char *taken[8], *owed[8];
+    keys_owe(keys, NULL, 0, LIST("d"));
+    keys_batch(keys, LIST("a"), "p1", false);
+    assert_int_equal(keys_take(keys, 0, 1, 8, 0, taken), 2);
+    assert_int_equal(keys_owed(keys, taken, 2, owed), 1);
+    assert_string_equal(owed[0], "d");
+    keys_give_back(keys, taken, 2); /* it is still owed then */
+    assert_int_equal(keys_take(keys, 0, 1, 8, 0, taken), 2);
+    assert_int_equal(keys_owed(keys, taken, 2, owed), 1);
+    keys_finish(keys, taken, 2, LIST("d"), 100); /* and while it is busy */
+    assert_null(keys_position(keys));
+    assert_int_equal(keys_take(keys, 0, 1, 8, INT64_MAX, taken), 1);
+    assert_int_equal(keys_owed(keys, taken, 1, owed), 1);
+    keys_finish(keys, taken, 1, &none, 200);
+    assert_string_equal(keys_position(keys), "p1");
+    keys_batch(keys, LIST("d"), "p2", false);
+    assert_int_equal(keys_take(keys, 0, 1, 8, 0, taken), 1);
+    assert_int_equal(keys_owed(keys, taken, 1, owed), 0); /* it was paid */
+    keys_finish(keys, taken, 1, &none, 0);
     keys_free(keys);
 }
 
@@ -124,7 +155,7 @@ static void it_is_full_and_then_not(void **state)
     assert_true(keys_count(keys) > 200 && keys_count(keys) < 2000);
     while (keys_count(keys) > 0) {
         size_t count = keys_take(keys, 0, 1, KEYS_BATCH_MAX, 0, taken);
-        keys_finish(keys, taken, count, &none, &none, 0);
+        keys_finish(keys, taken, count, &none, 0);
     }
     assert_false(keys_full(keys));
     keys_free(keys);
@@ -161,7 +192,7 @@ static void give_some_back(Model *model, Keys *keys, const char **hand, size_t c
         else
             model->applied[key] = model->seen[key];
     }
-    keys_finish(keys, hand, count, &(KeyList){.keys = busy, .count = busy_count}, &none, model->time);
+    keys_finish(keys, hand, count, &(KeyList){.keys = busy, .count = busy_count}, model->time);
 }
 
 static void positions_never_come_too_early(void **state)
@@ -209,7 +240,7 @@ static void positions_never_come_too_early(void **state)
         size_t count = keys_take(keys, 0, 1, IN_HAND, INT64_MAX, hand);
         for (size_t i = 0; i < count; i++)
             model->applied[atoi(hand[i])] = model->changed[atoi(hand[i])];
-        keys_finish(keys, hand, count, &none, &none, 0);
+        keys_finish(keys, hand, count, &none, 0);
     }
     check(model, keys);
     assert_int_equal(atoi(keys_position(keys)), model->time);
@@ -225,6 +256,7 @@ int main(void)
         cmocka_unit_test(a_key_that_comes_again_is_due_again),
         cmocka_unit_test(busy_keys_hold_the_position_and_rest),
         cmocka_unit_test(displaced_keys_are_due_before_the_position),
+        cmocka_unit_test(debts_are_due_before_what_comes_later),
         cmocka_unit_test(a_hold_keeps_the_position),
         cmocka_unit_test(it_is_full_and_then_not),
         cmocka_unit_test(positions_never_come_too_early),

@@ -1,5 +1,6 @@
 /* Capture, whichever way the specification says. */
 #include "engine/mysql/capture_parts.h"
+#include "engine/mysql/shadow_owed.h"
 #include "engine/mysql/xa.h"
 
 #include <stdlib.h>
@@ -21,7 +22,9 @@ Err *my_capture_begin(Conn *conn, const Wait *wait, Arena *arena, const ShadowSp
 
 Err *my_capture_end(Conn *conn, const Wait *wait, const ShadowSpec *spec)
 {
-    return spec->capture == CAPTURE_LOG ? NULL : trigger_capture_end(conn, wait, spec);
+    if (spec->capture == CAPTURE_TRIGGER)
+        TRY(trigger_capture_end(conn, wait, spec));
+    return owed_drop(conn, wait, spec);
 }
 
 Err *my_capture_open(const Target *target, const Wait *wait, const ShadowSpec *spec, const char *position,

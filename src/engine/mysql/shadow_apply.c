@@ -8,18 +8,14 @@
 #include "base/clock.h"
 #include "engine/mysql/conn.h"
 #include "engine/mysql/error.h"
-#include "engine/mysql/shadow_conflict.h"
 #include "engine/mysql/shadow_my.h"
+#include "engine/mysql/shadow_stage.h"
+#include "engine/mysql/shadow_write.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    LOCK_WAIT_MS = 40, /* where the server has no NOWAIT: while holding nothing */
-    FINISH_MS = 15000,
-};
-
-typedef VEC(const char *) Keys;
+enum { LOCK_WAIT_MS = 40 /* where the server has no NOWAIT: while holding nothing */ };
 
 typedef struct Apply {
     Conn *conn;
@@ -31,30 +27,8 @@ typedef struct Apply {
     Keys ready; /* visible, to be written */
     Keys found; /* what the source's rows are called; where spellings differ */
     Keys busy;
-    Keys displaced;
-    int64_t rows;
+    int64_t held_ms; /* by a look */
 } Apply;
-
-static KeyList keys_list(const Keys *keys) { return (KeyList){.keys = keys->items, .count = keys->len}; }
-
-static int compare_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Each key once. */
-static KeyList distinct(Arena *arena, const KeyList *keys)
-{
-    const char **sorted = arena_alloc(arena, (keys->count + 1) * sizeof *sorted);
-    if (keys->count > 0)
-        memcpy(sorted, keys->keys, keys->count * sizeof *sorted);
-    qsort(sorted, keys->count, sizeof *sorted, compare_text);
-    size_t count = 0;
-    for (size_t i = 0; i < keys->count; i++)
-        if (count == 0 || strcmp(sorted[count - 1], sorted[i]) != 0)
-            sorted[count++] = sorted[i];
-    return (KeyList){.keys = sorted, .count = count};
-}
 
 /* ---- seeing what was announced ---------------------------------------------------------------------------
  */
@@ -94,13 +68,22 @@ static bool is_in_the_way(const Err *err)
     return err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DEADLOCK);
 }
 
+static Err *ask(Apply *apply, const Wait *wait, const char *sql, Rows *ret_rows)
+{
+    int64_t from_ms = clock_ms();
+    Err *err = conn_query(apply->conn, wait, apply->arena, ret_rows, sql);
+    int64_t took_ms = clock_ms() - from_ms;
+    apply->held_ms = took_ms > apply->held_ms ? took_ms : apply->held_ms;
+    return err;
+}
+
 /* With NOWAIT: a batch that is refused is split until the busy rows stand alone. */
 static Err *look_nowait(Apply *apply, const KeyList *keys, size_t from, size_t to)
 {
     CLEANUP(str_donep) Str sql = STR_INIT;
     Rows rows = {0};
     add_look(apply, &sql, keys, from, to, lock_clause(apply));
-    Err *err = conn_query(apply->conn, apply->wait, apply->arena, &rows, sql.buf);
+    Err *err = ask(apply, apply->wait, sql.buf, &rows);
     if (err == NULL) {
         take_ready(apply, keys, from, to, &rows);
         return NULL;
@@ -126,7 +109,7 @@ static Err *look_waiting(Apply *apply, const KeyList *keys, size_t at)
     Rows rows = {0};
     Wait brief = {.stop = apply->wait == NULL ? NULL : apply->wait->stop, .timeout_ms = LOCK_WAIT_MS};
     add_look(apply, &sql, keys, at, at + 1, lock_clause(apply));
-    Err *err = conn_query(apply->conn, &brief, apply->arena, &rows, sql.buf);
+    Err *err = ask(apply, &brief, sql.buf, &rows);
     if (err == NULL) {
         take_ready(apply, keys, at, at + 1, &rows);
         return NULL;
@@ -160,173 +143,12 @@ static Err *look(Apply *apply, const KeyList *keys, size_t from, size_t to)
 /* ---- writing ---------------------------------------------------------------------------------------------
  */
 
-/* START TRANSACTION would end LOCK TABLES. */
-static Err *begin(const Apply *apply)
-{
-    return my_exec(apply->conn, apply->wait, apply->locked ? "SET autocommit = 0" : "START TRANSACTION");
-}
-
-/* Not given up early, but where writers wait for it. */
-static Wait finishing(const Apply *apply)
-{
-    Wait finish = {.timeout_ms = FINISH_MS};
-    if (apply->wait != NULL) {
-        finish.stop = apply->wait->stop;
-        finish.until_ms = apply->locked ? apply->wait->until_ms : 0;
-    }
-    return finish;
-}
-
-static Err *commit(const Apply *apply)
-{
-    Wait finish = finishing(apply);
-    TRY(my_exec(apply->conn, &finish, "COMMIT"));
-    return apply->locked ? my_exec(apply->conn, &finish, "SET autocommit = 1") : NULL;
-}
-
-static void give_up(const Apply *apply)
-{
-    rows_rollback(apply->conn);
-    Wait finish = finishing(apply);
-    if (apply->locked)
-        err_free(my_exec(apply->conn, &finish, "SET autocommit = 1"));
-}
-
-/* Rows of the shadow with these targets that are copies of other rows of the source: where the new key takes
- * for one what the old one holds apart, 'a' would take 'A' away with it. */
-static Err *find_others(Apply *apply, const KeyList *keys, const KeyList *targets, Conflict *conflict)
-{
-    const Form *form = apply->form;
-    CLEANUP(str_donep) Str sql = STR_INIT;
-    Rows rows = {0};
-    if (apply->spec->key_exact || form->direct || targets->count == 0)
-        return NULL;
-    const char *hint =
-        form->target_index == NULL ? "" : arena_printf(apply->arena, " FORCE INDEX (%s)", form->target_index);
-    str_addf(&sql, "SELECT %s, %s FROM %s%s WHERE ", form_key_text(apply->arena, form, true, ""),
-             form_target_text(apply->arena, form, ""), form->shadow, hint);
-    form_add_keys(&sql, form->target_names, form->key_count, targets, 0, targets->count);
-    TRY(conn_query(apply->conn, apply->wait, apply->arena, &rows, sql.buf));
-    Keys others = {0}, their = {0};
-    for (size_t i = 0; i < conflict->keys.count; i++) {
-        *vec_push(apply->arena, &others) = conflict->keys.keys[i];
-        *vec_push(apply->arena, &their) = conflict->targets.keys[i];
-    }
-    for (size_t i = 0; i < rows.row_count; i++) {
-        const char *key = rows_cell(&rows, i, 0);
-        bool known = false;
-        for (size_t k = 0; k < keys->count && !known; k++)
-            known = str_eq(keys->keys[k], key);
-        if (known)
-            continue;
-        *vec_push(apply->arena, &others) = key;
-        *vec_push(apply->arena, &their) = rows_cell(&rows, i, 1);
-    }
-    *conflict = (Conflict){.keys = keys_list(&others), .targets = keys_list(&their)};
-    return NULL;
-}
-
-/* Those that make room are read again with the others, so that nothing is gone if nobody comes to them any
- * more. */
-static const char *rows_of(Apply *apply, const KeyList *keys, const KeyList *more)
-{
-    CLEANUP(str_donep) Str where = STR_INIT;
-    const Form *form = apply->form;
-    str_add(&where, "(");
-    form_add_keys(&where, form->source_names, form->key_count, keys, 0, keys->count);
-    if (more->count > 0) {
-        str_add(&where, " OR ");
-        form_add_keys(&where, form->source_names, form->key_count, more, 0, more->count);
-    }
-    str_add(&where, ")");
-    return arena_dupn(apply->arena, where.buf, where.len);
-}
-
-static Err *write_once(Apply *apply, const KeyList *keys, const KeyList *found, const Conflict *conflict,
-                       bool deep)
-{
-    Form *form = apply->form;
-    KeyList targets = {0}, others = {0};
-    Conflict room = *conflict;
-    int64_t gone = 0, written = 0;
-    TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, keys, &targets));
-    TRY(stage_targets(apply->conn, apply->wait, apply->arena, apply->spec, form, found, &others));
-    TRY(find_others(apply, keys, &targets, &room));
-    KeyList again = room.keys;
-    if (deep) { /* but for those that were found just now */
-        again.keys += conflict->keys.count;
-        again.count -= conflict->keys.count;
-    }
-    const char *where = rows_of(apply, keys, &again);
-    TRY(begin(apply));
-    if (!apply->locked) /* LOCK TABLES does not know the parents */
-        TRY(rows_lock_parents(apply->conn, apply->wait, apply->spec, form, where));
-    TRY(rows_delete(apply->conn, apply->wait, form, &targets, &gone));
-    TRY(rows_delete(apply->conn, apply->wait, form, &others, &gone));
-    TRY(rows_delete(apply->conn, apply->wait, form, &room.targets, &gone));
-    TRY(rows_insert(apply->conn, apply->wait, apply->spec, form, form->shadow, where, &written));
-    TRY(commit(apply));
-    apply->rows += written;
-    for (size_t i = 0; i < room.keys.count; i++)
-        *vec_push(apply->arena, &apply->displaced) = room.keys.keys[i];
-    return NULL;
-}
-
-/* A row of the shadow with a unique value that has moved on in the source makes room, and its key is one to
- * be applied as well. */
-static Err *make_room(Apply *apply, const KeyList *keys, bool deep, Conflict *conflict)
-{
-    Conflict more = {0};
-    Keys own = {0};
-    const KeyList *lists[] = {keys, &conflict->keys};
-    for (size_t k = 0; k < ARRAY_LEN(lists); k++)
-        for (size_t i = 0; i < lists[k]->count; i++)
-            *vec_push(apply->arena, &own) = lists[k]->keys[i];
-    KeyList together = keys_list(&own);
-    TRY(conflict_find(apply->conn, apply->wait, apply->arena, apply->spec, apply->form,
-                      rows_of(apply, keys, deep ? &(KeyList){0} : &conflict->keys), &together, &more));
-    Keys all = {0}, targets = {0};
-    const Conflict *both[] = {conflict, &more};
-    for (size_t k = 0; k < ARRAY_LEN(both); k++)
-        for (size_t i = 0; i < both[k]->keys.count; i++) {
-            *vec_push(apply->arena, &all) = both[k]->keys.keys[i];
-            *vec_push(apply->arena, &targets) = both[k]->targets.keys[i];
-        }
-    *conflict = (Conflict){.keys = keys_list(&all), .targets = keys_list(&targets)};
-    return NULL;
-}
-
-/* Rows that make room are read again in the same transaction, so that none is gone if this process dies.
- * Where whole chains of values have moved on, that would bring in row after row: from some depth on they only
- * wait to be applied, and when there are too many, the other keys come first. */
-static Err *write_try(Apply *apply, const KeyList *keys, const KeyList *found, bool *ret_crowded)
-{
-    enum { DEEP = 2, ROOMS = 8 };
-    Conflict conflict = {0};
-    *ret_crowded = false;
-    for (int attempt = 0, rooms = 0;; attempt++) {
-        Err *err = write_once(apply, keys, found, &conflict, rooms > DEEP);
-        if (err == NULL)
-            return NULL;
-        give_up(apply);
-        if (err->server_errno == MY_ER_DUP_ENTRY) {
-            *ret_crowded = rooms++ >= ROOMS;
-            if (*ret_crowded)
-                return err;
-            err_free(err);
-            TRY(make_room(apply, keys, rooms > DEEP, &conflict));
-        } else if (!rows_again(err, apply->wait, attempt)) {
-            return err;
-        }
-    }
-}
-
 /* Where a batch is refused for long, each half by itself, until those that are in the way of others, or of
  * whose parents others are, stand alone. */
-static Err *write(Apply *apply, const KeyList *keys, const KeyList *found)
+static Err *write(Apply *apply, Writing *writing, const KeyList *keys, const KeyList *found)
 {
-    bool crowded = false;
-    Err *err = write_try(apply, keys, found, &crowded);
+    Err *err = write_keys(writing, keys, found);
+    bool crowded = err != NULL && err->server_errno == MY_ER_DUP_ENTRY;
     if (crowded && apply->locked)
         err->kind = ERR_SERIALIZE; /* this attempt is given up */
     if ((!is_in_the_way(err) && !crowded) || apply->locked)
@@ -337,27 +159,44 @@ static Err *write(Apply *apply, const KeyList *keys, const KeyList *found)
         return NULL;
     }
     size_t half = keys->count / 2;
-    TRY(write(apply, &(KeyList){.keys = keys->keys, .count = half}, found));
-    return write(apply, &(KeyList){.keys = keys->keys + half, .count = keys->count - half}, found);
+    TRY(write(apply, writing, &(KeyList){.keys = keys->keys, .count = half}, found));
+    return write(apply, writing, &(KeyList){.keys = keys->keys + half, .count = keys->count - half}, found);
+}
+
+static Err *apply_all(Apply *apply, Writing *writing, const KeyList *keys)
+{
+    KeyList all = keys_distinct(apply->arena, keys);
+    for (size_t from = 0; from < all.count; from += FORM_KEYS_MOST) {
+        size_t to = from + FORM_KEYS_MOST < all.count ? from + FORM_KEYS_MOST : all.count;
+        apply->ready.len = apply->found.len = 0;
+        TRY(look(apply, &all, from, to));
+        KeyList ready = keys_list(&apply->ready), found = keys_list(&apply->found);
+        if (ready.count > 0)
+            TRY(write(apply, writing, &ready, &found));
+    }
+    return NULL;
 }
 
 Err *my_shadow_apply(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const KeyList *keys,
-                     bool locked, Applied *ret_applied)
+                     const KeyList *owed, bool locked, Applied *ret_applied)
 {
-    Apply apply = {.conn = conn, .wait = wait, .arena = arena, .spec = spec, .locked = locked};
-    TRY(form_load(conn, wait, spec, &apply.form));
-    KeyList all = distinct(arena, keys);
-    for (size_t from = 0; from < all.count; from += FORM_KEYS_MOST) {
-        size_t to = from + FORM_KEYS_MOST < all.count ? from + FORM_KEYS_MOST : all.count;
-        apply.ready.len = apply.found.len = 0;
-        TRY(look(&apply, &all, from, to));
-        KeyList ready = keys_list(&apply.ready), found = keys_list(&apply.found);
-        if (ready.count > 0)
-            TRY(write(&apply, &ready, &found));
-    }
-    *ret_applied = (Applied){
-        .busy = keys_list(&apply.busy), .displaced = keys_list(&apply.displaced), .rows = apply.rows};
-    return NULL;
+    Form *form;
+    *ret_applied = (Applied){0};
+    TRY(form_load(conn, wait, spec, &form));
+    Apply apply = {.conn = conn, .wait = wait, .arena = arena, .spec = spec, .form = form, .locked = locked};
+    Writing writing = {.conn = conn,
+                       .wait = wait,
+                       .arena = arena,
+                       .spec = spec,
+                       .form = form,
+                       .locked = locked,
+                       .owed = keys_distinct(arena, owed)};
+    Err *err = apply_all(&apply, &writing, keys);
+    *ret_applied = (Applied){.busy = keys_list(&apply.busy),
+                             .displaced = keys_list(&writing.displaced),
+                             .rows = writing.rows,
+                             .held_ms = apply.held_ms > writing.held_ms ? apply.held_ms : writing.held_ms};
+    return err;
 }
 
 Err *my_shadow_ready(Conn *conn, const Wait *wait, const ShadowSpec *spec)

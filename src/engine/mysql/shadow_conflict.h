@@ -8,9 +8,10 @@ typedef struct Conflict {
     KeyList targets; /* the same, for rows_delete */
 } Conflict;
 
-/* For the source's rows where `where` holds, whose keys, if `own` is given, are `own`: rows of the shadow
- * that have another key, not among `own`, and are equal to one of them in a unique index. With spec->tightens
- * ERR_VERIFY, naming both, where two rows of the source are equal in such an index. Outside of a transaction;
- * also under LOCK TABLES. */
+/* Stages the source's rows where `where` holds, and finds rows of the shadow that have another key than, and
+ * are equal in a unique index to, one of them. With spec->tightens ERR_VERIFY, naming both, where two rows of
+ * the source are equal in such an index. In a transaction that has deleted the shadow's rows of these keys,
+ * with the stage open already (stage_open); also under LOCK TABLES. Indexes over expressions are not looked
+ * at. */
 Err *conflict_find(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, Form *form,
-                   const char *where, const KeyList *own, Conflict *ret_conflict) MUST_USE;
+                   const char *where, const char **ret_stage, Conflict *ret_conflict) MUST_USE;

@@ -65,7 +65,9 @@ typedef struct Form {
     bool has_fk;   /* a foreign key stands on the shadow */
     bool computed; /* there is a column that is no plain copy of another */
     int number;    /* names temporary tables: one for each form of the session */
-    bool has_stage, has_map;
+    bool has_stage, has_map, has_owed;
+    const Rows *unique_parts; /* shadow_conflict.c */
+    int staged_batches;       /* so many more transactions stage their rows at once (shadow_write.c) */
     const char *id;
     struct Form *next;
 } Form;
@@ -102,4 +104,9 @@ bool form_split(Arena *arena, const char *key, size_t count, const char **ret_li
 
 /* How many keys stand in one statement. MariaDB makes a subquery of an IN list from 1000 on
  * (in_predicate_conversion_threshold). */
-enum { FORM_KEYS_MOST = 500 };
+enum { FORM_KEYS_MOST = 900 };
+
+enum {
+    FORM_STAGED_BATCHES = 20, /* behind one in whose way something was */
+    FORM_REFUSALS_MAX = 6,    /* of one that is staged: by what another worker has just written */
+};

@@ -7,6 +7,7 @@ const ShadowOps my_shadow_ops = {
     .next = my_shadow_next,
     .copy = my_shadow_copy,
     .apply = my_shadow_apply,
+    .owed = my_shadow_owed,
     .compare = my_shadow_compare,
     .compare_keys = my_shadow_compare_keys,
     .empty = my_shadow_empty,

@@ -11,9 +11,11 @@ extern const ShadowOps my_shadow_ops;
 Err *my_shadow_next(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const char *low,
                     int64_t size, Range *ret_range, bool *ret_done) MUST_USE;
 Err *my_shadow_copy(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const Range *range,
-                    int64_t *ret_rows) MUST_USE;
+                    int64_t *ret_rows, KeyList *ret_displaced) MUST_USE;
 Err *my_shadow_apply(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const KeyList *keys,
-                     bool locked, Applied *ret_applied) MUST_USE;
+                     const KeyList *owed, bool locked, Applied *ret_applied) MUST_USE;
+Err *my_shadow_owed(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
+                    KeyList *ret_keys) MUST_USE;
 /* What a session needs to apply keys is asked and made before it does, so that no time is lost under a lock.
  */
 Err *my_shadow_ready(Conn *conn, const Wait *wait, const ShadowSpec *spec) MUST_USE;

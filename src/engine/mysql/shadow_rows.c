@@ -1,9 +1,12 @@
 /* Rows of the source in ranges, and into the shadow. */
 #include "engine/mysql/shadow_conflict.h"
 
+#include "base/failpoint.h"
 #include "engine/mysql/conn.h"
 #include "engine/mysql/error.h"
 #include "engine/mysql/shadow_my.h"
+#include "engine/mysql/shadow_owed.h"
+#include "engine/mysql/shadow_write.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -113,20 +116,34 @@ static Err *check_warnings(Conn *conn, const Wait *wait, const ShadowSpec *spec)
     return NULL;
 }
 
-Err *rows_insert(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form, const char *into,
-                 const char *where, int64_t *ret_rows)
+static Err *insert(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form, const char *where,
+                   const char *sql, int64_t *ret_rows)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    CLEANUP(str_donep) Str sql = STR_INIT;
-    str_addf(&sql, "INSERT INTO %s (%s) SELECT %s FROM %s FORCE INDEX (%s) WHERE %s", into, form->names,
-             form->exprs, form->source, form->key_index, where);
     Rows rows = {0};
-    Err *err = conn_query(conn, wait, arena, &rows, sql.buf);
+    Err *err = conn_query(conn, wait, arena, &rows, sql);
     if (err != NULL && rows_is_misfit(err))
         return misfit_error(conn, wait, spec, form, where, err);
     TRY(err);
     *ret_rows = rows.affected;
     return check_warnings(conn, wait, spec);
+}
+
+Err *rows_insert(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form, const char *into,
+                 const char *where, int64_t *ret_rows)
+{
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    str_addf(&sql, "INSERT INTO %s (%s) SELECT %s FROM %s FORCE INDEX (%s) WHERE %s", into, form->names,
+             form->exprs, form->source, form->key_index, where);
+    return insert(conn, wait, spec, form, where, sql.buf, ret_rows);
+}
+
+Err *rows_insert_staged(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form,
+                        const char *stage, const char *where, int64_t *ret_rows)
+{
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    str_addf(&sql, "INSERT INTO %s (%s) SELECT %s FROM %s", form->shadow, form->names, form->names, stage);
+    return insert(conn, wait, spec, form, where, sql.buf, ret_rows);
 }
 
 /* DELETE … USING takes an index hint on every server: the statistics of a table that has just been empty
@@ -235,55 +252,78 @@ static Err *clear_rows(Conn *conn, const Wait *wait, const Form *form, const cha
     return rows_delete(conn, wait, form, &targets, &gone);
 }
 
-static Err *copy_once(Conn *conn, const Wait *wait, const ShadowSpec *spec, Form *form, const Range *range,
-                      const char *where, int64_t *ret_rows)
+static Err *clear(Conn *conn, const Wait *wait, const Form *form, const Range *range, const char *where)
 {
-    TRY(my_exec(conn, wait, "START TRANSACTION"));
-    TRY(rows_lock_parents(conn, wait, spec, form, where));
-    if (form->direct)
-        TRY(clear_range(conn, wait, form, range));
-    else
-        TRY(clear_rows(conn, wait, form, where));
-    TRY(rows_insert(conn, wait, spec, form, form->shadow, where, ret_rows));
+    return form->direct ? clear_range(conn, wait, form, range) : clear_rows(conn, wait, form, where);
+}
+
+static Err *commit(Conn *conn, const Wait *wait)
+{
     Wait finish = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = FINISH_MS};
     return my_exec(conn, &finish, "COMMIT");
 }
 
-/* Two rows of the source that are not to be equal are an error for good; else it is a row of the shadow whose
- * unique value has moved on in the source. */
-static Err *duplicate_error(Conn *conn, const Wait *wait, const ShadowSpec *spec, Form *form,
-                            const char *where, Err *err)
+static Err *copy_plainly(Conn *conn, const Wait *wait, const ShadowSpec *spec, Form *form, const Range *range,
+                         const char *where, int64_t *ret_rows)
 {
-    CLEANUP(arena_freep) Arena *arena = arena_new();
+    TRY(my_exec(conn, wait, "START TRANSACTION"));
+    TRY(rows_lock_parents(conn, wait, spec, form, where));
+    TRY(clear(conn, wait, form, range, where));
+    TRY(rows_insert(conn, wait, spec, form, form->shadow, where, ret_rows));
+    return commit(conn, wait);
+}
+
+/* As shadow_write.c makes room. */
+static Err *copy_staged(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, Form *form,
+                        const Range *range, const char *where, int64_t *ret_rows, KeyList *ret_displaced)
+{
     Conflict conflict = {0};
-    if (spec->tightens) {
-        Err *real = conflict_find(conn, wait, arena, spec, form, where, NULL, &conflict);
-        if (real != NULL) {
-            err_free(err);
-            return real;
-        }
-    }
-    err->kind = ERR_SERIALIZE;
-    return err;
+    const char *stage;
+    int64_t gone = 0;
+    TRY(stage_open(conn, wait, arena, spec, form, &stage));
+    TRY(owed_make(conn, wait, spec, form));
+    TRY(my_exec(conn, wait, "START TRANSACTION"));
+    TRY(rows_lock_parents(conn, wait, spec, form, where));
+    TRY(clear(conn, wait, form, range, where));
+    TRY(conflict_find(conn, wait, arena, spec, form, where, &stage, &conflict));
+    TRY(rows_delete(conn, wait, form, &conflict.targets, &gone));
+    TRY(rows_insert_staged(conn, wait, spec, form, stage, where, ret_rows));
+    KeyList displaced = keys_distinct(arena, &conflict.keys);
+    TRY(owed_note(conn, wait, spec, &displaced));
+    TRY(commit(conn, wait));
+    *ret_displaced = displaced;
+    if (displaced.count == 0)
+        return NULL;
+    form->staged_batches = FORM_STAGED_BATCHES;
+    return failpoint_at("copy_displaced");
 }
 
 Err *my_shadow_copy(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const Range *range,
-                    int64_t *ret_rows)
+                    int64_t *ret_rows, KeyList *ret_displaced)
 {
-    (void)arena;
     Form *form;
     CLEANUP(str_donep) Str where = STR_INIT;
+    *ret_displaced = (KeyList){0};
     TRY(form_load(conn, wait, spec, &form));
     form_add_range(&where, form->source_names, form->key_count, range);
-    for (int attempt = 0;; attempt++) {
-        Err *err = copy_once(conn, wait, spec, form, range, where.buf, ret_rows);
+    bool is_staged = form->staged_batches > 0;
+    form->staged_batches -= is_staged;
+    for (int attempt = 0, refusals = 0;; attempt++) {
+        Err *err = is_staged
+                       ? copy_staged(conn, wait, arena, spec, form, range, where.buf, ret_rows, ret_displaced)
+                       : copy_plainly(conn, wait, spec, form, range, where.buf, ret_rows);
         if (err == NULL)
             return NULL;
         rows_rollback(conn);
-        if (err->server_errno == MY_ER_DUP_ENTRY)
-            return duplicate_error(conn, wait, spec, form, where.buf, err);
-        if (!rows_again(err, wait, attempt))
+        if (err->server_errno == MY_ER_DUP_ENTRY && (!is_staged || refusals++ < FORM_REFUSALS_MAX)) {
+            err_free(err);
+            is_staged = true;
+        } else if (err->server_errno == MY_ER_DUP_ENTRY) {
+            err->kind = ERR_SERIALIZE;
             return err;
+        } else if (!rows_again(err, wait, attempt)) {
+            return err;
+        }
     }
 }
 
@@ -299,7 +339,7 @@ Err *my_shadow_empty(Conn *conn, const Wait *wait, const ShadowSpec *spec)
     for (int attempt = 0;;) {
         Err *err = conn_query(conn, wait, arena, &rows, sql);
         if (err == NULL && rows.affected < BATCH)
-            return NULL;
+            return owed_clear(conn, wait, spec);
         if (err != NULL && !rows_again(err, wait, attempt++))
             return err;
         TRY(stop_check(wait == NULL ? NULL : wait->stop));

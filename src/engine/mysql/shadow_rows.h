@@ -20,6 +20,9 @@ Err *rows_lock_parents(Conn *conn, const Wait *wait, const ShadowSpec *spec, con
  * that do not fit and for warnings, with the row's key where the server tells which it was. */
 Err *rows_insert(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form, const char *into,
                  const char *where, int64_t *ret_rows) MUST_USE;
+/* The same out of a stage that was filled with `where` (shadow_stage.h), into the shadow. */
+Err *rows_insert_staged(Conn *conn, const Wait *wait, const ShadowSpec *spec, const Form *form,
+                        const char *stage, const char *where, int64_t *ret_rows) MUST_USE;
 /* The shadow's rows with these targets (shadow_stage.h) go. */
 Err *rows_delete(Conn *conn, const Wait *wait, const Form *form, const KeyList *targets,
                  int64_t *ret_rows) MUST_USE;

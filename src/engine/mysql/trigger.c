@@ -75,8 +75,8 @@ static const char *log_type(Arena *arena, const FormSide *side)
 static const char *log_value(Arena *arena, const FormSide *side, const char *value)
 {
     switch (side->type) {
-    case FORM_TIMESTAMP:
-        return arena_printf(arena, "UNIX_TIMESTAMP(%s)", value);
+    case FORM_TIMESTAMP: /* that of NEW.x is NULL for a zero date on MariaDB (seen on 10.11), else 0 */
+        return arena_printf(arena, "COALESCE(UNIX_TIMESTAMP(%s), 0)", value);
     case FORM_ENUM:
     case FORM_SET:
         return arena_printf(arena, "CAST(%s AS UNSIGNED)", value);
