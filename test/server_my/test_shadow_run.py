@@ -3,6 +3,7 @@ log, with the server restarted; every row is compared with the writers' twin tab
 
 STOA_SHADOW_ROWS is the number of rows (200000).
 """
+import concurrent.futures
 import os
 import signal
 import time
@@ -174,16 +175,27 @@ def stopped_in_the_copy(place, passage=5, *options):
     return running
 
 
+def meanwhile(place, running, statements):
+    """Somebody else's statements, and the program goes on. Another of its workers may have been stopped within a
+    transaction, for which they wait then."""
+    def carry_out():
+        with place.server.connect(place.name) as conn, conn.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        done = pool.submit(carry_out)
+        until(lambda: done.done() or any("metadata lock" in (row[6] or "") for row in place.server.query("SHOW FULL PROCESSLIST")),
+              60, "the statements, or their wait")
+        running.signal(signal.SIGCONT)
+        done.result(60)
+
+
 def test_truncate_begins_anew(my):
     place = Place(my)
     try:
         running = stopped_in_the_copy(place)
-        place.query("TRUNCATE TABLE t")
-        place.query("TRUNCATE TABLE twin")
-        with place.server.connect(place.name) as conn, conn.cursor() as cursor:
-            for table in ("t", "twin"):
-                cursor.execute(f"INSERT INTO {table} (id, u, v, name) VALUES (5, 5, 5, 'five'), (-1, 6, 6, 'six')")
-        running.signal(signal.SIGCONT)
+        meanwhile(place, running, [f"TRUNCATE TABLE {table}" for table in ("t", "twin")] +
+                  [f"INSERT INTO {table} (id, u, v, name) VALUES (5, 5, 5, 'five'), (-1, 6, 6, 'six')" for table in ("t", "twin")])
         running.wait(0, 120)
         assert place.differences() == 0
         assert place.query("SELECT COUNT(*) FROM t") == ((2,),)
@@ -194,8 +206,7 @@ def test_truncate_begins_anew(my):
 
 def test_an_alter_by_somebody_else_stops_it(place):
     running = stopped_in_the_copy(place)
-    place.query("ALTER TABLE t ADD COLUMN other INT")
-    running.signal(signal.SIGCONT)
+    meanwhile(place, running, ["ALTER TABLE t ADD COLUMN other INT"])
     result = running.wait(None, 120)
     assert result.code not in (0, 3), str(result)
     assert "ALTER TABLE t ADD COLUMN other INT" in result.out + result.err

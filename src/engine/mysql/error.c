@@ -16,6 +16,7 @@ static const struct {
     {3058, ERR_DEADLOCK},  /* user-level lock */
     {1020, ERR_SERIALIZE}, /* the record has changed: MariaDB's innodb_snapshot_isolation */
     {3101, ERR_SERIALIZE}, /* rolled back by Group Replication's certification */
+    {1412, ERR_SERIALIZE}, /* the table was altered or emptied behind the snapshot */
     /* ended on purpose */
     {1317, ERR_CANCELLED}, /* KILL QUERY */
     {1969, ERR_CANCELLED}, /* MariaDB: max_statement_time */
