@@ -119,7 +119,8 @@ def test_killed_at_every_point(my, tmp_path):
     chain = str(tmp_path / "chain")
     deaths = 0
     try:
-        with place.writers(rate=40) as writers:
+        # MySQL cannot be asked for a table without waiting: who reads just then, and writes, is ended (docs/mysql.md).
+        with place.writers(rate=40, yields=my.name.startswith("mysql")) as writers:
             while True:
                 result = place.start("--chunk-time", "20ms", chain=chain).wait(None, 300)
                 if result.code == 0:
@@ -128,6 +129,7 @@ def test_killed_at_every_point(my, tmp_path):
                 deaths += result.code != 3
                 assert deaths < 200
             place.check(writers)
+            assert writers.yielded <= 2
         points = {line.split("@")[0] for line in open(chain)}
         print(f"\n{my.name}: {deaths} deaths, at {', '.join(sorted(points))}")
         assert {"copy_before", "copy_after", "checkpoint_before", "checkpoint_after", "apply_before", "apply_after",
