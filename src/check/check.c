@@ -23,7 +23,7 @@ typedef struct Run {
     CheckResult *result;
     Known known;
     Stream stream;
-    Target target;
+    CheckTarget target;
     RuleList by_kind[ACT_KIND_COUNT];
     /* of the file */
     const Source *source;
@@ -364,7 +364,7 @@ static void run_source(Run *run, const Source *source)
 static Err *set_target(Run *run, const SourceSet *set)
 {
     const CheckOptions *options = run->options;
-    run->target = (Target){.engine = options->engine, .given = options->version != NULL};
+    run->target = (CheckTarget){.engine = options->engine, .given = options->version != NULL};
     size_t my = 0, pg = 0;
     for (size_t i = 0; i < set->files.len && !options->engine_given; i++) {
         bool is_my = engine_of_text(set->files.items[i].text, set->files.items[i].len) != CHECK_POSTGRES;
@@ -373,9 +373,9 @@ static Err *set_target(Run *run, const SourceSet *set)
     }
     if (!options->engine_given)
         run->target.engine = my > pg ? CHECK_MYSQL : CHECK_POSTGRES;
-    run->target.version = target_oldest(run->target.engine);
+    run->target.version = check_target_oldest(run->target.engine);
     if (options->version != NULL)
-        TRY(target_version(run->target.engine, options->version, &run->target.version));
+        TRY(check_target_version(run->target.engine, options->version, &run->target.version));
     run->result->target = run->target;
     sort_rules(run);
     return NULL;

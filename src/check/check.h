@@ -29,7 +29,7 @@ typedef struct CheckResult {
     size_t silenced, known;     /* by comments; by the baseline */
     size_t other_way;           /* parts of files that were left out: the way back */
     size_t applied;             /* files that were read only */
-    Target target;              /* of the last set */
+    CheckTarget target;              /* of the last set */
     Tool tool;                  /* the tool of most files; TOOL_NONE */
 } CheckResult;
 

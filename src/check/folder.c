@@ -250,7 +250,7 @@ static int compare_sources(const void *a, const void *b, void *context)
         if (order != 0)
             return order;
     }
-    return strcmp(one->path, two->path);
+    return one->given < two->given ? -1 : one->given > two->given;
 }
 
 static void find_twins(SourceSet *set)
@@ -268,6 +268,7 @@ void folder_read(Arena *arena, SourceSet *set)
 {
     for (size_t i = 0; i < set->files.len; i++) {
         Source *source = &set->files.items[i];
+        source->given = i;
         source->tool = tool_of(arena, set, source);
         read_version(arena, source);
         source->no_transaction = source->no_transaction || is_listed(set, source->path);

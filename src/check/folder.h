@@ -31,6 +31,7 @@ typedef struct Source {
     const char *path; /* as it is reported */
     const char *text; /* NUL-terminated */
     size_t len;
+    size_t given; /* its place among those that were given */
     Tool tool;
     bool down;           /* all of it is the way back */
     bool skipped;        /* the tool does not run it: verify scripts, files without a version */

@@ -81,7 +81,7 @@ static RuleVersions full(RuleVersions versions)
                           versions.before < 100 ? versions.before * 10000 : versions.before};
 }
 
-bool rule_applies(const Rule *rule, const Target *target)
+bool rule_applies(const Rule *rule, const CheckTarget *target)
 {
     switch (target->engine) {
     case CHECK_POSTGRES:

@@ -60,7 +60,7 @@ const Rule *rule_at(size_t index);
 const Rule *rule_find(const char *name, size_t *ret_next);
 /* The rule that stream and check themselves speak by; it is there. */
 const Rule *rule_own(const char *id) __attribute__((returns_nonnull));
-bool rule_applies(const Rule *rule, const Target *target);
+bool rule_applies(const Rule *rule, const CheckTarget *target);
 /* The row's versions in words: "14 and later", "before 18"; "" for all. */
 const char *rule_versions_text(Arena *arena, const Rule *rule);
 const char *rule_engines_text(const Rule *rule) __attribute__((returns_nonnull));

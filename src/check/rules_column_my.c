@@ -48,7 +48,7 @@ static bool match_add_stored(RuleCall *call) { return column_of(call) != NULL &&
 
 static bool match_add_references(RuleCall *call)
 {
-    const Target *target = call->stream->target;
+    const CheckTarget *target = call->stream->target;
     if (column_of(call) == NULL || !column_of(call)->references)
         return false;
     if (target->engine == CHECK_MYSQL && target->version < 90000) {

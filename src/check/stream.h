@@ -8,19 +8,19 @@
 typedef enum CheckEngine { CHECK_POSTGRES, CHECK_MYSQL, CHECK_MARIADB } CheckEngine;
 
 /* The server that the statements are for. */
-typedef struct Target {
+typedef struct CheckTarget {
     CheckEngine engine;
     int version; /* PostgreSQL: 149999 is the newest 14; MySQL 80036, MariaDB 101106 */
     bool given;  /* not our own guess */
-} Target;
+} CheckTarget;
 
 /* "14", "14.3", "8.0.36", "10.11"; a part that is left out is the newest. */
-Err *target_version(CheckEngine engine, const char *text, int *ret_version) MUST_USE;
+Err *check_target_version(CheckEngine engine, const char *text, int *ret_version) MUST_USE;
 /* The oldest version that its makers still keep up. */
-int target_oldest(CheckEngine engine);
-const char *target_name(CheckEngine engine);
+int check_target_oldest(CheckEngine engine);
+const char *check_target_name(CheckEngine engine);
 /* "PostgreSQL 14" */
-const char *target_text(Arena *arena, const Target *target);
+const char *check_target_text(Arena *arena, const CheckTarget *target);
 
 /* How the tool that runs a file does it. */
 typedef enum TxModel {
@@ -37,7 +37,7 @@ typedef struct StreamSetting {
 
 typedef struct Stream {
     Arena *arena;
-    const Target *target;
+    const CheckTarget *target;
     Known *known;
     const char *text;                 /* of the file */
     const char *label;                /* of the file */

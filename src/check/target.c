@@ -4,32 +4,32 @@
 
 #include <stdlib.h>
 
-const char *target_name(CheckEngine engine)
+const char *check_target_name(CheckEngine engine)
 {
     static const char *const names[] = {"PostgreSQL", "MySQL", "MariaDB"};
     return names[engine];
 }
 
-int target_oldest(CheckEngine engine)
+int check_target_oldest(CheckEngine engine)
 {
     static const int versions[] = {149999, 80099, 100699};
     return versions[engine];
 }
 
-const char *target_text(Arena *arena, const Target *target)
+const char *check_target_text(Arena *arena, const CheckTarget *target)
 {
     int version = target->version, low = version % 100;
     if (target->engine == CHECK_POSTGRES)
         return version % 10000 == 9999
                    ? arena_printf(arena, "PostgreSQL %d", version / 10000)
                    : arena_printf(arena, "PostgreSQL %d.%d", version / 10000, version % 10000);
-    const char *name = target_name(target->engine);
+    const char *name = check_target_name(target->engine);
     int major = version / 10000, minor = version / 100 % 100;
     return low == 99 ? arena_printf(arena, "%s %d.%d", name, major, minor)
                      : arena_printf(arena, "%s %d.%d.%d", name, major, minor, low);
 }
 
-Err *target_version(CheckEngine engine, const char *text, int *ret_version)
+Err *check_target_version(CheckEngine engine, const char *text, int *ret_version)
 {
     long parts[3] = {-1, -1, -1};
     const char *at = text;
@@ -45,7 +45,7 @@ Err *target_version(CheckEngine engine, const char *text, int *ret_version)
     bool pg = engine == CHECK_POSTGRES;
     bool low = pg ? parts[0] < 10 : parts[0] < 5;
     if (count < (pg ? 0U : 1U) || low || parts[0] > 99 || parts[1] > 99 || (*at != '\0' && *at != '-'))
-        return err_hint(err_new(ERR_USAGE, "\"%s\" is no version of %s that is known", text, target_name(engine)),
+        return err_hint(err_new(ERR_USAGE, "\"%s\" is no version of %s that is known", text, check_target_name(engine)),
                         "write %s", pg ? "14, 15.3 or 18" : engine == CHECK_MYSQL ? "8.0.36 or 8.4" : "10.11 or 11.4");
     if (pg)
         *ret_version = (int)(parts[0] * 10000 + (parts[1] < 0 ? 9999 : parts[1]));

@@ -14,7 +14,9 @@ typedef struct Setting {
 typedef struct Args {
     VerbId verb;
     Setting settings[OPT_COUNT];
-    const char *positional; /* NULL if none */
+    const char *positional; /* the first one; NULL if none */
+    const char *const *positionals;
+    size_t positional_count;
     bool json;              /* already known when parsing fails */
 } Args;
 
