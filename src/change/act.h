@@ -198,6 +198,7 @@ typedef struct Act {
     const char *method;   /* of an index: "hash" */
     const char *function; /* the act stands in the body of this function; "" in a DO block; NULL */
     size_t actions;       /* of the ALTER TABLE that it is one of */
+    int since;            /* PostgreSQL: the first version that knows the words, 180000; 0: all */
 } Act;
 
 typedef VEC(Act) Acts;

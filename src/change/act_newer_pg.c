@@ -90,7 +90,14 @@ static size_t closing(const Text *text, size_t at)
 /* What was taken out of a part. */
 typedef struct Taken {
     bool not_enforced, virtual_, any;
+    int since;
 } Taken;
+
+static void take(Taken *taken, int since)
+{
+    taken->any = true;
+    taken->since = since > taken->since ? since : taken->since;
+}
 
 static void blank(const Text *text, char *sql, size_t from, size_t to, const char *instead)
 {
@@ -104,14 +111,11 @@ static const struct {
     const char *words;   /* where they stand … */
     size_t skip, taken;  /* … so many words are kept, and so many taken out */
     const char *instead; /* NULL: nothing */
+    int since;
 } newer[] = {
-    {"NOT ENFORCED", 0, 2, NULL},
-    {"ENFORCED", 0, 1, NULL},
-    {"WITHOUT OVERLAPS", 0, 2, NULL},
-    {"METHOD DEFAULT", 1, 1, "heap"},
-    {"STATISTICS DEFAULT", 1, 1, "-1"},
-    {"STORAGE DEFAULT", 1, 1, "plain"},
-    {"DATABASE CONCURRENTLY", 0, 0, NULL},
+    {"NOT ENFORCED", 0, 2, NULL, 180000},      {"ENFORCED", 0, 1, NULL, 180000},
+    {"WITHOUT OVERLAPS", 0, 2, NULL, 180000},  {"METHOD DEFAULT", 1, 1, "heap", 170000},
+    {"STATISTICS DEFAULT", 1, 1, "-1", 170000}, {"STORAGE DEFAULT", 1, 1, "plain", 160000},
 };
 
 /* A copy with the new words of lexemes [from, to) taken out. */
@@ -122,10 +126,10 @@ static char *without(const Text *text, size_t from, size_t to, Taken *ret_taken)
     *ret_taken = (Taken){0};
     for (size_t at = from; at < to; at++) {
         for (size_t i = 0; i < ARRAY_LEN(newer); i++)
-            if (has_words(text, at, newer[i].words) && newer[i].taken > 0) {
+            if (has_words(text, at, newer[i].words)) {
                 blank(text, sql, at + newer[i].skip, at + newer[i].skip + newer[i].taken, newer[i].instead);
                 ret_taken->not_enforced = ret_taken->not_enforced || i == 0;
-                ret_taken->any = true;
+                take(ret_taken, newer[i].since);
                 at += newer[i].skip + newer[i].taken - 1;
                 break;
             }
@@ -135,15 +139,16 @@ static char *without(const Text *text, size_t from, size_t to, Taken *ret_taken)
             bool stored = is_word(text, close + 1, "stored");
             if (!stored && close < to) {
                 blank(text, sql, at, close + 1 + (is_word(text, close + 1, "virtual") ? 1 : 0), NULL);
-                ret_taken->virtual_ = ret_taken->any = true;
+                ret_taken->virtual_ = true;
+                take(ret_taken, 180000);
                 at = close;
             }
         } else if (is_word(text, at, "period") && name_at(text, at + 1) != NULL) {
             blank(text, sql, at, at + 1, NULL);
-            ret_taken->any = true;
+            take(ret_taken, 180000);
         } else if (create && is_word(text, at, "storage") && name_at(text, at + 1) != NULL) {
             blank(text, sql, at, at + 2, NULL);
-            ret_taken->any = true;
+            take(ret_taken, 160000);
         }
     }
     return sql;
@@ -153,6 +158,7 @@ static void mark_taken(ActReader *reader, size_t from, const Taken *taken)
 {
     for (size_t i = from; i < reader->acts.len; i++) {
         Act *act = &reader->acts.items[i];
+        act->since = taken->since;
         if (act->constraint != NULL && taken->not_enforced) {
             ActConstraint *spec = arena_alloc(reader->arena, sizeof *spec);
             *spec = *act->constraint;
@@ -192,6 +198,7 @@ static bool read_not_null(const Text *text, size_t at, size_t to, Act *act)
     spec.columns = columns;
     spec.column_count = 1;
     act->kind = ACT_ADD_CONSTRAINT;
+    act->since = 180000;
     act->name = columns[0];
     ActConstraint *kept = arena_alloc(text->reader->arena, sizeof *kept);
     *kept = spec;
@@ -205,6 +212,7 @@ static bool read_by_tokens(const Text *text, size_t at, size_t to, Act *act)
         return true;
     if (has_words(text, at, "ALTER CONSTRAINT *")) {
         act->kind = ACT_ALTER_CONSTRAINT;
+        act->since = 180000;
         act->name = name_at(text, at + 2);
         act->value = is_word(text, at + 3, "enforced")              ? "ENFORCED"
                      : has_words(text, at + 3, "NOT ENFORCED")      ? "NOT ENFORCED"
@@ -216,11 +224,13 @@ static bool read_by_tokens(const Text *text, size_t at, size_t to, Act *act)
     size_t column = is_word(text, at, "alter") ? at + (is_word(text, at + 1, "column") ? 2 : 1) : to;
     if (column < to && has_words(text, column + 1, "SET EXPRESSION")) {
         act->kind = ACT_SET_EXPRESSION;
+        act->since = 170000;
         act->name = name_at(text, column);
         return true;
     }
     if (has_words(text, at, "MERGE PARTITIONS") || has_words(text, at, "SPLIT PARTITION")) {
         act->kind = ACT_MERGE_SPLIT;
+        act->since = 190000;
         act->value = is_word(text, at, "merge") ? "MERGE" : "SPLIT";
         return true;
     }
@@ -288,6 +298,7 @@ static bool read_alter(Text *text)
 static bool read_repack(Text *text)
 {
     Act *act = act_add(text->reader, ACT_REPACK, "REPACK");
+    act->since = 190000;
     for (size_t i = 1; i < text->items.len; i++) {
         if (is_word(text, i, "concurrently"))
             act->flags |= ACT_CONCURRENTLY;
@@ -302,6 +313,7 @@ static bool read_reindex(Text *text)
 {
     Act *act = act_add(text->reader, ACT_REINDEX, "REINDEX");
     act->value = "DATABASE";
+    act->since = 160000;
     for (size_t i = 1; i < text->items.len; i++)
         act->flags |= is_word(text, i, "concurrently") ? ACT_CONCURRENTLY : 0;
     return true;

@@ -217,6 +217,18 @@ static const char *columns_text(const Filling *filling)
     return count == 0 && act->name != NULL ? ident(filling, act->name) : arena_dup(filling->arena, text.buf);
 }
 
+/* As people write it. */
+static const char *type_word(const char *name)
+{
+    static const char *const words[][2] = {{"int8", "bigint"},  {"int4", "integer"},         {"int2", "smallint"},
+                                           {"bpchar", "char"},  {"float8", "double precision"}, {"float4", "real"},
+                                           {"bool", "boolean"}};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (str_eq(words[i][0], name))
+            return words[i][1];
+    return name;
+}
+
 static const char *type_text(const Filling *filling)
 {
     const ActColumn *column = filling->act->column;
@@ -226,7 +238,7 @@ static const char *type_text(const Filling *filling)
         return column->type.text;
     const ActType *type = &column->type;
     const char *base = type->schema == NULL || str_eq(type->schema, "pg_catalog")
-                           ? type->name
+                           ? type_word(type->name)
                            : qualified(filling, (Name){type->schema, type->name});
     const char *mods = type->mod_count == 0 ? ""
                        : type->mod_count == 1

@@ -1,5 +1,6 @@
 /* Rules about what statements do to each other: transactions, timeouts, order, and what cannot be judged. */
 #include "base/str.h"
+#include "change/split_pg.h"
 #include "check/rule.h"
 
 #include <string.h>
@@ -234,31 +235,57 @@ static bool match_several(RuleCall *call)
 
 enum { NAME_BYTES_PG = 63, NAME_CHARS_MY = 64 };
 
-static bool is_long_name(const RuleCall *call, const char *name)
+static bool is_long_my(const char *name)
 {
-    bool my = call->stream->target->engine != CHECK_POSTGRES;
     size_t len = 0;
     for (const char *at = name; at != NULL && *at != '\0'; at++)
-        len += !my || ((unsigned char)*at & 0xC0) != 0x80;
-    return len > (my ? NAME_CHARS_MY : NAME_BYTES_PG);
+        len += ((unsigned char)*at & 0xC0) != 0x80;
+    return len > NAME_CHARS_MY;
+}
+
+/* The parser cuts names off as the server does, so the text is looked at. */
+static bool has_long_word(const Stream *stream)
+{
+    const ActStatement *statement = stream_statement(stream);
+    for (size_t at = statement->start; at < statement->end;) {
+        PgLexeme lexeme = pg_lexeme(stream->text, at, statement->end);
+        size_t len = lexeme.end - lexeme.start;
+        bool quoted = lexeme.kind == PG_LEXEME_QUOTED;
+        if (lexeme.kind == PG_LEXEME_END)
+            break;
+        if ((quoted || lexeme.kind == PG_LEXEME_WORD) && len > NAME_BYTES_PG + (quoted ? 2 : 0))
+            return true;
+        at = lexeme.end;
+    }
+    return false;
 }
 
 static bool match_long_name(RuleCall *call)
 {
     const Act *act = call->act;
-    bool any = is_long_name(call, act->table.name) || is_long_name(call, act->name) ||
-               is_long_name(call, act->new_name) ||
-               (act->constraint != NULL && is_long_name(call, act->constraint->name));
+    if (call->stream->target->engine == CHECK_POSTGRES)
+        return call->index == 0 && act_is_definition(act) && act->function == NULL && has_long_word(call->stream);
+    bool any = is_long_my(act->table.name) || is_long_my(act->name) || is_long_my(act->new_name);
     for (size_t i = 0; i < act->column_count; i++)
-        any = any || is_long_name(call, act->columns[i].name);
-    for (size_t i = 0; i < act->constraint_count && act->constraints != NULL; i++)
-        any = any || is_long_name(call, act->constraints[i].name);
+        any = any || is_long_my(act->columns[i].name);
     return any && act->kind != ACT_SET;
 }
 
 static bool match_assigned_twice(RuleCall *call) { return has(call, ACT_TWICE); }
 
 /* ---- what cannot be judged ------------------------------------------------------------------ */
+
+static bool match_too_new(RuleCall *call)
+{
+    if (call->act->since <= call->stream->target->version)
+        return false;
+    call->detail = arena_printf(call->stream->arena, "PostgreSQL %d knows it", call->act->since / 10000);
+    if (!call->stream->target->given) {
+        call->severity = SEVERITY_NOTE;
+        call->evidence = EVIDENCE_UNKNOWN;
+    }
+    return true;
+}
 
 static bool is_dynamic(const Act *act)
 {
@@ -439,6 +466,10 @@ static const Rule rules[] = {
      .message = "not understood, so not judged: {reason}",
      .why = "What the parser does not know is never called clean. It may be a slip, or newer than the parser "
             "(PostgreSQL 15 and what is known of 16 to 19); the other statements of the file are judged."},
+    {.id = "syntax-too-new", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .match = match_too_new,
+     .on_new = true,
+     .message = "the server does not know these words yet",
+     .why = "The statement is a syntax error on the version that --server-version names."},
     {.id = "dynamic-sql", .severity = SEVERITY_WARN, .engines = RULE_ALL, .kinds = {ACT_UNKNOWN},
      .match = match_dynamic, .on_new = true,
      .message = "{words} cannot be judged: {reason}",

@@ -29,28 +29,39 @@ const char *check_target_text(Arena *arena, const CheckTarget *target)
                      : arena_printf(arena, "%s %d.%d.%d", name, major, minor, low);
 }
 
-Err *check_target_version(CheckEngine engine, const char *text, int *ret_version)
+/* "8.0.36-log": up to three numbers; false for what is none. */
+static bool read_numbers(const char *text, long *parts)
 {
-    long parts[3] = {-1, -1, -1};
     const char *at = text;
-    size_t count = 0;
-    for (; count < ARRAY_LEN(parts) && *at >= '0' && *at <= '9'; count++) {
+    for (int i = 0; i < 3; i++) {
         char *end = NULL;
-        parts[count] = strtol(at, &end, 10);
+        if (*at < '0' || *at > '9')
+            return false;
+        parts[i] = strtol(at, &end, 10);
         at = end;
-        if (*at != '.' || parts[count] > 99)
+        if (parts[i] > 99 || *at != '.')
             break;
         at++;
     }
+    return *at == '\0' || *at == '-';
+}
+
+Err *check_target_version(CheckEngine engine, const char *text, int *ret_version)
+{
+    long parts[3] = {-1, -1, -1};
     bool pg = engine == CHECK_POSTGRES;
-    bool low = pg ? parts[0] < 10 : parts[0] < 5;
-    if (count < (pg ? 0U : 1U) || low || parts[0] > 99 || parts[1] > 99 || (*at != '\0' && *at != '-'))
-        return err_hint(err_new(ERR_USAGE, "\"%s\" is no version of %s that is known", text, check_target_name(engine)),
-                        "write %s", pg ? "14, 15.3 or 18" : engine == CHECK_MYSQL ? "8.0.36 or 8.4" : "10.11 or 11.4");
+    if (!read_numbers(text, parts) || parts[0] < (pg ? 10 : 5) || parts[0] > 99 || parts[1] > 99 ||
+        parts[2] > 99 || (pg && parts[2] >= 0))
+        return err_hint(err_new(ERR_USAGE, "\"%s\" is no version of %s that is known", text,
+                                check_target_name(engine)),
+                        "write %s",
+                        pg                      ? "14, 15.3 or 18"
+                        : engine == CHECK_MYSQL ? "8.0.36 or 8.4"
+                                                : "10.11 or 11.4");
     if (pg)
         *ret_version = (int)(parts[0] * 10000 + (parts[1] < 0 ? 9999 : parts[1]));
     else
         *ret_version = (int)(parts[0] * 10000 + (parts[1] < 0 ? 99 : parts[1]) * 100 +
-                             (parts[2] < 0 || parts[2] > 99 ? 99 : parts[2]));
+                             (parts[2] < 0 ? 99 : parts[2]));
     return NULL;
 }
