@@ -239,10 +239,27 @@ static TxModel model_of(const Run *run, const Part *part, const ActStatements *s
     return plain > 0 && plain == definitions ? TX_EACH : part->model;
 }
 
+/* Frameworks print a comment where they run code of their own. */
+static void tell_opaque(Run *run, size_t first_comment)
+{
+    static const char words[] = "CANNOT BE WRITTEN AS SQL";
+    for (size_t i = first_comment; i < run->comments.len; i++) {
+        const ActComment *comment = &run->comments.items[i];
+        if (memmem(run->source->text + comment->start, comment->end - comment->start, words, sizeof words - 1) == NULL)
+            continue;
+        size_t before = run->result->findings.len;
+        report_own(run, "opaque-operation", comment->start, comment->end, NULL);
+        if (run->result->findings.len > before)
+            run->result->findings.items[before].evidence = EVIDENCE_UNKNOWN;
+        run->result->unknown++;
+    }
+}
+
 static void run_part(Run *run, const Part *part)
 {
     const Source *source = run->source;
     ActStatements statements = {0};
+    size_t first_comment = run->comments.len;
     if (run->target.engine == CHECK_POSTGRES) {
         acts_pg(run->arena, run->scratch, source->text, part->start, part->end, &statements, &run->comments);
     } else {
@@ -250,7 +267,10 @@ static void run_part(Run *run, const Part *part)
         acts_my(run->arena, run->scratch, &dialect, source->text, part->start, part->end, &statements,
                 &run->comments);
     }
+    if (source->tool == TOOL_DJANGO && !run->known.applied)
+        tell_opaque(run, first_comment);
     run->stream.statements = &statements;
+    run->stream.dump = source->tool == TOOL_RAILS;
     stream_begin(&run->stream, model_of(run, part, &statements));
     for (size_t i = 0; i < statements.len; i++) {
         run->stream.at = i;

@@ -45,6 +45,7 @@ typedef struct Source {
 /* What is given together: a folder's files, or one file. */
 typedef struct SourceSet {
     VEC(Source) files;
+    const char *folder; /* where it was read from; NULL: files that were given one by one */
     const char *plan; /* text of sqitch.plan; NULL */
     bool atlas;       /* atlas.sum is there */
     bool prisma;      /* migration_lock.toml is there */

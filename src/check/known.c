@@ -127,7 +127,8 @@ static void add_column(Known *known, KnownTable *table, const ActColumn *spec)
         (KnownColumn){.name = spec->name,
                       .type = spec->type,
                       .not_null = spec->not_null || spec->primary || spec->identity || spec->type.serial,
-                      .spec = spec};
+                      .spec = spec,
+                      .made = !known->applied};
     if (key) {
         const char **keys = arena_alloc(known->arena, sizeof *keys);
         keys[0] = spec->name;
@@ -239,7 +240,7 @@ static void take_column(Known *known, KnownTable *table, const Act *act)
         if (column == NULL || act->column == NULL)
             break;
         *column = (KnownColumn){.name = act->column->name, .type = act->column->type,
-                                .not_null = act->column->not_null, .spec = act->column};
+                                .not_null = act->column->not_null, .spec = act->column, .made = column->made};
         break;
     case ACT_SET_NOT_NULL:
         if (column != NULL)

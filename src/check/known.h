@@ -9,6 +9,7 @@ typedef struct KnownColumn {
     bool not_null;
     const char *proved; /* a validated check that it is not null, by this name; NULL */
     const ActColumn *spec;
+    bool made; /* added by this run */
 } KnownColumn;
 
 typedef struct KnownConstraint {

@@ -192,6 +192,9 @@ static bool match_set_not_null(RuleCall *call)
     return true;
 }
 
+/* Nobody uses a column that the run itself adds. */
+static bool match_old_column(RuleCall *call) { return known_of(call) == NULL || !known_of(call)->made; }
+
 static bool match_named_not_null(RuleCall *call)
 {
     const ActConstraint *spec = call->act->constraint;
@@ -306,6 +309,7 @@ static const Rule rules[] = {
      .why = "It looks for the column under the lock, and hides a column of another type. Look into the catalog "
             "first."},
     {.id = "drop-column", .severity = SEVERITY_BLOCK, .engines = RULE_ALL, .kinds = {ACT_DROP_COLUMN},
+     .match = match_old_column,
      .message = "dropping {table}.{column} loses its data and breaks whoever still names it",
      .why = "The running application, views, functions and prepared statements may name the column; its indexes, "
             "constraints and foreign keys go along without a word. Take it out of the code first, see that "
@@ -313,6 +317,7 @@ static const Rule rules[] = {
      .aliases = "squawk/ban-drop-column, strong_migrations/remove_column, pg-migration-lint/PGM009, "
                 "pgfence/drop-column, atlas/DS103, bytebase/column_disallow_drop"},
     {.id = "rename-column", .severity = SEVERITY_BLOCK, .engines = RULE_ALL, .kinds = {ACT_RENAME_COLUMN},
+     .match = match_old_column,
      .message = "renaming {table}.{name} to {new} breaks whoever still uses the old name",
      .why = "Old and new application run side by side during a rollout, and one of them always names a column "
             "that is not there. Add the new column, write both, move the readers, then drop the old one "
@@ -368,10 +373,12 @@ static const Rule rules[] = {
      .safer = "ALTER TABLE {table} ADD CONSTRAINT {not_null} NOT NULL {column} NOT VALID;\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction"},
     {.id = "drop-not-null", .severity = SEVERITY_WARN, .engines = RULE_PG, .kinds = {ACT_DROP_NOT_NULL},
+     .match = match_old_column,
      .message = "{table}.{column} may be NULL from now on: readers that do not expect it break",
      .why = "The lock is short; the running application is the risk.",
      .aliases = "squawk/ban-drop-not-null, pg-migration-lint/PGM507, pgfence/drop-not-null"},
     {.id = "change-default", .severity = SEVERITY_NOTE, .engines = RULE_ALL, .kinds = {ACT_SET_DEFAULT},
+     .match = match_old_column,
      .message = "another default for {table}.{column} holds for new rows only, and not for an application that "
                 "sends the old one",
      .why = "Libraries that remember defaults go on writing the old value until they are restarted.",

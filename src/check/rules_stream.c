@@ -53,7 +53,7 @@ enum { LONG_LOCK_TIMEOUT_MS = 10000 };
 
 static bool match_timeout_off(RuleCall *call)
 {
-    return is_setting(call->act, "lock_timeout") && call->act->value != NULL &&
+    return is_setting(call->act, "lock_timeout") && !call->stream->dump && call->act->value != NULL &&
            strspn(call->act->value, "0") > 0 && strspn(call->act->value, "0msin ") == strlen(call->act->value);
 }
 
@@ -99,7 +99,8 @@ static bool match_after_lock(RuleCall *call)
 {
     Stream *stream = call->stream;
     bool same = stream->strong != NULL && stream->strong->start >= stream_statement(stream)->start;
-    if (stream->strong == NULL || same || stream->told_after || is_nothing(call) || is_called(call->act))
+    if (stream->strong == NULL || same || stream->told_after || is_nothing(call) || is_called(call->act) ||
+        has(call, ACT_CONCURRENTLY))
         return false;
     if (act_is_long(call->act) && !is_made(call))
         call->severity = SEVERITY_BLOCK;
@@ -474,6 +475,9 @@ static const Rule rules[] = {
      .match = match_dynamic, .on_new = true,
      .message = "{words} cannot be judged: {reason}",
      .why = "Its statements are known only when it runs. Write them out, or try them on a copy (\"stoa plan\")."},
+    {.id = "opaque-operation", .severity = SEVERITY_WARN, .engines = RULE_ALL, .match = never,
+     .message = "an operation that is not written as SQL cannot be judged",
+     .why = "The framework runs code of the application there. What is not seen is never called clean."},
     {.id = "unknown-statement", .severity = SEVERITY_WARN, .engines = RULE_ALL, .kinds = {ACT_UNKNOWN},
      .match = match_unknown, .on_new = true,
      .message = "{words} cannot be judged: {reason}",

@@ -116,6 +116,21 @@ COLUMN_MATCH(display_width)
 COLUMN_MATCH(zero_date)
 COLUMN_MATCH(json)
 
+/* Dumps add keys behind their tables. */
+static bool gets_key(const RuleCall *call)
+{
+    const Stream *stream = call->stream;
+    for (size_t i = stream->at + 1; i < stream->statements->len; i++) {
+        const Acts *acts = &stream->statements->items[i].acts;
+        for (size_t j = 0; j < acts->len; j++)
+            if (acts->items[j].kind == ACT_ADD_CONSTRAINT && !acts->items[j].constraint->not_null &&
+                acts->items[j].constraint->kind == CONSTRAINT_PRIMARY_KEY &&
+                str_eq(acts->items[j].table.name, call->act->table.name))
+                return true;
+    }
+    return false;
+}
+
 static bool match_no_key(RuleCall *call)
 {
     const Act *act = call->act;
@@ -127,7 +142,7 @@ static bool match_no_key(RuleCall *call)
     for (size_t i = 0; i < act->constraint_count; i++)
         if (act->constraints[i].kind == CONSTRAINT_PRIMARY_KEY)
             return false;
-    return act->column_count > 0;
+    return act->column_count > 0 && !gets_key(call);
 }
 
 static bool has_capital(const char *name)

@@ -44,6 +44,7 @@ typedef struct Stream {
     const ActStatements *statements;  /* of the part of the file */
     size_t at;                        /* the current one */
     TxModel model;
+    bool dump;    /* the file is a dump: its settings are those of the tool that wrote it */
     bool wrapped; /* the whole part is one transaction by its model */
     bool begun;   /* BEGIN was said */
     size_t begun_at;

@@ -305,7 +305,7 @@ Err *args_parse(Arena *arena, int argc, char **argv, Args *ret_args)
     if (verb < 0)
         return unknown_verb(target_redacted(arena, words[0]));
     if (ret_args->settings[OPT_HELP].given) {
-        ret_args->positional = count == 0 ? NULL : verb != VERB_HELP ? words[0] : count > 1 ? words[1] : NULL;
+        ret_args->positional = count == 0 ? NULL : words[verb == VERB_HELP && count > 1];
         return ret_args->positional == NULL || verb_find(ret_args->positional) >= 0
                    ? NULL
                    : unknown_verb(ret_args->positional);

@@ -116,6 +116,7 @@ static Err *add_folder(Cli *cli, SourceSet *set, const char *path)
     char *root = arena_dup(cli->arena, path);
     for (size_t len = strlen(root); len > 1 && root[len - 1] == '/'; len--)
         root[len - 1] = '\0';
+    set->folder = root;
     char *roots[] = {root, NULL};
     FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, compare_entries);
     if (tree == NULL)

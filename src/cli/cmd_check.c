@@ -188,6 +188,9 @@ Err *cmd_check(Cli *cli)
     (void)setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     TRY(read_options(cli, &options));
     TRY(check_sets(cli, &sets, &count));
+    const char *since = cli_setting(cli, OPT_SINCE)->text;
+    for (size_t i = 0; i < count && since != NULL; i++)
+        TRY(check_since(cli, sets[i], since));
     TRY(check_run(cli->arena, sets, count, &options, &result));
     const char *baseline = cli_setting(cli, OPT_WRITE_BASELINE)->text;
     if (baseline != NULL)

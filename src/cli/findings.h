@@ -9,6 +9,10 @@ Err *check_sets(Cli *cli, SourceSet ***ret_sets, size_t *ret_count) MUST_USE;
 /* One file, whole. */
 Err *check_file_text(Arena *arena, const char *path, const char **ret_text, size_t *ret_len) MUST_USE;
 
+/* check_since.c: marks what git says is as it was at this revision: it has been applied. ERR_USAGE with git's own
+ * words where it cannot tell. */
+Err *check_since(Cli *cli, SourceSet *set, const char *revision) MUST_USE;
+
 /* findings_text.c; `set` lists are where the lines come from. */
 void findings_text(Page *page, const CheckResult *result, SourceSet *const *sets, size_t count);
 void findings_summary(Page *page, const CheckResult *result);

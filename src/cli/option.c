@@ -391,6 +391,13 @@ const Option all_options[OPT_COUNT] = {
                      .metavar = "VERSION|FILE",
                      .help = "the last file of the folder that has been applied: it and those before it are read "
                              "for what they make, not checked, and their tables have rows"},
+    [OPT_SINCE] = {.name = "since",
+                   .kind = VALUE_TEXT,
+                   .group = OPTIONS_WHAT,
+                   .verbs = BIT(CHECK),
+                   .metavar = "REV",
+                   .help = "check what git shows as new or changed since this revision; the other files are read "
+                           "only, as with --applied"},
     [OPT_DOWN] = {.name = "down",
                   .kind = VALUE_FLAG,
                   .group = OPTIONS_WHAT,

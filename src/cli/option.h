@@ -105,6 +105,7 @@ typedef enum OptionId {
     OPT_BASELINE,
     OPT_WRITE_BASELINE,
     OPT_APPLIED,
+    OPT_SINCE,
     OPT_DOWN,
     OPT_STDIN_FILEPATH,
     OPT_LIST_RULES,

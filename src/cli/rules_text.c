@@ -213,8 +213,8 @@ static void add_rule(Str *text, const Rule *rule)
 {
     Arena *arena = arena_new();
     const char *versions = rule_versions_text(arena, rule);
-    str_addf(text, "\n### %s\n\n**%s** · %s%s%s\n\n", rule->id, severity_name(rule->severity),
-             rule_engines_text(rule), versions[0] == '\0' ? "" : " · ", versions);
+    str_addf(text, "\n### %s\n\n**%s** · %s\n\n", rule->id, severity_name(rule->severity),
+             versions[0] == '\0' ? rule_engines_text(rule) : versions);
     add_text(text, rule->message);
     str_add(text, ".\n\n");
     add_text(text, rule->why);
