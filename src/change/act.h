@@ -109,15 +109,15 @@ enum {
     ACT_FINALIZE = 1 << 16,
     ACT_DROPS = 1 << 17, /* DROP DEFAULT, NO DATA … */
     ACT_ONLY = 1 << 18,
-    ACT_USING = 1 << 19,  /* ALTER TYPE … USING */
-    ACT_PARTIAL = 1 << 20, /* an index with WHERE or expressions */
-    ACT_FIRST = 1 << 21,   /* MySQL: FIRST or AFTER */
+    ACT_USING = 1 << 19,     /* ALTER TYPE … USING */
+    ACT_PARTIAL = 1 << 20,   /* an index with WHERE or expressions */
+    ACT_FIRST = 1 << 21,     /* MySQL: FIRST or AFTER */
     ACT_ALGORITHM = 1 << 22, /* MySQL: ALGORITHM or LOCK is written */
     ACT_TWICE = 1 << 23,     /* a column is assigned twice */
     ACT_ADDS = 1 << 24,
     ACT_SEQUENCE_AS = 1 << 25,
-    ACT_SPECIAL = 1 << 26, /* MySQL: FULLTEXT or SPATIAL */
-    ACT_WAITS = 1 << 27,   /* MariaDB: WAIT n, NOWAIT */
+    ACT_SPECIAL = 1 << 26,       /* MySQL: FULLTEXT or SPATIAL */
+    ACT_WAITS = 1 << 27,         /* MariaDB: WAIT n, NOWAIT */
     ACT_READS_FUNCTION = 1 << 28 /* SELECT of a function that is not the server's own */
 };
 
@@ -137,7 +137,7 @@ typedef enum ActDefault {
     ACT_DEFAULT_NONE,
     ACT_DEFAULT_NULL,
     ACT_DEFAULT_CONSTANT,
-    ACT_DEFAULT_STABLE,  /* now() and kin: the same value for all rows */
+    ACT_DEFAULT_STABLE, /* now() and kin: the same value for all rows */
     ACT_DEFAULT_VOLATILE,
     ACT_DEFAULT_FUNCTION /* one that is not known */
 } ActDefault;

@@ -206,8 +206,9 @@ static const struct {
 /* Table options: most of them are words in the catalog. */
 static void set_option(ActReaderMy *reader, const MyAction *action, Act *act)
 {
-    static const char *const rebuilding[] = {"ROW_FORMAT", "KEY_BLOCK_SIZE", "COMPRESSION", "PAGE_COMPRESSED",
-                                             "ENCRYPTION", "ENCRYPTED",      "PAGE_CHECKSUM"};
+    static const char *const rebuilding[] = {"ROW_FORMAT",      "KEY_BLOCK_SIZE", "COMPRESSION",
+                                             "PAGE_COMPRESSED", "ENCRYPTION",     "ENCRYPTED",
+                                             "PAGE_CHECKSUM"};
     act->kind = ACT_SET_OPTIONS;
     act->value = act_keep_my(reader, action->option);
     for (size_t i = 0; i < ARRAY_LEN(rebuilding); i++)
@@ -314,7 +315,8 @@ void act_read_alter_my(ActReaderMy *reader, const MyStatement *my)
     }
     if (reader->acts.len == before)
         act_add_my(reader, ACT_ALTER_OTHER, "ALTER TABLE")->table = act_name_my(reader, &my->names[0]);
-    const char *algorithm = act_span_my(reader, my->algorithm.value), *lock = act_span_my(reader, my->lock.value);
+    const char *algorithm = act_span_my(reader, my->algorithm.value),
+               *lock = act_span_my(reader, my->lock.value);
     bool copy = algorithm != NULL && strcasecmp(algorithm, "copy") == 0;
     bool shared = lock != NULL && (strcasecmp(lock, "shared") == 0 || strcasecmp(lock, "exclusive") == 0);
     for (size_t i = before; i < reader->acts.len; i++) {

@@ -220,9 +220,9 @@ static void read_sql_body(const Body *body)
     for (size_t i = 0; i < split.pieces.len; i++) {
         const PgPiece *piece = &split.pieces.items[i];
         if (piece->kind == PG_PIECE_SQL)
-            read_inner(body, arena_dupn(body->reader->scratch, body->text + piece->start,
-                                        piece->end - piece->start),
-                       1);
+            read_inner(
+                body, arena_dupn(body->reader->scratch, body->text + piece->start, piece->end - piece->start),
+                1);
     }
 }
 
@@ -270,7 +270,8 @@ void act_read_do(ActReader *reader, const PgQuery__DoStmt *node)
 void act_read_function(ActReader *reader, const PgQuery__CreateFunctionStmt *node)
 {
     Options options = options_of(node->options, node->n_options);
-    Act *act = act_add(reader, ACT_CREATE_FUNCTION, node->is_procedure ? "CREATE PROCEDURE" : "CREATE FUNCTION");
+    Act *act =
+        act_add(reader, ACT_CREATE_FUNCTION, node->is_procedure ? "CREATE PROCEDURE" : "CREATE FUNCTION");
     act->table = act_dotted(reader, node->funcname, node->n_funcname);
     act->name = act->table.name;
     act->flags |= node->replace ? ACT_REPLACES : 0;

@@ -6,21 +6,38 @@
 
 /* ---- types ---------------------------------------------------------------------------------- */
 
-static const char *const builtin_types[] = {
-    "abstime", "bit", "bool", "boolean", "box", "bpchar", "bytea", "char", "cid", "cidr", "circle", "citext",
-    "date", "daterange", "datemultirange", "float4", "float8", "hstore", "inet", "int2", "int2vector", "int4",
-    "int4range", "int4multirange", "int8", "int8range", "int8multirange", "interval", "json", "jsonb",
-    "jsonpath", "line", "lseg", "macaddr", "macaddr8", "money", "name", "numeric", "nummultirange",
-    "numrange", "oid", "oidvector", "path", "pg_lsn", "pg_snapshot", "point", "polygon", "refcursor",
-    "regclass", "regcollation", "regconfig", "regdictionary", "regnamespace", "regoper", "regoperator",
-    "regproc", "regprocedure", "regrole", "regtype", "text", "tid", "time", "timestamp", "timestamptz",
-    "timetz", "tsmultirange", "tsquery", "tsrange", "tstzmultirange", "tstzrange", "tsvector",
-    "txid_snapshot", "uuid", "varbit", "varchar", "vector", "xid", "xid8", "xml", "geometry", "geography",
-    "ltree"};
+static const char *const builtin_types[] = {"abstime",       "bit",          "bool",
+                                            "boolean",       "box",          "bpchar",
+                                            "bytea",         "char",         "cid",
+                                            "cidr",          "circle",       "citext",
+                                            "date",          "daterange",    "datemultirange",
+                                            "float4",        "float8",       "hstore",
+                                            "inet",          "int2",         "int2vector",
+                                            "int4",          "int4range",    "int4multirange",
+                                            "int8",          "int8range",    "int8multirange",
+                                            "interval",      "json",         "jsonb",
+                                            "jsonpath",      "line",         "lseg",
+                                            "macaddr",       "macaddr8",     "money",
+                                            "name",          "numeric",      "nummultirange",
+                                            "numrange",      "oid",          "oidvector",
+                                            "path",          "pg_lsn",       "pg_snapshot",
+                                            "point",         "polygon",      "refcursor",
+                                            "regclass",      "regcollation", "regconfig",
+                                            "regdictionary", "regnamespace", "regoper",
+                                            "regoperator",   "regproc",      "regprocedure",
+                                            "regrole",       "regtype",      "text",
+                                            "tid",           "time",         "timestamp",
+                                            "timestamptz",   "timetz",       "tsmultirange",
+                                            "tsquery",       "tsrange",      "tstzmultirange",
+                                            "tstzrange",     "tsvector",     "txid_snapshot",
+                                            "uuid",          "varbit",       "varchar",
+                                            "vector",        "xid",          "xid8",
+                                            "xml",           "geometry",     "geography",
+                                            "ltree"};
 
-static const char *const serial_types[][2] = {{"bigserial", "int8"}, {"serial", "int4"}, {"serial2", "int2"},
-                                              {"serial4", "int4"},   {"serial8", "int8"},
-                                              {"smallserial", "int2"}};
+static const char *const serial_types[][2] = {{"bigserial", "int8"}, {"serial", "int4"},
+                                              {"serial2", "int2"},   {"serial4", "int4"},
+                                              {"serial8", "int8"},   {"smallserial", "int2"}};
 
 static bool listed(const char *word, const char *const *items, size_t count)
 {
@@ -58,17 +75,49 @@ ActType act_type(const ActReader *reader, const PgQuery__TypeName *type)
 /* ---- defaults ------------------------------------------------------------------------------- */
 
 /* Functions whose value is the same for all rows of a statement: no rewrite (rules.md, E6). */
-static const char *const stable_functions[] = {
-    "age", "clock_date", "concat", "current_database", "current_schema", "current_setting", "date_trunc",
-    "format", "inet_client_addr", "json_build_array", "json_build_object", "jsonb_build_array",
-    "jsonb_build_object", "lower", "make_date", "make_interval", "make_timestamptz", "now", "pg_backend_pid",
-    "statement_timestamp", "timezone", "to_char", "to_date", "to_timestamp", "transaction_timestamp", "upper",
-    "version"};
-static const char *const volatile_functions[] = {"clock_timestamp", "currval", "gen_random_bytes",
-                                                 "gen_random_uuid", "lastval", "nextval", "pg_sleep",
-                                                 "random", "setval", "timeofday", "txid_current",
-                                                 "uuid_generate_v1", "uuid_generate_v1mc",
-                                                 "uuid_generate_v4", "uuidv4", "uuidv7"};
+static const char *const stable_functions[] = {"age",
+                                               "clock_date",
+                                               "concat",
+                                               "current_database",
+                                               "current_schema",
+                                               "current_setting",
+                                               "date_trunc",
+                                               "format",
+                                               "inet_client_addr",
+                                               "json_build_array",
+                                               "json_build_object",
+                                               "jsonb_build_array",
+                                               "jsonb_build_object",
+                                               "lower",
+                                               "make_date",
+                                               "make_interval",
+                                               "make_timestamptz",
+                                               "now",
+                                               "pg_backend_pid",
+                                               "statement_timestamp",
+                                               "timezone",
+                                               "to_char",
+                                               "to_date",
+                                               "to_timestamp",
+                                               "transaction_timestamp",
+                                               "upper",
+                                               "version"};
+static const char *const volatile_functions[] = {"clock_timestamp",
+                                                 "currval",
+                                                 "gen_random_bytes",
+                                                 "gen_random_uuid",
+                                                 "lastval",
+                                                 "nextval",
+                                                 "pg_sleep",
+                                                 "random",
+                                                 "setval",
+                                                 "timeofday",
+                                                 "txid_current",
+                                                 "uuid_generate_v1",
+                                                 "uuid_generate_v1mc",
+                                                 "uuid_generate_v4",
+                                                 "uuidv4",
+                                                 "uuidv7"};
 
 typedef struct DefaultLook {
     ActDefault kind;
@@ -115,8 +164,7 @@ static const char *proved_column(const PgQuery__Node *expr)
 {
     if (expr == NULL)
         return NULL;
-    if (expr->node_case == NODE(BOOL_EXPR) &&
-        expr->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR) {
+    if (expr->node_case == NODE(BOOL_EXPR) && expr->bool_expr->boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR) {
         for (size_t i = 0; i < expr->bool_expr->n_args; i++) {
             const PgQuery__Node *arg = expr->bool_expr->args[i];
             const char *found = arg->node_case == NODE(NULL_TEST) ? proved_column(arg) : NULL;
@@ -161,9 +209,8 @@ bool act_read_constraint(const ActReader *reader, const PgQuery__Constraint *nod
                                                                            : CONSTRAINT_UNIQUE;
         spec.columns = act_words(reader, node->keys, node->n_keys);
         spec.column_count = node->n_keys;
-        spec.index_name = node->indexname == NULL || node->indexname[0] == '\0'
-                              ? NULL
-                              : act_keep(reader, node->indexname);
+        spec.index_name =
+            node->indexname == NULL || node->indexname[0] == '\0' ? NULL : act_keep(reader, node->indexname);
         break;
     case PG_QUERY__CONSTR_TYPE__CONSTR_EXCLUSION:
         spec.kind = CONSTRAINT_EXCLUDE;
@@ -240,11 +287,11 @@ static void read_column_constraint(const ActReader *reader, const PgQuery__Const
 
 void act_read_column(const ActReader *reader, const PgQuery__ColumnDef *def, ActColumn *ret_column)
 {
-    *ret_column = (ActColumn){.name = act_keep(reader, def->colname),
-                              .type = act_type(reader, def->type_name)};
+    *ret_column =
+        (ActColumn){.name = act_keep(reader, def->colname), .type = act_type(reader, def->type_name)};
     if (def->coll_clause != NULL && def->coll_clause->n_collname > 0)
-        ret_column->collation = act_keep(
-            reader, tree_string_of(def->coll_clause->collname[def->coll_clause->n_collname - 1]));
+        ret_column->collation =
+            act_keep(reader, tree_string_of(def->coll_clause->collname[def->coll_clause->n_collname - 1]));
     for (size_t i = 0; i < def->n_constraints; i++)
         if (def->constraints[i]->node_case == NODE(CONSTRAINT))
             read_column_constraint(reader, def->constraints[i]->constraint, ret_column);

@@ -109,7 +109,8 @@ static void add_statement(ActReaderMy *reader, ActStatements *statements)
 static size_t note_start(const char *text, size_t at, size_t limit)
 {
     static const char mark[] = "stoa:";
-    while (at > limit && at >= sizeof mark - 1 && memcmp(text + at - (sizeof mark - 1), mark, sizeof mark - 1) != 0)
+    while (at > limit && at >= sizeof mark - 1 &&
+           memcmp(text + at - (sizeof mark - 1), mark, sizeof mark - 1) != 0)
         at--;
     return at >= sizeof mark - 1 ? at - (sizeof mark - 1) : 0;
 }
@@ -127,8 +128,12 @@ void acts_my(Arena *arena, Arena *scratch, const MyDialect *dialect, const char 
                          start + split.notes.items[i].span.end};
     for (size_t i = 0; i < split.pieces.len; i++) {
         const MyPiece *piece = &split.pieces.items[i];
-        ActReaderMy reader = {.arena = arena, .scratch = scratch, .dialect = dialect, .text = part,
-                              .start = piece->span.start, .end = piece->span.end};
+        ActReaderMy reader = {.arena = arena,
+                              .scratch = scratch,
+                              .dialect = dialect,
+                              .text = part,
+                              .start = piece->span.start,
+                              .end = piece->span.end};
         if (piece->cut)
             act_unknown_my(&reader, "stored program", "a delimiter cuts it; write DELIMITER around it");
         else
@@ -137,8 +142,12 @@ void acts_my(Arena *arena, Arena *scratch, const MyDialect *dialect, const char 
         arena_clear(scratch);
     }
     for (size_t i = 0; i < split.faults.len; i++) {
-        ActReaderMy reader = {.arena = arena, .scratch = scratch, .dialect = dialect, .text = part,
-                              .start = split.faults.items[i].offset, .end = end - start};
+        ActReaderMy reader = {.arena = arena,
+                              .scratch = scratch,
+                              .dialect = dialect,
+                              .text = part,
+                              .start = split.faults.items[i].offset,
+                              .end = end - start};
         act_unknown_my(&reader, "text", split.faults.items[i].message);
         add_statement(&reader, ret_statements);
         arena_clear(scratch);

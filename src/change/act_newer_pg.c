@@ -1,5 +1,5 @@
-/* Syntax that only servers newer than the parser know, as acts: by its tokens where these tell enough, else by
- * the parser once the new words are taken out. */
+/* Syntax that only servers newer than the parser know, as acts: by its tokens where these tell enough, else
+ * by the parser once the new words are taken out. */
 #include "base/str.h"
 #include "change/act_pg.h"
 
@@ -113,8 +113,8 @@ static const struct {
     const char *instead; /* NULL: nothing */
     int since;
 } newer[] = {
-    {"NOT ENFORCED", 0, 2, NULL, 180000},      {"ENFORCED", 0, 1, NULL, 180000},
-    {"WITHOUT OVERLAPS", 0, 2, NULL, 180000},  {"METHOD DEFAULT", 1, 1, "heap", 170000},
+    {"NOT ENFORCED", 0, 2, NULL, 180000},       {"ENFORCED", 0, 1, NULL, 180000},
+    {"WITHOUT OVERLAPS", 0, 2, NULL, 180000},   {"METHOD DEFAULT", 1, 1, "heap", 170000},
     {"STATISTICS DEFAULT", 1, 1, "-1", 170000}, {"STORAGE DEFAULT", 1, 1, "plain", 160000},
 };
 
@@ -214,11 +214,11 @@ static bool read_by_tokens(const Text *text, size_t at, size_t to, Act *act)
         act->kind = ACT_ALTER_CONSTRAINT;
         act->since = 180000;
         act->name = name_at(text, at + 2);
-        act->value = is_word(text, at + 3, "enforced")              ? "ENFORCED"
-                     : has_words(text, at + 3, "NOT ENFORCED")      ? "NOT ENFORCED"
-                     : is_word(text, at + 3, "inherit")             ? "INHERIT"
-                     : has_words(text, at + 3, "NO INHERIT")        ? "NO INHERIT"
-                                                                    : NULL;
+        act->value = is_word(text, at + 3, "enforced")         ? "ENFORCED"
+                     : has_words(text, at + 3, "NOT ENFORCED") ? "NOT ENFORCED"
+                     : is_word(text, at + 3, "inherit")        ? "INHERIT"
+                     : has_words(text, at + 3, "NO INHERIT")   ? "NO INHERIT"
+                                                               : NULL;
         return act->value != NULL;
     }
     size_t column = is_word(text, at, "alter") ? at + (is_word(text, at + 1, "column") ? 2 : 1) : to;
@@ -244,16 +244,20 @@ static void read_part(Text *text, size_t head, size_t from, size_t to, Name tabl
     ActReader *reader = text->reader;
     size_t start = text->items.items[from].start, end = text->items.items[to - 1].end;
     size_t head_end = text->items.items[head - 1].end;
-    Act known = {.table = table, .start = reader->start + start, .end = reader->start + end,
-                 .words = "ALTER TABLE", .actions = 1, .function = reader->function};
+    Act known = {.table = table,
+                 .start = reader->start + start,
+                 .end = reader->start + end,
+                 .words = "ALTER TABLE",
+                 .actions = 1,
+                 .function = reader->function};
     if (read_by_tokens(text, from, to, &known)) {
         *vec_push(reader->scratch, &reader->acts) = known;
         return;
     }
     Taken taken;
     const char *sql = without(text, from, to, &taken);
-    const char *alone = arena_printf(reader->scratch, "%.*s %.*s", (int)head_end, sql, (int)(end - start),
-                                     sql + start);
+    const char *alone =
+        arena_printf(reader->scratch, "%.*s %.*s", (int)head_end, sql, (int)(end - start), sql + start);
     size_t before = reader->acts.len;
     ActReader inner = *reader;
     act_read_sql(&inner, alone, NULL);
@@ -348,9 +352,9 @@ bool act_read_newer(ActReader *reader)
         bool known = taken.any;
         for (size_t i = 2; i < text.items.len && !known; i++) {
             Act act = {0};
-            known = read_by_tokens(&text, i, text.items.len, &act) || has_words(&text, i, "MERGE PARTITIONS") ||
-                    has_words(&text, i, "SPLIT PARTITION") || has_words(&text, i, "ADD NOT NULL") ||
-                    has_words(&text, i, "CONSTRAINT * NOT NULL");
+            known = read_by_tokens(&text, i, text.items.len, &act) ||
+                    has_words(&text, i, "MERGE PARTITIONS") || has_words(&text, i, "SPLIT PARTITION") ||
+                    has_words(&text, i, "ADD NOT NULL") || has_words(&text, i, "CONSTRAINT * NOT NULL");
         }
         return known && read_alter(&text);
     }

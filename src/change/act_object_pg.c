@@ -133,7 +133,7 @@ static void read_rename(ActReader *reader, const PgQuery__RenameStmt *node)
              node->rename_type == OBJECT(POLICY))
         kind = ACT_ALTER_OTHER;
     Act *act = act_add(reader, kind, "ALTER … RENAME");
-    act->table = node->relation != NULL ? act_relation(reader, node->relation)
+    act->table = node->relation != NULL      ? act_relation(reader, node->relation)
                  : kind == ACT_RENAME_SCHEMA ? (Name){.name = act_keep(reader, node->subname)}
                                              : act_object(reader, node->object);
     act->name = act_keep(reader, node->subname);
@@ -223,7 +223,8 @@ static void read_alter_domain(ActReader *reader, const PgQuery__AlterDomainStmt 
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         if (str_eq(node->subtype, values[i][0]))
             act->value = values[i][1];
-    if (node->def != NULL && node->def->node_case == NODE(CONSTRAINT) && node->def->constraint->skip_validation)
+    if (node->def != NULL && node->def->node_case == NODE(CONSTRAINT) &&
+        node->def->constraint->skip_validation)
         act->value = "ADD CONSTRAINT NOT VALID";
 }
 
@@ -299,7 +300,8 @@ static bool read_type(ActReader *reader, const PgQuery__Node *node)
         read_enum(reader, node->alter_enum_stmt);
     } else if (node->node_case == NODE(CREATE_ENUM_STMT)) {
         Act *act = act_add(reader, ACT_CREATE_ENUM, "CREATE TYPE");
-        act->table = act_dotted(reader, node->create_enum_stmt->type_name, node->create_enum_stmt->n_type_name);
+        act->table =
+            act_dotted(reader, node->create_enum_stmt->type_name, node->create_enum_stmt->n_type_name);
     } else if (node->node_case == NODE(DROPDB_STMT)) {
         Act *act = act_add(reader, ACT_DROP_DATABASE, "DROP DATABASE");
         act->table = (Name){.name = act_keep(reader, node->dropdb_stmt->dbname)};

@@ -187,12 +187,16 @@ void acts_pg(Arena *arena, Arena *scratch, const char *text, size_t start, size_
             (ActComment){split.comments.items[i].start, split.comments.items[i].end};
     for (size_t i = 0; i < split.pieces.len; i++) {
         const PgPiece *piece = &split.pieces.items[i];
-        ActReader reader = {.arena = arena, .scratch = scratch, .text = text, .sql = "",
-                            .start = piece->start, .end = piece->end};
+        ActReader reader = {.arena = arena,
+                            .scratch = scratch,
+                            .text = text,
+                            .sql = "",
+                            .start = piece->start,
+                            .end = piece->end};
         read_piece(&reader, piece);
         ActStatement *statement = vec_push(arena, ret_statements);
-        *statement = (ActStatement){.start = piece->start, .end = piece->end,
-                                    .data = piece->kind == PG_PIECE_DATA};
+        *statement =
+            (ActStatement){.start = piece->start, .end = piece->end, .data = piece->kind == PG_PIECE_DATA};
         statement->acts.items = arena_alloc(arena, reader.acts.len * sizeof(Act));
         statement->acts.len = statement->acts.cap = reader.acts.len;
         memcpy(statement->acts.items, reader.acts.items, reader.acts.len * sizeof(Act));

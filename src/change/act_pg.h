@@ -35,7 +35,8 @@ void act_read_column(const ActReader *reader, const PgQuery__ColumnDef *def, Act
 /* False: it is none of a table (DEFAULT, NOT NULL …). */
 bool act_read_constraint(const ActReader *reader, const PgQuery__Constraint *node, ActConstraint *ret_spec);
 ActDefault act_default(const PgQuery__Node *expr);
-/* Sets the bytes that a constraint of a table takes, from where it begins to the next comma or parenthesis. */
+/* Sets the bytes that a constraint of a table takes, from where it begins to the next comma or parenthesis.
+ */
 void act_constraint_span(const ActReader *reader, ActConstraint *spec, int location);
 
 /* act_alter_pg.c */

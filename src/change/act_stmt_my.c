@@ -115,7 +115,8 @@ static void read_body(ActReaderMy *reader, const MyTokens *tokens, const char *n
         size_t end = at;
         while (end < tokens->len && !is_symbol_at(reader, tokens, end, ";"))
             end++;
-        MySpan span = {tokens->items[at].start, end > at ? tokens->items[end - 1].end : tokens->items[at].end};
+        MySpan span = {tokens->items[at].start,
+                       end > at ? tokens->items[end - 1].end : tokens->items[at].end};
         inner.start = span.start;
         inner.end = span.end;
         if (is_at(reader, tokens, at, "EXECUTE") || is_at(reader, tokens, at, "PREPARE"))

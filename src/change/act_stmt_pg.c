@@ -91,8 +91,8 @@ static void read_insert(ActReader *reader, const PgQuery__InsertStmt *node)
 /* Functions of the server that change nothing that a rule is about. */
 static bool is_harmless(const char *name)
 {
-    static const char *const names[] = {"count", "currval", "format", "lastval", "max", "min", "nextval",
-                                        "now",   "setval",  "sum",    "txid_current", "version"};
+    static const char *const names[] = {"count",   "currval", "format", "lastval", "max",          "min",
+                                        "nextval", "now",     "setval", "sum",     "txid_current", "version"};
     return name == NULL || str_starts(name, "pg_") || str_starts(name, "current_") ||
            str_in_sorted(names, ARRAY_LEN(names), name);
 }
@@ -115,7 +115,8 @@ static bool read_set_config(ActReader *reader, const PgQuery__FuncCall *call)
     act->name = act_keep(reader, name);
     act->value = act_keep(reader, value);
     const PgQuery__Node *local = call->args[2];
-    bool yes = local->node_case == NODE(A_CONST) && local->a_const->val_case == PG_QUERY__A__CONST__VAL_BOOLVAL &&
+    bool yes = local->node_case == NODE(A_CONST) &&
+               local->a_const->val_case == PG_QUERY__A__CONST__VAL_BOOLVAL &&
                local->a_const->boolval->boolval;
     act->flags |= yes ? ACT_LOCAL : 0;
     return true;

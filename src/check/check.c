@@ -132,7 +132,10 @@ static void report_own(Run *run, const char *id, size_t start, size_t end, const
 {
     const Rule *rule = rule_own(id);
     report(run, rule,
-           (Finding){.severity = severity_for(run, rule), .evidence = EVIDENCE_RULE, .start = start, .end = end,
+           (Finding){.severity = severity_for(run, rule),
+                     .evidence = EVIDENCE_RULE,
+                     .start = start,
+                     .end = end,
                      .print = print_of(run, rule, start, end),
                      .message = more == NULL ? rule->message
                                              : arena_printf(run->arena, "%s: %s", rule->message, more)});
@@ -192,8 +195,12 @@ static void judge(Run *run, const Act *act, size_t index)
             run->counted_new = true;
             continue;
         }
-        RuleCall call = {.rule = rule, .stream = &run->stream, .act = act, .index = index,
-                         .severity = severity_for(run, rule), .evidence = EVIDENCE_RULE};
+        RuleCall call = {.rule = rule,
+                         .stream = &run->stream,
+                         .act = act,
+                         .index = index,
+                         .severity = severity_for(run, rule),
+                         .evidence = EVIDENCE_RULE};
         Severity own = call.severity;
         if (rule->match != NULL && !rule->match(&call))
             continue;
@@ -216,8 +223,8 @@ static void run_statement(Run *run)
     stream_statement_end(&run->stream);
     if (run->known.applied || statement->data)
         return;
-    run->result->statements += statement->acts.items[0].kind != ACT_OTHER ||
-                               !str_eq(statement->acts.items[0].words, "\\");
+    run->result->statements +=
+        statement->acts.items[0].kind != ACT_OTHER || !str_eq(statement->acts.items[0].words, "\\");
     run->result->unknown += statement->unknown;
     run->result->on_new += run->counted_new;
 }
@@ -245,7 +252,8 @@ static void tell_opaque(Run *run, size_t first_comment)
     static const char words[] = "CANNOT BE WRITTEN AS SQL";
     for (size_t i = first_comment; i < run->comments.len; i++) {
         const ActComment *comment = &run->comments.items[i];
-        if (memmem(run->source->text + comment->start, comment->end - comment->start, words, sizeof words - 1) == NULL)
+        if (memmem(run->source->text + comment->start, comment->end - comment->start, words,
+                   sizeof words - 1) == NULL)
             continue;
         size_t before = run->result->findings.len;
         report_own(run, "opaque-operation", comment->start, comment->end, NULL);
@@ -360,8 +368,9 @@ static void run_source(Run *run, const Source *source)
     run->known.file++;
     use_source(run, source);
     if (source->problem != NULL && !source->applied)
-        report_own(run, str_eq(source->problem, "two files have this version") ? "migration-version-twice"
-                                                                               : "migration-malformed",
+        report_own(run,
+                   str_eq(source->problem, "two files have this version") ? "migration-version-twice"
+                                                                          : "migration-malformed",
                    0, 0, source->problem);
     for (size_t i = 0; i < source->parts.len; i++) {
         if (source->parts.items[i].down == run->options->down)
@@ -414,10 +423,10 @@ static Err *mark_applied(const Run *run, SourceSet *set, bool *ret_found)
     size_t last = SIZE_MAX;
     for (size_t i = 0; i < set->files.len; i++) {
         const Source *source = &set->files.items[i];
-        const char *version = source->tool == TOOL_FLYWAY && source->version[0] != '\0' ? source->version + 1
-                                                                                        : source->version;
-        if (str_eq(source->path, wanted) || str_eq(base_of(source->path), wanted) || str_eq(version, wanted) ||
-            str_eq(source->version, wanted))
+        const char *version =
+            source->tool == TOOL_FLYWAY && source->version[0] != '\0' ? source->version + 1 : source->version;
+        if (str_eq(source->path, wanted) || str_eq(base_of(source->path), wanted) ||
+            str_eq(version, wanted) || str_eq(source->version, wanted))
             last = i;
     }
     for (size_t i = 0; last != SIZE_MAX && i <= last; i++)
@@ -441,8 +450,11 @@ static void tell_not_valid(Run *run, const Checked *checked)
                 use_source(run, checked->source);
             run->known.file = checked->order;
             report(run, rule,
-                   (Finding){.severity = severity_for(run, rule), .evidence = EVIDENCE_RULE, .start = constraint->start,
-                             .end = constraint->end, .object = object_of(run, &act),
+                   (Finding){.severity = severity_for(run, rule),
+                             .evidence = EVIDENCE_RULE,
+                             .start = constraint->start,
+                             .end = constraint->end,
+                             .object = object_of(run, &act),
                              .message = rule_fill(run->arena, &run->stream, &act, rule->message),
                              .safer = rule_fill(run->arena, &run->stream, &act, rule->safer),
                              .print = print_of(run, rule, constraint->start, constraint->end)});
@@ -458,7 +470,8 @@ static void finish(Run *run)
         tell_not_valid(run, &run->checked.items[i]);
     silence(run);
     if (result->findings.len > 1)
-        qsort(result->findings.items, result->findings.len, sizeof result->findings.items[0], compare_findings);
+        qsort(result->findings.items, result->findings.len, sizeof result->findings.items[0],
+              compare_findings);
     take_baseline(run);
 }
 
@@ -484,7 +497,10 @@ Err *check_run(Arena *arena, SourceSet *const *sets, size_t count, const CheckOp
                CheckResult *ret_result)
 {
     bool found = false;
-    Run run = {.arena = arena, .scratch = arena_new(), .options = options, .result = ret_result,
+    Run run = {.arena = arena,
+               .scratch = arena_new(),
+               .options = options,
+               .result = ret_result,
                .known = {.arena = arena}};
     run.stream = (Stream){.arena = arena, .target = &run.target, .known = &run.known};
     *ret_result = (CheckResult){0};

@@ -24,17 +24,17 @@ typedef struct CheckOptions {
 typedef struct CheckResult {
     VEC(Finding) findings; /* by file, then by place */
     size_t files, statements;
-    size_t unknown;  /* statements that cannot be judged, at least in part */
-    size_t on_new;   /* statements that hurt nobody, since an earlier file makes their table */
-    size_t silenced, known;     /* by comments; by the baseline */
-    size_t other_way;           /* parts of files that were left out: the way back */
-    size_t applied;             /* files that were read only */
-    CheckTarget target;              /* of the last set */
-    Tool tool;                  /* the tool of most files; TOOL_NONE */
+    size_t unknown;         /* statements that cannot be judged, at least in part */
+    size_t on_new;          /* statements that hurt nobody, since an earlier file makes their table */
+    size_t silenced, known; /* by comments; by the baseline */
+    size_t other_way;       /* parts of files that were left out: the way back */
+    size_t applied;         /* files that were read only */
+    CheckTarget target;     /* of the last set */
+    Tool tool;              /* the tool of most files; TOOL_NONE */
 } CheckResult;
 
-/* Checks sets one after the other; what earlier ones make is new to later ones. The texts must live as long as
- * the result. ERR_USAGE for a version that is none, and for `applied` that is no file. */
+/* Checks sets one after the other; what earlier ones make is new to later ones. The texts must live as long
+ * as the result. ERR_USAGE for a version that is none, and for `applied` that is no file. */
 Err *check_run(Arena *arena, SourceSet *const *sets, size_t count, const CheckOptions *options,
                CheckResult *ret_result) MUST_USE;
 

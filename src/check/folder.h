@@ -45,10 +45,10 @@ typedef struct Source {
 /* What is given together: a folder's files, or one file. */
 typedef struct SourceSet {
     VEC(Source) files;
-    const char *folder; /* where it was read from; NULL: files that were given one by one */
-    const char *plan; /* text of sqitch.plan; NULL */
-    bool atlas;       /* atlas.sum is there */
-    bool prisma;      /* migration_lock.toml is there */
+    const char *folder;      /* where it was read from; NULL: files that were given one by one */
+    const char *plan;        /* text of sqitch.plan; NULL */
+    bool atlas;              /* atlas.sum is there */
+    bool prisma;             /* migration_lock.toml is there */
     VEC(const char *) plain; /* files with a .conf beside them that says executeInTransaction=false */
 } SourceSet;
 

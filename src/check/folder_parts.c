@@ -126,10 +126,16 @@ static void cut_atlas(Arena *arena, Source *source)
 
 void folder_cut(Arena *arena, Source *source)
 {
-    static const Marks dbmate = {.up = "migrate:up", .down = "migrate:down", .plain = "transaction:false",
-                                 .without = TX_MESSAGE, .missing = "\"-- migrate:up\" is missing"};
-    static const Marks goose = {.up = "+goose Up", .down = "+goose Down", .plain = "+goose NO TRANSACTION",
-                                .plain_anywhere = true, .without = TX_EACH,
+    static const Marks dbmate = {.up = "migrate:up",
+                                 .down = "migrate:down",
+                                 .plain = "transaction:false",
+                                 .without = TX_MESSAGE,
+                                 .missing = "\"-- migrate:up\" is missing"};
+    static const Marks goose = {.up = "+goose Up",
+                                .down = "+goose Down",
+                                .plain = "+goose NO TRANSACTION",
+                                .plain_anywhere = true,
+                                .without = TX_EACH,
                                 .missing = "\"-- +goose Up\" is missing"};
     switch (source->tool) {
     case TOOL_DBMATE:

@@ -94,7 +94,8 @@ static void add_index(Known *known, KnownTable *table, KnownIndex index)
     *vec_push(known->arena, &table->indexes) = index;
 }
 
-static void add_constraint(Known *known, KnownTable *table, const ActConstraint *spec, size_t start, size_t end)
+static void add_constraint(Known *known, KnownTable *table, const ActConstraint *spec, size_t start,
+                           size_t end)
 {
     if (spec->not_null) {
         KnownColumn *column = known_column(table, spec->columns[0]);
@@ -102,17 +103,24 @@ static void add_constraint(Known *known, KnownTable *table, const ActConstraint 
             column->not_null = true;
         return;
     }
-    *vec_push(known->arena, &table->constraints) =
-        (KnownConstraint){.name = spec->name, .kind = spec->kind, .proves = spec->proves,
-                          .valid = !spec->not_valid, .spec = spec, .file = known->file, .start = start,
-                          .end = end};
+    *vec_push(known->arena, &table->constraints) = (KnownConstraint){.name = spec->name,
+                                                                     .kind = spec->kind,
+                                                                     .proves = spec->proves,
+                                                                     .valid = !spec->not_valid,
+                                                                     .spec = spec,
+                                                                     .file = known->file,
+                                                                     .start = start,
+                                                                     .end = end};
     KnownColumn *column = known_column(table, spec->proves);
     if (column != NULL && !spec->not_valid && !spec->not_enforced)
         column->proved = spec->name == NULL ? "" : spec->name;
     if (spec->kind == CONSTRAINT_UNIQUE || spec->kind == CONSTRAINT_PRIMARY_KEY)
-        add_index(known, table, (KnownIndex){.name = spec->name, .keys = spec->columns,
-                                             .key_count = spec->column_count, .unique = true,
-                                             .constraint = true});
+        add_index(known, table,
+                  (KnownIndex){.name = spec->name,
+                               .keys = spec->columns,
+                               .key_count = spec->column_count,
+                               .unique = true,
+                               .constraint = true});
     for (size_t i = 0; spec->kind == CONSTRAINT_PRIMARY_KEY && i < spec->column_count; i++) {
         column = known_column(table, spec->columns[i]);
         if (column != NULL)
@@ -132,8 +140,8 @@ static void add_column(Known *known, KnownTable *table, const ActColumn *spec)
     if (key) {
         const char **keys = arena_alloc(known->arena, sizeof *keys);
         keys[0] = spec->name;
-        add_index(known, table, (KnownIndex){.keys = keys, .key_count = 1, .unique = true,
-                                             .constraint = true});
+        add_index(known, table,
+                  (KnownIndex){.keys = keys, .key_count = 1, .unique = true, .constraint = true});
     }
 }
 
@@ -239,8 +247,11 @@ static void take_column(Known *known, KnownTable *table, const Act *act)
     case ACT_MODIFY_COLUMN:
         if (column == NULL || act->column == NULL)
             break;
-        *column = (KnownColumn){.name = act->column->name, .type = act->column->type,
-                                .not_null = act->column->not_null, .spec = act->column, .made = column->made};
+        *column = (KnownColumn){.name = act->column->name,
+                                .type = act->column->type,
+                                .not_null = act->column->not_null,
+                                .spec = act->column,
+                                .made = column->made};
         break;
     case ACT_SET_NOT_NULL:
         if (column != NULL)
@@ -277,10 +288,12 @@ static void take_on_table(Known *known, KnownTable *table, const Act *act)
         drop_constraint(table, act->name);
         break;
     case ACT_CREATE_INDEX:
-        add_index(known, table, (KnownIndex){.name = act->name, .keys = act->keys,
-                                             .key_count = act->key_count,
-                                             .unique = (act->flags & ACT_UNIQUE) != 0,
-                                             .partial = (act->flags & ACT_PARTIAL) != 0});
+        add_index(known, table,
+                  (KnownIndex){.name = act->name,
+                               .keys = act->keys,
+                               .key_count = act->key_count,
+                               .unique = (act->flags & ACT_UNIQUE) != 0,
+                               .partial = (act->flags & ACT_PARTIAL) != 0});
         break;
     case ACT_ATTACH:
         table->partitioned = true;

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const RulePage *const pages[] = {&rules_column_pg, &rules_table_pg,  &rules_constraint_pg, &rules_index_pg,
-                                        &rules_stream,    &rules_style,     &rules_column_my,     &rules_table_my};
+static const RulePage *const pages[] = {&rules_column_pg, &rules_table_pg, &rules_constraint_pg,
+                                        &rules_index_pg,  &rules_stream,   &rules_style,
+                                        &rules_column_my, &rules_table_my};
 
 size_t rule_page_count(void) { return ARRAY_LEN(pages); }
 const RulePage *rule_page(size_t index) { return pages[index]; }
@@ -131,9 +132,9 @@ const char *rule_versions_text(Arena *arena, const Rule *rule)
 
 const char *rule_engines_text(const Rule *rule)
 {
-    static const char *const names[] = {"",      "PostgreSQL",          "MySQL",          "PostgreSQL, MySQL",
-                                        "MariaDB", "PostgreSQL, MariaDB", "MySQL, MariaDB",
-                                        "PostgreSQL, MySQL, MariaDB"};
+    static const char *const names[] = {
+        "",        "PostgreSQL",          "MySQL",          "PostgreSQL, MySQL",
+        "MariaDB", "PostgreSQL, MariaDB", "MySQL, MariaDB", "PostgreSQL, MySQL, MariaDB"};
     return names[rule->engines & RULE_ALL];
 }
 
@@ -148,8 +149,8 @@ typedef struct Filling {
 
 static bool is_plain_my(const char *name)
 {
-    return name[0] != '\0' && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$") ==
-                                  strlen(name);
+    return name[0] != '\0' &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$") == strlen(name);
 }
 
 static const char *ident(const Filling *filling, const char *name)
@@ -220,8 +221,12 @@ static const char *columns_text(const Filling *filling)
 /* As people write it. */
 static const char *type_word(const char *name)
 {
-    static const char *const words[][2] = {{"int8", "bigint"},  {"int4", "integer"},         {"int2", "smallint"},
-                                           {"bpchar", "char"},  {"float8", "double precision"}, {"float4", "real"},
+    static const char *const words[][2] = {{"int8", "bigint"},
+                                           {"int4", "integer"},
+                                           {"int2", "smallint"},
+                                           {"bpchar", "char"},
+                                           {"float8", "double precision"},
+                                           {"float4", "real"},
                                            {"bool", "boolean"}};
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (str_eq(words[i][0], name))
@@ -240,11 +245,11 @@ static const char *type_text(const Filling *filling)
     const char *base = type->schema == NULL || str_eq(type->schema, "pg_catalog")
                            ? type_word(type->name)
                            : qualified(filling, (Name){type->schema, type->name});
-    const char *mods = type->mod_count == 0 ? ""
-                       : type->mod_count == 1
-                           ? arena_printf(filling->arena, "(%lld)", (long long)type->mods[0])
-                           : arena_printf(filling->arena, "(%lld,%lld)", (long long)type->mods[0],
-                                          (long long)type->mods[1]);
+    const char *mods =
+        type->mod_count == 0 ? ""
+        : type->mod_count == 1
+            ? arena_printf(filling->arena, "(%lld)", (long long)type->mods[0])
+            : arena_printf(filling->arena, "(%lld,%lld)", (long long)type->mods[0], (long long)type->mods[1]);
     return arena_printf(filling->arena, "%s%s%s", base, mods, type->array ? "[]" : "");
 }
 
@@ -278,7 +283,8 @@ static const char *value_of(const Filling *filling, const char *word)
     if (str_eq(word, "new"))
         return ident(filling, act->new_name);
     if (str_eq(word, "copy"))
-        return qualified(filling, (Name){act->table.schema, arena_printf(filling->arena, "%s_new", act->table.name)});
+        return qualified(filling,
+                         (Name){act->table.schema, arena_printf(filling->arena, "%s_new", act->table.name)});
     if (str_eq(word, "type"))
         return type_text(filling);
     if (str_eq(word, "value"))
@@ -302,8 +308,8 @@ static const char *value_of(const Filling *filling, const char *word)
 
 const char *rule_fill(Arena *arena, const Stream *stream, const Act *act, const char *template_text)
 {
-    Filling filling = {.arena = arena, .stream = stream, .act = act,
-                       .my = stream->target->engine != CHECK_POSTGRES};
+    Filling filling = {
+        .arena = arena, .stream = stream, .act = act, .my = stream->target->engine != CHECK_POSTGRES};
     CLEANUP(str_donep) Str text = STR_INIT;
     char word[32];
     for (const char *at = template_text; *at != '\0';) {

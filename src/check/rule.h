@@ -49,14 +49,14 @@ struct Rule {
     bool on_rows;                  /* also for acts of ACT_OTHER */
     const char *message;
     const char *why;
-    const char *safer; /* SQL; NULL: there is none to write */
+    const char *safer;   /* SQL; NULL: there is none to write */
     const char *aliases; /* "squawk/renaming-column, strong_migrations/rename_column" */
 };
 
 size_t rule_count(void);
 const Rule *rule_at(size_t index);
-/* By its name, or by a name that another linter has for it; NULL. *ret_next: where a further rule of that name
- * is looked for, 0 first. */
+/* By its name, or by a name that another linter has for it; NULL. *ret_next: where a further rule of that
+ * name is looked for, 0 first. */
 const Rule *rule_find(const char *name, size_t *ret_next);
 /* The rule that stream and check themselves speak by; it is there. */
 const Rule *rule_own(const char *id) __attribute__((returns_nonnull));

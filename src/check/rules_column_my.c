@@ -35,8 +35,8 @@ static bool match_add_expression(RuleCall *call)
 static bool match_add_implicit(RuleCall *call)
 {
     const ActColumn *column = column_of(call);
-    return column != NULL && column->not_null && column->kind == ACT_DEFAULT_NONE && !column->auto_increment &&
-           !column->stored && !column->virtual_ && !column->primary;
+    return column != NULL && column->not_null && column->kind == ACT_DEFAULT_NONE &&
+           !column->auto_increment && !column->stored && !column->virtual_ && !column->primary;
 }
 
 static bool match_add_counter(RuleCall *call)
@@ -53,7 +53,8 @@ static bool match_add_references(RuleCall *call)
         return false;
     if (target->engine == CHECK_MYSQL && target->version < 90000) {
         call->severity = SEVERITY_WARN;
-        call->detail = "MySQL before 9.0 reads REFERENCES at a column and forgets it: there is no foreign key";
+        call->detail =
+            "MySQL before 9.0 reads REFERENCES at a column and forgets it: there is no foreign key";
     }
     return true;
 }
@@ -90,8 +91,9 @@ static bool match_type(RuleCall *call)
     WayMy way = type_way(call);
     if (way == WAY_UNKNOWN && known_of(call) == NULL) {
         call->evidence = EVIDENCE_UNKNOWN;
-        call->detail = "the old type is not in sight: a varchar that grows within 255 bytes would be instant; "
-                       "\"stoa plan\" asks the server";
+        call->detail =
+            "the old type is not in sight: a varchar that grows within 255 bytes would be instant; "
+            "\"stoa plan\" asks the server";
     } else if (way == WAY_UNKNOWN) {
         call->evidence = EVIDENCE_UNKNOWN;
         call->severity = SEVERITY_WARN;
@@ -168,7 +170,8 @@ static bool match_lost(RuleCall *call)
     const ActColumn *old = known->spec;
     CLEANUP(str_donep) Str lost = STR_INIT;
     add_lost(&lost, old->not_null && !now->not_null && !now->null, "NOT NULL");
-    add_lost(&lost, old->kind != ACT_DEFAULT_NONE && old->kind != ACT_DEFAULT_NULL && now->kind == ACT_DEFAULT_NONE,
+    add_lost(&lost,
+             old->kind != ACT_DEFAULT_NONE && old->kind != ACT_DEFAULT_NULL && now->kind == ACT_DEFAULT_NONE,
              "DEFAULT");
     add_lost(&lost, old->comment && !now->comment, "COMMENT");
     add_lost(&lost, old->charset && !now->charset, "CHARACTER SET");
@@ -189,97 +192,156 @@ static bool match_change_name(RuleCall *call)
 }
 
 static const Rule rules[] = {
-    {.id = "add-column-rebuild", .severity = SEVERITY_WARN, .engines = RULE_MY, .mysql = {0, 80012},
-     .mariadb = {0, 100300}, .kinds = {ACT_ADD_COLUMN}, .match = match_add_last,
+    {.id = "add-column-rebuild",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_MY,
+     .mysql = {0, 80012},
+     .mariadb = {0, 100300},
+     .kinds = {ACT_ADD_COLUMN},
+     .match = match_add_last,
      .message = "adding {table}.{column} writes the whole table anew before MySQL 8.0.12 and MariaDB 10.3",
      .why = "Writers go on, but replicas stand still for as long, and the log of changes may run over.",
      .safer = "-- stoa apply copies the table beside the application"},
-    {.id = "column-position-rebuild", .severity = SEVERITY_WARN, .engines = RULE_MY, .mysql = {0, 80029},
-     .mariadb = {0, 100400}, .kinds = {ACT_ADD_COLUMN}, .match = match_add_moved,
+    {.id = "column-position-rebuild",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_MY,
+     .mysql = {0, 80029},
+     .mariadb = {0, 100400},
+     .kinds = {ACT_ADD_COLUMN},
+     .match = match_add_moved,
      .message = "FIRST and AFTER write all of {table} anew before MySQL 8.0.29 and MariaDB 10.4",
      .why = "The order of columns matters to nobody who names them: at the end it is instant.",
      .safer = "ALTER TABLE {table} ADD COLUMN {column} {type}, ALGORITHM=INSTANT;",
      .aliases = "bytebase/column_disallow_changing_order"},
-    {.id = "drop-column-rebuild", .severity = SEVERITY_WARN, .engines = RULE_MY, .mysql = {0, 80029},
-     .mariadb = {0, 100400}, .kinds = {ACT_DROP_COLUMN},
+    {.id = "drop-column-rebuild",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_MY,
+     .mysql = {0, 80029},
+     .mariadb = {0, 100400},
+     .kinds = {ACT_DROP_COLUMN},
      .message = "dropping {table}.{column} writes the whole table anew before MySQL 8.0.29 and MariaDB 10.4",
      .why = "Writers go on, but replicas stand still for as long."},
-    {.id = "add-column-expression-default", .severity = SEVERITY_BLOCK, .engines = RULE_MY,
-     .kinds = {ACT_ADD_COLUMN}, .match = match_add_expression,
+    {.id = "add-column-expression-default",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_MY,
+     .kinds = {ACT_ADD_COLUMN},
+     .match = match_add_expression,
      .message = "a default that is computed for {table}.{column} copies the table while writers wait",
      .why = "Every row gets a value of its own, and statement based replication gives replicas other ones.",
      .safer = "ALTER TABLE {table} ADD COLUMN {column} {type}, ALGORITHM=INSTANT;\n"
               "-- fill old rows in batches, then ALTER COLUMN {column} SET DEFAULT (…)",
      .aliases = "strong_migrations/add_column_default_callable"},
-    {.id = "add-column-implicit-default", .severity = SEVERITY_WARN, .engines = RULE_MY,
-     .kinds = {ACT_ADD_COLUMN}, .match = match_add_implicit,
+    {.id = "add-column-implicit-default",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_MY,
+     .kinds = {ACT_ADD_COLUMN},
+     .match = match_add_implicit,
      .message = "old rows get 0, '' or a zero date in {table}.{column}, without a word",
      .why = "NOT NULL without a default means the type's own zero, whatever the application means by it; and "
             "the running application's INSERTs fail in strict mode.",
      .safer = "ALTER TABLE {table} ADD COLUMN {column} {type} NOT NULL DEFAULT …;",
      .aliases = "atlas/MY101"},
-    {.id = "add-column-auto-increment", .severity = SEVERITY_BLOCK, .engines = RULE_MY,
-     .kinds = {ACT_ADD_COLUMN}, .match = match_add_counter,
-     .message = "adding {table}.{column} with AUTO_INCREMENT writes the table anew while writers wait, and may "
-                "number rows otherwise on replicas",
+    {.id = "add-column-auto-increment",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_MY,
+     .kinds = {ACT_ADD_COLUMN},
+     .match = match_add_counter,
+     .message =
+         "adding {table}.{column} with AUTO_INCREMENT writes the table anew while writers wait, and may "
+         "number rows otherwise on replicas",
      .why = "Each server numbers the rows in the order in which it finds them.",
      .safer = "-- stoa apply copies the table beside the application",
      .aliases = "strong_migrations/add_column_auto_incrementing"},
-    {.id = "add-column-stored", .severity = SEVERITY_BLOCK, .engines = RULE_MY, .kinds = {ACT_ADD_COLUMN},
+    {.id = "add-column-stored",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_MY,
+     .kinds = {ACT_ADD_COLUMN},
      .match = match_add_stored,
      .message = "a stored generated column copies {table} while writers wait",
      .why = "A virtual one is instant, and can have an index.",
      .safer = "ALTER TABLE {table} ADD COLUMN {column} {type} GENERATED ALWAYS AS (…) VIRTUAL;",
      .aliases = "strong_migrations/add_column_generated_stored"},
-    {.id = "add-column-inline-references", .severity = SEVERITY_BLOCK, .engines = RULE_MY,
-     .kinds = {ACT_ADD_COLUMN}, .match = match_add_references,
+    {.id = "add-column-inline-references",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_MY,
+     .kinds = {ACT_ADD_COLUMN},
+     .match = match_add_references,
      .message = "REFERENCES at {table}.{column} copies the table while writers wait, or means nothing",
      .why = "MariaDB from 10.5 and MySQL from 9.0 on make a foreign key of it, older ones ignore it.",
      .safer = "ALTER TABLE {table} ADD COLUMN {column} {type};\n"
               "-- then the foreign key as one of the table",
      .aliases = "atlas/MY102"},
-    {.id = "inline-references", .severity = SEVERITY_WARN, .engines = RULE_MYSQL, .mysql = {0, 90000},
-     .kinds = {ACT_CREATE_TABLE}, .match = match_create_references, .on_new = true,
+    {.id = "inline-references",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_MYSQL,
+     .mysql = {0, 90000},
+     .kinds = {ACT_CREATE_TABLE},
+     .match = match_create_references,
+     .on_new = true,
      .message = "REFERENCES at a column of {table} makes no foreign key before MySQL 9.0",
      .why = "It is read and forgotten. Write FOREIGN KEY (…) REFERENCES … behind the columns.",
      .aliases = "atlas/MY102"},
-    {.id = "change-type-copy", .severity = SEVERITY_BLOCK, .engines = RULE_MY, .kinds = {ACT_MODIFY_COLUMN},
+    {.id = "change-type-copy",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_MY,
+     .kinds = {ACT_MODIFY_COLUMN},
      .match = match_type,
      .message = "another type for {table}.{column} copies the table while writers wait",
-     .why = "Only INSERT, UPDATE and DELETE wait, but for all of it; MariaDB 11.2 and later copy beside them. "
-            "The statement then takes as long again on every replica.",
+     .why =
+         "Only INSERT, UPDATE and DELETE wait, but for all of it; MariaDB 11.2 and later copy beside them. "
+         "The statement then takes as long again on every replica.",
      .safer = "-- stoa apply copies the table beside the application",
      .aliases = "strong_migrations/change_column, bytebase/column_disallow_changing_type"},
-    {.id = "change-list-copy", .severity = SEVERITY_BLOCK, .engines = RULE_MY, .kinds = {ACT_MODIFY_COLUMN},
+    {.id = "change-list-copy",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_MY,
+     .kinds = {ACT_MODIFY_COLUMN},
      .match = match_list,
      .message = "values of {table}.{column} that go, move, or pass a limit of their storage copy the table "
                 "while writers wait",
-     .why = "ENUM keeps one byte up to 255 values, SET one for every eight. New values at the end are instant.",
+     .why =
+         "ENUM keeps one byte up to 255 values, SET one for every eight. New values at the end are instant.",
      .safer = "-- add new values at the end, or keep them in a table of their own",
      .aliases = "atlas/MY110, atlas/MY120, skeema/lint-has-enum"},
-    {.id = "change-column-charset", .severity = SEVERITY_BLOCK, .engines = RULE_MY,
-     .kinds = {ACT_MODIFY_COLUMN}, .match = match_charset,
+    {.id = "change-column-charset",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_MY,
+     .kinds = {ACT_MODIFY_COLUMN},
+     .match = match_charset,
      .message = "another character set or collation for {table}.{column} copies the table while writers wait",
      .why = "Every value is written anew, and indexes over it get another order.",
      .safer = "-- stoa apply copies the table beside the application",
      .aliases = "bytebase/column_disallow_set_charset"},
-    {.id = "set-not-null-rebuild", .severity = SEVERITY_WARN, .engines = RULE_MY,
-     .kinds = {ACT_MODIFY_COLUMN}, .match = match_to_not_null,
+    {.id = "set-not-null-rebuild",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_MY,
+     .kinds = {ACT_MODIFY_COLUMN},
+     .match = match_to_not_null,
      .message = "NOT NULL for {table}.{column} writes the whole table anew; without strict mode NULLs become "
                 "zeros",
      .why = "In strict mode one NULL makes it fail at its end.",
      .safer = "SELECT count(*) FROM {table} WHERE {column} IS NULL; -- first",
      .aliases = "strong_migrations/change_column_null_mysql, atlas/MF104"},
-    {.id = "drop-not-null-rebuild", .severity = SEVERITY_NOTE, .engines = RULE_MY,
-     .kinds = {ACT_MODIFY_COLUMN}, .match = match_to_null,
+    {.id = "drop-not-null-rebuild",
+     .severity = SEVERITY_NOTE,
+     .engines = RULE_MY,
+     .kinds = {ACT_MODIFY_COLUMN},
+     .match = match_to_null,
      .message = "{table}.{column} may be NULL from now on, for which the table is written anew",
      .why = "Writers go on; readers that do not expect NULL break."},
-    {.id = "modify-loses-attributes", .severity = SEVERITY_BLOCK, .engines = RULE_MY,
-     .kinds = {ACT_MODIFY_COLUMN}, .match = match_lost, .on_new = true,
+    {.id = "modify-loses-attributes",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_MY,
+     .kinds = {ACT_MODIFY_COLUMN},
+     .match = match_lost,
+     .on_new = true,
      .message = "MODIFY and CHANGE say all of {table}.{column}: what they leave out is gone",
      .why = "NOT NULL, DEFAULT, COMMENT, character set and AUTO_INCREMENT are lost without a word.",
      .safer = "-- repeat every attribute that SHOW CREATE TABLE shows"},
-    {.id = "change-column-name", .severity = SEVERITY_BLOCK, .engines = RULE_MY, .kinds = {ACT_MODIFY_COLUMN},
+    {.id = "change-column-name",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_MY,
+     .kinds = {ACT_MODIFY_COLUMN},
      .match = match_change_name,
      .message = "renaming {table}.{name} to {new} breaks whoever still uses the old name",
      .why = "Old and new application run side by side during a rollout.",

@@ -103,8 +103,9 @@ static bool is_free(const ActType *from, const ActType *to)
     if (is_text(from->name) && is_text(to->name))
         return str_eq(to->name, "text") || to->mod_count == 0 ||
                (from->mod_count == 1 && to->mods[0] >= from->mods[0] && str_eq(from->name, "varchar"));
-    if (same && (str_eq(to->name, "varbit") || str_eq(to->name, "timestamp") || str_eq(to->name, "timestamptz") ||
-                 str_eq(to->name, "time") || str_eq(to->name, "timetz") || str_eq(to->name, "interval")))
+    if (same &&
+        (str_eq(to->name, "varbit") || str_eq(to->name, "timestamp") || str_eq(to->name, "timestamptz") ||
+         str_eq(to->name, "time") || str_eq(to->name, "timetz") || str_eq(to->name, "interval")))
         return to->mod_count == 0 || (from->mod_count == 1 && to->mods[0] >= from->mods[0]);
     if (same && str_eq(to->name, "numeric")) {
         int64_t old_scale = from->mod_count > 1 ? from->mods[1] : 0;
@@ -115,8 +116,7 @@ static bool is_free(const ActType *from, const ActType *to)
     if ((str_eq(from->name, "cidr") && str_eq(to->name, "inet")) ||
         (str_eq(from->name, "int4") && str_eq(to->name, "oid")))
         return true;
-    return same && to->mod_count == from->mod_count &&
-           (to->mod_count < 1 || to->mods[0] == from->mods[0]);
+    return same && to->mod_count == from->mod_count && (to->mod_count < 1 || to->mods[0] == from->mods[0]);
 }
 
 static KnownColumn *known_of(const RuleCall *call)
@@ -186,9 +186,10 @@ static bool match_set_not_null(RuleCall *call)
         call->safer = "ALTER TABLE {table} ADD CONSTRAINT {not_null} NOT NULL {column} NOT VALID;\n"
                       "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction";
     if (version_of(call) < 120000)
-        call->safer = "ALTER TABLE {table} ADD CONSTRAINT {not_null} CHECK ({column} IS NOT NULL) NOT VALID;\n"
-                      "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction; keep the "
-                      "check";
+        call->safer =
+            "ALTER TABLE {table} ADD CONSTRAINT {not_null} CHECK ({column} IS NOT NULL) NOT VALID;\n"
+            "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction; keep the "
+            "check";
     return true;
 }
 
@@ -204,12 +205,17 @@ static bool match_named_not_null(RuleCall *call)
 /* ---- the rows ------------------------------------------------------------------------------- */
 
 static const Rule rules[] = {
-    {.id = "add-column-volatile-default", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .pg = {11, 0},
-     .kinds = {ACT_ADD_COLUMN}, .match = match_default_volatile,
+    {.id = "add-column-volatile-default",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .pg = {11, 0},
+     .kinds = {ACT_ADD_COLUMN},
+     .match = match_default_volatile,
      .message = "adding {table}.{column} with a default that is volatile writes the whole table anew",
-     .why = "A volatile default gives every row a value of its own, so the server rewrites the heap and all "
-            "indexes under ACCESS EXCLUSIVE; nobody reads or writes the table meanwhile. A constant, now() and "
-            "other stable functions cost nothing from PostgreSQL 11 on.",
+     .why =
+         "A volatile default gives every row a value of its own, so the server rewrites the heap and all "
+         "indexes under ACCESS EXCLUSIVE; nobody reads or writes the table meanwhile. A constant, now() and "
+         "other stable functions cost nothing from PostgreSQL 11 on.",
      .safer = "ALTER TABLE {table} ADD COLUMN {column} {type};\n"
               "ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT …; -- for new rows\n"
               "-- then fill old rows in batches, or: stoa apply with a backfill",
@@ -218,43 +224,65 @@ static const Rule rules[] = {
                 "pgfence/add-column-non-constant-default, atlas/PG302, "
                 "bytebase/column_default_disallow_volatile, "
                 "bytebase/statement_disallow_add_column_with_default"},
-    {.id = "add-column-default-rewrite", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .pg = {0, 11},
-     .kinds = {ACT_ADD_COLUMN}, .match = match_default_old,
+    {.id = "add-column-default-rewrite",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .pg = {0, 11},
+     .kinds = {ACT_ADD_COLUMN},
+     .match = match_default_old,
      .message = "adding {table}.{column} with a default writes the whole table anew before PostgreSQL 11",
      .why = "Up to PostgreSQL 10 every default but NULL is stored into all rows under ACCESS EXCLUSIVE.",
      .safer = "ALTER TABLE {table} ADD COLUMN {column} {type};\n"
               "ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT …;\n"
               "-- then fill old rows in batches",
      .aliases = "squawk/adding-field-with-default, strong_migrations/add_column_default"},
-    {.id = "add-column-serial", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_ADD_COLUMN},
+    {.id = "add-column-serial",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_COLUMN},
      .match = match_serial,
      .message = "adding {table}.{column} as serial or identity writes the whole table anew",
-     .why = "Every row is given the next number of a sequence, so heap and indexes are rewritten under ACCESS "
-            "EXCLUSIVE.",
+     .why =
+         "Every row is given the next number of a sequence, so heap and indexes are rewritten under ACCESS "
+         "EXCLUSIVE.",
      .safer = "ALTER TABLE {table} ADD COLUMN {column} bigint;\n"
               "CREATE SEQUENCE {idx} OWNED BY {table}.{column};\n"
               "ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT nextval('{idx}');\n"
               "-- then fill old rows in batches and prove NOT NULL",
      .aliases = "eugene/E11, strong_migrations/add_column_auto_incrementing, pgfence/add-column-serial"},
-    {.id = "add-column-stored-generated", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .pg = {12, 0},
-     .kinds = {ACT_ADD_COLUMN}, .match = match_stored,
+    {.id = "add-column-stored-generated",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .pg = {12, 0},
+     .kinds = {ACT_ADD_COLUMN},
+     .match = match_stored,
      .message = "adding {table}.{column} as a stored generated column writes the whole table anew",
-     .why = "The expression is computed for every row under ACCESS EXCLUSIVE. A column that a trigger fills, or "
-            "a virtual one on PostgreSQL 18, writes no row.",
-     .safer = "ALTER TABLE {table} ADD COLUMN {column} {type};\n"
-              "-- fill it by trigger and in batches (stoa apply does both), or on 18: GENERATED ALWAYS AS (…) "
-              "VIRTUAL",
-     .aliases = "squawk/adding-field-with-default, strong_migrations/add_column_generated_stored, eugene/E11, "
-                "pgfence/add-column-stored-generated"},
-    {.id = "add-column-domain", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_ADD_COLUMN},
+     .why =
+         "The expression is computed for every row under ACCESS EXCLUSIVE. A column that a trigger fills, or "
+         "a virtual one on PostgreSQL 18, writes no row.",
+     .safer =
+         "ALTER TABLE {table} ADD COLUMN {column} {type};\n"
+         "-- fill it by trigger and in batches (stoa apply does both), or on 18: GENERATED ALWAYS AS (…) "
+         "VIRTUAL",
+     .aliases =
+         "squawk/adding-field-with-default, strong_migrations/add_column_generated_stored, eugene/E11, "
+         "pgfence/add-column-stored-generated"},
+    {.id = "add-column-domain",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_COLUMN},
      .match = match_domain,
      .message = "adding {table}.{column} of a domain with constraints writes the whole table anew",
-     .why = "The server checks the domain's constraints row by row, and rewrites the table for it even without "
-            "a default.",
+     .why =
+         "The server checks the domain's constraints row by row, and rewrites the table for it even without "
+         "a default.",
      .safer = "ALTER TABLE {table} ADD COLUMN {column} …; -- the domain's base type\n"
               "ALTER TABLE {table} ADD CONSTRAINT {check} CHECK (…) NOT VALID;\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {check}; -- in a later transaction"},
-    {.id = "add-column-not-null", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_ADD_COLUMN},
+    {.id = "add-column-not-null",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_COLUMN},
      .match = match_required,
      .message = "adding {table}.{column} NOT NULL without a default fails as soon as the table has a row",
      .why = "Old rows would have no value. On an empty table it works, so tests do not notice. The running "
@@ -265,16 +293,23 @@ static const Rule rules[] = {
               "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction\n"
               "ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;",
      .aliases = "squawk/adding-required-field, pg-migration-lint/PGM008, atlas/MF103"},
-    {.id = "add-column-check", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_ADD_COLUMN},
+    {.id = "add-column-check",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_COLUMN},
      .match = match_check,
      .message = "the check at {table}.{column} reads the whole table under ACCESS EXCLUSIVE",
-     .why = "The server verifies the table even where the column's default is a constant (\"verifying table\" "
-            "at debug1).",
+     .why =
+         "The server verifies the table even where the column's default is a constant (\"verifying table\" "
+         "at debug1).",
      .safer = "ALTER TABLE {table} ADD COLUMN {column} {type};\n"
               "ALTER TABLE {table} ADD CONSTRAINT {check} CHECK (…) NOT VALID;\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {check}; -- in a later transaction",
      .aliases = "eugene/E1"},
-    {.id = "add-column-unique", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_ADD_COLUMN},
+    {.id = "add-column-unique",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_COLUMN},
      .match = match_unique,
      .message = "the unique or primary key at {table}.{column} builds its index under ACCESS EXCLUSIVE",
      .why = "Readers and writers wait until the index is built.",
@@ -282,49 +317,77 @@ static const Rule rules[] = {
               "CREATE UNIQUE INDEX CONCURRENTLY {key} ON {table} ({column});\n"
               "ALTER TABLE {table} ADD CONSTRAINT {key} UNIQUE USING INDEX {key};",
      .aliases = "squawk/disallowed-unique-constraint, squawk/adding-serial-primary-key-field"},
-    {.id = "add-column-references-scan", .severity = SEVERITY_BLOCK, .engines = RULE_PG,
-     .kinds = {ACT_ADD_COLUMN}, .match = match_references_default,
+    {.id = "add-column-references-scan",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_COLUMN},
+     .match = match_references_default,
      .message = "the foreign key at {table}.{column} with a default reads both tables under strong locks",
-     .why = "With a default every row has a value to look up; {other} is locked SHARE ROW EXCLUSIVE meanwhile.",
-     .safer = "ALTER TABLE {table} ADD COLUMN {column} {type} DEFAULT …;\n"
-              "ALTER TABLE {table} ADD CONSTRAINT {fkey} FOREIGN KEY ({column}) REFERENCES {other} NOT VALID;\n"
-              "ALTER TABLE {table} VALIDATE CONSTRAINT {fkey}; -- in a later transaction",
+     .why =
+         "With a default every row has a value to look up; {other} is locked SHARE ROW EXCLUSIVE meanwhile.",
+     .safer =
+         "ALTER TABLE {table} ADD COLUMN {column} {type} DEFAULT …;\n"
+         "ALTER TABLE {table} ADD CONSTRAINT {fkey} FOREIGN KEY ({column}) REFERENCES {other} NOT VALID;\n"
+         "ALTER TABLE {table} VALIDATE CONSTRAINT {fkey}; -- in a later transaction",
      .aliases = "squawk/adding-foreign-key-constraint"},
-    {.id = "add-column-references", .severity = SEVERITY_NOTE, .engines = RULE_PG, .kinds = {ACT_ADD_COLUMN},
+    {.id = "add-column-references",
+     .severity = SEVERITY_NOTE,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_COLUMN},
      .match = match_references,
      .message = "the foreign key at {table}.{column} locks {other} as well, for a moment",
-     .why = "Nothing is read, since all values are NULL, but SHARE ROW EXCLUSIVE on {other} stops its writers "
-            "while the statement waits for {table}.",
+     .why =
+         "Nothing is read, since all values are NULL, but SHARE ROW EXCLUSIVE on {other} stops its writers "
+         "while the statement waits for {table}.",
      .aliases = "squawk/adding-foreign-key-constraint"},
-    {.id = "add-column-json", .severity = SEVERITY_WARN, .engines = RULE_PG, .kinds = {ACT_ADD_COLUMN},
-     .match = match_json, .on_new = true,
+    {.id = "add-column-json",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_COLUMN},
+     .match = match_json,
+     .on_new = true,
      .message = "{table}.{column} is json, which has no equality: DISTINCT, GROUP BY and UNION fail on it",
      .why = "Queries that compare whole rows break as soon as the column is there; jsonb can be compared.",
      .safer = "ALTER TABLE {table} ADD COLUMN {column} jsonb;",
      .aliases = "strong_migrations/add_column_json, eugene/E3, pg-migration-lint/PGM106, "
                 "pgfence/add-column-json"},
-    {.id = "add-column-if-not-exists", .severity = SEVERITY_OFF, .engines = RULE_PG, .kinds = {ACT_ADD_COLUMN},
+    {.id = "add-column-if-not-exists",
+     .severity = SEVERITY_OFF,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_COLUMN},
      .match = match_quiet_column,
      .message = "ADD COLUMN IF NOT EXISTS takes ACCESS EXCLUSIVE even where the column is there",
-     .why = "It looks for the column under the lock, and hides a column of another type. Look into the catalog "
-            "first."},
-    {.id = "drop-column", .severity = SEVERITY_BLOCK, .engines = RULE_ALL, .kinds = {ACT_DROP_COLUMN},
+     .why =
+         "It looks for the column under the lock, and hides a column of another type. Look into the catalog "
+         "first."},
+    {.id = "drop-column",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_ALL,
+     .kinds = {ACT_DROP_COLUMN},
      .match = match_old_column,
      .message = "dropping {table}.{column} loses its data and breaks whoever still names it",
-     .why = "The running application, views, functions and prepared statements may name the column; its indexes, "
+     .why = "The running application, views, functions and prepared statements may name the column; its "
+            "indexes, "
             "constraints and foreign keys go along without a word. Take it out of the code first, see that "
             "nobody reads it, then drop its indexes, then the column.",
      .aliases = "squawk/ban-drop-column, strong_migrations/remove_column, pg-migration-lint/PGM009, "
                 "pgfence/drop-column, atlas/DS103, bytebase/column_disallow_drop"},
-    {.id = "rename-column", .severity = SEVERITY_BLOCK, .engines = RULE_ALL, .kinds = {ACT_RENAME_COLUMN},
+    {.id = "rename-column",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_ALL,
+     .kinds = {ACT_RENAME_COLUMN},
      .match = match_old_column,
      .message = "renaming {table}.{name} to {new} breaks whoever still uses the old name",
-     .why = "Old and new application run side by side during a rollout, and one of them always names a column "
-            "that is not there. Add the new column, write both, move the readers, then drop the old one "
-            "(\"stoa apply\" does it), or offer both names by a view.",
+     .why =
+         "Old and new application run side by side during a rollout, and one of them always names a column "
+         "that is not there. Add the new column, write both, move the readers, then drop the old one "
+         "(\"stoa apply\" does it), or offer both names by a view.",
      .aliases = "squawk/renaming-column, strong_migrations/rename_column, pg-migration-lint/PGM505, "
                 "pgfence/rename-column, atlas/BC102, bytebase/migration_compatibility"},
-    {.id = "change-type-rewrite", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_CHANGE_TYPE},
+    {.id = "change-type-rewrite",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_CHANGE_TYPE},
      .match = match_type_rewrite,
      .message = "changing {table}.{column} to {type} writes the table and its indexes anew under ACCESS "
                 "EXCLUSIVE",
@@ -334,63 +397,100 @@ static const Rule rules[] = {
      .aliases = "squawk/changing-column-type, strong_migrations/change_column, eugene/E5, "
                 "pg-migration-lint/PGM007, pgfence/alter-column-type, atlas/PG301, "
                 "bytebase/column_disallow_changing_type"},
-    {.id = "change-type-dependants", .severity = SEVERITY_NOTE, .engines = RULE_PG, .kinds = {ACT_CHANGE_TYPE},
+    {.id = "change-type-dependants",
+     .severity = SEVERITY_NOTE,
+     .engines = RULE_PG,
+     .kinds = {ACT_CHANGE_TYPE},
      .match = match_type_dependants,
-     .message = "the wider {table}.{column} writes no row, but builds partial and expression indexes over it, "
-                "verifies its checks and locks tables that its foreign keys name",
-     .why = "Measured on PostgreSQL 15: such an index is built under ACCESS EXCLUSIVE, a CHECK is verified, and "
-            "a foreign key takes ACCESS EXCLUSIVE on the other table and reads both. Plain indexes are kept.",
+     .message =
+         "the wider {table}.{column} writes no row, but builds partial and expression indexes over it, "
+         "verifies its checks and locks tables that its foreign keys name",
+     .why =
+         "Measured on PostgreSQL 15: such an index is built under ACCESS EXCLUSIVE, a CHECK is verified, and "
+         "a foreign key takes ACCESS EXCLUSIVE on the other table and reads both. Plain indexes are kept.",
      .safer = "-- if there are any: drop them before (DROP INDEX CONCURRENTLY) and make them again behind it",
      .aliases = "strong_migrations/change_column_constraint"},
-    {.id = "change-type-narrowing", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_CHANGE_TYPE},
+    {.id = "change-type-narrowing",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_CHANGE_TYPE},
      .match = match_narrowing,
      .message = "{table}.{column} gets a smaller limit: rows that do not fit make the statement fail",
-     .why = "The table is read, or written anew, under ACCESS EXCLUSIVE, and all for nothing where one row is "
-            "too long.",
+     .why =
+         "The table is read, or written anew, under ACCESS EXCLUSIVE, and all for nothing where one row is "
+         "too long.",
      .safer = "ALTER TABLE {table} ADD CONSTRAINT {check} CHECK (length({column}) <= …) NOT VALID;\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {check}; -- in a later transaction",
      .aliases = "squawk/changing-column-type"},
-    {.id = "change-collation", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_CHANGE_TYPE},
+    {.id = "change-collation",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_CHANGE_TYPE},
      .match = match_collation,
      .message = "another collation for {table}.{column} builds all indexes over it under ACCESS EXCLUSIVE",
      .why = "The heap stays as it is, the order in every index does not.",
      .safer = "-- build indexes with COLLATE \"…\" concurrently and let queries name the collation"},
-    {.id = "set-not-null-scan", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_SET_NOT_NULL},
+    {.id = "set-not-null-scan",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_SET_NOT_NULL},
      .match = match_set_not_null,
      .message = "SET NOT NULL on {table}.{column} reads the whole table under ACCESS EXCLUSIVE",
-     .why = "From PostgreSQL 12 on a validated CHECK that implies it saves the scan; from 18 on NOT NULL itself "
-            "can be added NOT VALID and validated while writers go on.",
+     .why =
+         "From PostgreSQL 12 on a validated CHECK that implies it saves the scan; from 18 on NOT NULL itself "
+         "can be added NOT VALID and validated while writers go on.",
      .safer = "ALTER TABLE {table} ADD CONSTRAINT {not_null} CHECK ({column} IS NOT NULL) NOT VALID;\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction\n"
               "ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;\n"
               "ALTER TABLE {table} DROP CONSTRAINT {not_null};",
      .aliases = "squawk/adding-not-nullable-field, strong_migrations/change_column_null, eugene/E2, "
                 "pg-migration-lint/PGM013, atlas/PG303, bytebase/column_disallow_add_not_null"},
-    {.id = "add-not-null-scan", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .pg = {18, 0},
-     .kinds = {ACT_ADD_CONSTRAINT}, .match = match_named_not_null,
+    {.id = "add-not-null-scan",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .pg = {18, 0},
+     .kinds = {ACT_ADD_CONSTRAINT},
+     .match = match_named_not_null,
      .message = "adding NOT NULL for {table}.{column} reads the whole table under ACCESS EXCLUSIVE",
      .why = "PostgreSQL 18 can add it NOT VALID: one short lock, then a scan beside readers and writers.",
      .safer = "ALTER TABLE {table} ADD CONSTRAINT {not_null} NOT NULL {column} NOT VALID;\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction"},
-    {.id = "drop-not-null", .severity = SEVERITY_WARN, .engines = RULE_PG, .kinds = {ACT_DROP_NOT_NULL},
+    {.id = "drop-not-null",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_PG,
+     .kinds = {ACT_DROP_NOT_NULL},
      .match = match_old_column,
      .message = "{table}.{column} may be NULL from now on: readers that do not expect it break",
      .why = "The lock is short; the running application is the risk.",
      .aliases = "squawk/ban-drop-not-null, pg-migration-lint/PGM507, pgfence/drop-not-null"},
-    {.id = "change-default", .severity = SEVERITY_NOTE, .engines = RULE_ALL, .kinds = {ACT_SET_DEFAULT},
+    {.id = "change-default",
+     .severity = SEVERITY_NOTE,
+     .engines = RULE_ALL,
+     .kinds = {ACT_SET_DEFAULT},
      .match = match_old_column,
-     .message = "another default for {table}.{column} holds for new rows only, and not for an application that "
-                "sends the old one",
+     .message =
+         "another default for {table}.{column} holds for new rows only, and not for an application that "
+         "sends the old one",
      .why = "Libraries that remember defaults go on writing the old value until they are restarted.",
      .aliases = "strong_migrations/change_column_default, online_migrations/change_column_default"},
-    {.id = "set-storage", .severity = SEVERITY_NOTE, .engines = RULE_PG, .kinds = {ACT_SET_STORAGE},
+    {.id = "set-storage",
+     .severity = SEVERITY_NOTE,
+     .engines = RULE_PG,
+     .kinds = {ACT_SET_STORAGE},
      .message = "SET {value} for {table}.{column} takes ACCESS EXCLUSIVE, for a moment",
-     .why = "It writes no row, but waits behind every query of the table and holds up those that come later."},
-    {.id = "set-statistics", .severity = SEVERITY_OFF, .engines = RULE_PG, .kinds = {ACT_SET_STATISTICS},
+     .why =
+         "It writes no row, but waits behind every query of the table and holds up those that come later."},
+    {.id = "set-statistics",
+     .severity = SEVERITY_OFF,
+     .engines = RULE_PG,
+     .kinds = {ACT_SET_STATISTICS},
      .message = "{table} is locked SHARE UPDATE EXCLUSIVE: nobody but vacuum and other definitions waits",
      .why = "SET STATISTICS and options of columns stop neither readers nor writers; they wait for a running "
             "vacuum."},
-    {.id = "set-expression", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .pg = {17, 0},
+    {.id = "set-expression",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .pg = {17, 0},
      .kinds = {ACT_SET_EXPRESSION},
      .message = "SET EXPRESSION for {table}.{name} writes the whole table anew",
      .why = "All stored values are computed again under ACCESS EXCLUSIVE (PostgreSQL 17).",

@@ -114,8 +114,11 @@ static ActConstraint key_of(const Act *act, const char **columns)
     if (act->kind == ACT_ADD_CONSTRAINT)
         return *act->constraint;
     columns[0] = act->column->name;
-    return (ActConstraint){.kind = CONSTRAINT_FOREIGN_KEY, .columns = columns, .column_count = 1,
-                           .references = act->column->parent, .on_delete = act->column->on_delete,
+    return (ActConstraint){.kind = CONSTRAINT_FOREIGN_KEY,
+                           .columns = columns,
+                           .column_count = 1,
+                           .references = act->column->parent,
+                           .on_delete = act->column->on_delete,
                            .ref_columns = &act->column->ref_column,
                            .ref_column_count = act->column->ref_column != NULL ? 1 : 0};
 }
@@ -152,9 +155,9 @@ static bool match_key_type(RuleCall *call)
     for (size_t i = 0; i < key.column_count && i < key.ref_column_count; i++) {
         const KnownColumn *own = known_column(table, key.columns[i]);
         const KnownColumn *other = known_column(parent, key.ref_columns[i]);
-        const ActType *type = own != NULL                                    ? &own->type
-                              : call->act->column != NULL                    ? &call->act->column->type
-                                                                             : NULL;
+        const ActType *type = own != NULL                 ? &own->type
+                              : call->act->column != NULL ? &call->act->column->type
+                                                          : NULL;
         if (type != NULL && other != NULL && type->name != NULL && other->type.name != NULL &&
             !str_eq(type->name, other->type.name))
             return true;
@@ -176,44 +179,66 @@ static bool match_key_set_null(RuleCall *call)
     ActConstraint key = key_of(call->act, columns);
     KnownTable *table = known_table(call->stream->known, call->act->table);
     const KnownColumn *column = key.column_count > 0 ? known_column(table, key.columns[0]) : NULL;
-    bool not_null = column != NULL ? column->not_null : call->act->column != NULL && call->act->column->not_null;
+    bool not_null =
+        column != NULL ? column->not_null : call->act->column != NULL && call->act->column->not_null;
     return key.on_delete == 'n' && not_null;
 }
 
 static bool match_enforced(RuleCall *call) { return str_eq(call->act->value, "ENFORCED"); }
 
 static const Rule rules[] = {
-    {.id = "add-check-scan", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_ADD_CONSTRAINT},
+    {.id = "add-check-scan",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_CONSTRAINT},
      .match = match_check_scan,
      .message = "adding a CHECK reads all of {table} under ACCESS EXCLUSIVE",
-     .why = "NOT VALID takes the lock for a moment only, and binds new rows at once; VALIDATE reads the table "
-            "under SHARE UPDATE EXCLUSIVE, beside readers and writers.",
+     .why =
+         "NOT VALID takes the lock for a moment only, and binds new rows at once; VALIDATE reads the table "
+         "under SHARE UPDATE EXCLUSIVE, beside readers and writers.",
      .safer = "ALTER TABLE {table} ADD {definition} NOT VALID;\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {check}; -- in a later transaction",
      .aliases = "squawk/constraint-missing-not-valid, strong_migrations/add_check_constraint, eugene/E1, "
                 "pg-migration-lint/PGM015, atlas/PG305"},
-    {.id = "add-foreign-key-scan", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_ADD_CONSTRAINT},
+    {.id = "add-foreign-key-scan",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_CONSTRAINT},
      .match = match_key_scan,
      .message = "adding a foreign key stops writers of {table} and {other} while both are read",
-     .why = "SHARE ROW EXCLUSIVE is held on both tables during the join. NOT VALID takes it for a moment only.",
+     .why =
+         "SHARE ROW EXCLUSIVE is held on both tables during the join. NOT VALID takes it for a moment only.",
      .safer = "ALTER TABLE {table} ADD {definition} NOT VALID;\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {fkey}; -- in a later transaction",
      .aliases = "squawk/adding-foreign-key-constraint, strong_migrations/add_foreign_key, eugene/E1, "
                 "pg-migration-lint/PGM014, atlas/PG306"},
-    {.id = "foreign-key-partitioned", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .pg = {0, 18},
-     .kinds = {ACT_ADD_CONSTRAINT}, .match = match_key_partitioned, .on_new = true,
+    {.id = "foreign-key-partitioned",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .pg = {0, 18},
+     .kinds = {ACT_ADD_CONSTRAINT},
+     .match = match_key_partitioned,
+     .on_new = true,
      .message = "a foreign key of the partitioned table {table} cannot be NOT VALID before PostgreSQL 18",
      .why = "The statement fails. Add the key to each partition first, so that the one of the parent finds "
             "nothing left to do.",
      .safer = "-- for each partition: ADD … NOT VALID, VALIDATE; then on {table}: ADD {definition}"},
-    {.id = "validate-same-transaction", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_VALIDATE},
+    {.id = "validate-same-transaction",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_VALIDATE},
      .match = match_validate_same,
-     .message = "{name} is validated in the transaction that adds it: the strong lock is held during the scan",
+     .message =
+         "{name} is validated in the transaction that adds it: the strong lock is held during the scan",
      .why = "A transaction keeps its strongest lock to the end, so NOT VALID has gained nothing.",
-     .safer = "COMMIT; -- then, in a transaction of its own:\nALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+     .safer =
+         "COMMIT; -- then, in a transaction of its own:\nALTER TABLE {table} VALIDATE CONSTRAINT {name};",
      .aliases = "squawk/constraint-missing-not-valid, strong_migrations/validate_foreign_key, "
                 "pgfence/not-valid-validate-same-tx"},
-    {.id = "add-unique-build", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_ADD_CONSTRAINT},
+    {.id = "add-unique-build",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_CONSTRAINT},
      .match = match_unique,
      .message = "adding UNIQUE builds an index on {table} under ACCESS EXCLUSIVE",
      .why = "Build the index beside readers and writers, then give it to the constraint.",
@@ -221,19 +246,28 @@ static const Rule rules[] = {
               "ALTER TABLE {table} ADD CONSTRAINT {key} UNIQUE USING INDEX {key};",
      .aliases = "squawk/disallowed-unique-constraint, strong_migrations/add_unique_constraint, eugene/E7, "
                 "pg-migration-lint/PGM017, atlas/PG105"},
-    {.id = "using-index", .severity = SEVERITY_OFF, .engines = RULE_PG, .kinds = {ACT_ADD_CONSTRAINT},
+    {.id = "using-index",
+     .severity = SEVERITY_OFF,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_CONSTRAINT},
      .match = match_using_index,
      .message = "USING INDEX takes ACCESS EXCLUSIVE on {table}, for a moment",
      .why = "It writes nothing: set lock_timeout and try again."},
-    {.id = "add-primary-key-build", .severity = SEVERITY_BLOCK, .engines = RULE_PG,
-     .kinds = {ACT_ADD_CONSTRAINT}, .match = match_primary,
+    {.id = "add-primary-key-build",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_CONSTRAINT},
+     .match = match_primary,
      .message = "adding a primary key reads {table} and builds an index under ACCESS EXCLUSIVE",
      .why = "The columns are proved NOT NULL and the index is built while everybody waits.",
      .safer = "CREATE UNIQUE INDEX CONCURRENTLY {pkey} ON {table} ({columns});\n"
               "-- prove NOT NULL by a validated check, then:\n"
               "ALTER TABLE {table} ADD CONSTRAINT {pkey} PRIMARY KEY USING INDEX {pkey};",
      .aliases = "squawk/adding-serial-primary-key-field, eugene/E7, pg-migration-lint/PGM016, atlas/PG104"},
-    {.id = "primary-key-nullable", .severity = SEVERITY_WARN, .engines = RULE_PG, .kinds = {ACT_ADD_CONSTRAINT},
+    {.id = "primary-key-nullable",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_CONSTRAINT},
      .match = match_primary_nullable,
      .message = "the primary key reads all of {table} under ACCESS EXCLUSIVE unless its columns are NOT NULL "
                 "already",
@@ -242,42 +276,70 @@ static const Rule rules[] = {
               "ALTER TABLE {table} VALIDATE CONSTRAINT …; -- in a later transaction\n"
               "ALTER TABLE {table} ALTER COLUMN … SET NOT NULL;",
      .aliases = "eugene/W14, atlas/PG304, pgfence/add-pk-using-index"},
-    {.id = "add-exclusion", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .kinds = {ACT_ADD_CONSTRAINT},
+    {.id = "add-exclusion",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_CONSTRAINT},
      .match = match_exclude,
-     .message = "EXCLUDE builds an index on {table} under ACCESS EXCLUSIVE, and there is no other way to add it",
+     .message =
+         "EXCLUDE builds an index on {table} under ACCESS EXCLUSIVE, and there is no other way to add it",
      .why = "No index can be given to it.",
-     .safer = "CREATE TABLE {copy} (LIKE {table} INCLUDING ALL);\n"
-              "ALTER TABLE {copy} ADD {definition};\n-- fill it in batches beside a trigger, then swap the names",
+     .safer =
+         "CREATE TABLE {copy} (LIKE {table} INCLUDING ALL);\n"
+         "ALTER TABLE {copy} ADD {definition};\n-- fill it in batches beside a trigger, then swap the names",
      .aliases = "eugene/E8, strong_migrations/add_exclusion_constraint, pg-migration-lint/PGM019"},
-    {.id = "drop-constraint", .severity = SEVERITY_WARN, .engines = RULE_ALL, .kinds = {ACT_DROP_CONSTRAINT},
+    {.id = "drop-constraint",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .kinds = {ACT_DROP_CONSTRAINT},
      .match = match_drop,
      .message = "dropping {name} takes what it kept right; a foreign key locks the other table as well",
      .why = "PostgreSQL takes ACCESS EXCLUSIVE on both tables of a foreign key.",
      .aliases = "pgfence/drop-constraint, atlas/CD101"},
-    {.id = "foreign-key-without-index", .severity = SEVERITY_NOTE, .engines = RULE_PG,
-     .kinds = {ACT_ADD_CONSTRAINT, ACT_ADD_COLUMN}, .match = match_key_index,
-     .message = "no index on {table} ({columns}) is in sight: every DELETE or change of a key in {other} reads "
-                "all of {table}",
+    {.id = "foreign-key-without-index",
+     .severity = SEVERITY_NOTE,
+     .engines = RULE_PG,
+     .kinds = {ACT_ADD_CONSTRAINT, ACT_ADD_COLUMN},
+     .match = match_key_index,
+     .message =
+         "no index on {table} ({columns}) is in sight: every DELETE or change of a key in {other} reads "
+         "all of {table}",
      .why = "PostgreSQL makes no index for the referring side of a foreign key.",
      .safer = "CREATE INDEX CONCURRENTLY {idx} ON {table} ({columns});",
      .aliases = "eugene/E15, pg-migration-lint/PGM501, pgfence/fk-missing-index"},
-    {.id = "foreign-key-type", .severity = SEVERITY_WARN, .engines = RULE_ALL,
-     .kinds = {ACT_ADD_CONSTRAINT, ACT_ADD_COLUMN}, .match = match_key_type, .on_new = true,
+    {.id = "foreign-key-type",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .kinds = {ACT_ADD_CONSTRAINT, ACT_ADD_COLUMN},
+     .match = match_key_type,
+     .on_new = true,
      .message = "{table}.{column} has another type than the key of {other} that it refers to",
      .why = "The smaller one runs over first, and comparing them may do without the index.",
      .aliases = "online_migrations/mismatched_foreign_key_type"},
-    {.id = "foreign-key-set-null", .severity = SEVERITY_BLOCK, .engines = RULE_ALL,
-     .kinds = {ACT_ADD_CONSTRAINT, ACT_ADD_COLUMN}, .match = match_key_set_null, .on_new = true,
+    {.id = "foreign-key-set-null",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_ALL,
+     .kinds = {ACT_ADD_CONSTRAINT, ACT_ADD_COLUMN},
+     .match = match_key_set_null,
+     .on_new = true,
      .message = "ON DELETE SET NULL on {table}.{column}, which is NOT NULL: every DELETE in {other} fails",
      .why = "The mistake shows when the first row is deleted."},
-    {.id = "foreign-key-cascade", .severity = SEVERITY_NOTE, .engines = RULE_ALL,
-     .kinds = {ACT_ADD_CONSTRAINT, ACT_ADD_COLUMN}, .match = match_key_cascade, .on_new = true,
+    {.id = "foreign-key-cascade",
+     .severity = SEVERITY_NOTE,
+     .engines = RULE_ALL,
+     .kinds = {ACT_ADD_CONSTRAINT, ACT_ADD_COLUMN},
+     .match = match_key_cascade,
+     .on_new = true,
      .message = "ON DELETE CASCADE: one DELETE in {other} may take many rows of {table} along, in one "
                 "transaction",
      .why = "It holds their locks to the end, and replicas apply it at once.",
      .aliases = "bytebase/disallow_on_del_cascade"},
-    {.id = "constraint-enforced", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .pg = {18, 0},
-     .kinds = {ACT_ALTER_CONSTRAINT}, .match = match_enforced,
+    {.id = "constraint-enforced",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .pg = {18, 0},
+     .kinds = {ACT_ALTER_CONSTRAINT},
+     .match = match_enforced,
      .message = "ENFORCED reads {table} to prove {name}, under the lock that ALTER TABLE takes",
      .why = "A constraint that was NOT ENFORCED has never been checked; enforcing it validates all rows.",
      .safer = "ALTER TABLE {table} DROP CONSTRAINT {name};\n"

@@ -36,9 +36,9 @@ static bool match_statement_timeout(RuleCall *call)
 static bool match_lock_wait_timeout(RuleCall *call)
 {
     Stream *stream = call->stream;
-    if (stream->told_timeout || is_set(&stream->lock_timeout) || is_called(call->act) || has(call, ACT_WAITS) ||
-        !act_is_definition(call->act) || call->act->table.name == NULL || is_made(call) ||
-        call->act->kind == ACT_CREATE_TABLE || call->act->kind == ACT_CREATE_FUNCTION ||
+    if (stream->told_timeout || is_set(&stream->lock_timeout) || is_called(call->act) ||
+        has(call, ACT_WAITS) || !act_is_definition(call->act) || call->act->table.name == NULL ||
+        is_made(call) || call->act->kind == ACT_CREATE_TABLE || call->act->kind == ACT_CREATE_FUNCTION ||
         call->act->kind == ACT_DROP_DATABASE || call->act->kind == ACT_DROP_OTHER)
         return false;
     return stream->told_timeout = true;
@@ -54,7 +54,8 @@ enum { LONG_LOCK_TIMEOUT_MS = 10000 };
 static bool match_timeout_off(RuleCall *call)
 {
     return is_setting(call->act, "lock_timeout") && !call->stream->dump && call->act->value != NULL &&
-           strspn(call->act->value, "0") > 0 && strspn(call->act->value, "0msin ") == strlen(call->act->value);
+           strspn(call->act->value, "0") > 0 &&
+           strspn(call->act->value, "0msin ") == strlen(call->act->value);
 }
 
 /* The stream reads the value; the rule sees it before, so it reads it by a stream of its own. */
@@ -126,10 +127,7 @@ static bool match_rows_after(RuleCall *call)
     return stream->strong != NULL || stream->definition != NULL;
 }
 
-static bool match_all_rows(RuleCall *call)
-{
-    return !has(call, ACT_WHERE) && !is_called(call->act);
-}
+static bool match_all_rows(RuleCall *call) { return !has(call, ACT_WHERE) && !is_called(call->act); }
 
 static bool match_nested(RuleCall *call)
 {
@@ -176,7 +174,8 @@ static bool match_enum_used(RuleCall *call)
         if (value == NULL)
             continue;
         char *quoted = arena_printf(stream->arena, "'%s'", value);
-        if (memmem(stream->text + statement->start, statement->end - statement->start, quoted, strlen(quoted)) == NULL)
+        if (memmem(stream->text + statement->start, statement->end - statement->start, quoted,
+                   strlen(quoted)) == NULL)
             continue;
         call->about = arena_alloc(stream->arena, sizeof *call->about);
         *call->about = *call->act;
@@ -206,7 +205,8 @@ static bool match_mixed(RuleCall *call)
 static bool match_merge(RuleCall *call)
 {
     const Act *last = call->stream->last_alter;
-    if (call->index > 0 || !is_alter(call->act) || last == NULL || is_made(call) || call->act->function != NULL)
+    if (call->index > 0 || !is_alter(call->act) || last == NULL || is_made(call) ||
+        call->act->function != NULL)
         return false;
     bool same = str_eq(last->table.name, call->act->table.name) && last->kind != ACT_VALIDATE &&
                 call->act->kind != ACT_VALIDATE && last->kind != ACT_DETACH;
@@ -265,7 +265,8 @@ static bool match_long_name(RuleCall *call)
 {
     const Act *act = call->act;
     if (call->stream->target->engine == CHECK_POSTGRES)
-        return call->index == 0 && act_is_definition(act) && act->function == NULL && has_long_word(call->stream);
+        return call->index == 0 && act_is_definition(act) && act->function == NULL &&
+               has_long_word(call->stream);
     bool any = is_long_my(act->table.name) || is_long_my(act->name) || is_long_my(act->new_name);
     for (size_t i = 0; i < act->column_count; i++)
         any = any || is_long_my(act->columns[i].name);
@@ -290,10 +291,14 @@ static bool match_too_new(RuleCall *call)
 
 static bool is_dynamic(const Act *act)
 {
-    return strstr(act->words, "EXECUTE") != NULL || str_eq(act->words, "\\gexec") || str_eq(act->words, "PREPARE");
+    return strstr(act->words, "EXECUTE") != NULL || str_eq(act->words, "\\gexec") ||
+           str_eq(act->words, "PREPARE");
 }
 
-static bool is_broken(const Act *act) { return str_eq(act->words, "statement") || str_eq(act->words, "text"); }
+static bool is_broken(const Act *act)
+{
+    return str_eq(act->words, "statement") || str_eq(act->words, "text");
+}
 
 static bool match_dynamic(RuleCall *call)
 {
@@ -321,45 +326,71 @@ static bool match_unknown(RuleCall *call)
 static bool never(RuleCall *call UNUSED) { return false; }
 
 static const Rule rules[] = {
-    {.id = "lock-timeout-missing", .severity = SEVERITY_WARN, .engines = RULE_PG, .match = match_lock_timeout,
+    {.id = "lock-timeout-missing",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_PG,
+     .match = match_lock_timeout,
      .on_new = true,
      .message = "a strong lock on {table} without lock_timeout: while it waits, everybody behind it waits",
-     .why = "Locks are granted in order. A definition that waits for one long query holds up every later query "
-            "of the table, even those that the long one would not disturb.",
+     .why =
+         "Locks are granted in order. A definition that waits for one long query holds up every later query "
+         "of the table, even those that the long one would not disturb.",
      .safer = "SET lock_timeout = '2s'; -- and try again when it is over",
      .aliases = "squawk/require-timeout-settings, squawk/require-lock-timeout, eugene/E9, "
                 "pgfence/missing-lock-timeout, strong_migrations/lock_timeout"},
-    {.id = "statement-timeout-missing", .severity = SEVERITY_NOTE, .engines = RULE_PG,
-     .match = match_statement_timeout, .on_new = true,
+    {.id = "statement-timeout-missing",
+     .severity = SEVERITY_NOTE,
+     .engines = RULE_PG,
+     .match = match_statement_timeout,
+     .on_new = true,
      .message = "a strong lock on {table} without statement_timeout: nothing bounds how long it is held",
      .why = "Short for strong locks; 0 for CREATE INDEX CONCURRENTLY and VALIDATE.",
      .safer = "SET statement_timeout = '5s';",
      .aliases = "squawk/require-statement-timeout, pgfence/missing-statement-timeout"},
-    {.id = "lock-timeout-off", .severity = SEVERITY_WARN, .engines = RULE_PG, .kinds = {ACT_SET},
-     .match = match_timeout_off, .on_new = true,
+    {.id = "lock-timeout-off",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_PG,
+     .kinds = {ACT_SET},
+     .match = match_timeout_off,
+     .on_new = true,
      .message = "lock_timeout = 0 means to wait for ever",
      .why = "Everybody behind the waiting definition waits as well.",
      .safer = "SET lock_timeout = '2s';",
      .aliases = "pgfence/lock-timeout-zero"},
-    {.id = "lock-timeout-long", .severity = SEVERITY_WARN, .engines = RULE_PG, .kinds = {ACT_SET},
-     .match = match_timeout_long, .on_new = true,
+    {.id = "lock-timeout-long",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_PG,
+     .kinds = {ACT_SET},
+     .match = match_timeout_long,
+     .on_new = true,
      .message = "lock_timeout = {value}: for so long the application may stand still behind it",
      .why = "Many short tries disturb less than one long one.",
      .safer = "SET lock_timeout = '2s';",
      .aliases = "pgfence/lock-timeout-too-long"},
-    {.id = "set-local-outside-transaction", .severity = SEVERITY_WARN, .engines = RULE_PG, .kinds = {ACT_SET},
-     .match = match_set_local, .on_new = true,
+    {.id = "set-local-outside-transaction",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_PG,
+     .kinds = {ACT_SET},
+     .match = match_set_local,
+     .on_new = true,
      .message = "SET LOCAL outside of a transaction has no effect",
      .why = "The server warns and goes on without the setting.",
      .safer = "SET {name} = '{value}';"},
-    {.id = "statement-after-strong-lock", .severity = SEVERITY_WARN, .engines = RULE_PG,
-     .match = match_after_lock, .on_new = true,
+    {.id = "statement-after-strong-lock",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_PG,
+     .match = match_after_lock,
+     .on_new = true,
      .message = "a strong lock is held already, and stays until this statement and all behind it are done",
-     .why = "A transaction keeps its locks to the end. Let what takes a strong lock be the last, or the only, "
-            "statement of its transaction.",
+     .why =
+         "A transaction keeps its locks to the end. Let what takes a strong lock be the last, or the only, "
+         "statement of its transaction.",
      .safer = "COMMIT; -- before it, and go on in a transaction of its own",
      .aliases = "eugene/E4, pgfence/statement-after-access-exclusive"},
-    {.id = "several-tables-locked", .severity = SEVERITY_WARN, .engines = RULE_PG, .match = match_second_table,
+    {.id = "several-tables-locked",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_PG,
+     .match = match_second_table,
      .on_new = true,
      .message = "a second table, {table}, is locked in the same transaction: the first stands still while it "
                 "waits",
@@ -367,138 +398,241 @@ static const Rule rules[] = {
             "application's.",
      .safer = "COMMIT; -- one table a transaction",
      .aliases = "online_migrations/multiple_foreign_keys, pgfence/wide-lock-window"},
-    {.id = "rows-in-ddl-transaction", .severity = SEVERITY_BLOCK, .engines = RULE_PG,
-     .kinds = {ACT_UPDATE, ACT_DELETE, ACT_INSERT}, .match = match_rows_after,
-     .message = "{words} on {table} in the transaction of a definition: its lock is held until all rows are done",
+    {.id = "rows-in-ddl-transaction",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_UPDATE, ACT_DELETE, ACT_INSERT},
+     .match = match_rows_after,
+     .message =
+         "{words} on {table} in the transaction of a definition: its lock is held until all rows are done",
      .why = "Rows are changed in batches, in transactions of their own.",
      .safer = "COMMIT; -- then, in batches by key:\n{action};",
      .aliases = "strong_migrations/backfill_data, pg-migration-lint/PGM301, pgfence/update-in-migration"},
-    {.id = "all-rows-at-once", .severity = SEVERITY_WARN, .engines = RULE_ALL, .kinds = {ACT_UPDATE, ACT_DELETE},
+    {.id = "all-rows-at-once",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .kinds = {ACT_UPDATE, ACT_DELETE},
      .match = match_all_rows,
      .message = "{words} without WHERE changes every row of {table} in one transaction",
      .why = "Row locks are held to the end, the table grows by all old versions, replicas fall behind.",
      .safer = "-- in batches by key, each in a transaction of its own",
      .aliases = "pg-migration-lint/PGM302, pg-migration-lint/PGM303, pgfence/delete-without-where, "
                 "bytebase/statement_affected_row_limit"},
-    {.id = "transaction-nested", .severity = SEVERITY_WARN, .engines = RULE_PG, .kinds = {ACT_BEGIN},
-     .match = match_nested, .on_new = true,
+    {.id = "transaction-nested",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_PG,
+     .kinds = {ACT_BEGIN},
+     .match = match_nested,
+     .on_new = true,
      .message = "BEGIN inside of a transaction does nothing",
      .why = "The server warns and goes on; the first COMMIT ends all of it.",
      .aliases = "squawk/transaction-nesting"},
-    {.id = "commit-in-tool-transaction", .severity = SEVERITY_BLOCK, .engines = RULE_PG,
-     .kinds = {ACT_COMMIT, ACT_ROLLBACK}, .match = match_commit_wrapped, .on_new = true,
+    {.id = "commit-in-tool-transaction",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_COMMIT, ACT_ROLLBACK},
+     .match = match_commit_wrapped,
+     .on_new = true,
      .message = "{words} ends the transaction that the tool has put around the file",
      .why = "What comes behind it runs without one, and what the tool notes about the file may be lost.",
      .aliases = "squawk/transaction-nesting, bytebase/statement_disallow_commit"},
-    {.id = "commit-without-begin", .severity = SEVERITY_NOTE, .engines = RULE_PG, .kinds = {ACT_COMMIT},
-     .match = match_commit_alone, .on_new = true,
+    {.id = "commit-without-begin",
+     .severity = SEVERITY_NOTE,
+     .engines = RULE_PG,
+     .kinds = {ACT_COMMIT},
+     .match = match_commit_alone,
+     .on_new = true,
      .message = "COMMIT without BEGIN does nothing",
      .why = "The server warns and goes on: every statement before it was committed by itself."},
-    {.id = "transaction-unclosed", .severity = SEVERITY_BLOCK, .engines = RULE_ALL, .match = never,
+    {.id = "transaction-unclosed",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_ALL,
+     .match = never,
      .message = "BEGIN without COMMIT: nothing behind it is ever applied",
      .why = "The session ends and the server rolls it back, without an error.",
      .safer = "COMMIT;",
      .aliases = "squawk/ban-uncommitted-transaction, pgfence/unclosed-transaction"},
-    {.id = "not-rerunnable", .severity = SEVERITY_OFF, .engines = RULE_PG,
+    {.id = "not-rerunnable",
+     .severity = SEVERITY_OFF,
+     .engines = RULE_PG,
      .kinds = {ACT_CREATE_TABLE, ACT_ADD_COLUMN, ACT_DROP_TABLE, ACT_CREATE_INDEX, ACT_DROP_INDEX,
                ACT_DROP_COLUMN, ACT_ADD_CONSTRAINT, ACT_CREATE_ENUM},
-     .match = match_not_rerunnable, .on_new = true,
+     .match = match_not_rerunnable,
+     .on_new = true,
      .message = "outside of a transaction, and it fails when it is run again",
-     .why = "Where a later statement fails, the file is half applied and cannot be repeated. A journal of steps "
-            "(\"stoa apply\") is better than IF NOT EXISTS, which hides drift.",
+     .why =
+         "Where a later statement fails, the file is half applied and cannot be repeated. A journal of steps "
+         "(\"stoa apply\") is better than IF NOT EXISTS, which hides drift.",
      .aliases = "squawk/prefer-robust-stmts, pg-migration-lint/PGM401"},
-    {.id = "enum-add-value-transaction", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .pg = {0, 12},
-     .kinds = {ACT_ENUM_ADD}, .match = match_enum_transaction, .on_new = true,
+    {.id = "enum-add-value-transaction",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .pg = {0, 12},
+     .kinds = {ACT_ENUM_ADD},
+     .match = match_enum_transaction,
+     .on_new = true,
      .message = "ALTER TYPE … ADD VALUE cannot run in a transaction before PostgreSQL 12",
      .why = "The statement fails (25001).",
      .safer = "COMMIT; -- before it"},
-    {.id = "enum-value-used", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .match = match_enum_used,
+    {.id = "enum-value-used",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .match = match_enum_used,
      .on_new = true,
-     .message = "the new value '{value}' is used in the transaction that adds it: the statement fails (55P04)",
+     .message =
+         "the new value '{value}' is used in the transaction that adds it: the statement fails (55P04)",
      .why = "A value can be used once the transaction that added it has committed.",
      .safer = "COMMIT; -- between the two",
      .aliases = "pgfence/alter-enum-add-value"},
-    {.id = "enum-value-order", .severity = SEVERITY_OFF, .engines = RULE_PG, .kinds = {ACT_ENUM_ADD},
-     .match = match_enum_order, .on_new = true,
+    {.id = "enum-value-order",
+     .severity = SEVERITY_OFF,
+     .engines = RULE_PG,
+     .kinds = {ACT_ENUM_ADD},
+     .match = match_enum_order,
+     .on_new = true,
      .message = "the new value of {table} goes to the end: say BEFORE or AFTER where order matters",
      .why = "Values compare in the order of their definition, which cannot be changed later.",
      .aliases = "squawk/require-enum-value-ordering"},
-    {.id = "alter-mixed-actions", .severity = SEVERITY_WARN, .engines = RULE_PG, .match = match_mixed,
+    {.id = "alter-mixed-actions",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_PG,
+     .match = match_mixed,
      .message = "one ALTER TABLE mixes short actions with such that read or write all of {table}",
      .why = "All of it runs under the strongest lock of its list. Combine actions of one kind, and keep the "
             "others apart.",
      .aliases = "bytebase/statement_merge_alter_table"},
-    {.id = "merge-alters", .severity = SEVERITY_OFF, .engines = RULE_PG, .match = match_merge,
+    {.id = "merge-alters",
+     .severity = SEVERITY_OFF,
+     .engines = RULE_PG,
+     .match = match_merge,
      .message = "a second ALTER TABLE of the same kind on {table}: one statement would take the lock once",
      .why = "Actions that read the table share one scan in one statement.",
      .aliases = "eugene/W12, pg-migration-lint/PGM023"},
-    {.id = "not-valid-forgotten", .severity = SEVERITY_NOTE, .engines = RULE_PG, .match = never,
+    {.id = "not-valid-forgotten",
+     .severity = SEVERITY_NOTE,
+     .engines = RULE_PG,
+     .match = never,
      .message = "{name} of {table} is NOT VALID, and nothing in sight validates it",
      .why = "The planner does not use it, and old rows may still break it.",
      .safer = "ALTER TABLE {table} VALIDATE CONSTRAINT {name}; -- in a later transaction"},
-    {.id = "lock-wait-timeout-missing", .severity = SEVERITY_WARN, .engines = RULE_MY,
-     .match = match_lock_wait_timeout, .on_new = true,
-     .message = "{words} on {table} without lock_wait_timeout: it may wait for a year, and everybody behind it",
-     .why = "Even an instant change needs an exclusive metadata lock; all later statements on the table queue "
-            "behind it.",
+    {.id = "lock-wait-timeout-missing",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_MY,
+     .match = match_lock_wait_timeout,
+     .on_new = true,
+     .message =
+         "{words} on {table} without lock_wait_timeout: it may wait for a year, and everybody behind it",
+     .why =
+         "Even an instant change needs an exclusive metadata lock; all later statements on the table queue "
+         "behind it.",
      .safer = "SET SESSION lock_wait_timeout = 2; -- and try again when it is over",
      .aliases = "strong_migrations/lock_timeout"},
-    {.id = "implicit-commit", .severity = SEVERITY_WARN, .engines = RULE_MY, .match = match_implicit_commit,
+    {.id = "implicit-commit",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_MY,
+     .match = match_implicit_commit,
      .on_new = true,
      .message = "{words} commits the transaction: what stands before it cannot be rolled back any more",
      .why = "No definition of MySQL or MariaDB can share a transaction."},
-    {.id = "several-definitions", .severity = SEVERITY_NOTE, .engines = RULE_MY, .match = match_several,
+    {.id = "several-definitions",
+     .severity = SEVERITY_NOTE,
+     .engines = RULE_MY,
+     .match = match_several,
      .on_new = true,
      .message = "a second definition in one file: when it fails, the first has happened",
      .why = "There is no transaction around definitions; a file with one of them is done or not done.",
      .aliases = "bytebase/statement_one_ddl"},
-    {.id = "identifier-too-long", .severity = SEVERITY_WARN, .engines = RULE_ALL, .match = match_long_name,
+    {.id = "identifier-too-long",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .match = match_long_name,
      .on_new = true,
      .message = "a name is longer than the server keeps (63 bytes in PostgreSQL, 64 characters in MySQL)",
      .why = "PostgreSQL cuts it off with a notice, so two long names may become one; MySQL refuses it.",
      .aliases = "squawk/identifier-too-long"},
-    {.id = "duplicate-assignment", .severity = SEVERITY_BLOCK, .engines = RULE_PG,
-     .kinds = {ACT_UPDATE, ACT_INSERT}, .match = match_assigned_twice, .on_new = true,
+    {.id = "duplicate-assignment",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .kinds = {ACT_UPDATE, ACT_INSERT},
+     .match = match_assigned_twice,
+     .on_new = true,
      .message = "a column of {table} is assigned twice: the statement fails",
      .why = "The server takes each column once.",
      .aliases = "squawk/ban-duplicate-column-assignments"},
-    {.id = "syntax-unknown", .severity = SEVERITY_BLOCK, .engines = RULE_ALL, .kinds = {ACT_UNKNOWN},
-     .match = match_broken, .on_new = true,
+    {.id = "syntax-unknown",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_ALL,
+     .kinds = {ACT_UNKNOWN},
+     .match = match_broken,
+     .on_new = true,
      .message = "not understood, so not judged: {reason}",
      .why = "What the parser does not know is never called clean. It may be a slip, or newer than the parser "
             "(PostgreSQL 15 and what is known of 16 to 19); the other statements of the file are judged."},
-    {.id = "syntax-too-new", .severity = SEVERITY_BLOCK, .engines = RULE_PG, .match = match_too_new,
+    {.id = "syntax-too-new",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_PG,
+     .match = match_too_new,
      .on_new = true,
      .message = "the server does not know these words yet",
      .why = "The statement is a syntax error on the version that --server-version names."},
-    {.id = "dynamic-sql", .severity = SEVERITY_WARN, .engines = RULE_ALL, .kinds = {ACT_UNKNOWN},
-     .match = match_dynamic, .on_new = true,
+    {.id = "dynamic-sql",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .kinds = {ACT_UNKNOWN},
+     .match = match_dynamic,
+     .on_new = true,
      .message = "{words} cannot be judged: {reason}",
-     .why = "Its statements are known only when it runs. Write them out, or try them on a copy (\"stoa plan\")."},
-    {.id = "opaque-operation", .severity = SEVERITY_WARN, .engines = RULE_ALL, .match = never,
+     .why = "Its statements are known only when it runs. Write them out, or try them on a copy (\"stoa "
+            "plan\")."},
+    {.id = "opaque-operation",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .match = never,
      .message = "an operation that is not written as SQL cannot be judged",
      .why = "The framework runs code of the application there. What is not seen is never called clean."},
-    {.id = "unknown-statement", .severity = SEVERITY_WARN, .engines = RULE_ALL, .kinds = {ACT_UNKNOWN},
-     .match = match_unknown, .on_new = true,
+    {.id = "unknown-statement",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .kinds = {ACT_UNKNOWN},
+     .match = match_unknown,
+     .on_new = true,
      .message = "{words} cannot be judged: {reason}",
      .why = "What is not understood is never called clean."},
-    {.id = "silence-unused", .severity = SEVERITY_WARN, .engines = RULE_ALL, .match = never,
+    {.id = "silence-unused",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .match = never,
      .message = "this comment silences nothing: take it out",
      .why = "A silencer that is left behind hides the next finding."},
-    {.id = "silence-expired", .severity = SEVERITY_WARN, .engines = RULE_ALL, .match = never,
+    {.id = "silence-expired",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .match = never,
      .message = "this comment has run out, and silences nothing any more",
      .why = "It was given a last day, which has passed."},
-    {.id = "silence-malformed", .severity = SEVERITY_WARN, .engines = RULE_ALL, .match = never,
+    {.id = "silence-malformed",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .match = never,
      .message = "this comment is not understood, and silences nothing",
      .why = "Write: -- stoa: ignore RULE[, RULE…] [until YYYY-MM-DD] [: REASON]"},
-    {.id = "silence-without-reason", .severity = SEVERITY_OFF, .engines = RULE_ALL, .match = never,
+    {.id = "silence-without-reason",
+     .severity = SEVERITY_OFF,
+     .engines = RULE_ALL,
+     .match = never,
      .message = "this comment silences without a reason",
      .why = "Whoever reads it later wants to know why: -- stoa: ignore RULE: REASON"},
-    {.id = "migration-version-twice", .severity = SEVERITY_BLOCK, .engines = RULE_ALL, .match = never,
+    {.id = "migration-version-twice",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_ALL,
+     .match = never,
      .message = "two files of the folder have the same version",
      .why = "The tool runs one of them, or refuses both.",
      .aliases = "atlas/non_linear"},
-    {.id = "migration-malformed", .severity = SEVERITY_WARN, .engines = RULE_ALL, .match = never,
+    {.id = "migration-malformed",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .match = never,
      .message = "the tool cannot read this file",
      .why = "A marker that the tool needs is missing, or stands where it may not."},
 };

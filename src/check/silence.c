@@ -121,8 +121,8 @@ static bool read_comment(Arena *arena, const char *from, size_t len, const char 
     return true;
 }
 
-void silence_read(Arena *arena, const char *text, const ActComments *comments, const ActStatements *statements,
-                  const char *today, Silencers *ret_silencers)
+void silence_read(Arena *arena, const char *text, const ActComments *comments,
+                  const ActStatements *statements, const char *today, Silencers *ret_silencers)
 {
     size_t at = 0;
     for (size_t i = 0; i < comments->len; i++) {
@@ -132,7 +132,8 @@ void silence_read(Arena *arena, const char *text, const ActComments *comments, c
         if (memchr(text + comment->start, ':', comment->end - comment->start) == NULL &&
             memmem(text + comment->start, comment->end - comment->start, "squawk-ignore", 13) == NULL)
             continue;
-        if (!read_comment(arena, text + comment->start, comment->end - comment->start, today, &silencer, &file))
+        if (!read_comment(arena, text + comment->start, comment->end - comment->start, today, &silencer,
+                          &file))
             continue;
         while (at < statements->len && statements->items[at].end < comment->start)
             at++;

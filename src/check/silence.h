@@ -6,8 +6,8 @@
 #include "check/rule.h"
 
 typedef struct Silencer {
-    size_t start, end;      /* the comment */
-    size_t from, to;        /* bytes of the file that it is for; from == to: nothing follows it */
+    size_t start, end;       /* the comment */
+    size_t from, to;         /* bytes of the file that it is for; from == to: nothing follows it */
     VEC(const Rule *) rules; /* none: all */
     bool expired, malformed, reason;
     bool used;
@@ -17,7 +17,7 @@ typedef struct Silencer {
 typedef VEC(Silencer) Silencers;
 
 /* Reads those of a file. `today` is "2026-11-29". */
-void silence_read(Arena *arena, const char *text, const ActComments *comments, const ActStatements *statements,
-                  const char *today, Silencers *ret_silencers);
+void silence_read(Arena *arena, const char *text, const ActComments *comments,
+                  const ActStatements *statements, const char *today, Silencers *ret_silencers);
 /* True where one of them silences the finding; notes that it did. */
 bool silence_takes(Silencers *silencers, const Finding *finding);

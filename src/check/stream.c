@@ -173,8 +173,8 @@ void stream_begin(Stream *stream, TxModel model)
     size_t sql = 0;
     for (size_t i = 0; i < stream->statements->len; i++) {
         const ActStatement *statement = &stream->statements->items[i];
-        sql += !statement->data && !(statement->acts.items[0].kind == ACT_OTHER &&
-                                     str_eq(statement->acts.items[0].words, "\\"));
+        sql += !statement->data &&
+               !(statement->acts.items[0].kind == ACT_OTHER && str_eq(statement->acts.items[0].words, "\\"));
     }
     transaction_over(stream);
     stream->model = model;
@@ -215,7 +215,8 @@ static void take_setting(Stream *stream, const Act *act)
     if (strcasecmp(act->name, "statement_timeout") == 0 || strcasecmp(act->name, "transaction_timeout") == 0)
         setting = &stream->statement_timeout;
     if (my && strcasecmp(act->name, "foreign_key_checks") == 0)
-        stream->keys_unchecked = str_eq(act->value, "0") || (act->value != NULL && strcasecmp(act->value, "off") == 0);
+        stream->keys_unchecked =
+            str_eq(act->value, "0") || (act->value != NULL && strcasecmp(act->value, "off") == 0);
     if (setting == NULL)
         return;
     bool reset = (act->flags & ACT_RESET) != 0;

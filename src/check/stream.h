@@ -39,22 +39,22 @@ typedef struct Stream {
     Arena *arena;
     const CheckTarget *target;
     Known *known;
-    const char *text;                 /* of the file */
-    const char *label;                /* of the file */
-    const ActStatements *statements;  /* of the part of the file */
-    size_t at;                        /* the current one */
+    const char *text;                /* of the file */
+    const char *label;               /* of the file */
+    const ActStatements *statements; /* of the part of the file */
+    size_t at;                       /* the current one */
     TxModel model;
     bool dump;    /* the file is a dump: its settings are those of the tool that wrote it */
     bool wrapped; /* the whole part is one transaction by its model */
     bool begun;   /* BEGIN was said */
     size_t begun_at;
     StreamSetting lock_timeout, statement_timeout;
-    bool keys_unchecked;   /* MySQL: foreign_key_checks = 0 */
-    const Act *strong;     /* the first act of the transaction that took a strong lock */
-    bool told_after;       /* what follows it was reported */
-    bool told_tables;      /* so was a second table */
+    bool keys_unchecked; /* MySQL: foreign_key_checks = 0 */
+    const Act *strong;   /* the first act of the transaction that took a strong lock */
+    bool told_after;     /* what follows it was reported */
+    bool told_tables;    /* so was a second table */
     bool told_timeout, told_statement_timeout, told_not_rerunnable, told_replicas, told_several;
-    const Act *definition; /* the last statement of the transaction that defines something */
+    const Act *definition;      /* the last statement of the transaction that defines something */
     VEC(const Act *) not_valid; /* of the transaction */
     VEC(const Act *) values;    /* ALTER TYPE … ADD VALUE of it */
     size_t ddl_count;           /* MySQL: in the file */

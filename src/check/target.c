@@ -52,16 +52,16 @@ Err *check_target_version(CheckEngine engine, const char *text, int *ret_version
     bool pg = engine == CHECK_POSTGRES;
     if (!read_numbers(text, parts) || parts[0] < (pg ? 10 : 5) || parts[0] > 99 || parts[1] > 99 ||
         parts[2] > 99 || (pg && parts[2] >= 0))
-        return err_hint(err_new(ERR_USAGE, "\"%s\" is no version of %s that is known", text,
-                                check_target_name(engine)),
-                        "write %s",
-                        pg                      ? "14, 15.3 or 18"
-                        : engine == CHECK_MYSQL ? "8.0.36 or 8.4"
-                                                : "10.11 or 11.4");
+        return err_hint(
+            err_new(ERR_USAGE, "\"%s\" is no version of %s that is known", text, check_target_name(engine)),
+            "write %s",
+            pg                      ? "14, 15.3 or 18"
+            : engine == CHECK_MYSQL ? "8.0.36 or 8.4"
+                                    : "10.11 or 11.4");
     if (pg)
         *ret_version = (int)(parts[0] * 10000 + (parts[1] < 0 ? 9999 : parts[1]));
     else
-        *ret_version = (int)(parts[0] * 10000 + (parts[1] < 0 ? 99 : parts[1]) * 100 +
-                             (parts[2] < 0 ? 99 : parts[2]));
+        *ret_version =
+            (int)(parts[0] * 10000 + (parts[1] < 0 ? 99 : parts[1]) * 100 + (parts[2] < 0 ? 99 : parts[2]));
     return NULL;
 }

@@ -51,7 +51,8 @@ WayMy way_of_type_my(const ActType *from, const ActColumn *old_spec, const ActCo
     if (set || str_eq(from->name, "enum"))
         return old_spec != NULL && is_appended(old_spec, to, set) ? WAY_INSTANT : WAY_COPY;
     if (to->charset || to->collation != NULL)
-        return old_spec != NULL && (old_spec->charset || old_spec->collation != NULL) ? WAY_UNKNOWN : WAY_COPY;
+        return old_spec != NULL && (old_spec->charset || old_spec->collation != NULL) ? WAY_UNKNOWN
+                                                                                      : WAY_COPY;
     if (from->text != NULL && to->type.text != NULL && strcasecmp(from->text, to->type.text) == 0)
         return WAY_INSTANT;
     int64_t old_len = from->mods[0], new_len = to->type.mods[0];

@@ -255,7 +255,8 @@ static Err *take_environment(Parser *parser)
 
 static Err *check_positional(const Parser *parser, const Verb *verb)
 {
-    if (verb->positional == POSITIONAL_FILES || (parser->words.len < 2 && verb->positional != POSITIONAL_SHELL))
+    if (verb->positional == POSITIONAL_FILES ||
+        (parser->words.len < 2 && verb->positional != POSITIONAL_SHELL))
         return NULL;
     const char *word = parser->words.len > 1 ? parser->words.items[1] : NULL;
     if (verb->positional == POSITIONAL_SHELL && (word == NULL || strcmp(word, "bash") != 0))

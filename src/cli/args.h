@@ -17,7 +17,7 @@ typedef struct Args {
     const char *positional; /* the first one; NULL if none */
     const char *const *positionals;
     size_t positional_count;
-    bool json;              /* already known when parsing fails */
+    bool json; /* already known when parsing fails */
 } Args;
 
 /* Parses the command line into `arena`; nothing in the result points into `argv`. Afterwards the passwords of

@@ -15,9 +15,11 @@ static void mend_utf8(char *text, size_t len)
 {
     for (size_t i = 0; i < len;) {
         unsigned char c = (unsigned char)text[i];
-        size_t size = c < 0x80 ? 1 : c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3
-                                 : c >= 0xF0 && c < 0xF5   ? 4
-                                                           : 0;
+        size_t size = c < 0x80                ? 1
+                      : c >= 0xC2 && c < 0xE0 ? 2
+                      : c >= 0xE0 && c < 0xF0 ? 3
+                      : c >= 0xF0 && c < 0xF5 ? 4
+                                              : 0;
         bool good = size > 0 && i + size <= len;
         for (size_t j = 1; good && j < size; j++)
             good = ((unsigned char)text[i + j] & 0xC0) == 0x80;

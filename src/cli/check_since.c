@@ -3,6 +3,7 @@
 #include "cli/findings.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -37,7 +38,8 @@ static Err *git(char *const *words, Str *ret_text)
     int failed = posix_spawnp(&pid, "git", &actions, NULL, words, environ);
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)close(ends[1]);
-    Err *err = failed != 0 ? err_new(ERR_USAGE, "cannot start git: %s", strerror(failed)) : read_all(ends[0], ret_text);
+    Err *err = failed != 0 ? err_new(ERR_USAGE, "cannot start git: %s", strerror(failed))
+                           : read_all(ends[0], ret_text);
     (void)close(ends[0]);
     int status = 0;
     while (failed == 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -69,8 +71,8 @@ static void mark_changed(const SourceSet *set, const char *folder, const Str *na
 
 static Err *look_in(const SourceSet *set, const char *folder, const char *revision, bool *changed)
 {
-    const char *diff[WORDS_MAX] = {"git", "-C", folder, "diff", "--name-only", "-z", "--relative",
-                                   "--diff-filter=d", revision, "--"};
+    const char *diff[WORDS_MAX] = {
+        "git", "-C", folder, "diff", "--name-only", "-z", "--relative", "--diff-filter=d", revision, "--"};
     const char *others[WORDS_MAX] = {"git", "-C", folder, "ls-files", "-z", "--others", "--exclude-standard"};
     CLEANUP(str_donep) Str names = STR_INIT;
     TRY(git((char *const *)(void *)diff, &names));

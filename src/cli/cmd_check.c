@@ -28,7 +28,8 @@ static Err *take_rule(Severity *severities, const char *text)
         err = err_hint(err_new(ERR_USAGE, "--rule \"%s\" is not understood", text),
                        "write --rule drop-column=warn; severities are block, warn, note and off");
     else if (!found)
-        err = err_hint(err_new(ERR_USAGE, "\"%s\" is no rule", name), "\"stoa check --list-rules\" lists them");
+        err =
+            err_hint(err_new(ERR_USAGE, "\"%s\" is no rule", name), "\"stoa check --list-rules\" lists them");
     arena_free(arena);
     return err;
 }

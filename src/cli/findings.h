@@ -4,13 +4,14 @@
 #include "check/check.h"
 #include "cli/cli.h"
 
-/* check_files.c: what the arguments of "stoa check" name, read. Folders are gone through, hidden ones left out. */
+/* check_files.c: what the arguments of "stoa check" name, read. Folders are gone through, hidden ones left
+ * out. */
 Err *check_sets(Cli *cli, SourceSet ***ret_sets, size_t *ret_count) MUST_USE;
 /* One file, whole. */
 Err *check_file_text(Arena *arena, const char *path, const char **ret_text, size_t *ret_len) MUST_USE;
 
-/* check_since.c: marks what git says is as it was at this revision: it has been applied. ERR_USAGE with git's own
- * words where it cannot tell. */
+/* check_since.c: marks what git says is as it was at this revision: it has been applied. ERR_USAGE with git's
+ * own words where it cannot tell. */
 Err *check_since(Cli *cli, SourceSet *set, const char *revision) MUST_USE;
 
 /* findings_text.c; `set` lists are where the lines come from. */

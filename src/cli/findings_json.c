@@ -19,13 +19,13 @@ json_t *findings_json(const CheckResult *result)
     json_t *list = json_array();
     for (size_t i = 0; i < result->findings.len; i++)
         (void)json_array_append_new(list, finding_json(&result->findings.items[i]));
-    json_t *object = json_pack(
-        "{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:s?}", "v", 1, "findings", list, "statements",
-        (json_int_t)result->statements, "unknown", (json_int_t)result->unknown, "files",
-        (json_int_t)result->files, "silenced", (json_int_t)result->silenced, "in_baseline",
-        (json_int_t)result->known, "on_new", (json_int_t)result->on_new, "server",
-        check_target_text(arena, &result->target), "server_given", result->target.given, "tool",
-        result->tool == TOOL_NONE ? NULL : tool_name(result->tool));
+    json_t *object =
+        json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:s?}", "v", 1, "findings", list,
+                  "statements", (json_int_t)result->statements, "unknown", (json_int_t)result->unknown,
+                  "files", (json_int_t)result->files, "silenced", (json_int_t)result->silenced, "in_baseline",
+                  (json_int_t)result->known, "on_new", (json_int_t)result->on_new, "server",
+                  check_target_text(arena, &result->target), "server_given", result->target.given, "tool",
+                  result->tool == TOOL_NONE ? NULL : tool_name(result->tool));
     arena_free(arena);
     return object;
 }
@@ -77,15 +77,16 @@ static size_t rule_index(const Rule *rule)
 
 static json_t *finding_sarif(Arena *arena, const Finding *finding)
 {
-    json_t *region = json_pack("{s:i, s:i, s:i, s:i}", "startLine", finding->line, "startColumn", finding->column,
-                               "endLine", finding->end_line, "endColumn", finding->end_column);
+    json_t *region =
+        json_pack("{s:i, s:i, s:i, s:i}", "startLine", finding->line, "startColumn", finding->column,
+                  "endLine", finding->end_line, "endColumn", finding->end_column);
     json_t *location = json_pack("{s:{s:{s:s}, s:o}}", "physicalLocation", "artifactLocation", "uri",
                                  uri_of(arena, finding->file), "region", region);
     return json_pack("{s:s, s:I, s:s, s:{s:s}, s:[o], s:{s:s}, s:{s:s, s:s?}}", "ruleId", finding->rule->id,
                      "ruleIndex", (json_int_t)rule_index(finding->rule), "level", level_of(finding->severity),
                      "message", "text", finding->message, "locations", location, "partialFingerprints",
-                     "statement/v1", finding->print, "properties", "evidence", evidence_name(finding->evidence),
-                     "safer", finding->safer);
+                     "statement/v1", finding->print, "properties", "evidence",
+                     evidence_name(finding->evidence), "safer", finding->safer);
 }
 
 json_t *findings_sarif(const CheckResult *result)
@@ -96,12 +97,12 @@ json_t *findings_sarif(const CheckResult *result)
         (void)json_array_append_new(rules, rule_sarif(rule_at(i)));
     for (size_t i = 0; i < result->findings.len; i++)
         (void)json_array_append_new(results, finding_sarif(arena, &result->findings.items[i]));
-    json_t *driver = json_pack("{s:s, s:s, s:s, s:o}", "name", "stoa", "version", STOA_VERSION, "semanticVersion",
-                               STOA_VERSION, "rules", rules);
+    json_t *driver = json_pack("{s:s, s:s, s:s, s:o}", "name", "stoa", "version", STOA_VERSION,
+                               "semanticVersion", STOA_VERSION, "rules", rules);
     arena_free(arena);
     return json_pack("{s:s, s:s, s:[{s:{s:o}, s:s, s:o}]}", "$schema",
-                     "https://json.schemastore.org/sarif-2.1.0.json", "version", "2.1.0", "runs", "tool", "driver",
-                     driver, "columnKind", "unicodeCodePoints", "results", results);
+                     "https://json.schemastore.org/sarif-2.1.0.json", "version", "2.1.0", "runs", "tool",
+                     "driver", driver, "columnKind", "unicodeCodePoints", "results", results);
 }
 
 /* ---- GitLab --------------------------------------------------------------------------------- */
@@ -113,11 +114,11 @@ static json_t *finding_gitlab(const CheckResult *result, size_t index, size_t tw
     static const char *const severities[] = {"info", "minor", "major", "blocker"};
     Arena *arena = arena_new();
     const char *print = finding->print + strcspn(finding->print, ":");
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:{s:s, s:{s:i, s:i}}}", "description", finding->message, "check_name",
-        finding->rule->id, "fingerprint", arena_printf(arena, "%s%zu", print + (*print == ':'), twin), "severity",
-        severities[finding->severity], "location", "path", finding->file, "lines", "begin", finding->line, "end",
-        finding->end_line);
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:{s:s, s:{s:i, s:i}}}", "description", finding->message,
+                               "check_name", finding->rule->id, "fingerprint",
+                               arena_printf(arena, "%s%zu", print + (*print == ':'), twin), "severity",
+                               severities[finding->severity], "location", "path", finding->file, "lines",
+                               "begin", finding->line, "end", finding->end_line);
     arena_free(arena);
     return object;
 }

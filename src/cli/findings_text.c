@@ -120,7 +120,8 @@ void findings_summary(Page *page, const CheckResult *result)
     page_newline(page);
     str_clear(&text);
     add_count(&text, result->unknown, "statement cannot be judged", "statements cannot be judged");
-    add_count(&text, result->on_new, "is about a table that is new here", "are about tables that are new here");
+    add_count(&text, result->on_new, "is about a table that is new here",
+              "are about tables that are new here");
     add_count(&text, result->silenced, "finding silenced by a comment", "findings silenced by comments");
     add_count(&text, result->known, "finding stands in the baseline", "findings stand in the baseline");
     add_count(&text, result->applied, "file has been applied, and was only read",

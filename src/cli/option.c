@@ -326,16 +326,16 @@ const Option all_options[OPT_COUNT] = {
                   .metavar = "N",
                   .fallback = "300",
                   .help = "statements per second of the application"},
-    [OPT_ENGINE] = {.name = "engine",
-                    .kind = VALUE_CHOICE,
-                    .group = OPTIONS_HOW,
-                    .verbs = BIT(DEMO) | BIT(CHECK),
-                    .metavar = "NAME",
-                    .choices = "postgres|mysql|mariadb",
-                    .help =
-                        "demo: which server is started and shown; postgres (the default) adds and fills a column, "
-                        "mariadb turns an indexed int into bigint. check: what the statements are written for; "
-                        "without it --url tells, else the text"},
+    [OPT_ENGINE] =
+        {.name = "engine",
+         .kind = VALUE_CHOICE,
+         .group = OPTIONS_HOW,
+         .verbs = BIT(DEMO) | BIT(CHECK),
+         .metavar = "NAME",
+         .choices = "postgres|mysql|mariadb",
+         .help = "demo: which server is started and shown; postgres (the default) adds and fills a column, "
+                 "mariadb turns an indexed int into bigint. check: what the statements are written for; "
+                 "without it --url tells, else the text"},
     [OPT_KEEP] = {.name = "keep",
                   .kind = VALUE_FLAG,
                   .group = OPTIONS_HOW,
@@ -346,9 +346,10 @@ const Option all_options[OPT_COUNT] = {
                             .group = OPTIONS_WHERE,
                             .verbs = BIT(CHECK),
                             .metavar = "VERSION",
-                            .help = "the server that the statements are for: 15, 14.3, 8.0.36, 10.11. Without it "
-                                    "the oldest that its makers still keep up: PostgreSQL 14, MySQL 8.0, "
-                                    "MariaDB 10.6"},
+                            .help =
+                                "the server that the statements are for: 15, 14.3, 8.0.36, 10.11. Without it "
+                                "the oldest that its makers still keep up: PostgreSQL 14, MySQL 8.0, "
+                                "MariaDB 10.6"},
     [OPT_FORMAT] = {.name = "format",
                     .kind = VALUE_CHOICE,
                     .group = OPTIONS_OUTPUT,
@@ -370,8 +371,9 @@ const Option all_options[OPT_COUNT] = {
                   .group = OPTIONS_HOW,
                   .verbs = BIT(CHECK),
                   .metavar = "RULE=SEVERITY",
-                  .help = "another severity for a rule: block, warn, note, off. May be given for several rules; "
-                          "other linters' names are understood"},
+                  .help =
+                      "another severity for a rule: block, warn, note, off. May be given for several rules; "
+                      "other linters' names are understood"},
     [OPT_BASELINE] = {.name = "baseline",
                       .kind = VALUE_FILE,
                       .group = OPTIONS_HOW,
@@ -389,15 +391,17 @@ const Option all_options[OPT_COUNT] = {
                      .group = OPTIONS_WHAT,
                      .verbs = BIT(CHECK),
                      .metavar = "VERSION|FILE",
-                     .help = "the last file of the folder that has been applied: it and those before it are read "
-                             "for what they make, not checked, and their tables have rows"},
+                     .help =
+                         "the last file of the folder that has been applied: it and those before it are read "
+                         "for what they make, not checked, and their tables have rows"},
     [OPT_SINCE] = {.name = "since",
                    .kind = VALUE_TEXT,
                    .group = OPTIONS_WHAT,
                    .verbs = BIT(CHECK),
                    .metavar = "REV",
-                   .help = "check what git shows as new or changed since this revision; the other files are read "
-                           "only, as with --applied"},
+                   .help =
+                       "check what git shows as new or changed since this revision; the other files are read "
+                       "only, as with --applied"},
     [OPT_DOWN] = {.name = "down",
                   .kind = VALUE_FLAG,
                   .group = OPTIONS_WHAT,
@@ -408,7 +412,8 @@ const Option all_options[OPT_COUNT] = {
                             .group = OPTIONS_WHAT,
                             .verbs = BIT(CHECK),
                             .metavar = "FILE",
-                            .help = "what standard input is called in findings, and where its tool is told by"},
+                            .help =
+                                "what standard input is called in findings, and where its tool is told by"},
     [OPT_LIST_RULES] = {.name = "list-rules",
                         .kind = VALUE_FLAG,
                         .group = OPTIONS_WHAT,

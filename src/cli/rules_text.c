@@ -62,8 +62,8 @@ json_t *rules_json(void)
         (void)json_array_append_new(
             list, json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s?, s:o}", "id", rule->id, "severity",
                             severity_name(rule->severity), "engines", engines_json(rule), "versions",
-                            rule_versions_text(arena, rule), "message", rule->message, "why", rule->why, "safer",
-                            rule->safer, "aliases", aliases_json(rule)));
+                            rule_versions_text(arena, rule), "message", rule->message, "why", rule->why,
+                            "safer", rule->safer, "aliases", aliases_json(rule)));
     }
     arena_free(arena);
     return json_pack("{s:i, s:o}", "v", 1, "rules", list);
@@ -157,7 +157,8 @@ static const struct {
     {"`ALTER TABLE … ADD COLUMN`, `DROP COLUMN`, `ALTER COLUMN …`", {.kind = ACT_SET_NOT_NULL}},
     {"`ALTER TABLE … ALTER COLUMN … SET STATISTICS`", {.kind = ACT_SET_STATISTICS}},
     {"`ALTER TABLE … SET (fillfactor …)`", {.kind = ACT_SET_OPTIONS}},
-    {"`ALTER TABLE … ADD CONSTRAINT … CHECK`, `UNIQUE`, `PRIMARY KEY`, `EXCLUDE`", {.kind = ACT_ADD_IDENTITY}},
+    {"`ALTER TABLE … ADD CONSTRAINT … CHECK`, `UNIQUE`, `PRIMARY KEY`, `EXCLUDE`",
+     {.kind = ACT_ADD_IDENTITY}},
     {"`ALTER TABLE … VALIDATE CONSTRAINT`", {.kind = ACT_VALIDATE}},
     {"`ALTER TABLE … DISABLE TRIGGER`", {.kind = ACT_TRIGGER_STATE}},
     {"`ALTER TABLE … ATTACH PARTITION`", {.kind = ACT_ATTACH}},
@@ -193,7 +194,8 @@ static void add_locks(Str *text)
         const Act *act = last ? &foreign : &shown[i].act;
         LockMode other, mode = act_lock(act, 180000, &other);
         str_addf(text, "| %s | %s | %s |\n", last ? "`ALTER TABLE … ADD FOREIGN KEY`" : shown[i].words,
-                 mode == LOCK_NONE ? "–" : lock_mode_name(mode), other == LOCK_NONE ? "–" : lock_mode_name(other));
+                 mode == LOCK_NONE ? "–" : lock_mode_name(mode),
+                 other == LOCK_NONE ? "–" : lock_mode_name(other));
     }
 }
 
@@ -228,14 +230,16 @@ static void add_rule(Str *text, const Rule *rule)
 
 void rules_markdown(Str *text)
 {
-    str_add(text, "# Rules\n\n"
-                  "What `stoa check` reports. This page is made by `stoa help --rules-page` from the table of rules "
-                  "in src/check.\n\n"
-                  "**block**: it stops or breaks the application, or loses rows. **warn**: it may. **note**: worth "
-                  "knowing. **off**: only where `--rule NAME=SEVERITY` turns it on. In SQL, braces stand for names "
-                  "of the statement. A comment silences a rule for the next statement, `-- stoa: ignore RULE until "
-                  "2027-01-01: REASON`, or for the file, `-- stoa: ignore-file RULE: REASON`. Names of other linters' "
-                  "rules are understood in comments, `--rule` and `--explain`.\n");
+    str_add(
+        text,
+        "# Rules\n\n"
+        "What `stoa check` reports. This page is made by `stoa help --rules-page` from the table of rules "
+        "in src/check.\n\n"
+        "**block**: it stops or breaks the application, or loses rows. **warn**: it may. **note**: worth "
+        "knowing. **off**: only where `--rule NAME=SEVERITY` turns it on. In SQL, braces stand for names "
+        "of the statement. A comment silences a rule for the next statement, `-- stoa: ignore RULE until "
+        "2027-01-01: REASON`, or for the file, `-- stoa: ignore-file RULE: REASON`. Names of other linters' "
+        "rules are understood in comments, `--rule` and `--explain`.\n");
     for (size_t i = 0; i < rule_page_count(); i++) {
         const RulePage *page = rule_page(i);
         str_addf(text, "\n## %s\n", page->title);

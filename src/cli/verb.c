@@ -10,12 +10,15 @@ const Verb verbs[VERB_COUNT] = {
          .summary = "say which statements of migrations would hurt, why, and what to write instead",
          .details =
              "Reads SQL files, folders of migration tools (Flyway, Liquibase formatted SQL, dbmate, goose, "
-             "golang-migrate, sqitch, Atlas, Rails structure.sql, Django sqlmigrate, Prisma) or standard input, "
-             "in the order and with the transactions of the tool, and reports findings: block (it stops or breaks "
+             "golang-migrate, sqitch, Atlas, Rails structure.sql, Django sqlmigrate, Prisma) or standard "
+             "input, "
+             "in the order and with the transactions of the tool, and reports findings: block (it stops or "
+             "breaks "
              "the application, or loses rows), warn, note. No server is asked. What cannot be judged is "
              "reported as such, never passed as clean.\n\n"
              "A comment before a statement silences a rule: \"-- stoa: ignore drop-column until 2027-01-01: "
-             "nobody reads it\"; \"-- stoa: ignore-file RULE: …\" holds for the file. Exits 0 without findings of "
+             "nobody reads it\"; \"-- stoa: ignore-file RULE: …\" holds for the file. Exits 0 without "
+             "findings of "
              "--fail-on, 4 with, 2 when it cannot read what it is given.",
          .example = "stoa check migrations\n"
                     "stoa check db/V7__paid.sql --server-version 15 --format github\n"

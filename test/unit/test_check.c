@@ -16,7 +16,8 @@
 static const char applied_mark[] = "-- applied\n";
 
 /* Two files where the text has the mark: the first of them has been applied. */
-static CheckResult run(Arena *arena, const char *engine, const char *version, const char *sql, const char *rule)
+static CheckResult run(Arena *arena, const char *engine, const char *version, const char *sql,
+                       const char *rule)
 {
     SourceSet *set = arena_alloc(arena, sizeof *set);
     const char *mark = strstr(sql, applied_mark);
@@ -96,7 +97,8 @@ static bool next_example(Arena *arena, const char **at, Example *ret_example)
     if (head == NULL)
         return false;
     memset(ret_example, 0, sizeof *ret_example);
-    assert_true(sscanf(head, "\n= %63s %15s %15s", ret_example->rule, ret_example->engine, ret_example->version) == 3);
+    assert_true(sscanf(head, "\n= %63s %15s %15s", ret_example->rule, ret_example->engine,
+                       ret_example->version) == 3);
     const char *bad = strstr(head, "\nbad\n"), *good = strstr(head, "\ngood\n");
     assert_true(bad != NULL && good != NULL && bad < good);
     const char *end = strstr(good, "\n= ");
@@ -169,8 +171,9 @@ static void test_broken_statement(void **state)
 {
     (void)state;
     Arena *arena = arena_new();
-    CheckResult result = run(arena, "postgres", "15",
-                             "SELECT 1; ALTER TABEL x; ALTER TABLE t DROP COLUMN c; SELECT 'open;\nDROP TABLE u;", "");
+    CheckResult result =
+        run(arena, "postgres", "15",
+            "SELECT 1; ALTER TABEL x; ALTER TABLE t DROP COLUMN c; SELECT 'open;\nDROP TABLE u;", "");
     assert_int_equal(count_of(&result, "syntax-unknown"), 2);
     assert_int_equal(count_of(&result, "drop-column"), 1);
     assert_int_equal(result.statements, 4);
@@ -182,10 +185,11 @@ static void test_places(void **state)
 {
     (void)state;
     Arena *arena = arena_new();
-    CheckResult result = run(arena, "postgres", "15",
-                             "-- ä comment; with a semicolon\nSELECT 'ö;', \"x;y\", $a$;$a$ /* ; /* ; */ ; */;\n"
-                             "ALTER TABLE t\n  ADD COLUMN ü int,\n  DROP COLUMN c;\n",
-                             "");
+    CheckResult result =
+        run(arena, "postgres", "15",
+            "-- ä comment; with a semicolon\nSELECT 'ö;', \"x;y\", $a$;$a$ /* ; /* ; */ ; */;\n"
+            "ALTER TABLE t\n  ADD COLUMN ü int,\n  DROP COLUMN c;\n",
+            "");
     const Finding *finding = only(&result, "drop-column");
     assert_int_equal(finding->line, 5);
     assert_int_equal(finding->column, 3);
@@ -199,12 +203,13 @@ static void test_psql(void **state)
 {
     (void)state;
     Arena *arena = arena_new();
-    CheckResult result = run(arena, "postgres", "15",
-                             "\\set ON_ERROR_STOP on\n\\timing\nCOPY t (a) FROM stdin;\nDROP TABLE x;\n\\.\n"
-                             "ALTER TABLE :\"tab\" DROP COLUMN :col;\nSELECT 'DROP TABLE ' || x FROM y \\gexec\n"
-                             "\\i other.sql\nALTER TABLE ${schema}.t DROP COLUMN {{ col }};\n"
-                             "SELECT a::int, b[1:2] FROM t;\n",
-                             "");
+    CheckResult result =
+        run(arena, "postgres", "15",
+            "\\set ON_ERROR_STOP on\n\\timing\nCOPY t (a) FROM stdin;\nDROP TABLE x;\n\\.\n"
+            "ALTER TABLE :\"tab\" DROP COLUMN :col;\nSELECT 'DROP TABLE ' || x FROM y \\gexec\n"
+            "\\i other.sql\nALTER TABLE ${schema}.t DROP COLUMN {{ col }};\n"
+            "SELECT a::int, b[1:2] FROM t;\n",
+            "");
     assert_int_equal(count_of(&result, "drop-table"), 0);
     assert_int_equal(count_of(&result, "drop-column"), 2);
     assert_int_equal(count_of(&result, "dynamic-sql"), 1);
@@ -217,13 +222,14 @@ static void test_bodies(void **state)
 {
     (void)state;
     Arena *arena = arena_new();
-    CheckResult result = run(arena, "postgres", "15",
-                             "DO $$\nBEGIN\n  IF true THEN\n    ALTER TABLE t DROP COLUMN c;\n  END IF;\nEND\n$$;\n"
-                             "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $f$\nBEGIN\n  DROP TABLE u;\n"
-                             "  UPDATE v SET a = 1;\nEND\n$f$;\n"
-                             "CREATE FUNCTION g(x int) RETURNS int LANGUAGE sql BEGIN ATOMIC\n  SELECT 1; SELECT 2; END;\n"
-                             "CREATE FUNCTION h() RETURNS int LANGUAGE sql AS 'DROP TABLE w; SELECT 1';\n",
-                             "");
+    CheckResult result =
+        run(arena, "postgres", "15",
+            "DO $$\nBEGIN\n  IF true THEN\n    ALTER TABLE t DROP COLUMN c;\n  END IF;\nEND\n$$;\n"
+            "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $f$\nBEGIN\n  DROP TABLE u;\n"
+            "  UPDATE v SET a = 1;\nEND\n$f$;\n"
+            "CREATE FUNCTION g(x int) RETURNS int LANGUAGE sql BEGIN ATOMIC\n  SELECT 1; SELECT 2; END;\n"
+            "CREATE FUNCTION h() RETURNS int LANGUAGE sql AS 'DROP TABLE w; SELECT 1';\n",
+            "");
     const Finding *inner = only(&result, "drop-column");
     assert_int_equal(inner->line, 4);
     assert_int_equal(inner->column, 19);
@@ -243,11 +249,12 @@ static void test_new_tables(void **state)
 {
     (void)state;
     Arena *arena = arena_new();
-    CheckResult result = run(arena, "postgres", "15",
-                             "CREATE TABLE s.t (id bigint PRIMARY KEY, a int);\nALTER TABLE s.t ADD COLUMN b uuid "
-                             "DEFAULT gen_random_uuid();\nCREATE INDEX ON t (a);\nALTER TABLE other.t ALTER COLUMN a "
-                             "SET NOT NULL;\nALTER TABLE t RENAME TO u;\nALTER TABLE u DROP COLUMN a;\n",
-                             "");
+    CheckResult result =
+        run(arena, "postgres", "15",
+            "CREATE TABLE s.t (id bigint PRIMARY KEY, a int);\nALTER TABLE s.t ADD COLUMN b uuid "
+            "DEFAULT gen_random_uuid();\nCREATE INDEX ON t (a);\nALTER TABLE other.t ALTER COLUMN a "
+            "SET NOT NULL;\nALTER TABLE t RENAME TO u;\nALTER TABLE u DROP COLUMN a;\n",
+            "");
     assert_int_equal(count_of(&result, "add-column-volatile-default"), 0);
     assert_int_equal(count_of(&result, "create-index-blocks"), 0);
     assert_int_equal(count_of(&result, "set-not-null-scan"), 1);
@@ -260,11 +267,12 @@ static void test_my_bodies(void **state)
 {
     (void)state;
     Arena *arena = arena_new();
-    CheckResult result = run(arena, "mysql", "8.0",
-                             "DELIMITER //\nCREATE PROCEDURE p()\nBEGIN\n  ALTER TABLE t DROP COLUMN c;\n"
-                             "  PREPARE s FROM @x;\nEND//\nDELIMITER ;\n/*!50110 ALTER TABLE u DROP COLUMN d */;\n"
-                             "ALTER TABLE v ADD COLUMN e enum('a','b') NOT NULL DEFAULT 'a', RENAME COLUMN f TO g;\n",
-                             "");
+    CheckResult result =
+        run(arena, "mysql", "8.0",
+            "DELIMITER //\nCREATE PROCEDURE p()\nBEGIN\n  ALTER TABLE t DROP COLUMN c;\n"
+            "  PREPARE s FROM @x;\nEND//\nDELIMITER ;\n/*!50110 ALTER TABLE u DROP COLUMN d */;\n"
+            "ALTER TABLE v ADD COLUMN e enum('a','b') NOT NULL DEFAULT 'a', RENAME COLUMN f TO g;\n",
+            "");
     assert_int_equal(count_of(&result, "drop-column"), 2);
     assert_int_equal(count_of(&result, "dynamic-sql"), 1);
     assert_int_equal(count_of(&result, "rename-column"), 1);
@@ -276,12 +284,13 @@ static void test_silencing(void **state)
 {
     (void)state;
     Arena *arena = arena_new();
-    CheckResult result = run(arena, "postgres", "15",
-                             "-- stoa: ignore-file lock-timeout-missing, statement-timeout-missing: the tool sets it\n"
-                             "/* stoa: ignore drop-column, ban-drop-table */\nALTER TABLE t DROP COLUMN c,\n"
-                             "  ALTER d SET NOT NULL;\n-- squawk-ignore renaming-column\nALTER TABLE t RENAME a TO b;\n"
-                             "ALTER TABLE t RENAME c TO d;\n-- stoa: ignore: all of it\nDROP TABLE t CASCADE;\n",
-                             "");
+    CheckResult result =
+        run(arena, "postgres", "15",
+            "-- stoa: ignore-file lock-timeout-missing, statement-timeout-missing: the tool sets it\n"
+            "/* stoa: ignore drop-column, ban-drop-table */\nALTER TABLE t DROP COLUMN c,\n"
+            "  ALTER d SET NOT NULL;\n-- squawk-ignore renaming-column\nALTER TABLE t RENAME a TO b;\n"
+            "ALTER TABLE t RENAME c TO d;\n-- stoa: ignore: all of it\nDROP TABLE t CASCADE;\n",
+            "");
     assert_int_equal(count_of(&result, "drop-column"), 0);
     assert_int_equal(count_of(&result, "set-not-null-scan"), 1);
     assert_int_equal(count_of(&result, "rename-column"), 1);
@@ -319,8 +328,9 @@ static void test_versions(void **state)
         CheckEngine engine;
         const char *text;
         int version;
-    } good[] = {{CHECK_POSTGRES, "14", 149999},     {CHECK_POSTGRES, "14.3", 140003}, {CHECK_MYSQL, "8.0", 80099},
-                {CHECK_MYSQL, "8.0.36", 80036},     {CHECK_MYSQL, "8", 89999},        {CHECK_MARIADB, "10.11", 101199},
+    } good[] = {{CHECK_POSTGRES, "14", 149999},    {CHECK_POSTGRES, "14.3", 140003},
+                {CHECK_MYSQL, "8.0", 80099},       {CHECK_MYSQL, "8.0.36", 80036},
+                {CHECK_MYSQL, "8", 89999},         {CHECK_MARIADB, "10.11", 101199},
                 {CHECK_MARIADB, "11.4.2", 110402}, {CHECK_MARIADB, "10.11.6-MariaDB", 101106}};
     static const char *const bad[] = {"", "x", "9.6", "14x", "14.", "-1", "1000"};
     int version = 0;
@@ -338,10 +348,17 @@ static void test_versions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),    cmocka_unit_test(test_table),      cmocka_unit_test(test_broken_statement),
-        cmocka_unit_test(test_places),      cmocka_unit_test(test_psql),       cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_new_tables),  cmocka_unit_test(test_my_bodies),  cmocka_unit_test(test_silencing),
-        cmocka_unit_test(test_baseline),    cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_broken_statement),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_psql),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_new_tables),
+        cmocka_unit_test(test_my_bodies),
+        cmocka_unit_test(test_silencing),
+        cmocka_unit_test(test_baseline),
+        cmocka_unit_test(test_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
