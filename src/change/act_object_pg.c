@@ -133,9 +133,12 @@ static void read_rename(ActReader *reader, const PgQuery__RenameStmt *node)
              node->rename_type == OBJECT(POLICY))
         kind = ACT_ALTER_OTHER;
     Act *act = act_add(reader, kind, "ALTER … RENAME");
-    act->table = node->relation != NULL      ? act_relation(reader, node->relation)
-                 : kind == ACT_RENAME_SCHEMA ? (Name){.name = act_keep(reader, node->subname)}
-                                             : act_object(reader, node->object);
+    if (node->relation != NULL)
+        act->table = act_relation(reader, node->relation);
+    else if (kind == ACT_RENAME_SCHEMA)
+        act->table.name = act_keep(reader, node->subname);
+    else
+        act->table = act_object(reader, node->object);
     act->name = act_keep(reader, node->subname);
     act->new_name = act_keep(reader, node->newname);
     act->value = node->rename_type == OBJECT(VIEW) ? "VIEW" : "TABLE";

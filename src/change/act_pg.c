@@ -74,7 +74,32 @@ void act_unknown(ActReader *reader, const char *words, const char *reason)
 static bool is_quiet(const PgQuery__Node *node)
 {
     switch ((int)node->node_case) {
+    case NODE(ALTER_COLLATION_STMT):
     case NODE(ALTER_DATABASE_SET_STMT):
+    case NODE(ALTER_DATABASE_STMT):
+    case NODE(ALTER_EVENT_TRIG_STMT):
+    case NODE(ALTER_FDW_STMT):
+    case NODE(ALTER_FOREIGN_SERVER_STMT):
+    case NODE(ALTER_OBJECT_DEPENDS_STMT):
+    case NODE(ALTER_OP_FAMILY_STMT):
+    case NODE(ALTER_PUBLICATION_STMT):
+    case NODE(ALTER_SUBSCRIPTION_STMT):
+    case NODE(ALTER_TSCONFIGURATION_STMT):
+    case NODE(ALTER_TSDICTIONARY_STMT):
+    case NODE(ALTER_USER_MAPPING_STMT):
+    case NODE(CREATE_CONVERSION_STMT):
+    case NODE(CREATE_EVENT_TRIG_STMT):
+    case NODE(CREATE_FDW_STMT):
+    case NODE(CREATE_FOREIGN_SERVER_STMT):
+    case NODE(CREATE_OP_CLASS_STMT):
+    case NODE(CREATE_OP_FAMILY_STMT):
+    case NODE(CREATE_PLANG_STMT):
+    case NODE(CREATE_SUBSCRIPTION_STMT):
+    case NODE(CREATE_TRANSFORM_STMT):
+    case NODE(CREATE_USER_MAPPING_STMT):
+    case NODE(DROP_SUBSCRIPTION_STMT):
+    case NODE(DROP_USER_MAPPING_STMT):
+    case NODE(IMPORT_FOREIGN_SCHEMA_STMT):
     case NODE(ALTER_DEFAULT_PRIVILEGES_STMT):
     case NODE(ALTER_FUNCTION_STMT):
     case NODE(ALTER_OPERATOR_STMT):
@@ -116,7 +141,6 @@ static bool is_quiet(const PgQuery__Node *node)
     }
 }
 
-/* Those that the table of native statements knows are quiet as well: what they lock is new or no table. */
 static void read_node(ActReader *reader, const PgQuery__Node *node)
 {
     if (act_read_object(reader, node) || act_read_stmt(reader, node))

@@ -159,6 +159,18 @@ static void read_select(ActReader *reader, const PgQuery__SelectStmt *node)
     }
 }
 
+/* WITH … (DELETE FROM …): statements as well. */
+static void read_with(ActReader *reader, const PgQuery__WithClause *with)
+{
+    for (size_t i = 0; with != NULL && i < with->n_ctes; i++) {
+        const PgQuery__Node *cte = with->ctes[i];
+        const PgQuery__Node *query =
+            cte->node_case == NODE(COMMON_TABLE_EXPR) ? cte->common_table_expr->ctequery : NULL;
+        if (query != NULL && query->node_case != NODE(SELECT_STMT))
+            (void)act_read_stmt(reader, query);
+    }
+}
+
 static void read_copy(ActReader *reader, const PgQuery__CopyStmt *node)
 {
     Act *act = act_add(reader, node->is_from ? ACT_COPY : ACT_SELECT, "COPY");
@@ -176,15 +188,19 @@ bool act_read_stmt(ActReader *reader, const PgQuery__Node *node)
         read_set(reader, node->variable_set_stmt);
         return true;
     case NODE(SELECT_STMT):
+        read_with(reader, node->select_stmt->with_clause);
         read_select(reader, node->select_stmt);
         return true;
     case NODE(INSERT_STMT):
+        read_with(reader, node->insert_stmt->with_clause);
         read_insert(reader, node->insert_stmt);
         return true;
     case NODE(UPDATE_STMT):
+        read_with(reader, node->update_stmt->with_clause);
         read_update(reader, node->update_stmt);
         return true;
     case NODE(DELETE_STMT):
+        read_with(reader, node->delete_stmt->with_clause);
         act = act_add(reader, ACT_DELETE, "DELETE");
         act->table = act_relation(reader, node->delete_stmt->relation);
         act->flags |= node->delete_stmt->where_clause != NULL ? ACT_WHERE : 0;

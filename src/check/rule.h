@@ -46,7 +46,6 @@ struct Rule {
     ActKind kinds[RULE_KINDS_MAX]; /* ACT_OTHER ends the list; none: for statements that the stream judges */
     RuleMatch *match;              /* NULL: all acts of these kinds */
     bool on_new;                   /* on tables that the run itself makes as well */
-    bool on_rows;                  /* also for acts of ACT_OTHER */
     const char *message;
     const char *why;
     const char *safer;   /* SQL; NULL: there is none to write */
@@ -74,6 +73,6 @@ typedef struct RulePage {
     size_t count;
 } RulePage;
 extern const RulePage rules_column_pg, rules_table_pg, rules_constraint_pg, rules_index_pg, rules_stream,
-    rules_style, rules_column_my, rules_table_my;
+    rules_unknown, rules_style, rules_column_my, rules_table_my;
 size_t rule_page_count(void);
 const RulePage *rule_page(size_t index) __attribute__((returns_nonnull));
