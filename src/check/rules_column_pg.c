@@ -180,8 +180,11 @@ static bool is_proved(const RuleCall *call)
 
 static bool match_set_not_null(RuleCall *call)
 {
+    const KnownTable *table = known_table(call->stream->known, call->act->table);
     if (is_proved(call))
         return false;
+    if ((table == NULL || !table->complete) && version_of(call) >= 120000)
+        call->evidence = EVIDENCE_UNKNOWN; /* a check may be there */
     if (version_of(call) >= 180000)
         call->safer = "ALTER TABLE {table} ADD CONSTRAINT {not_null} NOT NULL {column} NOT VALID;\n"
                       "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction";

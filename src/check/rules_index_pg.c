@@ -16,7 +16,15 @@ static bool is_partitioned(const RuleCall *call)
     return table_of(call) != NULL && table_of(call)->partitioned;
 }
 
-static bool match_create(RuleCall *call) { return !has(call, ACT_CONCURRENTLY) && !is_partitioned(call); }
+static bool match_create(RuleCall *call)
+{
+    if (has(call, ACT_ONLY)) {
+        call->evidence = EVIDENCE_UNKNOWN;
+        call->severity = SEVERITY_WARN;
+        call->detail = "on a partitioned table ON ONLY builds nothing";
+    }
+    return !has(call, ACT_CONCURRENTLY) && !is_partitioned(call);
+}
 
 static bool match_create_partitioned(RuleCall *call)
 {
@@ -67,7 +75,12 @@ static bool match_drop(RuleCall *call) { return !has(call, ACT_CONCURRENTLY) && 
 
 static bool match_drop_used(RuleCall *call) { return !is_index_of_made(call); }
 
-static bool match_reindex(RuleCall *call) { return !has(call, ACT_CONCURRENTLY); }
+static bool match_reindex(RuleCall *call)
+{
+    if (call->stream->target->version < 120000)
+        call->safer = "-- build a new index CONCURRENTLY, drop the old one CONCURRENTLY, rename the new one";
+    return !has(call, ACT_CONCURRENTLY);
+}
 
 static bool match_hash(RuleCall *call) { return str_eq(call->act->method, "hash"); }
 
@@ -217,7 +230,7 @@ static const Rule rules[] = {
          "SELECT {columns}, count(*) FROM {table} GROUP BY {columns} HAVING count(*) > 1 LIMIT 10; -- first",
      .aliases = "atlas/MF101, atlas/MF102"},
     {.id = "drop-index-blocks",
-     .severity = SEVERITY_BLOCK,
+     .severity = SEVERITY_WARN,
      .engines = RULE_PG,
      .kinds = {ACT_DROP_INDEX},
      .match = match_drop,
@@ -240,7 +253,6 @@ static const Rule rules[] = {
     {.id = "reindex-blocks",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .pg = {12, 0},
      .kinds = {ACT_REINDEX},
      .match = match_reindex,
      .message = "REINDEX stops writers of the table, and readers that want the index",
@@ -352,7 +364,7 @@ static const Rule rules[] = {
      .safer = "CREATE TABLE {table} (LIKE {other} INCLUDING ALL);\n"
               "ALTER TABLE {other} ATTACH PARTITION {table} FOR VALUES …;"},
     {.id = "detach-partition",
-     .severity = SEVERITY_BLOCK,
+     .severity = SEVERITY_WARN,
      .engines = RULE_PG,
      .kinds = {ACT_DETACH},
      .match = match_detach,

@@ -90,6 +90,9 @@ LockMode act_lock(const Act *act, int version, LockMode *ret_other)
         return (act->flags & ACT_FULL) != 0 ? LOCK_ACCESS_EXCLUSIVE : LOCK_SHARE_UPDATE_EXCLUSIVE;
     if (act->kind == ACT_CREATE_VIEW)
         return (act->flags & ACT_REPLACES) != 0 ? LOCK_ACCESS_EXCLUSIVE : LOCK_NONE;
+    if (act->kind == ACT_ALTER_DOMAIN)
+        return str_eq(act->value, "ADD CONSTRAINT") || str_eq(act->value, "SET NOT NULL") ? LOCK_SHARE
+                                                                                          : LOCK_NONE;
     if (act->kind == ACT_LOCK)
         return act->value == NULL ? LOCK_ACCESS_EXCLUSIVE : (LockMode)atoi(act->value);
     for (size_t i = 0; i < ARRAY_LEN(locks); i++)
@@ -147,10 +150,27 @@ bool act_is_definition(const Act *act)
     }
 }
 
+/* CREATE TABLE takes SHARE ROW EXCLUSIVE on tables that its foreign keys name. */
+static bool refers_to_used(const Stream *stream, const Act *act)
+{
+    for (size_t i = 0; act->kind == ACT_CREATE_TABLE && i < act->column_count; i++)
+        if (act->columns[i].references && !str_eq(act->columns[i].parent.name, act->table.name) &&
+            !known_is_made(stream->known, act->columns[i].parent))
+            return true;
+    for (size_t i = 0; act->kind == ACT_CREATE_TABLE && i < act->constraint_count; i++)
+        if (act->constraints[i].kind == CONSTRAINT_FOREIGN_KEY &&
+            !str_eq(act->constraints[i].references.name, act->table.name) &&
+            !known_is_made(stream->known, act->constraints[i].references))
+            return true;
+    return false;
+}
+
 bool stream_is_strong(const Stream *stream, const Act *act)
 {
     if (stream->target->engine != CHECK_POSTGRES)
         return false;
+    if (refers_to_used(stream, act))
+        return true;
     LockMode other, mode = act_lock(act, stream->target->version, &other);
     bool named = act->table.name != NULL && !known_is_made(stream->known, act->table);
     bool second = act->other.name != NULL && !known_is_made(stream->known, act->other);
