@@ -118,6 +118,7 @@ enum {
     ACT_SEQUENCE_AS = 1 << 25,
     ACT_SPECIAL = 1 << 26,       /* MySQL: FULLTEXT or SPATIAL */
     ACT_WAITS = 1 << 27,         /* MariaDB: WAIT n, NOWAIT */
+    ACT_COMPRESSED = 1 << 29,    /* MySQL: ROW_FORMAT=COMPRESSED, KEY_BLOCK_SIZE */
     ACT_READS_FUNCTION = 1 << 28 /* SELECT of a function that is not the server's own */
 };
 

@@ -226,7 +226,9 @@ static void set_partition(ActReaderMy *reader, const MyAction *action, Act *act)
     act->value = act_keep_my(reader, action->option);
     if (str_eq(action->option, "DROP") || str_eq(action->option, "TRUNCATE"))
         act->flags |= ACT_DROPS;
-    if (str_eq(action->option, "ADD"))
+    const char *rest = act_span_my(reader, action->value);
+    bool ranges = rest != NULL && strcasestr(rest, "VALUES") != NULL; /* of a hash, rows move */
+    if (str_eq(action->option, "ADD") && ranges)
         act->flags |= ACT_ADDS;
 }
 
@@ -326,6 +328,13 @@ void act_read_alter_my(ActReaderMy *reader, const MyStatement *my)
     }
 }
 
+static bool is_compressed(const ActReaderMy *reader, const MyAction *action)
+{
+    const char *value = act_span_my(reader, action->value);
+    return str_eq(action->option, "KEY_BLOCK_SIZE") ||
+           (str_eq(action->option, "ROW_FORMAT") && value != NULL && strcasecmp(value, "compressed") == 0);
+}
+
 void act_read_create_my(ActReaderMy *reader, const MyStatement *my)
 {
     Act *act = act_add_my(reader, ACT_CREATE_TABLE, "CREATE TABLE");
@@ -343,6 +352,8 @@ void act_read_create_my(ActReaderMy *reader, const MyStatement *my)
             read_constraint(reader, action->key, &constraints[act->constraint_count++]);
         if (action->kind == MY_ACTION_OPTION && str_eq(action->option, "ENGINE"))
             act->value = act_span_my(reader, action->value);
+        if (action->kind == MY_ACTION_OPTION && is_compressed(reader, action))
+            act->flags |= ACT_COMPRESSED;
         if (action->kind == MY_ACTION_PARTITION_BY)
             act->flags |= ACT_PARTITIONED;
     }

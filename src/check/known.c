@@ -131,6 +131,7 @@ static void add_constraint(Known *known, KnownTable *table, const ActConstraint 
 static void add_column(Known *known, KnownTable *table, const ActColumn *spec)
 {
     bool key = spec->primary || spec->unique;
+    table->has_virtual = table->has_virtual || spec->virtual_;
     *vec_push(known->arena, &table->columns) =
         (KnownColumn){.name = spec->name,
                       .type = spec->type,
@@ -171,6 +172,8 @@ static void take_create_table(Known *known, const Act *act)
                           .partitioned = (act->flags & ACT_PARTITIONED) != 0,
                           .parent = act->other};
     thing->table = table;
+    table->compressed = (act->flags & ACT_COMPRESSED) != 0;
+    table->not_innodb = act->value != NULL && strcasecmp(act->value, "innodb") != 0;
     for (size_t i = 0; i < act->column_count; i++)
         add_column(known, table, &act->columns[i]);
     for (size_t i = 0; i < act->constraint_count; i++)
@@ -287,7 +290,11 @@ static void take_on_table(Known *known, KnownTable *table, const Act *act)
     case ACT_DROP_CONSTRAINT:
         drop_constraint(table, act->name);
         break;
+    case ACT_ENGINE:
+        table->not_innodb = act->value != NULL && strcasecmp(act->value, "innodb") != 0;
+        break;
     case ACT_CREATE_INDEX:
+        table->has_fulltext = table->has_fulltext || str_eq(act->method, "FULLTEXT");
         add_index(known, table,
                   (KnownIndex){.name = act->name,
                                .keys = act->keys,

@@ -34,6 +34,7 @@ typedef struct KnownTable {
     bool complete; /* all of its columns are in sight */
     bool partitioned, default_partition;
     bool policies;
+    bool has_virtual, has_fulltext, compressed, not_innodb; /* MySQL and MariaDB */
     bool gone;
     Name parent;
     VEC(KnownColumn) columns;

@@ -29,7 +29,15 @@ static bool match_add_moved(RuleCall *call) { return is_plain(call) && is_moved(
 
 static bool match_add_expression(RuleCall *call)
 {
-    return column_of(call) != NULL && column_of(call)->kind == ACT_DEFAULT_VOLATILE;
+    const ActColumn *column = column_of(call);
+    if (column == NULL || column->kind != ACT_DEFAULT_VOLATILE)
+        return false;
+    if (call->stream->target->engine == CHECK_MARIADB && strcasestr(column->default_text, "uuid") == NULL) {
+        call->evidence = EVIDENCE_UNKNOWN;
+        call->severity = SEVERITY_WARN;
+        call->detail = "MariaDB computes some of them once, which is instant";
+    }
+    return true;
 }
 
 static bool match_add_implicit(RuleCall *call)
@@ -122,6 +130,11 @@ static bool match_charset(RuleCall *call)
         return false;
     if (known_of(call) == NULL || type_way(call) == WAY_UNKNOWN)
         call->evidence = EVIDENCE_UNKNOWN;
+    if (!column->charset) {
+        call->severity = SEVERITY_WARN;
+        call->evidence = EVIDENCE_UNKNOWN;
+        call->detail = "where the character set stays the same, only a column with an index is dear";
+    }
     return type_way(call) != WAY_INSTANT;
 }
 
@@ -183,6 +196,22 @@ static bool match_lost(RuleCall *call)
         return false;
     call->detail = arena_printf(call->stream->arena, "it loses %s", lost.buf);
     return true;
+}
+
+static bool match_add_check(RuleCall *call) { return column_of(call) != NULL && column_of(call)->check; }
+
+static bool match_moved(RuleCall *call) { return column_of(call) != NULL && is_moved(call); }
+
+static bool match_generated(RuleCall *call)
+{
+    call->evidence = EVIDENCE_UNKNOWN;
+    return column_of(call) != NULL && (column_of(call)->virtual_ || column_of(call)->stored);
+}
+
+static bool match_lost_instant(RuleCall *call)
+{
+    call->detail = way_lost_my(call->stream, call->act);
+    return call->detail != NULL;
 }
 
 static bool match_change_name(RuleCall *call)
@@ -323,7 +352,7 @@ static const Rule rules[] = {
      .safer = "SELECT count(*) FROM {table} WHERE {column} IS NULL; -- first",
      .aliases = "strong_migrations/change_column_null_mysql, atlas/MF104"},
     {.id = "drop-not-null-rebuild",
-     .severity = SEVERITY_NOTE,
+     .severity = SEVERITY_WARN,
      .engines = RULE_MY,
      .kinds = {ACT_MODIFY_COLUMN},
      .match = match_to_null,
@@ -338,6 +367,47 @@ static const Rule rules[] = {
      .message = "MODIFY and CHANGE say all of {table}.{column}: what they leave out is gone",
      .why = "NOT NULL, DEFAULT, COMMENT, character set and AUTO_INCREMENT are lost without a word.",
      .safer = "-- repeat every attribute that SHOW CREATE TABLE shows"},
+    {.id = "add-column-check-copy",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_MYSQL,
+     .mysql = {80016, 0},
+     .kinds = {ACT_ADD_COLUMN},
+     .match = match_add_check,
+     .message = "the check at {table}.{column} copies the table while writers wait",
+     .why =
+         "MySQL checks every row, although all of them have the default; MariaDB adds it at once (measured).",
+     .safer = "ALTER TABLE {table} ADD COLUMN {column} {type}, ALGORITHM=INSTANT;\n"
+              "-- and the check NOT ENFORCED, or in the application"},
+    {.id = "modify-position-rebuild",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_MY,
+     .mariadb = {0, 100400},
+     .kinds = {ACT_MODIFY_COLUMN},
+     .match = match_moved,
+     .message = "moving {table}.{column} writes the whole table anew",
+     .why = "FIRST and AFTER of a column that is there already are a rebuild on every MySQL; the order of "
+            "columns "
+            "matters to nobody who names them.",
+     .aliases = "bytebase/column_disallow_changing_order"},
+    {.id = "change-generated-copy",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_MY,
+     .kinds = {ACT_MODIFY_COLUMN},
+     .match = match_generated,
+     .message = "another expression for {table}.{column} copies the table while writers wait",
+     .why = "The server proves the new expression on every row, even of a virtual column.",
+     .safer = "-- add a virtual column with the new expression, move the readers, then drop this one"},
+    {.id = "table-loses-instant",
+     .severity = SEVERITY_BLOCK,
+     .engines = RULE_MY,
+     .kinds = {ACT_ADD_COLUMN, ACT_DROP_COLUMN, ACT_MODIFY_COLUMN, ACT_CREATE_INDEX},
+     .match = match_lost_instant,
+     .message = "what is instant elsewhere copies or rebuilds {table}",
+     .why =
+         "Virtual columns (MariaDB), FULLTEXT indexes, compressed rows and other engines take the cheap ways "
+         "away from actions that have nothing to do with them.",
+     .safer = "-- {action}, ALGORITHM=INSTANT makes the server refuse; stoa apply copies the table beside "
+              "the application"},
     {.id = "change-column-name",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_MY,

@@ -17,6 +17,14 @@ static bool is_alter(const Act *act)
 
 static bool match_no_algorithm(RuleCall *call)
 {
+    const KnownTable *table = known_table(call->stream->known, call->act->table);
+    if (table == NULL || !table->complete) {
+        call->evidence = EVIDENCE_UNKNOWN;
+        call->severity = SEVERITY_WARN;
+        call->detail =
+            "the table is not in sight, and virtual columns, FULLTEXT indexes, compression or another "
+            "engine can make a copy of what is instant elsewhere";
+    }
     return call->index == 0 && is_alter(call->act) && !has(call, ACT_ALGORITHM) &&
            !str_eq(call->act->words, "CREATE TABLE") && call->act->kind != ACT_RENAME_TABLE;
 }

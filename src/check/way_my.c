@@ -62,9 +62,11 @@ WayMy way_of_type_my(const ActType *from, const ActColumn *old_spec, const ActCo
             return WAY_INSTANT;
         return old_len * 4 > 255 && new_len <= 255 ? WAY_INSTANT : WAY_UNKNOWN;
     }
+    if (str_eq(from->name, "varbinary") && new_len >= old_len)
+        return new_len <= 255 || old_len > 255 ? WAY_INSTANT : WAY_UNKNOWN;
     bool whole = strstr(from->name, "int") != NULL;
-    bool sign = (from->text != NULL && strstr(from->text, "unsigned") != NULL) ==
-                (to->type.text != NULL && strstr(to->type.text, "unsigned") != NULL);
+    bool sign = (from->text != NULL && strcasestr(from->text, "unsigned") != NULL) ==
+                (to->type.text != NULL && strcasestr(to->type.text, "unsigned") != NULL);
     return whole && sign ? WAY_INSTANT : WAY_COPY; /* another display width */
 }
 
@@ -100,8 +102,27 @@ static WayMy of_partition(const Act *act)
     return quick ? WAY_NOCOPY : WAY_COPY;
 }
 
+const char *way_lost_my(const Stream *stream, const Act *act)
+{
+    const KnownTable *table = known_table(stream->known, act->table);
+    bool maria = stream->target->engine == CHECK_MARIADB;
+    bool moved = act->kind == ACT_ADD_COLUMN && (act->flags & ACT_FIRST) != 0;
+    bool column = act->kind == ACT_ADD_COLUMN || act->kind == ACT_DROP_COLUMN;
+    if (table == NULL)
+        return NULL;
+    if (table->not_innodb && (column || act->kind == ACT_MODIFY_COLUMN || act->kind == ACT_CREATE_INDEX))
+        return "the table is not InnoDB";
+    if (table->has_virtual && maria && moved)
+        return "it has a virtual column";
+    if (table->has_fulltext && column)
+        return "it has a FULLTEXT index";
+    return table->compressed && column ? "it is compressed" : NULL;
+}
+
 WayMy way_my(const Stream *stream, const Act *act)
 {
+    if (way_lost_my(stream, act) != NULL)
+        return WAY_COPY;
     switch ((int)act->kind) {
     case ACT_ADD_COLUMN:
         return of_added_column(stream, act);

@@ -14,5 +14,7 @@ typedef enum WayMy {
 } WayMy;
 
 WayMy way_my(const Stream *stream, const Act *act);
+/* What the table itself makes of it, where that is in sight: NULL, or words for why it is dearer. */
+const char *way_lost_my(const Stream *stream, const Act *act);
 /* Of MODIFY and CHANGE: what the type alone asks for. */
 WayMy way_of_type_my(const ActType *from, const ActColumn *old_spec, const ActColumn *to);
