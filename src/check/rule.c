@@ -282,6 +282,8 @@ static const char *value_of(const Filling *filling, const char *word)
         return act->name == NULL ? "…" : ident(filling, act->name);
     if (str_eq(word, "new"))
         return ident(filling, act->new_name);
+    if (str_eq(word, "bare"))
+        return ident(filling, act->table.name);
     if (str_eq(word, "copy"))
         return qualified(filling,
                          (Name){act->table.schema, arena_printf(filling->arena, "%s_new", act->table.name)});

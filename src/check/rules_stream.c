@@ -90,6 +90,7 @@ static bool is_nothing(const RuleCall *call)
     case ACT_LOCK:
     case ACT_SELECT:
     case ACT_CREATE_FUNCTION:
+    case ACT_CREATE_VIEW:
         return true;
     default:
         return false;

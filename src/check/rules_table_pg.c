@@ -14,7 +14,32 @@ static bool match_options(RuleCall *call) { return !value_is(call, "user_catalog
 
 static bool match_create_unlogged(RuleCall *call) { return has(call, ACT_UNLOGGED); }
 
-static bool match_rename(RuleCall *call) { return call->act->new_name != NULL; }
+/* A view under the old name, made in the same transaction, serves the running application. */
+static bool gets_view(const RuleCall *call)
+{
+    const Stream *stream = call->stream;
+    for (size_t i = stream->at; stream_in_transaction(stream) && i < stream->statements->len; i++) {
+        const Act *act = &stream->statements->items[i].acts.items[0];
+        if (act->kind == ACT_COMMIT || act->kind == ACT_ROLLBACK)
+            return false;
+        if (act->kind == ACT_CREATE_VIEW && str_eq(act->table.name, call->act->table.name))
+            return true;
+    }
+    return false;
+}
+
+static bool match_rename(RuleCall *call)
+{
+    if (call->stream->target->engine != CHECK_POSTGRES) {
+        call->safer = "";
+    } else if (gets_view(call)) {
+        call->severity = SEVERITY_NOTE;
+        call->detail =
+            "the view under the old name serves those who read it, and write to it as far as a view can "
+            "be written to";
+    }
+    return call->act->new_name != NULL;
+}
 
 static bool match_drop_table(RuleCall *call) { return !has(call, ACT_TEMPORARY); }
 
@@ -131,9 +156,11 @@ static const Rule rules[] = {
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
      .kinds = {ACT_SET_SCHEMA},
+     .match = match_rename,
      .message = "moving {table} to schema {new} breaks whoever still looks for it in the old one",
      .why = "It is a rename: old and new application run side by side during a rollout.",
-     .safer = "BEGIN;\nALTER TABLE {table} SET SCHEMA {new};\n-- a view under the old name\nCOMMIT;"},
+     .safer = "BEGIN;\nALTER TABLE {table} SET SCHEMA {new};\n"
+              "CREATE VIEW {table} AS SELECT * FROM {new}.{bare};\nCOMMIT;"},
     {.id = "rename-schema",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,

@@ -54,6 +54,14 @@ static size_t count_of(const CheckResult *result, const char *rule)
     return count;
 }
 
+static bool blocks(const CheckResult *result, const Rule *rule)
+{
+    for (size_t i = 0; i < result->findings.len; i++)
+        if (result->findings.items[i].rule == rule && result->findings.items[i].severity == SEVERITY_BLOCK)
+            return true;
+    return false;
+}
+
 static const Finding *only(const CheckResult *result, const char *rule)
 {
     const Finding *found = NULL;
@@ -139,6 +147,33 @@ static void test_examples(void **state)
             wrong++;
         }
     print_message("%zu examples, %zu rules\n", count, rule_count());
+    assert_int_equal(wrong, 0);
+    arena_free(arena);
+}
+
+/* What is written instead is understood, and is not what it stands for. */
+static void test_safer(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    const char *at = read_all(arena, TEST_DIR "/check/rules.txt");
+    size_t wrong = 0, looked = 0;
+    for (Example example; next_example(arena, &at, &example);) {
+        CheckResult bad = run(arena, example.engine, example.version, example.bad, example.rule);
+        for (size_t i = 0; i < bad.findings.len; i++) {
+            const Finding *finding = &bad.findings.items[i];
+            if (finding->safer == NULL || strstr(finding->safer, "…") != NULL)
+                continue;
+            looked++;
+            CheckResult safe = run(arena, example.engine, example.version, finding->safer, example.rule);
+            if (count_of(&safe, "syntax-unknown") == 0 && !blocks(&safe, finding->rule))
+                continue;
+            wrong++;
+            print_message("%s: %s\n", finding->rule->id, finding->safer);
+            print_findings(&safe);
+        }
+    }
+    print_message("%zu looked at\n", looked);
     assert_int_equal(wrong, 0);
     arena_free(arena);
 }
@@ -348,17 +383,12 @@ static void test_versions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_broken_statement),
-        cmocka_unit_test(test_places),
-        cmocka_unit_test(test_psql),
-        cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_new_tables),
-        cmocka_unit_test(test_my_bodies),
-        cmocka_unit_test(test_silencing),
-        cmocka_unit_test(test_baseline),
-        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_examples),  cmocka_unit_test(test_safer),
+        cmocka_unit_test(test_table),     cmocka_unit_test(test_broken_statement),
+        cmocka_unit_test(test_places),    cmocka_unit_test(test_psql),
+        cmocka_unit_test(test_bodies),    cmocka_unit_test(test_new_tables),
+        cmocka_unit_test(test_my_bodies), cmocka_unit_test(test_silencing),
+        cmocka_unit_test(test_baseline),  cmocka_unit_test(test_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
