@@ -202,6 +202,11 @@ static void read_command(ActReader *reader, const PgQuery__AlterTableCmd *cmd, A
 static void read_relation(ActReader *reader, const PgQuery__AlterTableStmt *node)
 {
     bool index = node->objtype == PG_QUERY__OBJECT_TYPE__OBJECT_INDEX;
+    if (node->objtype == PG_QUERY__OBJECT_TYPE__OBJECT_TYPE) {
+        act_unknown(reader, "ALTER TYPE", "tables that use the type may be read or written anew");
+        reader->acts.items[reader->acts.len - 1].table = act_relation(reader, node->relation);
+        return;
+    }
     bool matview = node->objtype == PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW;
     for (size_t i = 0; i < node->n_cmds; i++) {
         const PgQuery__AlterTableCmd *cmd = node->cmds[i]->alter_table_cmd;

@@ -191,7 +191,8 @@ static void judge(Run *run, const Act *act, size_t index)
     bool on_new = is_on_new(run, act);
     for (size_t i = 0; i < rules->len; i++) {
         const Rule *rule = rules->items[i];
-        if (on_new && !rule->on_new) {
+        bool maybe = on_new && !rule->on_new && known_is_maybe(&run->known, act->table);
+        if (on_new && !rule->on_new && !maybe) {
             run->counted_new = true;
             continue;
         }
@@ -206,6 +207,11 @@ static void judge(Run *run, const Act *act, size_t index)
             continue;
         if (own != rule->severity)
             call.severity = own; /* whoever sets it means all of its findings */
+        if (maybe) {
+            call.severity = SEVERITY_NOTE;
+            call.evidence = EVIDENCE_UNKNOWN;
+            call.detail = "that is, where IF NOT EXISTS has found the table there";
+        }
         report_call(run, &call);
     }
 }

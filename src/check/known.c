@@ -74,6 +74,12 @@ bool known_is_made(const Known *known, Name name)
     return table != NULL && table->made;
 }
 
+bool known_is_maybe(const Known *known, Name name)
+{
+    const KnownTable *table = known_table(known, name);
+    return table != NULL && table->maybe;
+}
+
 const KnownIndex *known_index_on(const KnownTable *table, const char *const *columns, size_t count)
 {
     for (size_t i = 0; i < table->indexes.len; i++) {
@@ -168,6 +174,7 @@ static void take_create_table(Known *known, const Act *act)
     KnownTable *table = arena_alloc(known->arena, sizeof *table);
     *table = (KnownTable){.name = act->table,
                           .made = !known->applied || (act->flags & ACT_TEMPORARY) != 0,
+                          .maybe = (act->flags & ACT_IF_NOT_EXISTS) != 0,
                           .complete = (act->flags & ACT_COPIED) == 0,
                           .partitioned = (act->flags & ACT_PARTITIONED) != 0,
                           .parent = act->other};

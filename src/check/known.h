@@ -31,6 +31,7 @@ typedef struct KnownIndex {
 typedef struct KnownTable {
     Name name;
     bool made;     /* by this run: it has no rows that anybody uses */
+    bool maybe;    /* made with IF NOT EXISTS: it may have been there */
     bool complete; /* all of its columns are in sight */
     bool partitioned, default_partition;
     bool policies;
@@ -66,6 +67,8 @@ KnownTable *known_table(const Known *known, Name name);
 KnownColumn *known_column(KnownTable *table, const char *name);
 /* True for a table that this run makes. */
 bool known_is_made(const Known *known, Name name);
+/* True for one that was made with IF NOT EXISTS, and may have been there. */
+bool known_is_maybe(const Known *known, Name name);
 /* An index with these leading columns. */
 const KnownIndex *known_index_on(const KnownTable *table, const char *const *columns, size_t count);
 /* Notes what the act does. */

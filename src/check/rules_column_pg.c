@@ -124,6 +124,9 @@ static KnownColumn *known_of(const RuleCall *call)
     return known_column(known_table(call->stream->known, call->act->table), call->act->name);
 }
 
+/* USING computes each row anew, whatever the types are. */
+static bool computes(const RuleCall *call) { return (call->act->flags & ACT_USING) != 0; }
+
 static bool match_type_rewrite(RuleCall *call)
 {
     const KnownColumn *known = known_of(call);
@@ -135,13 +138,14 @@ static bool match_type_rewrite(RuleCall *call)
                        "written anew; \"stoa plan\" asks the server";
         return true;
     }
-    return !is_free(&known->type, &column_of(call)->type);
+    return computes(call) || !is_free(&known->type, &column_of(call)->type);
 }
 
 static bool match_type_dependants(RuleCall *call)
 {
     const KnownColumn *known = known_of(call);
-    if (column_of(call) == NULL || known == NULL || !is_free(&known->type, &column_of(call)->type))
+    if (column_of(call) == NULL || known == NULL || computes(call) ||
+        !is_free(&known->type, &column_of(call)->type))
         return false;
     call->evidence = EVIDENCE_UNKNOWN;
     return true;

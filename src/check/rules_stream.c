@@ -355,7 +355,7 @@ static const Rule rules[] = {
     {.id = "rows-in-ddl-transaction",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .kinds = {ACT_UPDATE, ACT_DELETE, ACT_INSERT},
+     .kinds = {ACT_UPDATE, ACT_DELETE, ACT_INSERT, ACT_COPY},
      .match = match_rows_after,
      .message =
          "{words} on {table} in the transaction of a definition: its lock is held until all rows are done",
