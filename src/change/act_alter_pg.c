@@ -65,7 +65,7 @@ static Parts parts_of(const ActReader *reader)
     bool named = false, dotted = false;
     for (;;) {
         PgLexeme lexeme = pg_lexeme_code(sql, at, len);
-        char symbol = lexeme.kind == PG_LEXEME_SYMBOL ? sql[lexeme.start] : '\0';
+        char symbol = pg_lexeme_symbol(sql, &lexeme);
         bool end = lexeme.kind == PG_LEXEME_END;
         if (begin != SIZE_MAX && (end || (depth == 0 && symbol == ','))) {
             *vec_push(reader->scratch, &parts) = (PgComment){begin, last};

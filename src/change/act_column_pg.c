@@ -182,7 +182,12 @@ static const char *proved_column(const PgQuery__Node *expr)
     return tree_string_of(arg->column_ref->fields[0]);
 }
 
-static char letter_of(const char *text) { return text == NULL ? 'a' : text[0]; }
+static char letter_of(const char *text)
+{
+    if (text == NULL)
+        return 'a';
+    return text[0];
+}
 
 static void read_foreign(const ActReader *reader, const PgQuery__Constraint *node, ActConstraint *spec)
 {
@@ -233,7 +238,7 @@ void act_constraint_span(const ActReader *reader, ActConstraint *spec, int locat
     size_t len = strlen(reader->sql), at = (size_t)(location < 0 ? 0 : location), to = at;
     for (int depth = 0; at < len;) {
         PgLexeme lexeme = pg_lexeme_code(reader->sql, at, len);
-        char symbol = lexeme.kind == PG_LEXEME_SYMBOL ? reader->sql[lexeme.start] : '\0';
+        char symbol = pg_lexeme_symbol(reader->sql, &lexeme);
         if (lexeme.kind == PG_LEXEME_END || (depth == 0 && (symbol == ',' || symbol == ')')))
             break;
         depth += symbol == '(' ? 1 : symbol == ')' ? -1 : 0;

@@ -103,8 +103,8 @@ static void blank(const Text *text, char *sql, size_t from, size_t to, const cha
 {
     size_t start = text->items.items[from].start, end = text->items.items[to - 1].end;
     memset(sql + start, ' ', end - start);
-    if (instead != NULL && strlen(instead) <= end - start)
-        memcpy(sql + start, instead, strlen(instead));
+    for (size_t i = 0; instead != NULL && instead[i] != '\0' && start + i < end; i++)
+        sql[start + i] = instead[i];
 }
 
 static const struct {

@@ -4,7 +4,12 @@
 #include <string.h>
 #include <strings.h>
 
-static char byte_at(const char *text, size_t at, size_t end) { return at < end ? text[at] : '\0'; }
+static char byte_at(const char *text, size_t at, size_t end)
+{
+    if (at >= end)
+        return '\0';
+    return text[at];
+}
 
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -29,9 +34,8 @@ static size_t line_end(const char *text, size_t at, size_t end)
 static size_t quote_end(const char *text, size_t at, size_t end, char quote, bool escapes)
 {
     for (at++; at < end; at++) {
-        if (escapes && text[at] == '\\')
-            at++;
-        else if (text[at] == quote && byte_at(text, at + 1, end) == quote)
+        bool doubled = text[at] == quote && byte_at(text, at + 1, end) == quote;
+        if (doubled || (escapes && text[at] == '\\'))
             at++;
         else if (text[at] == quote)
             return at + 1;
@@ -167,6 +171,13 @@ PgLexeme pg_lexeme_code(const char *text, size_t at, size_t end)
     return lexeme;
 }
 
+char pg_lexeme_symbol(const char *text, const PgLexeme *lexeme)
+{
+    if (lexeme->kind != PG_LEXEME_SYMBOL)
+        return '\0';
+    return text[lexeme->start];
+}
+
 bool pg_lexeme_is(const char *text, const PgLexeme *lexeme, const char *word)
 {
     size_t len = lexeme->end - lexeme->start;
@@ -215,9 +226,8 @@ static void cutter_word(Cutter *cutter, const PgLexeme *lexeme)
         return;
     if (nth <= 3 && pg_lexeme_is(text, lexeme, "rule"))
         cutter->rule = true;
-    if (cutter->begin && pg_lexeme_is(text, lexeme, "atomic"))
-        cutter->blocks++;
-    else if (cutter->blocks > 0 && pg_lexeme_is(text, lexeme, "case"))
+    bool opens = cutter->begin && pg_lexeme_is(text, lexeme, "atomic");
+    if (opens || (cutter->blocks > 0 && pg_lexeme_is(text, lexeme, "case")))
         cutter->blocks++;
     else if (cutter->blocks > 0 && pg_lexeme_is(text, lexeme, "end"))
         cutter->blocks--;
@@ -269,7 +279,7 @@ static size_t cutter_data(Cutter *cutter, size_t at)
 
 static size_t cutter_step(Cutter *cutter, const PgLexeme *lexeme)
 {
-    char symbol = lexeme->kind == PG_LEXEME_SYMBOL ? cutter->text[lexeme->start] : '\0';
+    char symbol = pg_lexeme_symbol(cutter->text, lexeme);
     if (lexeme->kind == PG_LEXEME_COMMENT) {
         *vec_push(cutter->arena, &cutter->split.comments) = (PgComment){lexeme->start, lexeme->end};
         return lexeme->end;
@@ -323,7 +333,8 @@ char *pg_piece_text(Arena *arena, const char *text, const PgPiece *piece)
             *from = ' ';
         else if (lexeme.kind == PG_LEXEME_HOLE)
             for (size_t i = 0; i < len; i++)
-                from[i] = i == 0 ? 'x' : is_word(from[i]) ? from[i] : '_';
+                if (i == 0 || !is_word(from[i]))
+                    from[i] = i == 0 ? 'x' : '_';
         if (lexeme.kind == PG_LEXEME_END)
             break;
         at = lexeme.end;

@@ -29,6 +29,8 @@ typedef struct PgLexeme {
 PgLexeme pg_lexeme(const char *text, size_t at, size_t end);
 /* The next one that is no comment. */
 PgLexeme pg_lexeme_code(const char *text, size_t at, size_t end);
+/* The byte of a symbol; '\0' for anything else. */
+char pg_lexeme_symbol(const char *text, const PgLexeme *lexeme);
 /* True for this keyword, in any case. */
 bool pg_lexeme_is(const char *text, const PgLexeme *lexeme, const char *word);
 

@@ -146,7 +146,8 @@ static void read_version(Arena *arena, Source *source)
         size_t len = (size_t)(strstr(name, "__") - name);
         char *version = arena_dupn(arena, name, len);
         for (char *at = version; *at != '\0'; at++)
-            *at = *at == '_' ? '.' : *at;
+            if (*at == '_')
+                *at = '.';
         source->version = name[0] == 'R' ? "" : version;
         source->down = name[0] == 'U';
         break;

@@ -196,8 +196,10 @@ static const char *source(const Filling *filling, size_t start, size_t end)
     size_t out = 0;
     for (size_t i = 0; res[i] != '\0'; i++) {
         bool space = res[i] == ' ' || (res[i] >= '\t' && res[i] <= '\r');
-        if (!space || (out > 0 && res[out - 1] != ' '))
-            res[out++] = space ? ' ' : res[i];
+        if (!space)
+            res[out++] = res[i];
+        else if (out > 0 && res[out - 1] != ' ')
+            res[out++] = ' ';
     }
     while (out > 0 && res[out - 1] == ' ')
         out--;

@@ -21,8 +21,8 @@ static bool take(Text *text, const char *word)
     size_t len = strlen(word);
     if ((size_t)(text->end - text->at) < len || strncasecmp(text->at, word, len) != 0)
         return false;
-    char next = text->at + len < text->end ? text->at[len] : ' ';
-    if (word[len - 1] != ':' && strchr(" \t\r\n:,", next) == NULL)
+    bool last = text->at + len == text->end;
+    if (word[len - 1] != ':' && !last && strchr(" \t\r\n:,", text->at[len]) == NULL)
         return false;
     text->at += len;
     skip_space(text);

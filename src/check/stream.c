@@ -94,7 +94,7 @@ LockMode act_lock(const Act *act, int version, LockMode *ret_other)
         return str_eq(act->value, "ADD CONSTRAINT") || str_eq(act->value, "SET NOT NULL") ? LOCK_SHARE
                                                                                           : LOCK_NONE;
     if (act->kind == ACT_LOCK)
-        return act->value == NULL ? LOCK_ACCESS_EXCLUSIVE : (LockMode)atoi(act->value);
+        return act->value == NULL ? LOCK_ACCESS_EXCLUSIVE : (LockMode)strtol(act->value, NULL, 10);
     for (size_t i = 0; i < ARRAY_LEN(locks); i++)
         if (locks[i].kind == act->kind) {
             *ret_other = locks[i].other;

@@ -139,7 +139,6 @@ WayMy way_my(const Stream *stream, const Act *act)
     case ACT_ALTER_CONSTRAINT:
         return str_eq(act->value, "ENFORCED") ? WAY_COPY : WAY_INSTANT;
     case ACT_DROP_PRIMARY_KEY:
-        return WAY_COPY;
     case ACT_CONVERT:
     case ACT_ENGINE:
         return WAY_COPY;

@@ -81,8 +81,8 @@ static bool ends_with(const char *text, const char *end)
 /* What a tool keeps beside its files. */
 static Err *read_beside(Cli *cli, SourceSet *set, const char *path, const char *name)
 {
-    const char *text;
-    size_t len;
+    const char *text = "";
+    size_t len = 0;
     set->atlas = set->atlas || str_eq(name, "atlas.sum");
     set->prisma = set->prisma || str_eq(name, "migration_lock.toml");
     if (str_eq(name, "sqitch.plan"))

@@ -203,9 +203,7 @@ static void add_locks(Str *text)
 static void add_text(Str *text, const char *value)
 {
     for (; *value != '\0'; value++)
-        if (*value == '{')
-            str_add(text, "*");
-        else if (*value == '}')
+        if (*value == '{' || *value == '}')
             str_add(text, "*");
         else
             str_addn(text, value, 1);
