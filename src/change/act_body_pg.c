@@ -85,9 +85,7 @@ static void read_inner(const Body *body, const char *sql, int line)
     act_read_sql(&inner, sql, NULL);
     for (size_t i = 0; i < inner.acts.len; i++) {
         const Act *act = &inner.acts.items[i];
-        bool rows = act->kind == ACT_INSERT || act->kind == ACT_UPDATE || act->kind == ACT_DELETE ||
-                    act->kind == ACT_SELECT || act->kind == ACT_COPY;
-        if (act->kind == ACT_OTHER || (rows && body->function[0] != '\0'))
+        if (act->kind == ACT_OTHER)
             continue;
         *vec_push(body->reader->scratch, &body->reader->acts) = *act;
     }

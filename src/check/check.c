@@ -216,6 +216,33 @@ static void judge(Run *run, const Act *act, size_t index)
     }
 }
 
+enum { CALLS_MAX = 4 };
+
+/* What a function of this run does when it is called here; each function counts once for a call of the file,
+ * `outer`, however often functions call each other. */
+static void run_body(Run *run, const Act *outer, const Act *call, size_t index, int depth)
+{
+    KnownThing *thing = known_find(&run->known, KNOWN_FUNCTION, call->table);
+    if (thing == NULL || thing->followed == outer)
+        return;
+    thing->followed = outer;
+    for (size_t i = 0; thing->body != NULL && i < thing->body->len; i++) {
+        const Act *inner = &thing->body->items[i];
+        if (inner->function == NULL || !str_eq(inner->function, call->table.name))
+            continue;
+        Act *act = arena_alloc(run->arena, sizeof *act);
+        *act = *inner;
+        act->function = "";
+        act->start = call->start;
+        act->end = call->end;
+        if (!run->known.applied)
+            judge(run, act, index + 1);
+        stream_take(&run->stream, act);
+        if ((act->flags & ACT_READS_FUNCTION) != 0 && depth < CALLS_MAX)
+            run_body(run, outer, act, index, depth + 1);
+    }
+}
+
 static void run_statement(Run *run)
 {
     const ActStatement *statement = stream_statement(&run->stream);
@@ -225,6 +252,13 @@ static void run_statement(Run *run)
         if (!run->known.applied)
             judge(run, act, i);
         stream_take(&run->stream, act);
+        KnownThing *made = act->kind == ACT_CREATE_FUNCTION && act->function == NULL
+                               ? known_find(&run->known, KNOWN_FUNCTION, act->table)
+                               : NULL;
+        if (made != NULL)
+            made->body = &statement->acts;
+        if ((act->flags & ACT_READS_FUNCTION) != 0 && (act->function == NULL || act->function[0] == '\0'))
+            run_body(run, act, act, i, 0);
     }
     stream_statement_end(&run->stream);
     if (run->known.applied || statement->data)

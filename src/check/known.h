@@ -51,6 +51,8 @@ typedef struct KnownThing {
     bool constrained; /* a domain with constraints */
     bool made;
     KnownTable *table;
+    const Acts *body;    /* of a function: the statement that made it, with what stands in it */
+    const Act *followed; /* the last call that was followed into it */
 } KnownThing;
 
 typedef struct Known {

@@ -280,6 +280,28 @@ static void test_bodies(void **state)
     arena_free(arena);
 }
 
+/* A function that the file itself calls counts as what it does. */
+static void test_called(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    CheckResult result =
+        run(arena, "postgres", "15",
+            "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$\nBEGIN\n  DROP TABLE u;\n"
+            "  UPDATE v SET a = 1;\nEND $$;\nSELECT f();\n",
+            "");
+    assert_int_equal(count_of(&result, "drop-table"), 2);
+    assert_int_equal(count_of(&result, "unknown-statement"), 0);
+    const Finding *rows = only(&result, "all-rows-at-once");
+    assert_int_equal(rows->line, 6);
+    bool block = false;
+    for (size_t i = 0; i < result.findings.len; i++)
+        block = block ||
+                (result.findings.items[i].line == 6 && result.findings.items[i].severity == SEVERITY_BLOCK);
+    assert_true(block);
+    arena_free(arena);
+}
+
 static void test_new_tables(void **state)
 {
     (void)state;
@@ -383,12 +405,19 @@ static void test_versions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),  cmocka_unit_test(test_safer),
-        cmocka_unit_test(test_table),     cmocka_unit_test(test_broken_statement),
-        cmocka_unit_test(test_places),    cmocka_unit_test(test_psql),
-        cmocka_unit_test(test_bodies),    cmocka_unit_test(test_new_tables),
-        cmocka_unit_test(test_my_bodies), cmocka_unit_test(test_silencing),
-        cmocka_unit_test(test_baseline),  cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_called),
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_safer),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_broken_statement),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_psql),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_new_tables),
+        cmocka_unit_test(test_my_bodies),
+        cmocka_unit_test(test_silencing),
+        cmocka_unit_test(test_baseline),
+        cmocka_unit_test(test_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
