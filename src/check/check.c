@@ -475,29 +475,53 @@ static Err *mark_applied(const Run *run, SourceSet *set, bool *ret_found)
     return NULL;
 }
 
-/* What was added NOT VALID, and is not validated by anything that was read. */
-static void tell_not_valid(Run *run, const Checked *checked)
+/* At a place of a file that was read before, of a rule that needs all of them. */
+static void report_late(Run *run, const Rule *rule, const Checked *checked, Act act)
 {
-    const Rule *rule = rule_own("not-valid-forgotten");
+    if (run->source != checked->source)
+        use_source(run, checked->source);
+    run->known.file = checked->order;
+    report(run, rule,
+           (Finding){.severity = severity_for(run, rule),
+                     .evidence = EVIDENCE_RULE,
+                     .start = act.start,
+                     .end = act.end,
+                     .object = object_of(run, &act),
+                     .message = rule_fill(run->arena, &run->stream, &act, rule->message),
+                     .safer =
+                         rule->safer == NULL ? NULL : rule_fill(run->arena, &run->stream, &act, rule->safer),
+                     .print = print_of(run, rule, act.start, act.end)});
+}
+
+static const Checked *checked_of(const Run *run, size_t order)
+{
+    for (size_t i = 0; i < run->checked.len; i++)
+        if (run->checked.items[i].order == order)
+            return &run->checked.items[i];
+    return NULL;
+}
+
+/* Tables without a key, and what was added NOT VALID and is not validated by anything that was read. */
+static void tell_late(Run *run)
+{
+    const Rule *no_key = rule_own("table-without-key"), *not_valid = rule_own("not-valid-forgotten");
     for (size_t i = 0; i < run->known.slot_count; i++) {
         const KnownTable *table = run->known.slots[i].kind == KNOWN_TABLE ? run->known.slots[i].table : NULL;
-        for (size_t j = 0; table != NULL && !table->gone && j < table->constraints.len; j++) {
+        if (table == NULL || table->gone)
+            continue;
+        const Checked *checked = checked_of(run, table->file);
+        if (table->wants_key && !table->keyed && checked != NULL)
+            report_late(run, no_key, checked,
+                        (Act){.table = table->name, .start = table->start, .end = table->end});
+        for (size_t j = 0; j < table->constraints.len; j++) {
             const KnownConstraint *constraint = &table->constraints.items[j];
-            if (constraint->valid || constraint->file != checked->order || constraint->name == NULL)
-                continue;
-            Act act = {.table = table->name, .name = constraint->name};
-            if (run->source != checked->source)
-                use_source(run, checked->source);
-            run->known.file = checked->order;
-            report(run, rule,
-                   (Finding){.severity = severity_for(run, rule),
-                             .evidence = EVIDENCE_RULE,
-                             .start = constraint->start,
-                             .end = constraint->end,
-                             .object = object_of(run, &act),
-                             .message = rule_fill(run->arena, &run->stream, &act, rule->message),
-                             .safer = rule_fill(run->arena, &run->stream, &act, rule->safer),
-                             .print = print_of(run, rule, constraint->start, constraint->end)});
+            checked = checked_of(run, constraint->file);
+            if (!constraint->valid && constraint->name != NULL && checked != NULL)
+                report_late(run, not_valid, checked,
+                            (Act){.table = table->name,
+                                  .name = constraint->name,
+                                  .start = constraint->start,
+                                  .end = constraint->end});
         }
     }
 }
@@ -505,9 +529,7 @@ static void tell_not_valid(Run *run, const Checked *checked)
 static void finish(Run *run)
 {
     CheckResult *result = run->result;
-    bool pg = rule_applies(rule_own("not-valid-forgotten"), &run->target);
-    for (size_t i = 0; pg && i < run->checked.len; i++)
-        tell_not_valid(run, &run->checked.items[i]);
+    tell_late(run);
     silence(run);
     if (result->findings.len > 1)
         qsort(result->findings.items, result->findings.len, sizeof result->findings.items[0],

@@ -97,6 +97,8 @@ const KnownIndex *known_index_on(const KnownTable *table, const char *const *col
 
 static void add_index(Known *known, KnownTable *table, KnownIndex index)
 {
+    if (index.name != NULL)
+        known_add(known, KNOWN_INDEX, (Name){table->name.schema, index.name})->table = table;
     *vec_push(known->arena, &table->indexes) = index;
 }
 
@@ -120,6 +122,7 @@ static void add_constraint(Known *known, KnownTable *table, const ActConstraint 
     KnownColumn *column = known_column(table, spec->proves);
     if (column != NULL && !spec->not_valid && !spec->not_enforced)
         column->proved = spec->name == NULL ? "" : spec->name;
+    table->keyed = table->keyed || spec->kind == CONSTRAINT_PRIMARY_KEY;
     if (spec->kind == CONSTRAINT_UNIQUE || spec->kind == CONSTRAINT_PRIMARY_KEY)
         add_index(known, table,
                   (KnownIndex){.name = spec->name,
@@ -137,6 +140,7 @@ static void add_constraint(Known *known, KnownTable *table, const ActConstraint 
 static void add_column(Known *known, KnownTable *table, const ActColumn *spec)
 {
     bool key = spec->primary || spec->unique;
+    table->keyed = table->keyed || spec->primary || (spec->unique && spec->not_null);
     table->has_virtual = table->has_virtual || spec->virtual_;
     *vec_push(known->arena, &table->columns) =
         (KnownColumn){.name = spec->name,
@@ -179,6 +183,11 @@ static void take_create_table(Known *known, const Act *act)
                           .partitioned = (act->flags & ACT_PARTITIONED) != 0,
                           .parent = act->other};
     thing->table = table;
+    table->wants_key =
+        (act->flags & (ACT_COPIED | ACT_PARTITION_OF | ACT_TEMPORARY)) == 0 && act->column_count > 0;
+    table->file = known->file;
+    table->start = act->start;
+    table->end = act->end;
     table->compressed = (act->flags & ACT_COMPRESSED) != 0;
     table->not_innodb = act->value != NULL && strcasecmp(act->value, "innodb") != 0;
     for (size_t i = 0; i < act->column_count; i++)
@@ -222,17 +231,15 @@ static void drop_column(KnownTable *table, const char *name)
             table->columns.items[i--] = table->columns.items[--table->columns.len];
 }
 
-/* Not sorted, and dear only where an index has many namesakes: a name is in one schema. */
+/* PostgreSQL names the index alone, MySQL and MariaDB its table as well. */
 static void drop_index(Known *known, const Act *act)
 {
-    for (size_t i = 0; i < known->slot_count; i++) {
-        KnownTable *table = known->slots[i].kind == KNOWN_TABLE ? known->slots[i].table : NULL;
-        bool other = act->table.name != NULL && act->name != NULL && !str_eq(act->table.name, act->name) &&
-                     (table == NULL || !is_same(table->name, act->table));
-        for (size_t j = 0; table != NULL && !other && j < table->indexes.len; j++)
-            if (str_eq(table->indexes.items[j].name, act->name))
-                table->indexes.items[j--] = table->indexes.items[--table->indexes.len];
-    }
+    bool alone = str_eq(act->table.name, act->name);
+    const KnownThing *thing = known_find(known, KNOWN_INDEX, act->table);
+    KnownTable *table = !alone ? known_table(known, act->table) : thing != NULL ? thing->table : NULL;
+    for (size_t i = 0; table != NULL && i < table->indexes.len; i++)
+        if (str_eq(table->indexes.items[i].name, act->name))
+            table->indexes.items[i--] = table->indexes.items[--table->indexes.len];
 }
 
 static void take_column(Known *known, KnownTable *table, const Act *act)
@@ -283,6 +290,10 @@ static void take_rename(Known *known, KnownTable *table, const Act *act)
     copy->name = (Name){.schema = table->name.schema, .name = act->new_name};
     table->gone = true;
     known_add(known, KNOWN_TABLE, copy->name)->table = copy;
+    for (size_t i = 0; i < copy->indexes.len; i++)
+        if (copy->indexes.items[i].name != NULL)
+            known_add(known, KNOWN_INDEX, (Name){copy->name.schema, copy->indexes.items[i].name})->table =
+                copy;
 }
 
 static void take_on_table(Known *known, KnownTable *table, const Act *act)

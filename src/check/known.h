@@ -35,6 +35,8 @@ typedef struct KnownTable {
     bool complete; /* all of its columns are in sight */
     bool partitioned, default_partition;
     bool policies;
+    bool wants_key, keyed;                                  /* it has columns of its own; a primary key */
+    size_t file, start, end;                                /* where it was made */
     bool has_virtual, has_fulltext, compressed, not_innodb; /* MySQL and MariaDB */
     bool gone;
     Name parent;
@@ -43,14 +45,21 @@ typedef struct KnownTable {
     VEC(KnownIndex) indexes;
 } KnownTable;
 
-typedef enum KnownKind { KNOWN_TABLE, KNOWN_ENUM, KNOWN_DOMAIN, KNOWN_FUNCTION, KNOWN_VIEW } KnownKind;
+typedef enum KnownKind {
+    KNOWN_TABLE,
+    KNOWN_ENUM,
+    KNOWN_DOMAIN,
+    KNOWN_FUNCTION,
+    KNOWN_VIEW,
+    KNOWN_INDEX
+} KnownKind;
 
 typedef struct KnownThing {
     KnownKind kind;
     Name name;
     bool constrained; /* a domain with constraints */
     bool made;
-    KnownTable *table;
+    KnownTable *table;   /* or of an index: the one that it is on */
     const Acts *body;    /* of a function: the statement that made it, with what stands in it */
     const Act *followed; /* the last call that was followed into it */
 } KnownThing;

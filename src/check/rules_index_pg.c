@@ -61,14 +61,8 @@ static bool match_unique(RuleCall *call) { return has(call, ACT_UNIQUE) && call-
 
 static bool is_index_of_made(const RuleCall *call)
 {
-    const Known *known = call->stream->known;
-    for (size_t i = 0; i < known->slot_count; i++) {
-        const KnownTable *table = known->slots[i].kind == KNOWN_TABLE ? known->slots[i].table : NULL;
-        for (size_t j = 0; table != NULL && table->made && j < table->indexes.len; j++)
-            if (str_eq(table->indexes.items[j].name, call->act->name))
-                return true;
-    }
-    return false;
+    const KnownThing *index = known_find(call->stream->known, KNOWN_INDEX, call->act->table);
+    return index != NULL && index->table->made;
 }
 
 static bool match_drop(RuleCall *call) { return !has(call, ACT_CONCURRENTLY) && !is_index_of_made(call); }
