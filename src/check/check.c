@@ -357,7 +357,7 @@ static void silence(Run *run)
     Silencers *silencers = NULL;
     for (size_t i = 0, order = 0; i < result->findings.len; i++) {
         Finding finding = result->findings.items[i];
-        if (finding.order != order)
+        if (silencers == NULL || finding.order != order)
             silencers = silencers_of(run, &finding);
         order = finding.order;
         if (silence_takes(silencers, &finding))
