@@ -341,12 +341,13 @@ static int compare_findings(const void *a, const void *b)
     return strcmp(one->rule->id, two->rule->id);
 }
 
-static Silencers *silencers_of(Run *run, const Finding *finding)
+/* NULL: the file was only read. */
+static Checked *checked_of(const Run *run, size_t order)
 {
-    size_t at = 0;
-    while (run->checked.items[at].order != finding->order)
-        at++;
-    return &run->checked.items[at].silencers;
+    for (size_t i = 0; i < run->checked.len; i++)
+        if (run->checked.items[i].order == order)
+            return &run->checked.items[i];
+    return NULL;
 }
 
 /* Takes out what comments and the baseline know, and tells comments that silence nothing. */
@@ -354,25 +355,24 @@ static void silence(Run *run)
 {
     CheckResult *result = run->result;
     size_t kept = 0;
-    Silencers *silencers = NULL;
-    for (size_t i = 0, order = 0; i < result->findings.len; i++) {
+    Checked *checked = NULL;
+    for (size_t i = 0; i < result->findings.len; i++) {
         Finding finding = result->findings.items[i];
-        if (silencers == NULL || finding.order != order)
-            silencers = silencers_of(run, &finding);
-        order = finding.order;
-        if (silence_takes(silencers, &finding))
+        if (checked == NULL || checked->order != finding.order)
+            checked = checked_of(run, finding.order);
+        if (checked != NULL && silence_takes(&checked->silencers, &finding))
             result->silenced++;
         else
             result->findings.items[kept++] = finding;
     }
     result->findings.len = kept;
     for (size_t i = 0; i < run->checked.len; i++) {
-        const Checked *checked = &run->checked.items[i];
-        if (checked->silencers.len > 0)
-            use_source(run, checked->source);
-        run->known.file = checked->order;
-        for (size_t j = 0; j < checked->silencers.len; j++) {
-            const Silencer *silencer = &checked->silencers.items[j];
+        const Checked *file = &run->checked.items[i];
+        if (file->silencers.len > 0)
+            use_source(run, file->source);
+        run->known.file = file->order;
+        for (size_t j = 0; j < file->silencers.len; j++) {
+            const Silencer *silencer = &file->silencers.items[j];
             const char *id = silencer->malformed ? "silence-malformed"
                              : silencer->expired ? "silence-expired"
                              : !silencer->used   ? "silence-unused"
@@ -491,14 +491,6 @@ static void report_late(Run *run, const Rule *rule, const Checked *checked, Act 
                      .safer =
                          rule->safer == NULL ? NULL : rule_fill(run->arena, &run->stream, &act, rule->safer),
                      .print = print_of(run, rule, act.start, act.end)});
-}
-
-static const Checked *checked_of(const Run *run, size_t order)
-{
-    for (size_t i = 0; i < run->checked.len; i++)
-        if (run->checked.items[i].order == order)
-            return &run->checked.items[i];
-    return NULL;
 }
 
 /* Tables without a key, and what was added NOT VALID and is not validated by anything that was read. */
