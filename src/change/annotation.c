@@ -249,6 +249,8 @@ void parse_annotation(Parser *parser, size_t at, size_t end)
     while (begin < end && is_space(parser->text[begin]))
         begin++;
     const char *text = arena_dupn(parser->arena, parser->text + begin, end - begin);
+    if (str_starts(word, "ignore"))
+        return; /* for "stoa check" */
     bool known = false;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         known = known || str_eq(word, words[i]);

@@ -205,10 +205,11 @@ static bool visit_boolean(void *context, PgQuery__Node *node, bool inside UNUSED
     return false;
 }
 
-PgQuery__Node *tree_parse(Arena *arena, const char *text, TreeFault *ret_fault)
+PgQuery__Node *tree_parse_quick(Arena *arena, const char *text, TreeFault *ret_fault)
 {
     *ret_fault = (TreeFault){0};
-    if (!depth_allowed(arena, text, ret_fault))
+    /* each level takes a byte at least */
+    if (strlen(text) > TREE_DEPTH_MAX && !depth_allowed(arena, text, ret_fault))
         return NULL;
     PgQuery__Node *res = NULL;
     PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(text);
@@ -224,6 +225,12 @@ PgQuery__Node *tree_parse(Arena *arena, const char *text, TreeFault *ret_fault)
             *ret_fault = (TreeFault){.message = "one statement is expected here"};
     }
     pg_query_free_protobuf_parse_result(parsed);
+    return res;
+}
+
+PgQuery__Node *tree_parse(Arena *arena, const char *text, TreeFault *ret_fault)
+{
+    PgQuery__Node *res = tree_parse_quick(arena, text, ret_fault);
     if (res != NULL)
         tree_walk(res, visit_boolean, arena); /* 't'::boolean is written back as true */
     return res;

@@ -53,6 +53,8 @@ size_t tree_too_deep(const char *text, const Tokens *tokens);
 
 /* The one statement in `text`, or NULL with a fault. */
 PgQuery__Node *tree_parse(Arena *arena, const char *text, TreeFault *ret_fault);
+/* The same for a look only: constants stand as the parser made them. */
+PgQuery__Node *tree_parse_quick(Arena *arena, const char *text, TreeFault *ret_fault);
 /* The expression in `text`: exactly what may stand as one item behind SELECT, without alias; or NULL. */
 PgQuery__Node *tree_parse_expr(Arena *arena, const char *text, TreeFault *ret_fault);
 

@@ -13,8 +13,7 @@ typedef struct Parser {
     Args *args;
     int argc, at;
     char **argv;
-    const char *words[3]; /* verb, positional, and one too many */
-    size_t word_count;
+    VEC(const char *) words; /* the verb and its positional arguments */
     VEC(const char *) lists[OPT_COUNT];
 } Parser;
 
@@ -200,7 +199,7 @@ static Err *take_long(Parser *parser, char *text)
         if (strlen(all_options[id].name) == len && strncmp(all_options[id].name, text, len) == 0)
             return take_option(parser, (OptionId)id, text[len] == '=' ? text + len + 1 : NULL);
     if (len == strlen("version") && strncmp(text, "version", len) == 0) {
-        parser->words[parser->word_count++ % 3] = "version";
+        *vec_push(parser->arena, &parser->words) = "version";
         return NULL;
     }
     return unknown_option("--", arena_dupn(parser->arena, text, len));
@@ -233,8 +232,8 @@ static Err *take_all(Parser *parser)
             TRY(take_long(parser, text + 2));
         else if (!only_words && text[0] == '-' && text[1] != '\0')
             TRY(take_short(parser, text + 1));
-        else if (parser->word_count < ARRAY_LEN(parser->words))
-            parser->words[parser->word_count++] = arena_dup(parser->arena, text);
+        else
+            *vec_push(parser->arena, &parser->words) = arena_dup(parser->arena, text);
     }
     return NULL;
 }
@@ -256,9 +255,10 @@ static Err *take_environment(Parser *parser)
 
 static Err *check_positional(const Parser *parser, const Verb *verb)
 {
-    if (parser->word_count < 2 && verb->positional != POSITIONAL_SHELL)
+    if (verb->positional == POSITIONAL_FILES ||
+        (parser->words.len < 2 && verb->positional != POSITIONAL_SHELL))
         return NULL;
-    const char *word = parser->words[1];
+    const char *word = parser->words.len > 1 ? parser->words.items[1] : NULL;
     if (verb->positional == POSITIONAL_SHELL && (word == NULL || strcmp(word, "bash") != 0))
         return err_hint(err_new(ERR_USAGE, "for which shell?"), "stoa completion bash");
     if (verb->positional == POSITIONAL_NONE)
@@ -267,11 +267,11 @@ static Err *check_positional(const Parser *parser, const Verb *verb)
                         "usage: stoa %s [OPTION]…", verb->name);
     if (verb->positional == POSITIONAL_VERB && verb_find(word) < 0)
         return unknown_verb(word);
-    if (parser->word_count < 3)
+    if (parser->words.len < 3)
         return NULL;
     Err *err =
         err_new(ERR_USAGE, "\"stoa %s\" takes one argument, but \"%s\" follows \"%s\"", verb->name,
-                target_redacted(parser->arena, parser->words[2]), target_redacted(parser->arena, word));
+                target_redacted(parser->arena, parser->words.items[2]), target_redacted(parser->arena, word));
     return verb->positional == POSITIONAL_SQL
                ? err_hint(err, "put the SQL into one pair of quotes")
                : err_hint(err, "usage: stoa %s %s", verb->name, verb->synopsis);
@@ -300,17 +300,21 @@ Err *args_parse(Arena *arena, int argc, char **argv, Args *ret_args)
     for (int i = 1; i < argc; i++)
         wipe_secret(argv[i]);
     TRY(err);
-    int verb = parser.word_count == 0 ? VERB_HELP : verb_find(parser.words[0]);
+    size_t count = parser.words.len;
+    const char *const *words = parser.words.items;
+    int verb = count == 0 ? VERB_HELP : verb_find(words[0]);
     if (verb < 0)
-        return unknown_verb(target_redacted(arena, parser.words[0]));
+        return unknown_verb(target_redacted(arena, words[0]));
     if (ret_args->settings[OPT_HELP].given) {
-        ret_args->positional = parser.words[verb == VERB_HELP && parser.word_count > 1];
+        ret_args->positional = count == 0 ? NULL : words[verb == VERB_HELP && count > 1];
         return ret_args->positional == NULL || verb_find(ret_args->positional) >= 0
                    ? NULL
                    : unknown_verb(ret_args->positional);
     }
     ret_args->verb = (VerbId)verb;
-    ret_args->positional = parser.words[1];
+    ret_args->positional = count > 1 ? words[1] : NULL;
+    ret_args->positionals = count > 1 ? words + 1 : NULL;
+    ret_args->positional_count = count > 1 ? count - 1 : 0;
     TRY(check_options(&parser));
     TRY(check_positional(&parser, &verbs[verb]));
     return take_environment(&parser);

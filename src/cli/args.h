@@ -14,8 +14,10 @@ typedef struct Setting {
 typedef struct Args {
     VerbId verb;
     Setting settings[OPT_COUNT];
-    const char *positional; /* NULL if none */
-    bool json;              /* already known when parsing fails */
+    const char *positional; /* the first one; NULL if none */
+    const char *const *positionals;
+    size_t positional_count;
+    bool json; /* already known when parsing fails */
 } Args;
 
 /* Parses the command line into `arena`; nothing in the result points into `argv`. Afterwards the passwords of

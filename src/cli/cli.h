@@ -20,6 +20,7 @@ struct Cli {
 static inline const Setting *cli_setting(const Cli *cli, OptionId id) { return &cli->args.settings[id]; }
 static inline bool cli_given(const Cli *cli, OptionId id) { return cli->args.settings[id].given; }
 
+Err *cmd_check(Cli *cli) MUST_USE;
 Err *cmd_plan(Cli *cli) MUST_USE;
 Err *cmd_status(Cli *cli) MUST_USE;
 Err *cmd_history(Cli *cli) MUST_USE;

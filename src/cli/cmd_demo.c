@@ -35,6 +35,8 @@ static const EngineOps *engine_of(const Cli *cli)
 
 Err *cmd_demo(Cli *cli)
 {
+    if (str_eq(cli_setting(cli, OPT_ENGINE)->text, "mysql"))
+        return err_hint(err_new(ERR_USAGE, "there is no demo on MySQL"), "stoa demo --engine mariadb");
     DemoOptions options = {.row_count = cli_setting(cli, OPT_ROWS)->number,
                            .rate = (double)cli_setting(cli, OPT_RATE)->number,
                            .keep = cli_given(cli, OPT_KEEP),

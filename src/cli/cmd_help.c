@@ -1,5 +1,6 @@
 /* stoa help: explains a verb, and prints the tables in the forms that tools read. */
 #include "cli/cli.h"
+#include "cli/findings.h"
 #include "cli/help.h"
 
 #include <string.h>
@@ -17,6 +18,11 @@ Err *cmd_help(Cli *cli)
     }
     if (cli_given(cli, OPT_MAN)) {
         help_man(&text);
+        print(&text);
+        return NULL;
+    }
+    if (cli_given(cli, OPT_RULES_PAGE)) {
+        rules_markdown(&text);
         print(&text);
         return NULL;
     }

@@ -68,6 +68,8 @@ void help_completion(Str *ret_text)
     add_verbs(ret_text);
     str_add(ret_text, "\" -- \"$current\"))\n"
                       "    elif [[ $verb == completion ]]; then\n"
-                      "        COMPREPLY=($(compgen -W \"bash\" -- \"$current\"))\n    fi\n}\n"
+                      "        COMPREPLY=($(compgen -W \"bash\" -- \"$current\"))\n"
+                      "    elif [[ $verb == check ]]; then\n"
+                      "        COMPREPLY=($(compgen -f -- \"$current\"))\n    fi\n}\n"
                       "complete -F _stoa stoa\n");
 }

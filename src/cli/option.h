@@ -6,6 +6,7 @@
 typedef struct Cli Cli;
 
 typedef enum VerbId {
+    VERB_CHECK,
     VERB_PLAN,
     VERB_STATUS,
     VERB_HISTORY,
@@ -35,6 +36,7 @@ typedef enum Positional {
     POSITIONAL_CHANGE, /* a name; may be left out */
     POSITIONAL_VERB,   /* a verb; may be left out */
     POSITIONAL_SHELL,  /* "bash" */
+    POSITIONAL_FILES,  /* any number of files and folders */
 } Positional;
 
 typedef struct Verb {
@@ -97,6 +99,19 @@ typedef enum OptionId {
     OPT_RATE,
     OPT_ENGINE,
     OPT_KEEP,
+    OPT_SERVER_VERSION,
+    OPT_FORMAT,
+    OPT_FAIL_ON,
+    OPT_RULE,
+    OPT_BASELINE,
+    OPT_WRITE_BASELINE,
+    OPT_APPLIED,
+    OPT_SINCE,
+    OPT_DOWN,
+    OPT_STDIN_FILEPATH,
+    OPT_LIST_RULES,
+    OPT_EXPLAIN,
+    OPT_RULES_PAGE,
     OPT_MAN,
     OPT_OPTIONS_JSON,
     OPT_JSON,

@@ -1,0 +1,33 @@
+/* findings.h — findings and rules as text: for people, for programs, and for the services that show them at a
+ * change. */
+#pragma once
+#include "check/check.h"
+#include "cli/cli.h"
+
+/* check_files.c: what the arguments of "stoa check" name, read. Folders are gone through, hidden ones left
+ * out. */
+Err *check_sets(Cli *cli, SourceSet ***ret_sets, size_t *ret_count) MUST_USE;
+/* One file, whole. */
+Err *check_file_text(Arena *arena, const char *path, const char **ret_text, size_t *ret_len) MUST_USE;
+
+/* check_since.c: marks what git says is as it was at this revision: it has been applied. ERR_USAGE with git's
+ * own words where it cannot tell. */
+Err *check_since(Cli *cli, SourceSet *set, const char *revision) MUST_USE;
+
+/* findings_text.c; `set` lists are where the lines come from. */
+void findings_text(Page *page, const CheckResult *result, SourceSet *const *sets, size_t count);
+void findings_summary(Page *page, const CheckResult *result);
+/* findings_json.c */
+json_t *findings_json(const CheckResult *result);
+json_t *findings_sarif(const CheckResult *result);
+json_t *findings_gitlab(const CheckResult *result);
+/* findings_lines.c: workflow commands of GitHub; XML of checkstyle. */
+void findings_github(Str *text, const CheckResult *result);
+void findings_checkstyle(Str *text, const CheckResult *result);
+
+/* rules_text.c */
+void rules_list(Page *page);
+json_t *rules_json(void);
+/* ERR_USAGE with the nearest name for one that is none. */
+Err *rules_explain(Page *page, const char *name) MUST_USE;
+void rules_markdown(Str *text);

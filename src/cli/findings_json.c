@@ -1,0 +1,137 @@
+/* Findings as JSON: our own, SARIF 2.1.0, and the code quality report of GitLab. */
+#include "base/str.h"
+#include "cli/findings.h"
+
+#include <string.h>
+
+static json_t *finding_json(const Finding *finding)
+{
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s?, s:s}", "file", finding->file,
+                     "line", finding->line, "column", finding->column, "end_line", finding->end_line,
+                     "end_column", finding->end_column, "severity", severity_name(finding->severity), "rule",
+                     finding->rule->id, "object", finding->object, "message", finding->message, "evidence",
+                     evidence_name(finding->evidence), "safer", finding->safer, "print", finding->print);
+}
+
+json_t *findings_json(const CheckResult *result)
+{
+    Arena *arena = arena_new();
+    json_t *list = json_array();
+    for (size_t i = 0; i < result->findings.len; i++)
+        (void)json_array_append_new(list, finding_json(&result->findings.items[i]));
+    json_t *object =
+        json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:s?}", "v", 1, "findings", list,
+                  "statements", (json_int_t)result->statements, "unknown", (json_int_t)result->unknown,
+                  "files", (json_int_t)result->files, "silenced", (json_int_t)result->silenced, "in_baseline",
+                  (json_int_t)result->known, "on_new", (json_int_t)result->on_new, "server",
+                  check_target_text(arena, &result->target), "server_given", result->target.given, "tool",
+                  result->tool == TOOL_NONE ? NULL : tool_name(result->tool));
+    arena_free(arena);
+    return object;
+}
+
+/* ---- SARIF ---------------------------------------------------------------------------------- */
+
+static const char *level_of(Severity severity)
+{
+    return severity == SEVERITY_BLOCK  ? "error"
+           : severity == SEVERITY_WARN ? "warning"
+           : severity == SEVERITY_NOTE ? "note"
+                                       : "none";
+}
+
+static json_t *rule_sarif(const Rule *rule)
+{
+    CLEANUP(str_donep) Str help = STR_INIT;
+    str_add(&help, rule->why);
+    if (rule->safer != NULL)
+        str_addf(&help, "\n\n%s", rule->safer);
+    return json_pack("{s:s, s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}", "id", rule->id, "shortDescription", "text",
+                     rule->message, "fullDescription", "text", rule->why, "help", "text", help.buf,
+                     "defaultConfiguration", "level", level_of(rule->severity));
+}
+
+/* A path as a URI reference. */
+static const char *uri_of(Arena *arena, const char *path)
+{
+    CLEANUP(str_donep) Str text = STR_INIT;
+    for (const char *at = path; *at != '\0'; at++) {
+        unsigned char c = (unsigned char)*at;
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     strchr("-._~/", c) != NULL;
+        if (plain)
+            str_addn(&text, at, 1);
+        else
+            str_addf(&text, "%%%02X", c);
+    }
+    return arena_dup(arena, text.buf);
+}
+
+static size_t rule_index(const Rule *rule)
+{
+    size_t at = 0;
+    while (rule_at(at) != rule)
+        at++;
+    return at;
+}
+
+static json_t *finding_sarif(Arena *arena, const Finding *finding)
+{
+    json_t *region =
+        json_pack("{s:i, s:i, s:i, s:i}", "startLine", finding->line, "startColumn", finding->column,
+                  "endLine", finding->end_line, "endColumn", finding->end_column);
+    json_t *location = json_pack("{s:{s:{s:s}, s:o}}", "physicalLocation", "artifactLocation", "uri",
+                                 uri_of(arena, finding->file), "region", region);
+    return json_pack("{s:s, s:I, s:s, s:{s:s}, s:[o], s:{s:s}, s:{s:s, s:s?}}", "ruleId", finding->rule->id,
+                     "ruleIndex", (json_int_t)rule_index(finding->rule), "level", level_of(finding->severity),
+                     "message", "text", finding->message, "locations", location, "partialFingerprints",
+                     "statement/v1", finding->print, "properties", "evidence",
+                     evidence_name(finding->evidence), "safer", finding->safer);
+}
+
+json_t *findings_sarif(const CheckResult *result)
+{
+    Arena *arena = arena_new();
+    json_t *rules = json_array(), *results = json_array();
+    for (size_t i = 0; i < rule_count(); i++)
+        (void)json_array_append_new(rules, rule_sarif(rule_at(i)));
+    for (size_t i = 0; i < result->findings.len; i++)
+        (void)json_array_append_new(results, finding_sarif(arena, &result->findings.items[i]));
+    json_t *driver = json_pack("{s:s, s:s, s:s, s:o}", "name", "stoa", "version", STOA_VERSION,
+                               "semanticVersion", STOA_VERSION, "rules", rules);
+    arena_free(arena);
+    return json_pack("{s:s, s:s, s:[{s:{s:o}, s:s, s:o}]}", "$schema",
+                     "https://json.schemastore.org/sarif-2.1.0.json", "version", "2.1.0", "runs", "tool",
+                     "driver", driver, "columnKind", "unicodeCodePoints", "results", results);
+}
+
+/* ---- GitLab --------------------------------------------------------------------------------- */
+
+/* Each fingerprint may stand there once. */
+static json_t *finding_gitlab(const CheckResult *result, size_t index, size_t twin)
+{
+    const Finding *finding = &result->findings.items[index];
+    static const char *const severities[] = {"info", "minor", "major", "blocker"};
+    Arena *arena = arena_new();
+    const char *print = finding->print + strcspn(finding->print, ":");
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:{s:s, s:{s:i, s:i}}}", "description", finding->message,
+                               "check_name", finding->rule->id, "fingerprint",
+                               arena_printf(arena, "%s%zu", print + (*print == ':'), twin), "severity",
+                               severities[finding->severity], "location", "path", finding->file, "lines",
+                               "begin", finding->line, "end", finding->end_line);
+    arena_free(arena);
+    return object;
+}
+
+json_t *findings_gitlab(const CheckResult *result)
+{
+    json_t *list = json_array(), *seen = json_object();
+    for (size_t i = 0; i < result->findings.len; i++) {
+        const char *print = result->findings.items[i].print;
+        json_int_t twin = json_integer_value(json_object_get(seen, print));
+        (void)json_object_set_new(seen, print, json_integer(twin + 1));
+        (void)json_array_append_new(list, finding_gitlab(result, i, (size_t)twin));
+    }
+    json_decref(seen);
+    return list;
+}

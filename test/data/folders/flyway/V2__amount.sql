@@ -1,0 +1,2 @@
+ALTER TABLE orders ALTER COLUMN amount SET NOT NULL;
+ALTER TABLE customers DROP COLUMN fax;

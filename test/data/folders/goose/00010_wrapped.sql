@@ -1,0 +1,2 @@
+-- +goose Up
+CREATE INDEX CONCURRENTLY customers_vip ON customers (vip);
