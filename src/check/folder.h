@@ -35,6 +35,7 @@ typedef struct Source {
     Tool tool;
     bool down;           /* all of it is the way back */
     bool skipped;        /* the tool does not run it: verify scripts, files without a version */
+    bool from_stdin;
     bool applied;        /* it has been applied: read, not checked */
     bool no_transaction; /* a word of the tool says so for all of it */
     const char *version; /* "" if none */

@@ -1,5 +1,6 @@
 /* Rules about columns of PostgreSQL. */
 #include "base/str.h"
+#include "check/fix.h"
 #include "check/rule.h"
 
 #include <stdlib.h>
@@ -440,7 +441,8 @@ static const Rule rules[] = {
     {.id = "set-not-null-scan",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .kinds = {ACT_SET_NOT_NULL},
+     .kinds = {ACT_SET_NOT_NULL,
+     .fix = fix_not_null},
      .match = match_set_not_null,
      .message = "SET NOT NULL on {table}.{column} reads the whole table under ACCESS EXCLUSIVE",
      .why =
@@ -455,7 +457,8 @@ static const Rule rules[] = {
     {.id = "add-not-null-scan",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .pg = {18, 0},
+     .pg = {18, 0,
+     .fix = fix_not_valid},
      .kinds = {ACT_ADD_CONSTRAINT},
      .match = match_named_not_null,
      .message = "adding NOT NULL for {table}.{column} reads the whole table under ACCESS EXCLUSIVE",

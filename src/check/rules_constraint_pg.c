@@ -1,5 +1,6 @@
 /* Rules about constraints of PostgreSQL. */
 #include "base/str.h"
+#include "check/fix.h"
 #include "check/rule.h"
 
 static const ActConstraint *spec_of(const RuleCall *call) { return call->act->constraint; }
@@ -190,7 +191,8 @@ static const Rule rules[] = {
     {.id = "add-check-scan",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .kinds = {ACT_ADD_CONSTRAINT},
+     .kinds = {ACT_ADD_CONSTRAINT,
+     .fix = fix_not_valid},
      .match = match_check_scan,
      .message = "adding a CHECK reads all of {table} under ACCESS EXCLUSIVE",
      .why =
@@ -203,7 +205,8 @@ static const Rule rules[] = {
     {.id = "add-foreign-key-scan",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .kinds = {ACT_ADD_CONSTRAINT},
+     .kinds = {ACT_ADD_CONSTRAINT,
+     .fix = fix_not_valid},
      .match = match_key_scan,
      .message = "adding a foreign key stops writers of {table} and {other} while both are read",
      .why =
@@ -238,7 +241,8 @@ static const Rule rules[] = {
     {.id = "add-unique-build",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .kinds = {ACT_ADD_CONSTRAINT},
+     .kinds = {ACT_ADD_CONSTRAINT,
+     .fix = fix_unique},
      .match = match_unique,
      .message = "adding UNIQUE builds an index on {table} under ACCESS EXCLUSIVE",
      .why = "Build the index beside readers and writers, then give it to the constraint.",

@@ -1,5 +1,6 @@
 /* Rules about indexes and partitions of PostgreSQL, and maintenance that rewrites. */
 #include "base/str.h"
+#include "check/fix.h"
 #include "check/rule.h"
 
 #include <string.h>
@@ -152,7 +153,8 @@ static const Rule rules[] = {
     {.id = "create-index-blocks",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .kinds = {ACT_CREATE_INDEX},
+     .kinds = {ACT_CREATE_INDEX,
+     .fix = fix_concurrently},
      .match = match_create,
      .message = "CREATE INDEX stops all writers of {table} until it is built",
      .why = "SHARE conflicts with every INSERT, UPDATE and DELETE. CONCURRENTLY builds beside them.",
@@ -226,7 +228,8 @@ static const Rule rules[] = {
     {.id = "drop-index-blocks",
      .severity = SEVERITY_WARN,
      .engines = RULE_PG,
-     .kinds = {ACT_DROP_INDEX},
+     .kinds = {ACT_DROP_INDEX,
+     .fix = fix_concurrently},
      .match = match_drop,
      .message = "DROP INDEX {table} takes ACCESS EXCLUSIVE on its table: readers and writers wait",
      .why = "CONCURRENTLY waits for them instead. An index of a constraint or a partitioned table cannot be "
@@ -247,7 +250,8 @@ static const Rule rules[] = {
     {.id = "reindex-blocks",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .kinds = {ACT_REINDEX},
+     .kinds = {ACT_REINDEX,
+     .fix = fix_concurrently},
      .match = match_reindex,
      .message = "REINDEX stops writers of the table, and readers that want the index",
      .why = "SHARE on the table and ACCESS EXCLUSIVE on the index; CONCURRENTLY builds a new one beside it.",
@@ -360,7 +364,8 @@ static const Rule rules[] = {
     {.id = "detach-partition",
      .severity = SEVERITY_WARN,
      .engines = RULE_PG,
-     .kinds = {ACT_DETACH},
+     .kinds = {ACT_DETACH,
+     .fix = fix_detach},
      .match = match_detach,
      .message = "DETACH PARTITION takes ACCESS EXCLUSIVE on {table}",
      .why =
