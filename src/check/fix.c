@@ -9,11 +9,15 @@
 
 /* ---- places --------------------------------------------------------------------------------- */
 
-static size_t blanks_end(const char *text, size_t at)
+enum { LOOK_AHEAD = 4096 };
+
+/* Where the semicolon of the statement stands, behind comments; SIZE_MAX: it ends by something else. */
+static size_t semicolon_of(const RuleCall *call)
 {
-    while (text[at] == ' ' || (text[at] >= '\t' && text[at] <= '\r'))
-        at++;
-    return at;
+    const char *text = call->stream->text;
+    size_t from = stream_statement(call->stream)->end;
+    PgLexeme lexeme = pg_lexeme_code(text, from, from + strnlen(text + from, LOOK_AHEAD));
+    return pg_lexeme_symbol(text, &lexeme) == ';' ? lexeme.start : SIZE_MAX;
 }
 
 /* goose sends what stands between these as one message. */
@@ -32,9 +36,8 @@ static bool in_goose_block(const char *text, size_t at)
 /* The statement ends with a semicolon, so that another may stand beside it. */
 static bool is_closed(const RuleCall *call)
 {
-    const ActStatement *statement = stream_statement(call->stream);
-    const char *text = call->stream->text;
-    return text[blanks_end(text, statement->end)] == ';' && !in_goose_block(text, statement->start);
+    return semicolon_of(call) != SIZE_MAX &&
+           !in_goose_block(call->stream->text, stream_statement(call->stream)->start);
 }
 
 static const char *newline_of(const RuleCall *call)
@@ -110,7 +113,7 @@ static void add_after(const RuleCall *call, Fix *fix, const char *sql)
 {
     const ActStatement *statement = stream_statement(call->stream);
     const char *text = call->stream->text, *indent;
-    size_t at = blanks_end(text, statement->end) + 1, rest = at;
+    size_t at = semicolon_of(call) + 1, rest = at;
     (void)place_before(text, statement->start, &indent, fix->arena);
     while (text[rest] == ' ' || text[rest] == '\t')
         rest++;

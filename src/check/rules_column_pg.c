@@ -441,8 +441,7 @@ static const Rule rules[] = {
     {.id = "set-not-null-scan",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .kinds = {ACT_SET_NOT_NULL,
-     .fix = fix_not_null},
+     .kinds = {ACT_SET_NOT_NULL},
      .match = match_set_not_null,
      .message = "SET NOT NULL on {table}.{column} reads the whole table under ACCESS EXCLUSIVE",
      .why =
@@ -452,19 +451,20 @@ static const Rule rules[] = {
               "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction\n"
               "ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;\n"
               "ALTER TABLE {table} DROP CONSTRAINT {not_null};",
+     .fix = fix_not_null,
      .aliases = "squawk/adding-not-nullable-field, strong_migrations/change_column_null, eugene/E2, "
                 "pg-migration-lint/PGM013, atlas/PG303, bytebase/column_disallow_add_not_null"},
     {.id = "add-not-null-scan",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .pg = {18, 0,
-     .fix = fix_not_valid},
+     .pg = {18, 0},
      .kinds = {ACT_ADD_CONSTRAINT},
      .match = match_named_not_null,
      .message = "adding NOT NULL for {table}.{column} reads the whole table under ACCESS EXCLUSIVE",
      .why = "PostgreSQL 18 can add it NOT VALID: one short lock, then a scan beside readers and writers.",
      .safer = "ALTER TABLE {table} ADD CONSTRAINT {not_null} NOT NULL {column} NOT VALID;\n"
-              "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction"},
+              "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction",
+     .fix = fix_not_valid},
     {.id = "drop-not-null",
      .severity = SEVERITY_WARN,
      .engines = RULE_PG,

@@ -191,8 +191,7 @@ static const Rule rules[] = {
     {.id = "add-check-scan",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .kinds = {ACT_ADD_CONSTRAINT,
-     .fix = fix_not_valid},
+     .kinds = {ACT_ADD_CONSTRAINT},
      .match = match_check_scan,
      .message = "adding a CHECK reads all of {table} under ACCESS EXCLUSIVE",
      .why =
@@ -200,19 +199,20 @@ static const Rule rules[] = {
          "under SHARE UPDATE EXCLUSIVE, beside readers and writers.",
      .safer = "ALTER TABLE {table} ADD {definition} NOT VALID;\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {check}; -- in a later transaction",
+     .fix = fix_not_valid,
      .aliases = "squawk/constraint-missing-not-valid, strong_migrations/add_check_constraint, eugene/E1, "
                 "pg-migration-lint/PGM015, atlas/PG305"},
     {.id = "add-foreign-key-scan",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .kinds = {ACT_ADD_CONSTRAINT,
-     .fix = fix_not_valid},
+     .kinds = {ACT_ADD_CONSTRAINT},
      .match = match_key_scan,
      .message = "adding a foreign key stops writers of {table} and {other} while both are read",
      .why =
          "SHARE ROW EXCLUSIVE is held on both tables during the join. NOT VALID takes it for a moment only.",
      .safer = "ALTER TABLE {table} ADD {definition} NOT VALID;\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {fkey}; -- in a later transaction",
+     .fix = fix_not_valid,
      .aliases = "squawk/adding-foreign-key-constraint, strong_migrations/add_foreign_key, eugene/E1, "
                 "pg-migration-lint/PGM014, atlas/PG306"},
     {.id = "foreign-key-partitioned",
@@ -241,13 +241,13 @@ static const Rule rules[] = {
     {.id = "add-unique-build",
      .severity = SEVERITY_BLOCK,
      .engines = RULE_PG,
-     .kinds = {ACT_ADD_CONSTRAINT,
-     .fix = fix_unique},
+     .kinds = {ACT_ADD_CONSTRAINT},
      .match = match_unique,
      .message = "adding UNIQUE builds an index on {table} under ACCESS EXCLUSIVE",
      .why = "Build the index beside readers and writers, then give it to the constraint.",
      .safer = "CREATE UNIQUE INDEX CONCURRENTLY {key} ON {table} ({columns});\n"
               "ALTER TABLE {table} ADD CONSTRAINT {key} UNIQUE USING INDEX {key};",
+     .fix = fix_unique,
      .aliases = "squawk/disallowed-unique-constraint, strong_migrations/add_unique_constraint, eugene/E7, "
                 "pg-migration-lint/PGM017, atlas/PG105"},
     {.id = "using-index",

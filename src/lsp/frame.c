@@ -7,7 +7,11 @@
 static const char mark[] = "Content-Length:";
 enum { MARK_LEN = sizeof mark - 1 };
 
-void frames_init(Frames *frames) { *frames = (Frames){.in = STR_INIT}; }
+void frames_init(Frames *frames)
+{
+    *frames = (Frames){0};
+    str_add(&frames->in, ""); /* on the heap, since it outlives us */
+}
 
 void frames_done(Frames *frames) { str_done(&frames->in); }
 

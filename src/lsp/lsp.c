@@ -118,7 +118,7 @@ static void on_open(Lsp *lsp, const json_t *params)
     if (*slot == NULL) {
         *slot = mem_zero(sizeof **slot);
         (*slot)->uri = mem_dup(uri);
-        (*slot)->text = STR_INIT;
+        str_add(&(*slot)->text, ""); /* on the heap */
         (*slot)->arena = arena_new();
     }
     LspDocument *document = *slot;

@@ -37,7 +37,7 @@ def carry_out(db, folder):
 
 
 def state(db, volatile):
-    rows = db.query("SELECT * FROM orders ORDER BY id")
+    rows = db.rows("SELECT * FROM orders ORDER BY id")
     if volatile:
         rows = [row[:-1] for row in rows]
     lines = [tuple(str(part).replace(db.name, "DB") for part in line) for line in db.fingerprint()]
