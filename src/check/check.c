@@ -317,12 +317,14 @@ static void run_part(Run *run, const Part *part)
 {
     const Source *source = run->source;
     ActStatements statements = {0};
-    size_t first_comment = run->comments.len;
-    if (run->target.engine == CHECK_POSTGRES) {
-        acts_pg(run->arena, run->scratch, source->text, part->start, part->end, &statements, &run->comments);
+    size_t first_comment = run->comments.len, start;
+    bool my = run->target.engine != CHECK_POSTGRES;
+    const char *text = folder_masked(run->arena, source, part, my, &start);
+    if (!my) {
+        acts_pg(run->arena, run->scratch, text, start, part->end, &statements, &run->comments);
     } else {
         MyDialect dialect = {.mariadb = run->target.engine == CHECK_MARIADB, .version = run->target.version};
-        acts_my(run->arena, run->scratch, &dialect, source->text, part->start, part->end, &statements,
+        acts_my(run->arena, run->scratch, &dialect, text, start, part->end, &statements,
                 &run->comments);
     }
     if (source->tool == TOOL_DJANGO && !run->known.applied)

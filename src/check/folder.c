@@ -281,6 +281,7 @@ void folder_read(Arena *arena, SourceSet *set)
     if (set->files.len > 1)
         qsort_r(set->files.items, set->files.len, sizeof set->files.items[0], compare_sources, set);
     find_twins(set);
+    folder_sum(arena, set);
 }
 
 /* ---- dialect -------------------------------------------------------------------------------- */

@@ -86,6 +86,8 @@ static Err *read_beside(Cli *cli, SourceSet *set, const char *path, const char *
     size_t len = 0;
     set->atlas = set->atlas || str_eq(name, "atlas.sum");
     set->prisma = set->prisma || str_eq(name, "migration_lock.toml");
+    if (str_eq(name, "atlas.sum"))
+        TRY(check_file_text(cli->arena, path, &set->atlas_sum, &len));
     if (str_eq(name, "sqitch.plan"))
         TRY(check_file_text(cli->arena, path, &set->plan, &len));
     if (!ends_with(name, ".sql.conf"))

@@ -39,7 +39,7 @@ Err *cmd_plan(Cli *cli)
     term_progress_end(&cli->term);
     if (cli_given(cli, OPT_SQL)) {
         const char *folder = cli_setting(cli, OPT_SQL)->text;
-        return plan_sql_write(cli, &plan, folder == NULL ? plan.change : folder);
+        return plan_sql_write(cli, &plan, options.plan.max_stall_ms, folder == NULL ? plan.change : folder);
     }
     if (cli->term.json) {
         json_t *json = plan_to_json(&plan);

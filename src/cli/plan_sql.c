@@ -71,7 +71,9 @@ static const char *why_not(const Plan *plan, const Step *step)
 Err *plan_sql_refusal(const Plan *plan)
 {
     if (plan->version_schema != NULL)
-        return err_new(ERR_UNSAFE, "--sql: views for two applications at once need Stoa's own triggers");
+        return err_hint(
+            err_new(ERR_UNSAFE, "--sql: views for two applications at once need Stoa's own triggers"),
+            "carry the change out with \"stoa apply\"");
     for (size_t i = 0; i < plan->step_count; i++) {
         const Step *step = &plan->steps[i];
         const char *why = why_not(plan, step);
@@ -169,7 +171,7 @@ static Err *write_new(const char *path, const Str *text)
     return done ? NULL : err_new(ERR_USAGE, "cannot write \"%s\": %s", path, strerror(why));
 }
 
-Err *plan_sql_write(Cli *cli, const Plan *plan, const char *folder)
+Err *plan_sql_write(Cli *cli, const Plan *plan, int64_t max_stall_ms, const char *folder)
 {
     size_t count = 0, nth = 0;
     TRY(plan_sql_refusal(plan));
@@ -183,7 +185,7 @@ Err *plan_sql_write(Cli *cli, const Plan *plan, const char *folder)
         CLEANUP(str_donep) Str out = STR_INIT;
         StepText text = {.arena = cli->arena,
                          .plan = plan,
-                         .max_stall_ms = cli_setting(cli, OPT_MAX_STALL)->number,
+                         .max_stall_ms = max_stall_ms,
                          .version = (int)strtol(plan->server, NULL, 10),
                          .out = &out};
         add_phase(&text, phase, ++nth, count);

@@ -6,7 +6,7 @@
 /* NULL, or ERR_UNSAFE naming the first step that only Stoa itself can carry out, and why. */
 Err *plan_sql_refusal(const Plan *plan) MUST_USE;
 /* Writes one file a phase into the folder, which is made, and must hold none of these files yet. */
-Err *plan_sql_write(Cli *cli, const Plan *plan, const char *folder) MUST_USE;
+Err *plan_sql_write(Cli *cli, const Plan *plan, int64_t max_stall_ms, const char *folder) MUST_USE;
 
 /* plan_sql_pg.c, plan_sql_my.c: the statements of a step, with transactions and timeouts. */
 typedef struct StepText {

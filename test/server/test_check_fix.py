@@ -6,7 +6,7 @@ import pytest
 from test.cli.test_check import BIN
 from test.lib.database import Database
 from test.server.probe_cases import CASES
-from test.server.test_probe import make
+from test.server.test_probe import SCHEMA, SCHEMA_11, make
 
 MORE = [
     "CREATE INDEX more ON orders (customer_id, (qty + 1)) WHERE qty > 3",
@@ -23,8 +23,10 @@ MORE = [
 
 
 def fix(folder, sql, version):
+    """With the schema in sight, as files of the folder that have been applied."""
+    (folder / "0.sql").write_text(SCHEMA + (SCHEMA_11 if version >= 11 else ""))
     (folder / "a.sql").write_text(sql + ";\n")
-    done = subprocess.run([BIN, "check", folder / "a.sql", "--fix", "--engine", "postgres", "--server-version",
+    done = subprocess.run([BIN, "check", folder / "0.sql", folder / "a.sql", "--applied", "0.sql", "--fix", "--engine", "postgres", "--server-version",
                            str(version)], capture_output=True, text=True, timeout=60)
     assert done.returncode in (0, 4), done.stderr
     return (folder / "a.sql").read_text()

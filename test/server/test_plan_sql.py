@@ -20,10 +20,15 @@ CHANGES = [
     ("CREATE UNIQUE INDEX orders_key ON orders (id, amount)", []),
     ("ALTER TABLE orders ADD CONSTRAINT positive CHECK (id > 0)", []),
     ("ALTER TABLE orders ADD CONSTRAINT one UNIQUE (id, created_at)", []),
-    ("ALTER TABLE orders ALTER COLUMN amount SET NOT NULL", []),
+    ("ALTER TABLE orders ALTER COLUMN loose SET NOT NULL", []),
     ("ALTER TABLE orders ADD COLUMN paid boolean NOT NULL DEFAULT false", []),
     ("CREATE TABLE refunds (id bigint PRIMARY KEY, order_id bigint REFERENCES orders (id))", []),
 ]
+
+
+def filled(db):
+    orders(db)
+    db.run("UPDATE orders SET created_at = '2026-01-01'; ALTER TABLE orders ADD COLUMN loose int DEFAULT 3")
 
 
 def carry_out(db, folder):
@@ -46,11 +51,11 @@ def state(db, volatile):
 
 @pytest.mark.parametrize("sql,options", CHANGES, ids=range(len(CHANGES)))
 def test_files_end_where_apply_ends(server, db, stoa, tmp_path, sql, options):
-    orders(db)
+    filled(db)
     other = Database(server)
     program = Stoa(other.url())
     try:
-        orders(other)
+        filled(other)
         folder = tmp_path / "plan"
         stoa("plan", sql, *options, f"--sql={folder}")
         names = [path.name for path in sorted(folder.iterdir())]
