@@ -4,6 +4,7 @@
 #include "check/rule.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool has(const RuleCall *call, unsigned flag) { return (call->act->flags & flag) != 0; }
 
@@ -84,8 +85,9 @@ static bool match_wide(RuleCall *call) { return call->act->key_count > 3 && !has
 static bool match_duplicate(RuleCall *call)
 {
     const KnownTable *table = table_of(call);
-    if (table == NULL || has(call, ACT_UNIQUE | ACT_PARTIAL | ACT_SPECIAL) || call->act->key_count == 0)
-        return false;
+    bool other = call->act->method != NULL && strcasecmp(call->act->method, "btree") != 0;
+    if (table == NULL || has(call, ACT_UNIQUE | ACT_PARTIAL | ACT_SPECIAL) || call->act->key_count == 0 || other)
+        return false; /* a small BRIN beside a btree has its use */
     for (size_t i = 0; i < call->act->key_count; i++)
         if (call->act->keys[i] == NULL)
             return false;
