@@ -324,8 +324,7 @@ static void run_part(Run *run, const Part *part)
         acts_pg(run->arena, run->scratch, text, start, part->end, &statements, &run->comments);
     } else {
         MyDialect dialect = {.mariadb = run->target.engine == CHECK_MARIADB, .version = run->target.version};
-        acts_my(run->arena, run->scratch, &dialect, text, start, part->end, &statements,
-                &run->comments);
+        acts_my(run->arena, run->scratch, &dialect, text, start, part->end, &statements, &run->comments);
     }
     if (source->tool == TOOL_DJANGO && !run->known.applied)
         tell_opaque(run, first_comment);

@@ -29,8 +29,8 @@ typedef struct Finding {
     int end_line, end_column;
     const char *object; /* what it is about; "" */
     const char *message;
-    const char *safer; /* SQL; NULL */
-    const char *print; /* SHA-256 of rule, file and statement, for baselines */
+    const char *safer;                     /* SQL; NULL */
+    const char *print;                     /* SHA-256 of rule, file and statement, for baselines */
     size_t statement_start, statement_end; /* that it stands in; both 0: it is about no statement */
     bool whole;                            /* what it is about is all of its statement */
     const Edit *edits;                     /* that make the finding go, and change nothing else; by place */

@@ -27,8 +27,8 @@ static bool in_goose_block(const char *text, size_t at)
     enum { LOOK_BACK = 20000 };
     size_t from = at > LOOK_BACK ? at - LOOK_BACK : 0;
     const char *last = NULL;
-    for (const char *found = text + from; (found = memmem(found, (size_t)(text + at - found), mark, 16)) != NULL;
-         found++)
+    for (const char *found = text + from;
+         (found = memmem(found, (size_t)(text + at - found), mark, 16)) != NULL; found++)
         last = found;
     return last != NULL && str_starts(last + 16, "Begin");
 }

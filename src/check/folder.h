@@ -35,8 +35,8 @@ typedef struct Source {
     size_t len;
     size_t given; /* its place among those that were given */
     Tool tool;
-    bool down;           /* all of it is the way back */
-    bool skipped;        /* the tool does not run it: verify scripts, files without a version */
+    bool down;    /* all of it is the way back */
+    bool skipped; /* the tool does not run it: verify scripts, files without a version */
     bool from_stdin;
     bool applied;        /* it has been applied: read, not checked */
     bool no_transaction; /* a word of the tool says so for all of it */
@@ -61,8 +61,8 @@ const char *tool_name(Tool tool);
 void folder_read(Arena *arena, SourceSet *set);
 /* folder_parts.c: the parts of one file; sets its problem. */
 void folder_cut(Arena *arena, Source *source);
-/* folder_mask.c: the text with what the tool has instead of semicolons in the splitter's own words, at the same
- * offsets; *ret_start: where the part begins in it. */
+/* folder_mask.c: the text with what the tool has instead of semicolons in the splitter's own words, at the
+ * same offsets; *ret_start: where the part begins in it. */
 const char *folder_masked(Arena *arena, const Source *source, const Part *part, bool my, size_t *ret_start);
 /* folder_sum.c: sets the problem of the first file that atlas.sum does not agree with. */
 void folder_sum(Arena *arena, SourceSet *set);

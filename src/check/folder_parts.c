@@ -93,8 +93,8 @@ static void cut_marked(Arena *arena, Source *source, const Marks *marks)
         source->problem = marks->missing;
 }
 
-/* The value of "name:value" on the line, up to a space or to the end of the line, quotes taken off and \n and kin
- * read; NULL. */
+/* The value of "name:value" on the line, up to a space or to the end of the line, quotes taken off and \n and
+ * kin read; NULL. */
 static const char *value_of(Arena *arena, const Line *line, const char *name, bool rest)
 {
     const char *at = line->words == NULL ? NULL : memmem(line->words, line->word_len, name, strlen(name));

@@ -1,5 +1,6 @@
-/* atlas.sum held against the files: a line for each, "NAME h1:HASH", whose hash is that of all names and files up
- * to it, behind a line with the hash of those lines. Files that say "atlas:sum ignore" count by their name only. */
+/* atlas.sum held against the files: a line for each, "NAME h1:HASH", whose hash is that of all names and
+ * files up to it, behind a line with the hash of those lines. Files that say "atlas:sum ignore" count by
+ * their name only. */
 #include "base/digest.h"
 #include "base/str.h"
 #include "check/folder.h"

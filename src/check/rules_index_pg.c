@@ -86,7 +86,8 @@ static bool match_duplicate(RuleCall *call)
 {
     const KnownTable *table = table_of(call);
     bool other = call->act->method != NULL && strcasecmp(call->act->method, "btree") != 0;
-    if (table == NULL || has(call, ACT_UNIQUE | ACT_PARTIAL | ACT_SPECIAL) || call->act->key_count == 0 || other)
+    if (table == NULL || has(call, ACT_UNIQUE | ACT_PARTIAL | ACT_SPECIAL) || call->act->key_count == 0 ||
+        other)
         return false; /* a small BRIN beside a btree has its use */
     for (size_t i = 0; i < call->act->key_count; i++)
         if (call->act->keys[i] == NULL)

@@ -112,9 +112,8 @@ void diff_unified(Str *out, const char *path, const char *before, size_t before_
                   size_t after_len)
 {
     Arena *arena = arena_new();
-    Diff diff = {.arena = arena,
-                 .a = lines_of(arena, before, before_len),
-                 .b = lines_of(arena, after, after_len)};
+    Diff diff = {
+        .arena = arena, .a = lines_of(arena, before, before_len), .b = lines_of(arena, after, after_len)};
     find_blocks(&diff);
     if (diff.blocks.len > 0)
         str_addf(out, "--- %s\n+++ %s\n", path, path);

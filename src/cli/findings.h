@@ -20,8 +20,8 @@ void check_neighbours(Cli *cli, SourceSet *set, const char *path);
 
 /* check_lsp.c: the language server; ends with cli->exit_code. */
 Err *check_lsp(Cli *cli, const CheckOptions *options) MUST_USE;
-/* check_fix.c: fixes, and writes files or shows the difference; `result` is what is left. *ret_shown: standard
- * output is used up. */
+/* check_fix.c: fixes, and writes files or shows the difference; `result` is what is left. *ret_shown:
+ * standard output is used up. */
 Err *check_fix(Cli *cli, SourceSet **sets, size_t count, const CheckOptions *options, CheckResult *ret_result,
                bool *ret_shown) MUST_USE;
 /* diff.c: the unified difference of two texts. */

@@ -457,8 +457,9 @@ const Option all_options[OPT_COUNT] = {
                  .group = OPTIONS_OUTPUT,
                  .verbs = BIT(PLAN),
                  .metavar = "FOLDER",
-                 .help = "write the plan as SQL files, one for each phase, for those who run them with a tool "
-                         "of their own. Without =FOLDER the folder is named after the change"},
+                 .help =
+                     "write the plan as SQL files, one for each phase, for those who run them with a tool "
+                     "of their own. Without =FOLDER the folder is named after the change"},
     [OPT_RULES_PAGE] = {.name = "rules-page",
                         .kind = VALUE_FLAG,
                         .group = OPTIONS_OUTPUT,

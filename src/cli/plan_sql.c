@@ -92,9 +92,10 @@ static const struct {
 } words[PHASE_COUNT] = {
     [PHASE_PREPARE] = {"first, at any time: it only reads",
                        "no query returns a row; else correct these rows before anything is changed"},
-    [PHASE_EXPAND] = {"before the new application",
-                      "every transaction is committed. Where a timeout ends one, nothing has happened: run the "
-                      "file again from there a little later"},
+    [PHASE_EXPAND] =
+        {"before the new application",
+         "every transaction is committed. Where a timeout ends one, nothing has happened: run the "
+         "file again from there a little later"},
     [PHASE_BACKFILL] = {"when the file before it is through, at any time of day",
                         "it ended without an error. Interrupted, it is simply run again"},
     [PHASE_VERIFY] = {"when the rows are filled",
@@ -104,9 +105,10 @@ static const struct {
                          "concurrently and build it again"},
     [PHASE_CUTOVER] = {"when everything before it is through",
                        "every transaction is committed. Where a timeout ends one, run it again"},
-    [PHASE_CONTRACT] = {"later: when the new application is everywhere, and no old one reads or writes any more. "
-                        "There is no way back behind it",
-                        "every statement went through"},
+    [PHASE_CONTRACT] =
+        {"later: when the new application is everywhere, and no old one reads or writes any more. "
+         "There is no way back behind it",
+         "every statement went through"},
 };
 
 static bool has_sql(const Step *step)
@@ -141,13 +143,14 @@ static void add_phase(const StepText *text, Phase phase, size_t nth, size_t coun
 {
     const Plan *plan = text->plan;
     Str *out = text->out;
-    plan_sql_comment(out, "%s, phase %s: file %zu of %zu, for %s %s", plan->change, phase_name(phase), nth, count,
-                     plan->engine, plan->server);
+    plan_sql_comment(out, "%s, phase %s: file %zu of %zu, for %s %s", plan->change, phase_name(phase), nth,
+                     count, plan->engine, plan->server);
     plan_sql_comment(out, "change %s", plan->change_digest);
     plan_sql_comment(out, "when: %s", words[phase].when);
     plan_sql_comment(out, "check: %s", words[phase].check);
     plan_sql_comment(out, "Stop at the first error (%s). Not inside of a transaction of a tool.",
-                     is_pg(plan) ? "psql -X -v ON_ERROR_STOP=1 -f FILE" : "mysql and mariadb do by themselves");
+                     is_pg(plan) ? "psql -X -v ON_ERROR_STOP=1 -f FILE"
+                                 : "mysql and mariadb do by themselves");
     str_add(out, "\n");
     if (is_pg(plan))
         plan_sql_head_pg(text);

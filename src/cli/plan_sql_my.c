@@ -64,30 +64,33 @@ static const char *assignments(const StepText *text, const Step *step)
 static void backfill(const StepText *text, const Step *step)
 {
     const char *table = sql_backtick(text->arena, step->table.name), *where = unfilled(text, step);
-    const char *update = arena_printf(text->arena, "UPDATE %s SET %s WHERE (%s)", table,
-                                      assignments(text, step), where);
-    const char *name = sql_backtick(text->arena, arena_printf(text->arena, "stoa_fill_%.40s", step->table.name));
-    str_addf(text->out, "DROP PROCEDURE IF EXISTS %s;\nDELIMITER $$\nCREATE PROCEDURE %s()\nBEGIN\n", name, name);
-    str_addf(text->out,
-             "    DECLARE parts INT;\n    DECLARE key_name VARCHAR(64);\n    DECLARE changed INT DEFAULT 1;\n"
-             "    SELECT COUNT(*), MIN(COLUMN_NAME) INTO parts, key_name FROM information_schema.STATISTICS\n"
-             "        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND INDEX_NAME = 'PRIMARY';\n"
-             "    IF parts = 1 THEN\n"
-             "        SET key_name = CONCAT('`', REPLACE(key_name, '`', '``'), '`');\n"
-             "        SET @stoa_from = NULL, @stoa_to = NULL;\n"
-             "        part: LOOP\n"
-             "            SET @stoa_sql = CONCAT('SELECT MAX(k) INTO @stoa_to FROM (SELECT ', key_name, ' AS k "
-             "FROM ', %s, IF(@stoa_from IS NULL, '', CONCAT(' WHERE ', key_name, ' > @stoa_from')), ' ORDER BY "
-             "', key_name, ' LIMIT %d) AS part');\n"
-             "            PREPARE stoa_fill FROM @stoa_sql;\n            EXECUTE stoa_fill;\n"
-             "            IF @stoa_to IS NULL THEN LEAVE part; END IF;\n"
-             "            SET @stoa_sql = CONCAT(%s, IF(@stoa_from IS NULL, '', CONCAT(' AND ', key_name, ' > "
-             "@stoa_from')), ' AND ', key_name, ' <= @stoa_to');\n"
-             "            PREPARE stoa_fill FROM @stoa_sql;\n            EXECUTE stoa_fill;\n"
-             "            COMMIT;\n            SET @stoa_from = @stoa_to, @stoa_to = NULL;\n"
-             "        END LOOP;\n        DEALLOCATE PREPARE stoa_fill;\n"
-             "    END IF;\n",
-             literal(text, step->table.name), literal(text, table), ROWS_OF_A_BATCH, literal(text, update));
+    const char *update =
+        arena_printf(text->arena, "UPDATE %s SET %s WHERE (%s)", table, assignments(text, step), where);
+    const char *name =
+        sql_backtick(text->arena, arena_printf(text->arena, "stoa_fill_%.40s", step->table.name));
+    str_addf(text->out, "DROP PROCEDURE IF EXISTS %s;\nDELIMITER $$\nCREATE PROCEDURE %s()\nBEGIN\n", name,
+             name);
+    str_addf(
+        text->out,
+        "    DECLARE parts INT;\n    DECLARE key_name VARCHAR(64);\n    DECLARE changed INT DEFAULT 1;\n"
+        "    SELECT COUNT(*), MIN(COLUMN_NAME) INTO parts, key_name FROM information_schema.STATISTICS\n"
+        "        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND INDEX_NAME = 'PRIMARY';\n"
+        "    IF parts = 1 THEN\n"
+        "        SET key_name = CONCAT('`', REPLACE(key_name, '`', '``'), '`');\n"
+        "        SET @stoa_from = NULL, @stoa_to = NULL;\n"
+        "        part: LOOP\n"
+        "            SET @stoa_sql = CONCAT('SELECT MAX(k) INTO @stoa_to FROM (SELECT ', key_name, ' AS k "
+        "FROM ', %s, IF(@stoa_from IS NULL, '', CONCAT(' WHERE ', key_name, ' > @stoa_from')), ' ORDER BY "
+        "', key_name, ' LIMIT %d) AS part');\n"
+        "            PREPARE stoa_fill FROM @stoa_sql;\n            EXECUTE stoa_fill;\n"
+        "            IF @stoa_to IS NULL THEN LEAVE part; END IF;\n"
+        "            SET @stoa_sql = CONCAT(%s, IF(@stoa_from IS NULL, '', CONCAT(' AND ', key_name, ' > "
+        "@stoa_from')), ' AND ', key_name, ' <= @stoa_to');\n"
+        "            PREPARE stoa_fill FROM @stoa_sql;\n            EXECUTE stoa_fill;\n"
+        "            COMMIT;\n            SET @stoa_from = @stoa_to, @stoa_to = NULL;\n"
+        "        END LOOP;\n        DEALLOCATE PREPARE stoa_fill;\n"
+        "    END IF;\n",
+        literal(text, step->table.name), literal(text, table), ROWS_OF_A_BATCH, literal(text, update));
     str_addf(text->out,
              "    WHILE changed > 0 DO\n        %s LIMIT %d;\n        SET changed = ROW_COUNT();\n"
              "        COMMIT;\n    END WHILE;\nEND$$\nDELIMITER ;\nCALL %s();\nDROP PROCEDURE %s;\n",
@@ -98,12 +101,14 @@ static void verify(const StepText *text, const Step *step)
 {
     for (size_t i = 0; i < step->check_count; i++) {
         const Check *check = &step->checks[i];
-        plan_sql_comment(text->out, "%s: %s", check->count_only ? "to know, no error" : "wrong", check->label);
+        plan_sql_comment(text->out, "%s: %s", check->count_only ? "to know, no error" : "wrong",
+                         check->label);
         const char *table = sql_backtick(text->arena, step->table.name);
-        const char *sql = check->query != NULL
-                              ? arena_printf(text->arena, "%s;", check->query)
-                              : arena_printf(text->arena, "SELECT %s AS problem, %s.* FROM %s WHERE %s LIMIT 10;",
-                                             literal(text, check->label), table, table, check->predicate);
+        const char *sql =
+            check->query != NULL
+                ? arena_printf(text->arena, "%s;", check->query)
+                : arena_printf(text->arena, "SELECT %s AS problem, %s.* FROM %s WHERE %s LIMIT 10;",
+                               literal(text, check->label), table, table, check->predicate);
         if (check->count_only)
             plan_sql_comment(text->out, "%s", sql);
         else

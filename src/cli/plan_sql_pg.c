@@ -55,7 +55,8 @@ static const char *trigger_body(const StepText *text, const Step *step)
             str_sep(&moved, " OR ");
             str_addf(&moved, "pg_catalog.record_image_ne(ROW(NEW.%s), ROW(OLD.%s))", source, source);
         }
-        str_addf(&body, "    IF NEW.%s IS NULL THEN\n        NEW.%s := %s;\n", column, column, fill->sync.expr);
+        str_addf(&body, "    IF NEW.%s IS NULL THEN\n        NEW.%s := %s;\n", column, column,
+                 fill->sync.expr);
         if (moved.len > 0)
             str_addf(&body,
                      "    ELSIF TG_OP = 'UPDATE' THEN\n"
@@ -79,8 +80,8 @@ static void make_trigger(const StepText *text, const Step *step)
                  sql_ident_list(text->arena, plan->search_path, plan->search_path_count));
     str_addf(text->out, " AS %s;\n", trigger_body(text, step));
     str_addf(text->out, "CREATE TRIGGER %s BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE %s %s();\n",
-             sql_ident(text->arena, name), table_of(text, step), text->version < 11 ? "PROCEDURE" : "FUNCTION",
-             sql_name(text->arena, step->table.schema, name));
+             sql_ident(text->arena, name), table_of(text, step),
+             text->version < 11 ? "PROCEDURE" : "FUNCTION", sql_name(text->arena, step->table.schema, name));
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -171,7 +172,8 @@ static void verify(const StepText *text, const Step *step)
             check->query != NULL
                 ? arena_printf(text->arena, "%s;", check->query)
                 : arena_printf(text->arena, "SELECT %s AS problem, * FROM ONLY %s WHERE %s LIMIT 10;",
-                               sql_literal(text->arena, check->label), table_of(text, step), check->predicate);
+                               sql_literal(text->arena, check->label), table_of(text, step),
+                               check->predicate);
         if (check->count_only)
             plan_sql_comment(out, "%s", sql);
         else

@@ -11,14 +11,13 @@ static int severity_number(Severity severity)
 json_t *lsp_diagnostic(const LspDocument *document, const Finding *finding, LspEncoding encoding)
 {
     Arena *arena = arena_new();
-    const char *page = arena_printf(
-        arena, "https://example.com/stoa/blob/main/docs/rules.md#%s", finding->rule->id);
-    json_t *object = json_pack(
-        "{s:o, s:i, s:s, s:{s:s}, s:s, s:s, s:{s:s, s:s?}}", "range",
-        lsp_range(&document->lines, finding->start, finding->end, encoding), "severity",
-        severity_number(finding->severity), "code", finding->rule->id, "codeDescription", "href", page,
-        "source", "stoa", "message", finding->message, "data", "evidence", evidence_name(finding->evidence),
-        "safer", finding->safer);
+    const char *page =
+        arena_printf(arena, "https://example.com/stoa/blob/main/docs/rules.md#%s", finding->rule->id);
+    json_t *object = json_pack("{s:o, s:i, s:s, s:{s:s}, s:s, s:s, s:{s:s, s:s?}}", "range",
+                               lsp_range(&document->lines, finding->start, finding->end, encoding),
+                               "severity", severity_number(finding->severity), "code", finding->rule->id,
+                               "codeDescription", "href", page, "source", "stoa", "message", finding->message,
+                               "data", "evidence", evidence_name(finding->evidence), "safer", finding->safer);
     arena_free(arena);
     return object;
 }
@@ -27,8 +26,8 @@ json_t *lsp_diagnostics(const LspDocument *document, LspEncoding encoding)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < document->result.findings.len; i++)
-        (void)json_array_append_new(
-            list, lsp_diagnostic(document, &document->result.findings.items[i], encoding));
+        (void)json_array_append_new(list,
+                                    lsp_diagnostic(document, &document->result.findings.items[i], encoding));
     return list;
 }
 
@@ -78,9 +77,9 @@ static void offer(const Offer *offer, const char *title, bool preferred, const E
                             "newText", edits[i].text));
     json_t *changes = json_object();
     (void)json_object_set_new(changes, offer->document->uri, list);
-    json_t *action = json_pack("{s:s, s:s, s:[o], s:{s:o}}", "title", title, "kind", "quickfix", "diagnostics",
-                               lsp_diagnostic(offer->document, offer->finding, offer->encoding), "edit",
-                               "changes", changes);
+    json_t *action = json_pack(
+        "{s:s, s:s, s:[o], s:{s:o}}", "title", title, "kind", "quickfix", "diagnostics",
+        lsp_diagnostic(offer->document, offer->finding, offer->encoding), "edit", "changes", changes);
     if (preferred)
         (void)json_object_set_new(action, "isPreferred", json_true());
     (void)json_array_append_new(offer->list, action);

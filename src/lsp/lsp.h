@@ -8,7 +8,8 @@ typedef struct LspHost {
     void *context;
     /* Sends one message; its bytes are good during the call. */
     void (*send)(void *context, const char *text, size_t len);
-    /* Adds the other files of the folder, marked as applied, so that what they make is in sight. May be NULL. */
+    /* Adds the other files of the folder, marked as applied, so that what they make is in sight. May be NULL.
+     */
     void (*beside)(void *context, Arena *arena, SourceSet *set, const char *path);
 } LspHost;
 
@@ -37,8 +38,8 @@ typedef struct LspDocument {
     char *uri;
     Str text;
     json_int_t version;
-    bool dirty; /* changed since it was checked */
-    Arena *arena; /* of what follows */
+    bool dirty;          /* changed since it was checked */
+    Arena *arena;        /* of what follows */
     const char *checked; /* the text that was checked */
     LspLines lines;
     CheckResult result;
