@@ -54,7 +54,7 @@ def test_atlas_delimiter(tmp_path):
         statements, unknown, rules = of(check(folder(tmp_path, {"1.sql": text}), *MY))
         assert statements == 2 and "syntax-unknown" not in rules, (word, rules)
     text = f"-- atlas:delimiter -- end\n\n{DROP};\n-- end\n{DROP}\n-- end\n"
-    assert check(folder(tmp_path, {"1.sql": text}), *QUIET, "--json").rules == ["drop-column", "drop-column"]
+    assert check(folder(tmp_path, {"1.sql": text}), *QUIET, "--json").rules.count("drop-column") == 2
 
 
 def sums(files):
