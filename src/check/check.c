@@ -3,6 +3,7 @@
 
 #include "base/digest.h"
 #include "base/str.h"
+#include "check/fix.h"
 #include "check/silence.h"
 
 #include <stdlib.h>
@@ -165,11 +166,20 @@ static void report_call(Run *run, const RuleCall *call)
     const char *safer = call->safer != NULL ? call->safer : call->rule->safer;
     bool called = about->function != NULL && about->function[0] != '\0';
     Severity severity = called && call->severity > SEVERITY_WARN ? SEVERITY_WARN : call->severity;
+    Fix fix = {0};
+    if (call->rule->fix != NULL && about == call->act && !called)
+        fix_make(run->arena, call, &fix);
     report(run, call->rule,
            (Finding){.severity = severity,
                      .evidence = call->evidence,
                      .start = about->start,
                      .end = about->end,
+                     .statement_start = statement->start,
+                     .statement_end = statement->end,
+                     .whole = statement->acts.len == 1 && about->function == NULL,
+                     .edits = fix.edits.items,
+                     .edit_count = fix.edits.len,
+                     .fixed = fix.what,
                      .object = object_of(run, about),
                      .message = message_of(run, call, about),
                      .safer = safer == NULL || safer[0] == '\0'
@@ -307,13 +317,14 @@ static void run_part(Run *run, const Part *part)
 {
     const Source *source = run->source;
     ActStatements statements = {0};
-    size_t first_comment = run->comments.len;
-    if (run->target.engine == CHECK_POSTGRES) {
-        acts_pg(run->arena, run->scratch, source->text, part->start, part->end, &statements, &run->comments);
+    size_t first_comment = run->comments.len, start;
+    bool my = run->target.engine != CHECK_POSTGRES;
+    const char *text = folder_masked(run->arena, source, part, my, &start);
+    if (!my) {
+        acts_pg(run->arena, run->scratch, text, start, part->end, &statements, &run->comments);
     } else {
         MyDialect dialect = {.mariadb = run->target.engine == CHECK_MARIADB, .version = run->target.version};
-        acts_my(run->arena, run->scratch, &dialect, source->text, part->start, part->end, &statements,
-                &run->comments);
+        acts_my(run->arena, run->scratch, &dialect, text, start, part->end, &statements, &run->comments);
     }
     if (source->tool == TOOL_DJANGO && !run->known.applied)
         tell_opaque(run, first_comment);

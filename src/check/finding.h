@@ -12,6 +12,12 @@ typedef enum Severity {
 
 typedef struct Rule Rule;
 
+/* Bytes [start, end) of the file get this text. */
+typedef struct Edit {
+    size_t start, end;
+    const char *text;
+} Edit;
+
 typedef struct Finding {
     const Rule *rule;
     Severity severity;
@@ -23,8 +29,13 @@ typedef struct Finding {
     int end_line, end_column;
     const char *object; /* what it is about; "" */
     const char *message;
-    const char *safer; /* SQL; NULL */
-    const char *print; /* SHA-256 of rule, file and statement, for baselines */
+    const char *safer;                     /* SQL; NULL */
+    const char *print;                     /* SHA-256 of rule, file and statement, for baselines */
+    size_t statement_start, statement_end; /* that it stands in; both 0: it is about no statement */
+    bool whole;                            /* what it is about is all of its statement */
+    const Edit *edits;                     /* that make the finding go, and change nothing else; by place */
+    size_t edit_count;
+    const char *fixed; /* what they do: "build the index CONCURRENTLY"; NULL without edits */
 } Finding;
 
 const char *severity_name(Severity severity);

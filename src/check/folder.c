@@ -281,6 +281,7 @@ void folder_read(Arena *arena, SourceSet *set)
     if (set->files.len > 1)
         qsort_r(set->files.items, set->files.len, sizeof set->files.items[0], compare_sources, set);
     find_twins(set);
+    folder_sum(arena, set);
 }
 
 /* ---- dialect -------------------------------------------------------------------------------- */
@@ -301,7 +302,7 @@ enum { LOOK_BYTES = 65536 };
 CheckEngine engine_of_text(const char *text, size_t len)
 {
     static const char *const my[] = {"AUTO_INCREMENT", "ENGINE=",    "ENGINE =",           "DEFAULT CHARSET",
-                                     "MODIFY COLUMN",  " MODIFY `",  "DELIMITER ",         "CHANGE COLUMN",
+                                     "MODIFY COLUMN",  " MODIFY `",  "\nDELIMITER ",       "CHANGE COLUMN",
                                      " UNSIGNED",      "ALGORITHM=", "foreign_key_checks", "utf8mb4"};
     static const char *const pg[] = {"$$",
                                      "CONCURRENTLY",

@@ -25,6 +25,8 @@ typedef struct Part {
     size_t start, end;
     bool down;
     TxModel model;
+    const char *delimiter; /* what ends a statement instead of a semicolon; "": the end of the part; NULL */
+    size_t marker;         /* with it: where the line begins that says so */
 } Part;
 
 typedef struct Source {
@@ -33,8 +35,9 @@ typedef struct Source {
     size_t len;
     size_t given; /* its place among those that were given */
     Tool tool;
-    bool down;           /* all of it is the way back */
-    bool skipped;        /* the tool does not run it: verify scripts, files without a version */
+    bool down;    /* all of it is the way back */
+    bool skipped; /* the tool does not run it: verify scripts, files without a version */
+    bool from_stdin;
     bool applied;        /* it has been applied: read, not checked */
     bool no_transaction; /* a word of the tool says so for all of it */
     const char *version; /* "" if none */
@@ -48,6 +51,7 @@ typedef struct SourceSet {
     const char *folder;      /* where it was read from; NULL: files that were given one by one */
     const char *plan;        /* text of sqitch.plan; NULL */
     bool atlas;              /* atlas.sum is there */
+    const char *atlas_sum;   /* its text; NULL */
     bool prisma;             /* migration_lock.toml is there */
     VEC(const char *) plain; /* files with a .conf beside them that says executeInTransaction=false */
 } SourceSet;
@@ -57,5 +61,10 @@ const char *tool_name(Tool tool);
 void folder_read(Arena *arena, SourceSet *set);
 /* folder_parts.c: the parts of one file; sets its problem. */
 void folder_cut(Arena *arena, Source *source);
+/* folder_mask.c: the text with what the tool has instead of semicolons in the splitter's own words, at the
+ * same offsets; *ret_start: where the part begins in it. */
+const char *folder_masked(Arena *arena, const Source *source, const Part *part, bool my, size_t *ret_start);
+/* folder_sum.c: sets the problem of the first file that atlas.sum does not agree with. */
+void folder_sum(Arena *arena, SourceSet *set);
 /* PostgreSQL, unless the words of the text are those of MySQL and MariaDB. */
 CheckEngine engine_of_text(const char *text, size_t len);

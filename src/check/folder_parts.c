@@ -50,6 +50,12 @@ static void add(Arena *arena, Source *source, size_t start, size_t end, bool dow
     *vec_push(arena, &source->parts) = (Part){.start = start, .end = end, .down = down, .model = model};
 }
 
+static void add_part(Arena *arena, Source *source, Part part, size_t end)
+{
+    part.end = end;
+    *vec_push(arena, &source->parts) = part;
+}
+
 /* A tool whose markers stand on lines of their own. */
 typedef struct Marks {
     const char *up, *down, *plain; /* plain: what the marker's line (or any line) says for no transaction */
@@ -87,25 +93,58 @@ static void cut_marked(Arena *arena, Source *source, const Marks *marks)
         source->problem = marks->missing;
 }
 
+/* The value of "name:value" on the line, up to a space or to the end of the line, quotes taken off and \n and
+ * kin read; NULL. */
+static const char *value_of(Arena *arena, const Line *line, const char *name, bool rest)
+{
+    const char *at = line->words == NULL ? NULL : memmem(line->words, line->word_len, name, strlen(name));
+    if (at == NULL)
+        return NULL;
+    const char *end = line->words + line->word_len;
+    at += strlen(name);
+    while (rest && end > at && strchr(" \t\r", end[-1]) != NULL)
+        end--;
+    char quote = !rest && at < end && (*at == '"' || *at == '\'') ? *at++ : rest ? '\r' : ' ';
+    CLEANUP(str_donep) Str text = STR_INIT;
+    for (; at < end && *at != quote && *at != '\r' && (quote != ' ' || *at != '\t'); at++) {
+        bool escape = *at == '\\' && at + 1 < end && strchr("nrt", at[1]) != NULL;
+        char c = !escape ? *at : at[1] == 'n' ? '\n' : at[1] == 'r' ? '\r' : '\t';
+        at += escape;
+        str_addn(&text, &c, 1);
+    }
+    return text.len == 0 ? NULL : arena_dup(arena, text.buf);
+}
+
+/* A change set's words hold up to the next one. */
+static const char *liquibase_delimiter(Arena *arena, const Line *line)
+{
+    return contains(line, "splitStatements:false") ? "" : value_of(arena, line, "endDelimiter:", false);
+}
+
 static void cut_liquibase(Arena *arena, Source *source)
 {
     bool open = false, plain = false;
-    size_t from = 0;
+    Part part = {0};
     for (size_t at = 0; at < source->len;) {
         Line line = line_at(source->text, at, source->len);
         if (begins(&line, "changeset")) {
             if (open)
-                add(arena, source, from, line.start, false, plain ? TX_EACH : TX_WRAPPED);
+                add_part(arena, source, part, line.start);
             open = true;
             plain = contains(&line, "runInTransaction:false");
-            from = line.next;
+            part = (Part){.start = line.next,
+                          .model = plain ? TX_EACH : TX_WRAPPED,
+                          .delimiter = liquibase_delimiter(arena, &line),
+                          .marker = line.start};
+            if (plain && part.delimiter != NULL && part.delimiter[0] == '\0')
+                part.model = TX_MESSAGE;
             if (memchr(line.words, ':', line.word_len) == NULL)
                 source->problem = "a change set needs author:id";
         }
         at = line.next;
     }
     if (open)
-        add(arena, source, from, source->len, false, plain ? TX_EACH : TX_WRAPPED);
+        add_part(arena, source, part, source->len);
     else
         source->problem = "there is no change set in it";
 }
@@ -113,15 +152,21 @@ static void cut_liquibase(Arena *arena, Source *source)
 /* Directives stand in the comments at the head of the file. */
 static void cut_atlas(Arena *arena, Source *source)
 {
-    bool plain = false;
+    Part part = {.model = TX_WRAPPED};
     for (size_t at = 0; at < source->len;) {
         Line line = line_at(source->text, at, source->len);
         if (line.words == NULL && line.end > line.start)
             break;
-        plain = plain || (begins(&line, "atlas:txmode") && contains(&line, "none"));
+        if (begins(&line, "atlas:txmode") && contains(&line, "none"))
+            part.model = TX_EACH;
+        if (begins(&line, "atlas:delimiter ")) {
+            part.delimiter = value_of(arena, &line, "atlas:delimiter ", true);
+            part.marker = line.start;
+            part.start = line.next; /* the word itself ends nothing */
+        }
         at = line.next;
     }
-    add(arena, source, 0, source->len, false, plain ? TX_EACH : TX_WRAPPED);
+    add_part(arena, source, part, source->len);
 }
 
 void folder_cut(Arena *arena, Source *source)

@@ -36,6 +36,10 @@ typedef struct RuleCall {
 
 typedef bool RuleMatch(RuleCall *call);
 
+/* fix.h: writes the safe form where that is a rewrite of text; false where it is not. */
+typedef struct Fix Fix;
+typedef bool RuleFix(const RuleCall *call, Fix *fix);
+
 enum { RULE_KINDS_MAX = 8 };
 
 struct Rule {
@@ -49,6 +53,7 @@ struct Rule {
     const char *message;
     const char *why;
     const char *safer;   /* SQL; NULL: there is none to write */
+    RuleFix *fix;        /* NULL: a person has to decide */
     const char *aliases; /* "squawk/renaming-column, strong_migrations/rename_column" */
 };
 

@@ -1,5 +1,6 @@
 /* Rules about columns of PostgreSQL. */
 #include "base/str.h"
+#include "check/fix.h"
 #include "check/rule.h"
 
 #include <stdlib.h>
@@ -450,6 +451,7 @@ static const Rule rules[] = {
               "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction\n"
               "ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;\n"
               "ALTER TABLE {table} DROP CONSTRAINT {not_null};",
+     .fix = fix_not_null,
      .aliases = "squawk/adding-not-nullable-field, strong_migrations/change_column_null, eugene/E2, "
                 "pg-migration-lint/PGM013, atlas/PG303, bytebase/column_disallow_add_not_null"},
     {.id = "add-not-null-scan",
@@ -461,7 +463,8 @@ static const Rule rules[] = {
      .message = "adding NOT NULL for {table}.{column} reads the whole table under ACCESS EXCLUSIVE",
      .why = "PostgreSQL 18 can add it NOT VALID: one short lock, then a scan beside readers and writers.",
      .safer = "ALTER TABLE {table} ADD CONSTRAINT {not_null} NOT NULL {column} NOT VALID;\n"
-              "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction"},
+              "ALTER TABLE {table} VALIDATE CONSTRAINT {not_null}; -- in a later transaction",
+     .fix = fix_not_valid},
     {.id = "drop-not-null",
      .severity = SEVERITY_WARN,
      .engines = RULE_PG,

@@ -1,5 +1,6 @@
 /* Rules about constraints of PostgreSQL. */
 #include "base/str.h"
+#include "check/fix.h"
 #include "check/rule.h"
 
 static const ActConstraint *spec_of(const RuleCall *call) { return call->act->constraint; }
@@ -198,6 +199,7 @@ static const Rule rules[] = {
          "under SHARE UPDATE EXCLUSIVE, beside readers and writers.",
      .safer = "ALTER TABLE {table} ADD {definition} NOT VALID;\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {check}; -- in a later transaction",
+     .fix = fix_not_valid,
      .aliases = "squawk/constraint-missing-not-valid, strong_migrations/add_check_constraint, eugene/E1, "
                 "pg-migration-lint/PGM015, atlas/PG305"},
     {.id = "add-foreign-key-scan",
@@ -210,6 +212,7 @@ static const Rule rules[] = {
          "SHARE ROW EXCLUSIVE is held on both tables during the join. NOT VALID takes it for a moment only.",
      .safer = "ALTER TABLE {table} ADD {definition} NOT VALID;\n"
               "ALTER TABLE {table} VALIDATE CONSTRAINT {fkey}; -- in a later transaction",
+     .fix = fix_not_valid,
      .aliases = "squawk/adding-foreign-key-constraint, strong_migrations/add_foreign_key, eugene/E1, "
                 "pg-migration-lint/PGM014, atlas/PG306"},
     {.id = "foreign-key-partitioned",
@@ -244,6 +247,7 @@ static const Rule rules[] = {
      .why = "Build the index beside readers and writers, then give it to the constraint.",
      .safer = "CREATE UNIQUE INDEX CONCURRENTLY {key} ON {table} ({columns});\n"
               "ALTER TABLE {table} ADD CONSTRAINT {key} UNIQUE USING INDEX {key};",
+     .fix = fix_unique,
      .aliases = "squawk/disallowed-unique-constraint, strong_migrations/add_unique_constraint, eugene/E7, "
                 "pg-migration-lint/PGM017, atlas/PG105"},
     {.id = "using-index",

@@ -1,8 +1,10 @@
 /* Rules about indexes and partitions of PostgreSQL, and maintenance that rewrites. */
 #include "base/str.h"
+#include "check/fix.h"
 #include "check/rule.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool has(const RuleCall *call, unsigned flag) { return (call->act->flags & flag) != 0; }
 
@@ -83,8 +85,10 @@ static bool match_wide(RuleCall *call) { return call->act->key_count > 3 && !has
 static bool match_duplicate(RuleCall *call)
 {
     const KnownTable *table = table_of(call);
-    if (table == NULL || has(call, ACT_UNIQUE | ACT_PARTIAL | ACT_SPECIAL) || call->act->key_count == 0)
-        return false;
+    bool other = call->act->method != NULL && strcasecmp(call->act->method, "btree") != 0;
+    if (table == NULL || has(call, ACT_UNIQUE | ACT_PARTIAL | ACT_SPECIAL) || call->act->key_count == 0 ||
+        other)
+        return false; /* a small BRIN beside a btree has its use */
     for (size_t i = 0; i < call->act->key_count; i++)
         if (call->act->keys[i] == NULL)
             return false;
@@ -157,6 +161,7 @@ static const Rule rules[] = {
      .message = "CREATE INDEX stops all writers of {table} until it is built",
      .why = "SHARE conflicts with every INSERT, UPDATE and DELETE. CONCURRENTLY builds beside them.",
      .safer = "CREATE INDEX CONCURRENTLY {idx} ON {table} ({columns}); -- outside of a transaction",
+     .fix = fix_concurrently,
      .aliases = "squawk/require-concurrent-index-creation, strong_migrations/add_index, eugene/E6, "
                 "pg-migration-lint/PGM001, atlas/PG101"},
     {.id = "create-index-partitioned",
@@ -232,6 +237,7 @@ static const Rule rules[] = {
      .why = "CONCURRENTLY waits for them instead. An index of a constraint or a partitioned table cannot be "
             "dropped so.",
      .safer = "DROP INDEX CONCURRENTLY {table}; -- outside of a transaction",
+     .fix = fix_concurrently,
      .aliases = "squawk/require-concurrent-index-deletion, strong_migrations/remove_index, "
                 "pg-migration-lint/PGM002, atlas/PG102"},
     {.id = "drop-index-in-use",
@@ -252,6 +258,7 @@ static const Rule rules[] = {
      .message = "REINDEX stops writers of the table, and readers that want the index",
      .why = "SHARE on the table and ACCESS EXCLUSIVE on the index; CONCURRENTLY builds a new one beside it.",
      .safer = "REINDEX {value} CONCURRENTLY {table}; -- outside of a transaction",
+     .fix = fix_concurrently,
      .aliases = "squawk/require-concurrent-reindex, pg-migration-lint/PGM022"},
     {.id = "index-hash",
      .severity = SEVERITY_OFF,
@@ -368,6 +375,7 @@ static const Rule rules[] = {
          "is a default partition); an interrupted one needs FINALIZE.",
      .safer =
          "ALTER TABLE {table} DETACH PARTITION {other} CONCURRENTLY; -- outside of a transaction, from 14 on",
+     .fix = fix_detach,
      .aliases = "squawk/require-concurrent-partition-detach, pg-migration-lint/PGM004"},
     {.id = "drop-partition",
      .severity = SEVERITY_WARN,

@@ -1,6 +1,7 @@
 /* Rules about what statements do to each other: transactions, timeouts, order. */
 #include "base/str.h"
 #include "change/split_pg.h"
+#include "check/fix.h"
 #include "check/rule.h"
 
 #include <string.h>
@@ -290,6 +291,7 @@ static const Rule rules[] = {
          "Locks are granted in order. A definition that waits for one long query holds up every later query "
          "of the table, even those that the long one would not disturb.",
      .safer = "SET lock_timeout = '2s'; -- and try again when it is over",
+     .fix = fix_lock_timeout,
      .aliases = "squawk/require-timeout-settings, squawk/require-lock-timeout, eugene/E9, "
                 "pgfence/missing-lock-timeout, strong_migrations/lock_timeout"},
     {.id = "statement-timeout-missing",
@@ -480,6 +482,7 @@ static const Rule rules[] = {
          "Even an instant change needs an exclusive metadata lock; all later statements on the table queue "
          "behind it.",
      .safer = "SET SESSION lock_wait_timeout = 2; -- and try again when it is over",
+     .fix = fix_lock_wait_timeout,
      .aliases = "strong_migrations/lock_timeout"},
     {.id = "implicit-commit",
      .severity = SEVERITY_WARN,

@@ -1,5 +1,6 @@
 /* Rules about tables, indexes and constraints of MySQL and MariaDB. */
 #include "base/str.h"
+#include "check/fix.h"
 #include "check/rule.h"
 #include "check/way_my.h"
 
@@ -174,6 +175,7 @@ static const Rule rules[] = {
      .why = "With ALGORITHM=INSTANT, or INPLACE and LOCK=NONE, the server refuses what it cannot do so, and "
             "nothing has happened. Never rely on the default.",
      .safer = "{action}, ALGORITHM=INSTANT; -- else ALGORITHM=INPLACE, LOCK=NONE",
+     .fix = fix_algorithm,
      .aliases = "bytebase/statement_require_algorithm_or_lock_options, strong_migrations/lock_option"},
     {.id = "algorithm-copy",
      .severity = SEVERITY_BLOCK,

@@ -73,7 +73,8 @@ static bool match_replace_view(RuleCall *call) { return has(call, ACT_REPLACES);
 
 static bool match_view_table(RuleCall *call)
 {
-    return known_find(call->stream->known, KNOWN_VIEW, call->act->table) == NULL;
+    const KnownThing *view = known_find(call->stream->known, KNOWN_VIEW, call->act->table);
+    return view == NULL || !view->made; /* nobody reads yet what this run makes */
 }
 
 static bool match_domain_constraint(RuleCall *call)

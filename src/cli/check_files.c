@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "cli/findings.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fts.h>
 #include <stdlib.h>
@@ -85,6 +86,8 @@ static Err *read_beside(Cli *cli, SourceSet *set, const char *path, const char *
     size_t len = 0;
     set->atlas = set->atlas || str_eq(name, "atlas.sum");
     set->prisma = set->prisma || str_eq(name, "migration_lock.toml");
+    if (str_eq(name, "atlas.sum"))
+        TRY(check_file_text(cli->arena, path, &set->atlas_sum, &len));
     if (str_eq(name, "sqitch.plan"))
         TRY(check_file_text(cli->arena, path, &set->plan, &len));
     if (!ends_with(name, ".sql.conf"))
@@ -135,7 +138,7 @@ static Err *add_folder(Cli *cli, SourceSet *set, const char *path)
 static Err *add_stdin(Cli *cli, SourceSet *set)
 {
     const char *path = cli_setting(cli, OPT_STDIN_FILEPATH)->text;
-    Source source = {.path = path == NULL ? "<stdin>" : path};
+    Source source = {.path = path == NULL ? "<stdin>" : path, .from_stdin = true};
     TRY(read_stream(cli->arena, stdin, "standard input", &source.text, &source.len));
     *vec_push(cli->arena, &set->files) = source;
     return NULL;
@@ -147,6 +150,32 @@ static Err *look_beside(Cli *cli, SourceSet *set, const char *path)
     const char *conf = arena_printf(cli->arena, "%s.conf", path);
     struct stat there;
     return stat(conf, &there) == 0 ? read_beside(cli, set, conf, conf) : NULL;
+}
+
+static int is_visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+
+enum { MOST_NEIGHBOURS = 2000 };
+
+void check_neighbours(Cli *cli, SourceSet *set, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct dirent **entries = NULL;
+    if (slash == NULL)
+        return;
+    const char *folder = arena_dupn(cli->arena, path, (size_t)(slash - path));
+    int count = scandir(folder[0] == '\0' ? "/" : folder, &entries, is_visible, alphasort);
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name, *full = arena_printf(cli->arena, "%s/%s", folder, name);
+        Err *err = i < MOST_NEIGHBOURS ? read_beside(cli, set, full, name) : NULL;
+        if (err == NULL && i < MOST_NEIGHBOURS && ends_with(name, ".sql") && strcmp(full, path) != 0) {
+            err = add_file(cli, set, full);
+            if (err == NULL)
+                set->files.items[set->files.len - 1].applied = true;
+        }
+        err_free(err);
+        free(entries[i]);
+    }
+    free(entries);
 }
 
 /* Files that are given one by one go together, in the order of their tool; each folder is a set. */

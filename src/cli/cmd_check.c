@@ -188,15 +188,24 @@ Err *cmd_check(Cli *cli)
         return show_rules(cli);
     (void)setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     TRY(read_options(cli, &options));
+    if (cli_given(cli, OPT_LSP))
+        return check_lsp(cli, &options);
+    if (cli_given(cli, OPT_DRY_RUN) && !cli_given(cli, OPT_FIX))
+        return err_new(ERR_USAGE, "--dry-run goes with --fix");
     TRY(check_sets(cli, &sets, &count));
     const char *since = cli_setting(cli, OPT_SINCE)->text;
     for (size_t i = 0; i < count && since != NULL; i++)
         TRY(check_since(cli, sets[i], since));
-    TRY(check_run(cli->arena, sets, count, &options, &result));
+    bool shown = false;
+    if (cli_given(cli, OPT_FIX))
+        TRY(check_fix(cli, sets, count, &options, &result, &shown));
+    else
+        TRY(check_run(cli->arena, sets, count, &options, &result));
     const char *baseline = cli_setting(cli, OPT_WRITE_BASELINE)->text;
     if (baseline != NULL)
         return write_baseline(baseline, &result);
-    print_findings(cli, &result, sets, count);
+    if (!shown)
+        print_findings(cli, &result, sets, count);
     cli->exit_code = exit_code_of(cli, &result);
     return NULL;
 }

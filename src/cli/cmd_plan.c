@@ -1,4 +1,5 @@
 /* stoa plan: shows the steps that apply would take. */
+#include "cli/plan_sql.h"
 #include "cli/session.h"
 #include "cli/show.h"
 
@@ -36,6 +37,10 @@ Err *cmd_plan(Cli *cli)
     TRY(run_plan(&options, cli->arena, &change, &plan, &journalled));
     TRY(session_strategy(cli, &plan));
     term_progress_end(&cli->term);
+    if (cli_given(cli, OPT_SQL)) {
+        const char *folder = cli_setting(cli, OPT_SQL)->text;
+        return plan_sql_write(cli, &plan, options.plan.max_stall_ms, folder == NULL ? plan.change : folder);
+    }
     if (cli->term.json) {
         json_t *json = plan_to_json(&plan);
         term_json(&cli->term, json, true);

@@ -14,6 +14,20 @@ Err *check_file_text(Arena *arena, const char *path, const char **ret_text, size
  * own words where it cannot tell. */
 Err *check_since(Cli *cli, SourceSet *set, const char *revision) MUST_USE;
 
+/* Adds what stands in the folder of the file and belongs to it: the other SQL files, marked as applied, and
+ * what tools keep beside them. What cannot be read is left out. */
+void check_neighbours(Cli *cli, SourceSet *set, const char *path);
+
+/* check_lsp.c: the language server; ends with cli->exit_code. */
+Err *check_lsp(Cli *cli, const CheckOptions *options) MUST_USE;
+/* check_fix.c: fixes, and writes files or shows the difference; `result` is what is left. *ret_shown:
+ * standard output is used up. */
+Err *check_fix(Cli *cli, SourceSet **sets, size_t count, const CheckOptions *options, CheckResult *ret_result,
+               bool *ret_shown) MUST_USE;
+/* diff.c: the unified difference of two texts. */
+void diff_unified(Str *out, const char *path, const char *before, size_t before_len, const char *after,
+                  size_t after_len);
+
 /* findings_text.c; `set` lists are where the lines come from. */
 void findings_text(Page *page, const CheckResult *result, SourceSet *const *sets, size_t count);
 void findings_summary(Page *page, const CheckResult *result);

@@ -221,6 +221,8 @@ static void add_rule(Str *text, const Rule *rule)
     str_add(text, "\n");
     if (rule->safer != NULL)
         str_addf(text, "\n```sql\n%s\n```\n", rule->safer);
+    if (rule->fix != NULL)
+        str_add(text, "\n`stoa check --fix` writes it, where that is a rewrite of text.\n");
     if (rule->aliases != NULL)
         str_addf(text, "\nElsewhere: %s.\n", rule->aliases);
     arena_free(arena);
