@@ -25,6 +25,7 @@ typedef struct Part {
     size_t start, end;
     bool down;
     TxModel model;
+    bool applied; /* by the state table of the tool */
 } Part;
 
 typedef struct Source {
@@ -49,6 +50,7 @@ typedef struct SourceSet {
     const char *plan;        /* text of sqitch.plan; NULL */
     bool atlas;              /* atlas.sum is there */
     bool prisma;             /* migration_lock.toml is there */
+    bool read;               /* folder_read() was here */
     VEC(const char *) plain; /* files with a .conf beside them that says executeInTransaction=false */
 } SourceSet;
 
