@@ -100,9 +100,9 @@ static void add_act(Naming *naming, const Act *act)
         add_name(naming, act->constraint->references);
     if (act->column != NULL)
         add_name(naming, act->column->parent);
-    for (size_t i = 0; i < act->column_count; i++)
+    for (size_t i = 0; act->columns != NULL && i < act->column_count; i++)
         add_name(naming, act->columns[i].parent);
-    for (size_t i = 0; i < act->constraint_count; i++)
+    for (size_t i = 0; act->constraints != NULL && i < act->constraint_count; i++)
         add_name(naming, act->constraints[i].references);
 }
 
@@ -120,6 +120,33 @@ static void add_mentions(Naming *naming, const Source *source, const ActStatemen
                          mention->name, mention->kinds, mention->target);
         if (keep(naming, text))
             *vec_push(naming->arena, &naming->names->mentions) = *mention;
+    }
+}
+
+static bool is_word(char c, bool inside)
+{
+    bool letter =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || ((unsigned char)c & 0x80) != 0;
+    return letter || (inside && c >= '0' && c <= '9');
+}
+
+/* Text that is put together when it runs may speak of any word in it. */
+static void add_words(Naming *naming, const Source *source, const ActStatement *statement)
+{
+    const char *text = source->text;
+    for (size_t at = statement->start; at < statement->end;) {
+        size_t from = at;
+        while (at < statement->end && is_word(text[at], at > from))
+            at++;
+        if (at == from) {
+            at++;
+            continue;
+        }
+        Name name = {.name = arena_dupn(naming->arena, text + from, at - from)};
+        add_name(naming, name);
+        if (keep(naming, arena_printf(naming->arena, "word %s", name.name)))
+            *vec_push(naming->arena, &naming->names->mentions) =
+                (Mention){.name = name.name, .kinds = NAMES_RELATION, .target = true};
     }
 }
 
@@ -143,6 +170,8 @@ static void add_part(Naming *naming, const Source *source, const Part *part)
             add_act(naming, &statement->acts.items[j]);
         if (target->engine == CHECK_POSTGRES)
             add_mentions(naming, source, statement);
+        if (target->engine == CHECK_POSTGRES && statement->unknown)
+            add_words(naming, source, statement);
     }
 }
 

@@ -75,7 +75,9 @@ static void show_facts(Page *page, const Finding *finding)
 {
     char rows[UNIT_TEXT_BYTES], size[UNIT_TEXT_BYTES], time[UNIT_TEXT_BYTES];
     const TableFacts *table = finding->facts;
-    if (table == NULL || table->view)
+    bool says =
+        finding->cost != COST_NONE || (table != NULL && (table->oldest_ms >= 1000 || table->view_count > 0));
+    if (table == NULL || table->view || !says)
         return;
     page_putf(page, STYLE_GREEN, "%8s", "table: ");
     if (table->empty)

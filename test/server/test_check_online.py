@@ -39,7 +39,7 @@ BASES = {
 def examples():
     found = []
     for block in (ROOT / "test/unit/check/rules.txt").read_text().split("\n= ")[1:]:
-        rule, engine, version = block.split("\n")[0].split()
+        rule, engine = block.split("\n")[0].split()[:2]
         if engine != "postgres":
             continue
         bad, good = re.search(r"\nbad\n(.*?)\ngood\n(.*)", block, re.S).groups()
@@ -169,13 +169,13 @@ def test_later_statements_see_earlier_ones(db):
                            "ALTER TABLE t ADD CONSTRAINT k FOREIGN KEY (n) REFERENCES n;\nALTER TABLE t DROP COLUMN gone;")
     refused = only(told, "measured-refused")
     assert refused["line"] == 5 and "gone" in refused["message"] and refused["severity"] == "block"
-    assert told["asked"]["measured"] >= 3 and told["asked"]["not_measured"] is None
+    assert told["asked"]["measured"] >= 2 and told["asked"]["not_measured"] is None
 
 
 def test_hidden_rewrites_are_found(db):
     db.run("CREATE TABLE t (id int, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 100) i;"
            "CREATE FUNCTION hidden() RETURNS void LANGUAGE plpgsql AS $$BEGIN EXECUTE 'ALTER TABLE t ALTER v TYPE bigint'; END$$")
-    told = check(db.url(), "DO $$BEGIN EXECUTE 'ALTER TABLE t ' || 'ALTER v TYPE bigint'; END$$;")
+    told = check(db.admin_url, "DO $$BEGIN EXECUTE 'ALTER TABLE t ' || 'ALTER v TYPE bigint'; END$$;")
     rewrite = only(told, "measured-rewrite")
     assert rewrite["object"] == "public.t" and rewrite["evidence"] == "measured" and rewrite["severity"] == "note"
 
@@ -198,9 +198,7 @@ def test_limits_of_the_role_count(db):
 
 def test_without_copies(db):
     db.run("CREATE TABLE t (id int, v int)")
-    told = check(db.url(), None, "-", "--probe", "off") if False else json.loads(subprocess.run(
-        [BIN, "check", "-", "--json", "--probe", "off", "--url", db.url()], input="ALTER TABLE t ALTER v TYPE bigint;",
-        capture_output=True, text=True, timeout=60).stdout)
+    told = check(db.url(), "ALTER TABLE t ALTER v TYPE bigint;", "-", "--probe", "off")
     assert told["asked"]["not_measured"] == "--probe off" and told["asked"]["measured"] == 0
     assert only(told, "change-type-rewrite")["evidence"] == "catalog"
 
@@ -209,10 +207,12 @@ def test_speed(db):
     db.run("".join(f"CREATE TABLE t{i} (id int PRIMARY KEY, v int);" for i in range(20)))
     text = "SET lock_timeout = '1s';\n" + "".join(
         f"ALTER TABLE t{i % 20} ADD COLUMN c{i} int;\nALTER TABLE t{i % 20} ALTER c{i} TYPE bigint;\n" for i in range(50))
-    told = check(db.url(), text)
-    each = told["asked"]["measure_ms"] / told["asked"]["measured"]
-    print(f"{told['asked']['measured']} statements, {each:.1f} ms each, copies {told['asked']['copy_ms']} ms")
-    assert told["asked"]["measured"] == 100 and each <= 50
+    for url, place in ((db.admin_url, "scratch database"), (db.url(), "scratch schemas")):
+        told = check(url, text)
+        each = told["asked"]["measure_ms"] / told["asked"]["measured"]
+        print(f"{place}: {told['asked']['measured']} statements, {each:.1f} ms each, copies {told['asked']['copy_ms']} ms")
+        assert told["asked"]["measured"] == 100
+        assert each <= (50 if url == db.admin_url else 150)
 
 
 # ---- state tables ----------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def test_without_pending_what_is_there_is_told(db, tmp_path):
 def test_snapshot(db, tmp_path):
     db.run("CREATE TABLE parts (id int, at date) PARTITION BY RANGE (at); CREATE TABLE large (id int PRIMARY KEY, v varchar(10), "
            "w int CONSTRAINT w CHECK (w IS NOT NULL), pad text DEFAULT 'row secret');"
-           "INSERT INTO large SELECT i, 'cell ' || i, i, repeat('y', 900) FROM generate_series(1, 120000) i; ANALYZE")
+           "INSERT INTO large SELECT i, 'cell ' || i % 9999, i, repeat('y', 900) FROM generate_series(1, 120000) i; ANALYZE")
     file = tmp_path / "shop.json"
     done = subprocess.run([BIN, "check", "--snapshot", file, "--url", db.url()], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "2 tables" in done.stderr, done.stderr
