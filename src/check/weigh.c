@@ -179,6 +179,15 @@ static bool act_names(const ActStatement *statement, const Stream *stream, Name 
     return false;
 }
 
+static bool all_named_made(const Weigh *weigh)
+{
+    const ActStatement *statement = stream_statement(weigh->stream);
+    for (size_t i = 0; i < statement->acts.len; i++)
+        if (!known_is_made(weigh->stream->known, statement->acts.items[i].table))
+            return false;
+    return true;
+}
+
 static void say_probe(Weigh *weigh, const Finding *findings, size_t first, size_t count)
 {
     const Probe *probe = weigh->measured.probe;
@@ -188,7 +197,8 @@ static void say_probe(Weigh *weigh, const Finding *findings, size_t first, size_
         if (!is_own(weigh, probe->rewritten[i]))
             say(weigh, "measured-rewrite", name_of(weigh, probe->rewritten[i]), COST_REWRITE,
                 arena_printf(arena, "the server writes all of %s anew", probe->rewritten[i]));
-    for (size_t i = 0; i < probe->scanned_count && !heavy && weigh->said.len == 0; i++)
+    bool from_new = all_named_made(weigh); /* a foreign key of an empty table looks nothing up in the other */
+    for (size_t i = 0; i < probe->scanned_count && !heavy && !from_new && weigh->said.len == 0; i++)
         if (!is_own(weigh, probe->scanned[i]) && lock_of(probe, probe->scanned[i]) >= LOCK_SHARE)
             say(weigh, "measured-scan", name_of(weigh, probe->scanned[i]),
                 probe->built_count > 0 ? COST_BUILD : COST_SCAN,

@@ -97,6 +97,10 @@ static Err *measure_one(Online *online, Arena *arena, const Operation *operation
 {
     if (operation->kind != OPERATION_MY || operation->my == NULL)
         return NULL;
+    if (online->tables.len == 0 && !made && operation->my->kind != MY_STATEMENT_CREATE_TABLE) {
+        online->astray = true; /* there is nothing that it could be tried on */
+        return NULL;
+    }
     bool alter = operation->my->kind == MY_STATEMENT_ALTER_TABLE && operation->table.name != NULL;
     if (alter && !made && table_named(online, operation->table.name) != NULL)
         TRY(ask(online, arena, operation, measured));
