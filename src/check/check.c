@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "check/fix.h"
 #include "check/silence.h"
+#include "check/weigh.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@ typedef struct Run {
     Known known;
     Stream stream;
     CheckTarget target;
+    Weigh weigh;
+    Err *err; /* of the server, which ends the run */
     RuleList by_kind[ACT_KIND_COUNT];
     /* of the file */
     const Source *source;
@@ -181,6 +184,7 @@ static void report_call(Run *run, const RuleCall *call)
                      .edit_count = fix.edits.len,
                      .fixed = fix.what,
                      .object = object_of(run, about),
+                     .table = about->table,
                      .message = message_of(run, call, about),
                      .safer = safer == NULL || safer[0] == '\0'
                                   ? NULL
@@ -253,9 +257,24 @@ static void run_body(Run *run, const Act *outer, const Act *call, size_t index, 
     }
 }
 
+/* The statement's findings against what the server says. */
+static void weigh(Run *run, size_t first)
+{
+    const CheckResult *result = run->result;
+    if (run->options->server == NULL || run->known.applied)
+        return;
+    run->err = weigh_statement(&run->weigh, result->findings.items, first, result->findings.len);
+    for (size_t i = 0; run->err == NULL && i < run->weigh.said.len; i++) {
+        Finding finding = run->weigh.said.items[i];
+        finding.print = print_of(run, finding.rule, finding.start, finding.end);
+        report(run, finding.rule, finding);
+    }
+}
+
 static void run_statement(Run *run)
 {
     const ActStatement *statement = stream_statement(&run->stream);
+    size_t first = run->result->findings.len;
     run->counted_new = false;
     for (size_t i = 0; i < statement->acts.len; i++) {
         const Act *act = &statement->acts.items[i];
@@ -270,6 +289,8 @@ static void run_statement(Run *run)
         if ((act->flags & ACT_READS_FUNCTION) != 0 && (act->function == NULL || act->function[0] == '\0'))
             run_body(run, act, act, i, 0);
     }
+    if (!statement->data)
+        weigh(run, first);
     stream_statement_end(&run->stream);
     if (run->known.applied || statement->data)
         return;
@@ -331,7 +352,7 @@ static void run_part(Run *run, const Part *part)
     run->stream.statements = &statements;
     run->stream.dump = source->tool == TOOL_RAILS;
     stream_begin(&run->stream, model_of(run, part, &statements));
-    for (size_t i = 0; i < statements.len; i++) {
+    for (size_t i = 0; i < statements.len && run->err == NULL; i++) {
         run->stream.at = i;
         run_statement(run);
         *vec_push(run->arena, &run->statements) = statements.items[i];
@@ -369,6 +390,8 @@ static void silence(Run *run)
     Checked *checked = NULL;
     for (size_t i = 0; i < result->findings.len; i++) {
         Finding finding = result->findings.items[i];
+        if (finding.severity == SEVERITY_OFF)
+            continue;
         if (checked == NULL || checked->order != finding.order)
             checked = checked_of(run, finding.order);
         if (checked != NULL && silence_takes(&checked->silencers, &finding))
@@ -424,11 +447,13 @@ static void run_source(Run *run, const Source *source)
                                                                           : "migration-malformed",
                    0, 0, source->problem);
     for (size_t i = 0; i < source->parts.len; i++) {
+        run->known.applied = source->applied || source->parts.items[i].applied;
         if (source->parts.items[i].down == run->options->down)
             run_part(run, &source->parts.items[i]);
         else
             run->result->other_way++;
     }
+    run->known.applied = source->applied;
     run->result->applied += source->applied;
     run->result->files += !source->applied;
     if (source->applied)
@@ -444,7 +469,9 @@ static void run_source(Run *run, const Source *source)
 static Err *set_target(Run *run, const SourceSet *set)
 {
     const CheckOptions *options = run->options;
-    run->target = (CheckTarget){.engine = options->engine, .given = options->version != NULL};
+    const ServerFacts *facts = options->server == NULL ? NULL : options->server->facts;
+    run->target =
+        (CheckTarget){.engine = options->engine, .given = options->version != NULL || facts != NULL};
     size_t my = 0, pg = 0;
     for (size_t i = 0; i < set->files.len && !options->engine_given; i++) {
         bool is_my = engine_of_text(set->files.items[i].text, set->files.items[i].len) != CHECK_POSTGRES;
@@ -454,35 +481,12 @@ static Err *set_target(Run *run, const SourceSet *set)
     if (!options->engine_given)
         run->target.engine = my > pg ? CHECK_MYSQL : CHECK_POSTGRES;
     run->target.version = check_target_oldest(run->target.engine);
+    if (facts != NULL)
+        run->target.version = facts->version;
     if (options->version != NULL)
         TRY(check_target_version(run->target.engine, options->version, &run->target.version));
     run->result->target = run->target;
     sort_rules(run);
-    return NULL;
-}
-
-static const char *base_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
-}
-
-/* All files up to the one that was named have been applied. */
-static Err *mark_applied(const Run *run, SourceSet *set, bool *ret_found)
-{
-    const char *wanted = run->options->applied;
-    size_t last = SIZE_MAX;
-    for (size_t i = 0; i < set->files.len; i++) {
-        const Source *source = &set->files.items[i];
-        const char *version =
-            source->tool == TOOL_FLYWAY && source->version[0] != '\0' ? source->version + 1 : source->version;
-        if (str_eq(source->path, wanted) || str_eq(base_of(source->path), wanted) ||
-            str_eq(version, wanted) || str_eq(source->version, wanted))
-            last = i;
-    }
-    for (size_t i = 0; last != SIZE_MAX && i <= last; i++)
-        set->files.items[i].applied = true;
-    *ret_found = *ret_found || last != SIZE_MAX;
     return NULL;
 }
 
@@ -540,12 +544,28 @@ static void finish(Run *run)
     take_baseline(run);
 }
 
-static Err *run_set(Run *run, SourceSet *set, bool *ret_found)
+/* Tables of the server are as good as files that have made them. */
+static void take_facts(Run *run)
 {
-    folder_read(run->arena, set);
+    const ServerFacts *facts = run->options->server == NULL ? NULL : run->options->server->facts;
+    if (facts == NULL || run->known.whole)
+        return;
+    CLEANUP(str_donep) Str text = STR_INIT;
+    for (size_t i = 0; i < facts->table_count; i++)
+        for (size_t j = 0; j < facts->tables[i].ddl_count; j++)
+            str_addf(&text, "%s;\n", facts->tables[i].ddl[j]);
+    Source source = {
+        .path = "the server", .text = arena_dup(run->arena, text.buf), .len = text.len, .applied = true};
+    *vec_push(run->arena, &source.parts) = (Part){.end = text.len, .down = run->options->down};
+    run_source(run, &source);
+    run->result->applied--;
+    run->known.whole = true;
+}
+
+static Err *run_set(Run *run, const SourceSet *set)
+{
     TRY(set_target(run, set));
-    if (run->options->applied != NULL)
-        TRY(mark_applied(run, set, ret_found));
+    take_facts(run);
     size_t tools[TOOL_COUNT] = {0};
     for (size_t i = 0; i < set->files.len; i++) {
         const Source *source = &set->files.items[i];
@@ -555,28 +575,28 @@ static Err *run_set(Run *run, SourceSet *set, bool *ret_found)
             run->result->tool = source->tool;
         run_source(run, source);
     }
-    return NULL;
+    return run->err;
 }
 
 Err *check_run(Arena *arena, SourceSet *const *sets, size_t count, const CheckOptions *options,
                CheckResult *ret_result)
 {
-    bool found = false;
     Run run = {.arena = arena,
                .scratch = arena_new(),
                .options = options,
                .result = ret_result,
                .known = {.arena = arena}};
     run.stream = (Stream){.arena = arena, .target = &run.target, .known = &run.known};
+    run.weigh = (Weigh){
+        .arena = arena, .server = options->server, .stream = &run.stream, .severities = options->severities};
     *ret_result = (CheckResult){0};
-    Err *err = NULL;
+    Err *err = check_read(arena, sets, count, options);
     for (size_t i = 0; i < count && err == NULL; i++)
-        err = run_set(&run, sets[i], &found);
+        err = run_set(&run, sets[i]);
     if (err == NULL)
         finish(&run);
+    ret_result->measured = run.weigh.tried;
+    ret_result->contradicted = run.weigh.dropped;
     arena_free(run.scratch);
-    if (err == NULL && options->applied != NULL && !found)
-        err = err_hint(err_new(ERR_USAGE, "no file is \"%s\"", options->applied),
-                       "--applied takes the version or the name of the last file that has been applied");
     return err;
 }

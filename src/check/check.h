@@ -1,5 +1,6 @@
-/* check.h — findings on migrations, without a server: pure, same input, same findings. */
+/* check.h — findings on migrations: pure, same input and same answers of the server, same findings. */
 #pragma once
+#include "check/facts.h"
 #include "check/folder.h"
 #include "check/rule.h"
 
@@ -19,6 +20,7 @@ typedef struct CheckOptions {
     const char *applied;        /* the last file that has been applied: a version or a file's name; NULL */
     bool down;                  /* the way back is checked instead of the way there */
     Baseline *baseline;         /* NULL */
+    const CheckServer *server;  /* NULL: none is asked, and none is known */
 } CheckOptions;
 
 typedef struct CheckResult {
@@ -29,9 +31,23 @@ typedef struct CheckResult {
     size_t silenced, known; /* by comments; by the baseline */
     size_t other_way;       /* parts of files that were left out: the way back */
     size_t applied;         /* files that were read only */
+    size_t measured;        /* statements that were tried on empty copies */
+    size_t contradicted;    /* findings that the server has shown to be wrong */
     CheckTarget target;     /* of the last set */
     Tool tool;              /* the tool of most files; TOOL_NONE */
 } CheckResult;
+
+/* Reads the folders: tools, parts, order, and what has been applied by `options`. check_run() does it where
+ * it was not done. ERR_USAGE for `applied` that is no file. */
+Err *check_read(Arena *arena, SourceSet *const *sets, size_t count, const CheckOptions *options) MUST_USE;
+/* named.c: what the statements that are to be checked speak of: tables, and whatever stands in an index's
+ * place; and for PostgreSQL all that a copy of them needs. Each once. After check_read(). */
+typedef struct CheckNames {
+    VEC(Name) tables;
+    VEC(Mention) mentions;
+} CheckNames;
+void check_names(Arena *arena, SourceSet *const *sets, size_t count, const CheckOptions *options,
+                 const CheckTarget *target, CheckNames *ret_names);
 
 /* Checks sets one after the other; what earlier ones make is new to later ones. The texts must live as long
  * as the result. ERR_USAGE for a version that is none, and for `applied` that is no file. */

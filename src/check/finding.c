@@ -14,3 +14,10 @@ Severity severity_of(const char *name)
             return (Severity)i;
     return SEVERITY_COUNT;
 }
+
+const char *cost_name(Cost cost)
+{
+    static const char *const names[] = {"none", "scan",    "build", "rewrite",
+                                        "copy", "rebuild", "rows",  "content"};
+    return names[cost];
+}

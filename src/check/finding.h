@@ -10,7 +10,21 @@ typedef enum Severity {
     SEVERITY_COUNT
 } Severity;
 
+/* What a rule's hurt grows with. */
+typedef enum Cost {
+    COST_NONE,    /* nothing: what it says holds for an empty table as well */
+    COST_SCAN,    /* the table is read under a lock that stops writers */
+    COST_BUILD,   /* an index is built under one */
+    COST_REWRITE, /* table and indexes are written anew under one */
+    COST_COPY,    /* MySQL and MariaDB: likewise */
+    COST_REBUILD, /* MySQL and MariaDB: written anew beside writers */
+    COST_ROWS,    /* rows are changed by one statement */
+    COST_CONTENT  /* it fails where there is a row */
+} Cost;
+const char *cost_name(Cost cost); /* "none", "scan", "build" … */
+
 typedef struct Rule Rule;
+typedef struct TableFacts TableFacts;
 
 /* Bytes [start, end) of the file get this text. */
 typedef struct Edit {
@@ -36,6 +50,11 @@ typedef struct Finding {
     const Edit *edits;                     /* that make the finding go, and change nothing else; by place */
     size_t edit_count;
     const char *fixed; /* what they do: "build the index CONCURRENTLY"; NULL without edits */
+    Name table;        /* the object, in two parts */
+    /* online, or with a snapshot */
+    const TableFacts *facts; /* of the object's table; NULL */
+    Cost cost;               /* COST_NONE: no estimate */
+    int64_t estimate_ms;
 } Finding;
 
 const char *severity_name(Severity severity);

@@ -27,6 +27,7 @@ typedef struct Part {
     TxModel model;
     const char *delimiter; /* what ends a statement instead of a semicolon; "": the end of the part; NULL */
     size_t marker;         /* with it: where the line begins that says so */
+    bool applied; /* by the state table of the tool */
 } Part;
 
 typedef struct Source {
@@ -53,6 +54,7 @@ typedef struct SourceSet {
     bool atlas;              /* atlas.sum is there */
     const char *atlas_sum;   /* its text; NULL */
     bool prisma;             /* migration_lock.toml is there */
+    bool read;               /* folder_read() was here */
     VEC(const char *) plain; /* files with a .conf beside them that says executeInTransaction=false */
 } SourceSet;
 

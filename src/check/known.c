@@ -178,7 +178,7 @@ static void take_create_table(Known *known, const Act *act)
     KnownTable *table = arena_alloc(known->arena, sizeof *table);
     *table = (KnownTable){.name = act->table,
                           .made = !known->applied || (act->flags & ACT_TEMPORARY) != 0,
-                          .maybe = (act->flags & ACT_IF_NOT_EXISTS) != 0,
+                          .maybe = (act->flags & ACT_IF_NOT_EXISTS) != 0 && !known->whole,
                           .complete = (act->flags & ACT_COPIED) == 0,
                           .partitioned = (act->flags & ACT_PARTITIONED) != 0,
                           .parent = act->other};

@@ -70,6 +70,7 @@ typedef struct Known {
     size_t slot_count, used;
     size_t file;  /* index of the one being read */
     bool applied; /* it has been applied: what it makes has rows */
+    bool whole;   /* the server's tables are in sight: what is not there is not on the server */
 } Known;
 
 KnownThing *known_find(const Known *known, KnownKind kind, Name name);

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const RulePage *const pages[] = {&rules_column_pg, &rules_table_pg,  &rules_constraint_pg,
-                                        &rules_index_pg,  &rules_stream,    &rules_unknown,
-                                        &rules_style,     &rules_column_my, &rules_table_my};
+static const RulePage *const pages[] = {
+    &rules_column_pg, &rules_table_pg, &rules_constraint_pg, &rules_index_pg, &rules_stream,
+    &rules_unknown,   &rules_style,    &rules_column_my,     &rules_table_my, &rules_online};
 
 size_t rule_page_count(void) { return ARRAY_LEN(pages); }
 const RulePage *rule_page(size_t index) { return pages[index]; }

@@ -45,6 +45,7 @@ enum { RULE_KINDS_MAX = 8 };
 struct Rule {
     const char *id;
     Severity severity;
+    Cost cost; /* online its severity follows from the size of the table */
     unsigned engines;
     RuleVersions pg, mysql, mariadb;
     ActKind kinds[RULE_KINDS_MAX]; /* ACT_OTHER ends the list; none: for statements that the stream judges */
@@ -78,6 +79,6 @@ typedef struct RulePage {
     size_t count;
 } RulePage;
 extern const RulePage rules_column_pg, rules_table_pg, rules_constraint_pg, rules_index_pg, rules_stream,
-    rules_unknown, rules_style, rules_column_my, rules_table_my;
+    rules_unknown, rules_style, rules_column_my, rules_table_my, rules_online;
 size_t rule_page_count(void);
 const RulePage *rule_page(size_t index) __attribute__((returns_nonnull));

@@ -60,7 +60,7 @@ static Err *read_engine(Cli *cli, CheckOptions *options)
         return NULL;
     }
     if (url == NULL)
-        return NULL;
+        return NULL; /* a snapshot tells, else the text */
     TRY(engine_for_url(cli->engines, cli->engine_count, url, &ops));
     bool mariadb = strncasecmp(url, "mariadb:", strlen("mariadb:")) == 0;
     options->engine = ops->dialect != DIALECT_MYSQL ? CHECK_POSTGRES : mariadb ? CHECK_MARIADB : CHECK_MYSQL;
@@ -105,12 +105,16 @@ static void print_json(json_t *json, size_t flags)
     json_decref(json);
 }
 
-static void print_findings(Cli *cli, const CheckResult *result, SourceSet *const *sets, size_t count)
+static void print_findings(Cli *cli, const CheckOptions *options, const Online *online,
+                           const CheckResult *result, SourceSet *const *sets, size_t count)
 {
     const char *format = cli->term.json ? "json" : cli_setting(cli, OPT_FORMAT)->text;
     CLEANUP(str_donep) Str text = STR_INIT;
     if (str_eq(format, "json")) {
         json_t *json = findings_json(result);
+        if (options->server != NULL)
+            (void)json_object_set_new(json, "asked",
+                                      findings_server_json(result, options->server->facts, online));
         term_json(&cli->term, json, true);
         json_decref(json);
     } else if (str_eq(format, "sarif")) {
@@ -129,6 +133,8 @@ static void print_findings(Cli *cli, const CheckResult *result, SourceSet *const
     (void)fwrite(text.buf, 1, text.len, stdout);
     Page page = term_lines_err(&cli->term);
     findings_summary(&page, result);
+    if (options->server != NULL)
+        findings_server(&page, result, options->server->facts, online);
     term_show_err(&cli->term, &page, false);
 }
 
@@ -178,12 +184,35 @@ static Err *show_rules(Cli *cli)
     return err;
 }
 
-Err *cmd_check(Cli *cli)
+static Err *check_all(Cli *cli, CheckOptions *options, Online *online)
 {
-    CheckOptions options;
     CheckResult result;
     SourceSet **sets = NULL;
     size_t count = 0;
+    TRY(check_sets(cli, &sets, &count));
+    const char *since = cli_setting(cli, OPT_SINCE)->text;
+    for (size_t i = 0; i < count && since != NULL; i++)
+        TRY(check_since(cli, sets[i], since));
+    TRY(check_read(cli->arena, sets, count, options));
+    TRY(check_online(cli, sets, count, options, online));
+    bool shown = false;
+    if (cli_given(cli, OPT_FIX))
+        TRY(check_fix(cli, sets, count, options, &result, &shown));
+    else
+        TRY(check_run(cli->arena, sets, count, options, &result));
+    const char *baseline = cli_setting(cli, OPT_WRITE_BASELINE)->text;
+    if (baseline != NULL)
+        return write_baseline(baseline, &result);
+    if (!shown)
+        print_findings(cli, options, online, &result, sets, count);
+    cli->exit_code = exit_code_of(cli, &result);
+    return NULL;
+}
+
+Err *cmd_check(Cli *cli)
+{
+    CheckOptions options;
+    Online online = {0};
     if (cli_given(cli, OPT_LIST_RULES) || cli_given(cli, OPT_EXPLAIN))
         return show_rules(cli);
     (void)setvbuf(stdout, NULL, _IOFBF, 1 << 16);
@@ -192,20 +221,10 @@ Err *cmd_check(Cli *cli)
         return check_lsp(cli, &options);
     if (cli_given(cli, OPT_DRY_RUN) && !cli_given(cli, OPT_FIX))
         return err_new(ERR_USAGE, "--dry-run goes with --fix");
-    TRY(check_sets(cli, &sets, &count));
-    const char *since = cli_setting(cli, OPT_SINCE)->text;
-    for (size_t i = 0; i < count && since != NULL; i++)
-        TRY(check_since(cli, sets[i], since));
-    bool shown = false;
-    if (cli_given(cli, OPT_FIX))
-        TRY(check_fix(cli, sets, count, &options, &result, &shown));
-    else
-        TRY(check_run(cli->arena, sets, count, &options, &result));
-    const char *baseline = cli_setting(cli, OPT_WRITE_BASELINE)->text;
-    if (baseline != NULL)
-        return write_baseline(baseline, &result);
-    if (!shown)
-        print_findings(cli, &result, sets, count);
-    cli->exit_code = exit_code_of(cli, &result);
-    return NULL;
+    if (cli_given(cli, OPT_SNAPSHOT) && cli_setting(cli, OPT_URL)->text != NULL &&
+        cli->args.positional_count == 0)
+        return check_write_snapshot(cli, &options);
+    Err *err = check_all(cli, &options, &online);
+    online_close(&online);
+    return err;
 }

@@ -2,6 +2,7 @@
  * change. */
 #pragma once
 #include "check/check.h"
+#include "check/server/online.h"
 #include "cli/cli.h"
 
 /* check_files.c: what the arguments of "stoa check" name, read. Folders are gone through, hidden ones left
@@ -27,12 +28,21 @@ Err *check_fix(Cli *cli, SourceSet **sets, size_t count, const CheckOptions *opt
 /* diff.c: the unified difference of two texts. */
 void diff_unified(Str *out, const char *path, const char *before, size_t before_len, const char *after,
                   size_t after_len);
+/* check_online.c: the server or the snapshot that the options name, asked about these files; options->server
+ * is set where there is one. `ret_online` has to be closed, with an error as well. */
+Err *check_online(Cli *cli, SourceSet *const *sets, size_t count, CheckOptions *options,
+                  Online *ret_online) MUST_USE;
+/* Writes the snapshot of a server. */
+Err *check_write_snapshot(Cli *cli, const CheckOptions *options) MUST_USE;
 
 /* findings_text.c; `set` lists are where the lines come from. */
 void findings_text(Page *page, const CheckResult *result, SourceSet *const *sets, size_t count);
 void findings_summary(Page *page, const CheckResult *result);
+/* What the server was asked, and what it could not be asked. */
+void findings_server(Page *page, const CheckResult *result, const ServerFacts *facts, const Online *online);
 /* findings_json.c */
 json_t *findings_json(const CheckResult *result);
+json_t *findings_server_json(const CheckResult *result, const ServerFacts *facts, const Online *online);
 json_t *findings_sarif(const CheckResult *result);
 json_t *findings_gitlab(const CheckResult *result);
 /* findings_lines.c: workflow commands of GitHub; XML of checkstyle. */

@@ -4,13 +4,52 @@
 
 #include <string.h>
 
+/* What the object's table is like, and what the statement would cost it. */
+static void add_facts(json_t *object, const Finding *finding)
+{
+    const TableFacts *table = finding->facts;
+    if (table == NULL)
+        return;
+    json_t *views = json_array();
+    for (size_t i = 0; i < table->view_count; i++)
+        (void)json_array_append_new(views, json_string(table->views[i]));
+    json_t *facts =
+        json_pack("{s:s?, s:s, s:I, s:I, s:b, s:I, s:o}", "schema", table->schema, "name", table->name,
+                  "rows", (json_int_t)table->rows, "bytes", (json_int_t)table->bytes, "empty",
+                  (int)table->empty, "oldest_transaction_ms", (json_int_t)table->oldest_ms, "views", views);
+    if (table->writes >= 0)
+        (void)json_object_set_new(facts, "writes", json_integer(table->writes));
+    if (table->row_versions_most > 0 && table->row_versions >= 0)
+        (void)json_object_set_new(facts, "row_versions_left",
+                                  json_integer(table->row_versions_most - table->row_versions));
+    (void)json_object_set_new(object, "table", facts);
+    if (finding->cost == COST_NONE || table->view)
+        return;
+    (void)json_object_set_new(object, "cost", json_string(cost_name(finding->cost)));
+    (void)json_object_set_new(object, "estimate_ms", json_integer(finding->estimate_ms));
+    (void)json_object_set_new(object, "estimate_rows", json_integer(table->empty ? 0 : table->rows));
+}
+
+json_t *findings_server_json(const CheckResult *result, const ServerFacts *facts, const Online *online)
+{
+    return json_pack("{s:s?, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?}", "version", facts->version_text,
+                     "snapshot", facts->taken, "tables", (json_int_t)facts->table_count, "replicas",
+                     (json_int_t)facts->replicas, "longest_transaction_ms", (json_int_t)facts->longest_ms,
+                     "measured", (json_int_t)result->measured, "contradicted",
+                     (json_int_t)result->contradicted, "copy_ms", (json_int_t)online->clone_ms, "measure_ms",
+                     (json_int_t)online->measure_ms, "not_measured", online->unmeasured);
+}
+
 static json_t *finding_json(const Finding *finding)
 {
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s?, s:s}", "file", finding->file,
-                     "line", finding->line, "column", finding->column, "end_line", finding->end_line,
-                     "end_column", finding->end_column, "severity", severity_name(finding->severity), "rule",
-                     finding->rule->id, "object", finding->object, "message", finding->message, "evidence",
-                     evidence_name(finding->evidence), "safer", finding->safer, "print", finding->print);
+    json_t *object =
+        json_pack("{s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s?, s:s}", "file", finding->file,
+                  "line", finding->line, "column", finding->column, "end_line", finding->end_line,
+                  "end_column", finding->end_column, "severity", severity_name(finding->severity), "rule",
+                  finding->rule->id, "object", finding->object, "message", finding->message, "evidence",
+                  evidence_name(finding->evidence), "safer", finding->safer, "print", finding->print);
+    add_facts(object, finding);
+    return object;
 }
 
 json_t *findings_json(const CheckResult *result)

@@ -1,5 +1,6 @@
 /* Findings for people: place, message, the line with a caret, and what to write instead. */
 #include "base/str.h"
+#include "base/unit.h"
 #include "cli/findings.h"
 
 #include <string.h>
@@ -69,6 +70,49 @@ static void show_lines(Page *page, const char *label, const char *text)
     }
 }
 
+/* The table as the server has it, and what the statement would cost. */
+static void show_facts(Page *page, const Finding *finding)
+{
+    char rows[UNIT_TEXT_BYTES], size[UNIT_TEXT_BYTES], time[UNIT_TEXT_BYTES];
+    const TableFacts *table = finding->facts;
+    bool says =
+        finding->cost != COST_NONE || (table != NULL && (table->oldest_ms >= 1000 || table->view_count > 0));
+    if (table == NULL || table->view || !says)
+        return;
+    page_putf(page, STYLE_GREEN, "%8s", "table: ");
+    if (table->empty)
+        page_putf(page, STYLE_PLAIN, "%s is empty", table->name);
+    else
+        page_putf(page, STYLE_PLAIN, "%s has about %s row%s, %s", table->name,
+                  unit_count_text(table->rows, rows), table->rows == 1 ? "" : "s",
+                  unit_size_text(table->bytes, size));
+    if (finding->cost != COST_NONE && finding->cost != COST_CONTENT && !table->empty)
+        page_putf(page, STYLE_PLAIN, "; %s: about %s", cost_name(finding->cost),
+                  unit_duration_text(finding->estimate_ms, time));
+    if (table->oldest_ms >= 1000)
+        page_putf(page, STYLE_PLAIN, "; a transaction of %s holds it",
+                  unit_duration_text(table->oldest_ms, time));
+    for (size_t i = 0; i < table->view_count && i < 3; i++)
+        page_putf(page, STYLE_PLAIN, "%s%s", i == 0 ? "; read by view " : ", ", table->views[i]);
+    page_newline(page);
+}
+
+void findings_server(Page *page, const CheckResult *result, const ServerFacts *facts, const Online *online)
+{
+    if (facts->taken != NULL)
+        page_putf(page, STYLE_DIM, "by a snapshot of %s", facts->taken);
+    else if (online->unmeasured != NULL)
+        page_putf(page, STYLE_YELLOW, "not tried on empty copies: %s", online->unmeasured);
+    else
+        page_putf(page, STYLE_DIM, "%zu %s tried on empty copies in %lld ms (making these: %lld ms)",
+                  result->measured, result->measured == 1 ? "statement" : "statements",
+                  (long long)online->measure_ms, (long long)online->clone_ms);
+    if (result->contradicted > 0)
+        page_putf(page, STYLE_DIM, "; %zu %s left out, since the server does it otherwise",
+                  result->contradicted, result->contradicted == 1 ? "finding" : "findings");
+    page_newline(page);
+}
+
 void findings_text(Page *page, const CheckResult *result, SourceSet *const *sets, size_t count)
 {
     const Source *source = NULL;
@@ -85,6 +129,7 @@ void findings_text(Page *page, const CheckResult *result, SourceSet *const *sets
         page_newline(page);
         if (source != NULL)
             show_line(page, finding, source);
+        show_facts(page, finding);
         if (finding->safer != NULL)
             show_lines(page, "safer: ", finding->safer);
     }

@@ -126,7 +126,7 @@ const Option all_options[OPT_COUNT] = {
         {.name = "probe",
          .kind = VALUE_CHOICE,
          .group = OPTIONS_HOW,
-         .verbs = IN_REQUEST,
+         .verbs = IN_REQUEST | BIT(CHECK),
          .metavar = "WHEN",
          .fallback = "on",
          .choices = "on|schema|off",
@@ -135,7 +135,9 @@ const Option all_options[OPT_COUNT] = {
              "stoa_scratch_… that is made beside the database on first use and kept, and take locks and "
              "refusals from there; a role that may not make one gets scratch schemas stoa_scratch_… in the "
              "database itself, dropped with the plan; where neither can be done the plan says so and goes by "
-             "rule. schema: scratch schemas in any case. off: plan by rule and catalog"},
+             "rule. schema: scratch schemas in any case. off: plan by rule and catalog. check: the "
+             "statements of "
+             "the files are tried there; off: judge by rule and by the sizes of the tables"},
     [OPT_VERSIONED] =
         {.name = "versioned",
          .kind = VALUE_MAYBE,
@@ -425,6 +427,23 @@ const Option all_options[OPT_COUNT] = {
                             .metavar = "FILE",
                             .help =
                                 "what standard input is called in findings, and where its tool is told by"},
+    [OPT_PENDING] =
+        {.name = "pending",
+         .kind = VALUE_FLAG,
+         .group = OPTIONS_WHAT,
+         .verbs = BIT(CHECK),
+         .help = "with --url: check only files that the state table of their tool (Flyway, Liquibase, "
+                 "dbmate, goose, golang-migrate, sqitch, Atlas, Rails, Django, Prisma) does not have as "
+                 "applied; the others are read only"},
+    [OPT_SNAPSHOT] =
+        {.name = "snapshot",
+         .kind = VALUE_FILE,
+         .group = OPTIONS_WHERE,
+         .verbs = BIT(CHECK),
+         .metavar = "FILE",
+         .help = "with --url and no files: write what check needs to know of the server (definitions, "
+                 "sizes, settings; no rows) into FILE. Without --url: judge by that file, so that no "
+                 "server is needed"},
     [OPT_LIST_RULES] = {.name = "list-rules",
                         .kind = VALUE_FLAG,
                         .group = OPTIONS_WHAT,

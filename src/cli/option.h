@@ -109,6 +109,8 @@ typedef enum OptionId {
     OPT_SINCE,
     OPT_DOWN,
     OPT_STDIN_FILEPATH,
+    OPT_PENDING,
+    OPT_SNAPSHOT,
     OPT_LIST_RULES,
     OPT_EXPLAIN,
     OPT_LSP,

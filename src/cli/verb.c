@@ -14,7 +14,9 @@ const Verb verbs[VERB_COUNT] = {
              "input, "
              "in the order and with the transactions of the tool, and reports findings: block (it stops or "
              "breaks "
-             "the application, or loses rows), warn, note. No server is asked. What cannot be judged is "
+             "the application, or loses rows), warn, note. With --url the server is asked: sizes of tables, "
+             "and what each statement does on empty "
+             "copies of them; with --snapshot FILE a file stands for it. What cannot be judged is "
              "reported as such, never passed as clean.\n\n"
              "A comment before a statement silences a rule: \"-- stoa: ignore drop-column until 2027-01-01: "
              "nobody reads it\"; \"-- stoa: ignore-file RULE: …\" holds for the file. Exits 0 without "
@@ -22,6 +24,9 @@ const Verb verbs[VERB_COUNT] = {
              "--fail-on, 4 with, 2 when it cannot read what it is given.",
          .example = "stoa check migrations\n"
                     "stoa check db/V7__paid.sql --server-version 15 --format github\n"
+                    "stoa check migrations --pending --url postgres://ci@db/shop\n"
+                    "stoa check --snapshot shop.json --url postgres://ci@db/shop\n"
+                    "stoa check migrations --snapshot shop.json\n"
                     "stoa check --explain set-not-null-scan",
          .run = cmd_check},
     [VERB_PLAN] =

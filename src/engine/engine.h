@@ -289,6 +289,12 @@ struct EngineOps {
     Err *(*load_server)(Conn *conn, const Wait *wait, Arena *arena, Server *ret_server);
     Err *(*load_table)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
                        const char *name, Table *ret_table);
+    /* All tables of the database, those of the server and ours left out: schema, name, and the rows written
+     * since the server counts them (NULL: it does not tell). */
+    Err *(*list_tables)(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows);
+    /* The limits that a session of this role begins with, where nobody sets others; 0: none. */
+    Err *(*session_limits)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_lock_ms,
+                           int64_t *ret_statement_ms);
     /* Adds what stands on a loaded table. */
     Err *(*load_dependents)(Conn *conn, const Wait *wait, Arena *arena, Table *table);
     /* Who uses a table, or these columns of it, by what the server remembers: statement statistics, sessions,

@@ -110,15 +110,17 @@ def test_several_files_are_one_deployment(tmp_path):
     assert done.json["on_new"] == 1 and done.json["tool"] == "Flyway"
 
 
-def test_engine_by_option_url_and_text():
+def test_engine_by_option_and_text():
     for args, text, server in ((["--engine", "mariadb"], "SELECT 1;", "MariaDB 10.6"),
-                               (["--url", "mysql://u:secret@h/d"], "SELECT 1;", "MySQL 8.0"),
-                               (["--url", "mariadb://h/d", "--server-version", "11.4"], "SELECT 1;", "MariaDB 11.4"),
+                               (["--engine", "mysql"], "SELECT 1;", "MySQL 8.0"),
+                               (["--engine", "mariadb", "--server-version", "11.4"], "SELECT 1;", "MariaDB 11.4"),
                                ([], "ALTER TABLE `t` MODIFY COLUMN `c` int UNSIGNED;", "MySQL 8.0"),
                                (["--server-version", "15.3"], "SELECT 1;", "PostgreSQL 15.3")):
         done = check("-", "--json", *args, stdin=text)
         assert done.json["server"] == server, (args, str(done))
-        assert "secret" not in done.out + done.err
+    lost = check("-", "--url", "postgres://u:secret@127.0.0.1:1/d", stdin="SELECT 1;", code=5)
+    assert "secret" not in lost.out + lost.err
+    assert "--url" in check("-", "--pending", stdin="SELECT 1;", code=2).err
 
 
 # ---- rules -----------------------------------------------------------------------------------------

@@ -198,3 +198,35 @@ Err *my_load_server(Conn *conn, const Wait *wait, Arena *arena, Server *ret_serv
     *ret_server = server;
     return NULL;
 }
+
+#define TABLES_SQL(writes, join)                                                                             \
+    "SELECT t.table_schema, t.table_name, " writes " FROM information_schema.tables t " join                 \
+    "WHERE t.table_schema = DATABASE() AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY 1, 2"
+
+/* A role need not see performance_schema, nor has every server one. */
+Err *my_list_tables(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows)
+{
+    Err *err = conn_query(conn, wait, arena, ret_rows,
+                          TABLES_SQL("p.count_write",
+                                     "LEFT JOIN performance_schema.table_io_waits_summary_by_table p "
+                                     "ON p.object_schema = t.table_schema AND "
+                                     "p.object_name = t.table_name "));
+    if (!err_is(err, ERR_SQL) && !err_is(err, ERR_PRIVILEGE))
+        return err;
+    err_free(err);
+    return conn_query(conn, wait, arena, ret_rows, TABLES_SQL("NULL", ""));
+}
+
+enum { WAIT_LONG_S = 600 };
+
+/* The defaults, a day (MariaDB) and a year (MySQL), bound nothing that anybody would wait for. */
+Err *my_session_limits(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_lock_ms,
+                       int64_t *ret_statement_ms)
+{
+    Rows rows = {0};
+    TRY(conn_query(conn, wait, arena, &rows, "SELECT @@GLOBAL.lock_wait_timeout"));
+    int64_t seconds = rows_int(&rows, 0, 0);
+    *ret_lock_ms = seconds > 0 && seconds <= WAIT_LONG_S ? seconds * 1000 : 0;
+    *ret_statement_ms = 0;
+    return NULL;
+}

@@ -14,6 +14,9 @@ Err *my_setting(Conn *conn, const Wait *wait, Arena *arena, const char *name,
                 const char **ret_value) MUST_USE;
 /* Likewise a counter of SHOW GLOBAL STATUS. */
 Err *my_status(Conn *conn, const Wait *wait, Arena *arena, const char *name, const char **ret_value) MUST_USE;
+Err *my_list_tables(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows) MUST_USE;
+Err *my_session_limits(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_lock_ms,
+                       int64_t *ret_statement_ms) MUST_USE;
 Err *my_find_schema(Conn *conn, const Wait *wait, Arena *arena, const char *name, bool *ret_there) MUST_USE;
 Err *my_index_table(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
                     const char **ret_schema, const char **ret_table) MUST_USE;

@@ -19,6 +19,9 @@ Err *pg_load_object(Conn *conn, const Wait *wait, Arena *arena, const ObjectAsk 
 Err *pg_index_table(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *index,
                     const char **ret_schema, const char **ret_table) MUST_USE;
 Err *pg_load_face(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, Face *ret_face) MUST_USE;
+Err *pg_list_tables(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows) MUST_USE;
+Err *pg_session_limits(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_lock_ms,
+                       int64_t *ret_statement_ms) MUST_USE;
 Err *pg_find_schema(Conn *conn, const Wait *wait, Arena *arena, const char *name, bool *ret_there) MUST_USE;
 Err *pg_load_column_parts(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *column,
                           const char *twin, ColumnParts *ret_column_parts) MUST_USE;

@@ -131,3 +131,27 @@ Err *pg_load_server(Conn *conn, const Wait *wait, Arena *arena, Server *ret_serv
     *ret_server = server;
     return NULL;
 }
+
+Err *pg_list_tables(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows)
+{
+    return conn_query(
+        conn, wait, arena, ret_rows,
+        "SELECT n.nspname, c.relname, pg_catalog.pg_stat_get_tuples_inserted(c.oid) "
+        "+ pg_catalog.pg_stat_get_tuples_updated(c.oid) + pg_catalog.pg_stat_get_tuples_deleted(c.oid) "
+        "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^(pg_|stoa_scratch_)' "
+        "AND n.nspname NOT IN ('information_schema', 'stoa') ORDER BY 1, 2");
+}
+
+/* reset_val is what the session began with, whatever we have set since. */
+Err *pg_session_limits(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_lock_ms,
+                       int64_t *ret_statement_ms)
+{
+    Rows rows = {0};
+    TRY(conn_query(conn, wait, arena, &rows,
+                   "SELECT s.reset_val FROM pg_catalog.pg_settings s "
+                   "WHERE s.name IN ('lock_timeout', 'statement_timeout') ORDER BY s.name"));
+    *ret_lock_ms = rows.row_count > 0 ? rows_int(&rows, 0, 0) : 0;
+    *ret_statement_ms = rows.row_count > 1 ? rows_int(&rows, 1, 0) : 0;
+    return NULL;
+}
