@@ -33,6 +33,7 @@ static SourceSet **fresh_sets(const Work *work, Arena *arena)
         sets[i] = arena_alloc(arena, sizeof(SourceSet));
         *sets[i] = *work->sets[i];
         memset(&sets[i]->files, 0, sizeof sets[i]->files);
+        sets[i]->read = false;
     }
     for (size_t i = 0; i < work->files.len; i++) {
         const Worked *file = &work->files.items[i];
