@@ -78,7 +78,8 @@ def test_files_end_where_apply_ends(server, db, stoa, tmp_path, sql, options):
 
 def test_the_files_say_what_they_are(db, stoa, tmp_path):
     orders(db)
-    stoa("plan", CHANGES[0][0], *CHANGES[0][1], f"--sql={tmp_path / 'p'}")
+    told = stoa("plan", CHANGES[0][0], *CHANGES[0][1], f"--sql={tmp_path / 'p'}", "--json").json
+    assert told == {"v": 1, "files": [str(path) for path in sorted((tmp_path / "p").iterdir())]}
     texts = {path.name: path.read_text() for path in (tmp_path / "p").iterdir()}
     assert sorted(texts) == ["01-prepare.sql", "02-expand.sql", "03-backfill.sql", "04-verify.sql", "05-constrain.sql",
                              "06-contract.sql"]
