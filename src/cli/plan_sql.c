@@ -174,9 +174,24 @@ static Err *write_new(const char *path, const Str *text)
     return done ? NULL : err_new(ERR_USAGE, "cannot write \"%s\": %s", path, strerror(why));
 }
 
+static void tell(Cli *cli, const char *const *paths, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        (void)json_array_append_new(list, json_string(paths[i]));
+        if (!cli->term.json)
+            (void)puts(paths[i]);
+    }
+    json_t *json = json_pack("{s:i, s:o}", "v", 1, "files", list);
+    if (cli->term.json)
+        term_json(&cli->term, json, true);
+    json_decref(json);
+}
+
 Err *plan_sql_write(Cli *cli, const Plan *plan, int64_t max_stall_ms, const char *folder)
 {
     size_t count = 0, nth = 0;
+    VEC(const char *) paths = {0};
     TRY(plan_sql_refusal(plan));
     for (Phase phase = PHASE_PREPARE; phase < PHASE_COUNT; phase++)
         count += steps_of(plan, phase) > 0;
@@ -194,7 +209,8 @@ Err *plan_sql_write(Cli *cli, const Plan *plan, int64_t max_stall_ms, const char
         add_phase(&text, phase, ++nth, count);
         const char *path = arena_printf(cli->arena, "%s/%02zu-%s.sql", folder, nth, phase_name(phase));
         TRY(write_new(path, &out));
-        (void)puts(path);
+        *vec_push(cli->arena, &paths) = path;
     }
+    tell(cli, paths.items, paths.len);
     return NULL;
 }

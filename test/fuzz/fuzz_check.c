@@ -1,5 +1,6 @@
 /* Bytes as a migration: its first byte says for which server and tool, the others are the file. */
 #include "check/check.h"
+#include "check/fix.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +24,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                             .down = data[0] / 32 % 2 != 0};
     CheckResult result;
     err_free(check_run(arena, sets, 1, &options, &result));
-    for (size_t i = 0; i < result.findings.len; i++)
-        if (result.findings.items[i].line < 1 || result.findings.items[i].end > size + 5)
+    for (size_t i = 0; i < result.findings.len; i++) {
+        const Finding *finding = &result.findings.items[i];
+        if (finding->line < 1 || finding->end > size + 5)
             abort();
+        for (size_t j = 0, at = 0; j < finding->edit_count; at = finding->edits[j++].end)
+            if (finding->edits[j].start < at || finding->edits[j].end < finding->edits[j].start ||
+                finding->edits[j].end > size - 1)
+                abort();
+    }
+    FixResult fixes;
+    if (data[0] >= 192) /* the texts are changed by it */
+        err_free(fix_run(arena, sets, 1, &options, &fixes, &result));
     arena_free(arena);
     return 0;
 }

@@ -32,10 +32,14 @@ def filled(db):
 
 
 def carry_out(db, folder):
+    """Where a lock timeout ends a file whose first transaction it is, nothing has happened: it is run again."""
     said = []
     for path in sorted(pathlib.Path(folder).iterdir()):
-        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", path, "-d", db.url()],
-                              capture_output=True, text=True, timeout=120)
+        for _ in range(10):
+            done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", path, "-d", db.url()],
+                                  capture_output=True, text=True, timeout=120)
+            if "due to lock timeout" not in done.stderr or path.read_text().count("BEGIN;") > 1:
+                break
         assert done.returncode == 0, (path.name, done.stderr, path.read_text())
         said.append((path.name, done.stdout.strip()))
     return said
@@ -74,7 +78,8 @@ def test_files_end_where_apply_ends(server, db, stoa, tmp_path, sql, options):
 
 def test_the_files_say_what_they_are(db, stoa, tmp_path):
     orders(db)
-    stoa("plan", CHANGES[0][0], *CHANGES[0][1], f"--sql={tmp_path / 'p'}")
+    told = stoa("plan", CHANGES[0][0], *CHANGES[0][1], f"--sql={tmp_path / 'p'}", "--json").json
+    assert told == {"v": 1, "files": [str(path) for path in sorted((tmp_path / "p").iterdir())]}
     texts = {path.name: path.read_text() for path in (tmp_path / "p").iterdir()}
     assert sorted(texts) == ["01-prepare.sql", "02-expand.sql", "03-backfill.sql", "04-verify.sql", "05-constrain.sql",
                              "06-contract.sql"]
