@@ -118,7 +118,7 @@ def test_engine_by_option_and_text():
                                (["--server-version", "15.3"], "SELECT 1;", "PostgreSQL 15.3")):
         done = check("-", "--json", *args, stdin=text)
         assert done.json["server"] == server, (args, str(done))
-    lost = check("-", "--url", "postgres://u:secret@127.0.0.1:1/d", stdin="SELECT 1;", code=5)
+    lost = check("-", "--url", "postgres://u:secret@127.0.0.1:1/d", stdin="SELECT 1;", code=7)
     assert "secret" not in lost.out + lost.err
     assert "--url" in check("-", "--pending", stdin="SELECT 1;", code=2).err
 
