@@ -98,8 +98,12 @@ def rebuilt(my, parts):
 def test_rules_against_a_populated_table(my):
     wrong, alarms, ran, skipped = [], [], 0, []
     for name, before, text in examples(my):
-        for base, schema in ([("applied", [*cut(before)])] if before else BASES.items()):
-            fresh(my, *schema)
+        for base, schema in ([("applied", [*REST, *cut(before)])] if before else BASES.items()):
+            try:
+                fresh(my, *schema)
+            except pymysql.err.Error:  # the files that have been applied need more than is there
+                heavy = None
+                continue
             heavy = rebuilt(my, cut(text))
             if heavy is not None:
                 break
