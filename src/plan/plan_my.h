@@ -52,3 +52,6 @@ static inline bool ladder_is_cheap(const Ladder *ladder) { return ladder->rung <
 /* Whether a statement adds foreign keys and nothing else: it is carried out without a look at the rows
  * (AlterRequest.unchecked), which comes behind it. */
 bool unchecked_my(const MyStatement *my);
+
+/* Columns that the statement gives another name, for the ladder. */
+void plan_renames_my(Arena *arena, const MyStatement *my, LadderRequest *request);

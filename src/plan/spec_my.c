@@ -37,6 +37,16 @@ ColumnMapMy column_map_my(Arena *arena, const MyStatement *my)
                          .fresh_count = fresh.len};
 }
 
+void plan_renames_my(Arena *arena, const MyStatement *my, LadderRequest *request)
+{
+    ColumnMapMy map = column_map_my(arena, my);
+    ColumnRename *renames = arena_alloc(arena, (map.count + 1) * sizeof *renames);
+    for (size_t i = 0; i < map.count; i++)
+        renames[i] = (ColumnRename){.from = map.from[i], .to = map.to[i]};
+    request->renames = renames;
+    request->rename_count = map.count;
+}
+
 static bool is_dropped(const MyStatement *my, const char *column)
 {
     for (size_t i = 0; i < my->action_count; i++)

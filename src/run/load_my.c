@@ -79,21 +79,6 @@ static Err *load_in(const LoadMy *load, Clone *clone, const char *name, const Ta
     return NULL;
 }
 
-/* Columns that the statement gives another name. */
-static void renames_of(const LoadMy *load, const MyStatement *my, LadderRequest *request)
-{
-    ColumnRename *renames = arena_alloc(load->arena, (my->action_count + 1) * sizeof *renames);
-    for (size_t i = 0; i < my->action_count; i++) {
-        const MyAction *action = &my->actions[i];
-        const char *to = action->kind == MY_ACTION_RENAME_COLUMN   ? action->new_name.text
-                         : action->kind == MY_ACTION_CHANGE_COLUMN ? action->column->name.text
-                                                                   : NULL;
-        if (to != NULL)
-            renames[request->rename_count++] = (ColumnRename){.from = action->name.text, .to = to};
-    }
-    request->renames = renames;
-}
-
 /* Asks about one statement, and carries it out in the clone where the server takes it. */
 static Err *ask_one(const LoadMy *load, Clone *clone, const char *table, const char *sql,
                     const MyDialect *lexis, bool run, AskedMy *ret_asked)
@@ -115,7 +100,7 @@ static Err *ask_one(const LoadMy *load, Clone *clone, const char *table, const c
     if (real != NULL && real->my != NULL)
         named.my = real->my; /* its row versions count */
     LadderRequest request = {.table = &named, .sql = sql, .as_written = true, .unchecked = unchecked_my(my)};
-    renames_of(load, my, &request);
+    plan_renames_my(load->arena, my, &request);
     TRY(ops->ladder(ops->clone_conn(clone), &wait, load->arena, &request, &asked.ladder));
     if (asked.ladder.rung != RUNG_REFUSED && run) {
         TRY(run_in(load, clone, (RanMy){.sql = sql, .as_written = true, .unchecked = unchecked_my(my)}));

@@ -32,20 +32,6 @@ static const Table *table_named(const Online *online, const char *name)
     return NULL;
 }
 
-static void renames_of(Arena *arena, const MyStatement *my, LadderRequest *request)
-{
-    ColumnRename *renames = arena_alloc(arena, (my->action_count + 1) * sizeof *renames);
-    for (size_t i = 0; i < my->action_count; i++) {
-        const MyAction *action = &my->actions[i];
-        const char *to = action->kind == MY_ACTION_RENAME_COLUMN   ? action->new_name.text
-                         : action->kind == MY_ACTION_CHANGE_COLUMN ? action->column->name.text
-                                                                   : NULL;
-        if (to != NULL)
-            renames[request->rename_count++] = (ColumnRename){.from = action->name.text, .to = to};
-    }
-    request->renames = renames;
-}
-
 static Err *harmless(Online *online, Arena *arena, Err *err, Measured *measured)
 {
     if (err == NULL || err_is(err, ERR_STOPPED) || err_is(err, ERR_CONN_LOST) || err_is(err, ERR_BUG))
@@ -73,7 +59,7 @@ static Err *ask(Online *online, Arena *arena, const Operation *operation, Measur
     LadderRequest request = {
         .table = &named, .sql = operation->sql, .as_written = true, .unchecked = unchecked_my(my)};
     Ladder *ladder = arena_alloc(arena, sizeof *ladder);
-    renames_of(arena, my, &request);
+    plan_renames_my(arena, my, &request);
     Err *err = online->ops->ladder(online->clone_conn, &wait, arena, &request, ladder);
     if (err != NULL)
         return harmless(online, arena, err, measured);
