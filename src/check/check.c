@@ -361,18 +361,6 @@ static void run_part(Run *run, const Part *part)
         report_own(run, "transaction-unclosed", run->stream.begun_at, run->stream.begun_at + 5, NULL);
 }
 
-static int compare_findings(const void *a, const void *b)
-{
-    const Finding *one = a, *two = b;
-    if (one->order != two->order)
-        return one->order < two->order ? -1 : 1;
-    if (one->start != two->start)
-        return one->start < two->start ? -1 : 1;
-    if (one->severity != two->severity)
-        return one->severity > two->severity ? -1 : 1;
-    return strcmp(one->rule->id, two->rule->id);
-}
-
 /* NULL: the file was only read. */
 static Checked *checked_of(const Run *run, size_t order)
 {
@@ -540,7 +528,7 @@ static void finish(Run *run)
     silence(run);
     if (result->findings.len > 1)
         qsort(result->findings.items, result->findings.len, sizeof result->findings.items[0],
-              compare_findings);
+              finding_compare);
     take_baseline(run);
 }
 

@@ -60,3 +60,5 @@ typedef struct Finding {
 const char *severity_name(Severity severity);
 /* "off", "note", "warn", "block"; SEVERITY_COUNT for any other. */
 Severity severity_of(const char *name);
+/* For qsort: by file, place and severity, the worst first. */
+int finding_compare(const void *a, const void *b);
