@@ -106,7 +106,7 @@ FrameKind frames_next(Frames *frames, const char **ret_body, size_t *ret_len)
     skip(frames);
     const char *from = frames->in.buf + frames->at;
     size_t len = frames->in.len - frames->at;
-    if (frames->skip > 0 || len == 0)
+    if (from == NULL || len == 0 || frames->skip > 0)
         return FRAME_NONE;
     const char *body = header_end(from, len < FRAME_HEADER_MOST_BYTES ? len : FRAME_HEADER_MOST_BYTES);
     if (body == NULL)
