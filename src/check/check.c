@@ -42,18 +42,14 @@ typedef struct Run {
 
 static Severity severity_for(const Run *run, const Rule *rule)
 {
-    if (run->options->severities == NULL)
-        return rule->severity;
-    for (size_t i = 0; i < rule_count(); i++)
-        if (rule_at(i) == rule)
-            return run->options->severities[i];
-    return rule->severity;
+    return run->weigh.severities == NULL ? rule->severity : severity_among(run->weigh.severities, rule);
 }
 
 /* Rules without a list of kinds look at every act. */
 static void sort_rules(Run *run)
 {
-    memset(run->by_kind, 0, sizeof run->by_kind);
+    for (size_t kind = 0; kind < ACT_KIND_COUNT; kind++)
+        run->by_kind[kind].len = 0;
     for (size_t i = 0; i < rule_count(); i++) {
         const Rule *rule = rule_at(i);
         if (!rule_applies(rule, &run->target) || severity_for(run, rule) == SEVERITY_OFF)
@@ -70,6 +66,14 @@ static void sort_rules(Run *run)
 
 static void use_source(Run *run, const Source *source)
 {
+    const CheckOptions *options = run->options;
+    const Severity *severities = options->severities_for == NULL
+                                     ? options->severities
+                                     : options->severities_for(options->severities_context, source->path);
+    if (severities != run->weigh.severities) {
+        run->weigh.severities = severities;
+        sort_rules(run);
+    }
     run->source = source;
     run->stream.text = source->text;
     run->lines.len = 0;

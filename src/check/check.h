@@ -16,11 +16,14 @@ typedef struct CheckOptions {
     CheckEngine engine;
     const char *version;        /* as written; NULL: the oldest that its makers keep up */
     const Severity *severities; /* one for each rule, in the order of rule_at(); NULL: the rules' own */
-    const char *today;          /* "2026-11-29" */
-    const char *applied;        /* the last file that has been applied: a version or a file's name; NULL */
-    bool down;                  /* the way back is checked instead of the way there */
-    Baseline *baseline;         /* NULL */
-    const CheckServer *server;  /* NULL: none is asked, and none is known */
+    /* Those for one file; the same address for the same severities. NULL: `severities` for all of them. */
+    const Severity *(*severities_for)(void *context, const char *path);
+    void *severities_context;
+    const char *today;         /* "2026-11-29" */
+    const char *applied;       /* the last file that has been applied: a version or a file's name; NULL */
+    bool down;                 /* the way back is checked instead of the way there */
+    Baseline *baseline;        /* NULL */
+    const CheckServer *server; /* NULL: none is asked, and none is known */
 } CheckOptions;
 
 typedef struct CheckResult {

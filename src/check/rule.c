@@ -69,6 +69,32 @@ const Rule *rule_own(const char *id)
     return rule;
 }
 
+Severity severity_among(const Severity *severities, const Rule *rule)
+{
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        if (rule >= pages[i]->rules && rule < pages[i]->rules + pages[i]->count)
+            return severities[rule - pages[i]->rules];
+        severities += pages[i]->count;
+    }
+    return rule->severity;
+}
+
+Err *severities_set(Severity *severities, const char *name, const char *word)
+{
+    Severity severity = severity_of(word);
+    bool all = str_eq(name, "all"), found = all;
+    size_t next = 0;
+    if (severity == SEVERITY_COUNT)
+        return err_hint(err_new(ERR_USAGE, "\"%s\" is no severity", word), "write block, warn, note or off");
+    for (size_t i = 0; all && i < rule_count(); i++)
+        severities[i] = severity;
+    for (const Rule *rule; !all && (rule = rule_find(name, &next)) != NULL; found = true)
+        severities[next - 1] = severity;
+    return found ? NULL
+                 : err_hint(err_new(ERR_USAGE, "\"%s\" is no rule", name),
+                            "\"stoa check --list-rules\" lists them");
+}
+
 static bool in_versions(RuleVersions versions, int version)
 {
     return (versions.since == 0 || version >= versions.since) &&

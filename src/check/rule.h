@@ -65,6 +65,10 @@ const Rule *rule_at(size_t index);
 const Rule *rule_find(const char *name, size_t *ret_next);
 /* The rule that stream and check themselves speak by; it is there. */
 const Rule *rule_own(const char *id) __attribute__((returns_nonnull));
+/* `severities`: one for each rule, in the order of rule_at(). */
+Severity severity_among(const Severity *severities, const Rule *rule);
+/* Sets those of all rules of that name, or of "all". ERR_USAGE for a name or a word that is none. */
+Err *severities_set(Severity *severities, const char *name, const char *word) MUST_USE;
 bool rule_applies(const Rule *rule, const CheckTarget *target);
 /* The row's versions in words: "14 and later", "before 18"; "" for all. */
 const char *rule_versions_text(Arena *arena, const Rule *rule);

@@ -12,10 +12,7 @@ enum { SMALL_MS = 100, LARGE_MS = 1000, FEW_ROW_VERSIONS = 8 };
 
 bool severity_is_given(const Severity *severities, const Rule *rule)
 {
-    for (size_t i = 0; severities != NULL && i < rule_count(); i++)
-        if (rule_at(i) == rule)
-            return severities[i] != rule->severity;
-    return false;
+    return severities != NULL && severity_among(severities, rule) != rule->severity;
 }
 
 static Severity least(Severity a, Severity b) { return a < b ? a : b; }
@@ -142,10 +139,8 @@ static void say(Weigh *weigh, const char *id, Name table, Cost cost, const char 
                        .message = message,
                        .cost = cost,
                        .facts = facts_table(weigh->server->facts, table)};
-    finding.severity = finding.rule->severity;
-    for (size_t i = 0; weigh->severities != NULL && i < rule_count(); i++)
-        if (rule_at(i) == finding.rule)
-            finding.severity = weigh->severities[i];
+    finding.severity =
+        weigh->severities == NULL ? finding.rule->severity : severity_among(weigh->severities, finding.rule);
     follow_size(weigh, &finding);
     if (finding.severity != SEVERITY_OFF)
         *vec_push(weigh->arena, &weigh->said) = finding;

@@ -10,7 +10,7 @@ typedef struct Weigh {
     Arena *arena;
     const CheckServer *server;
     Stream *stream;
-    const Severity *severities; /* CheckOptions.severities */
+    const Severity *severities; /* of the file at hand; NULL: the rules' own */
     Measured measured;          /* of the statement at hand */
     Findings said; /* what is to be reported besides: rule, severity, evidence, place, object, message */
     size_t tried, dropped; /* statements; findings that the server has shown to be wrong */

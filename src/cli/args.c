@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "base/unit.h"
+#include "cli/config.h"
 #include "engine/engine.h"
 
 #include <stdlib.h>
@@ -62,13 +63,15 @@ static const char *name_near(const char *word, const char *(*name_of)(size_t id)
     return best;
 }
 
-static int verb_find(const char *name)
+int verb_find(const char *name)
 {
     for (int i = 0; i < VERB_COUNT; i++)
         if (strcmp(verbs[i].name, name) == 0)
             return i;
     return -1;
 }
+
+const char *option_near(const char *word) { return name_near(word, option_name, OPT_COUNT); }
 
 static Err *unknown_verb(const char *name)
 {
@@ -81,7 +84,7 @@ static Err *unknown_verb(const char *name)
 
 static Err *unknown_option(const char *dashes, const char *name)
 {
-    const char *near = strlen(dashes) == 2 ? name_near(name, option_name, OPT_COUNT) : NULL;
+    const char *near = strlen(dashes) == 2 ? option_near(name) : NULL;
     Err *err = err_new(ERR_USAGE, "unknown option \"%s%s\"", dashes, name);
     if (near != NULL)
         return err_hint(err, "did you mean --%s?", near);
@@ -102,8 +105,7 @@ static Err *choice_wrong(const Option *option, const char *value)
     return err;
 }
 
-/* Reads `value` into the option's setting. */
-static Err *setting_read(Arena *arena, const Option *option, const char *value, Setting *ret_setting)
+Err *setting_read(Arena *arena, const Option *option, const char *value, Setting *ret_setting)
 {
     Err *err = NULL;
     switch (option->kind) {
@@ -134,11 +136,6 @@ static Err *setting_read(Arena *arena, const Option *option, const char *value, 
     ret_setting->text = arena_dup(arena, value);
     ret_setting->given = true;
     return NULL;
-}
-
-static bool takes_list(const Option *option)
-{
-    return option->kind == VALUE_LIST || option->kind == VALUE_URLS;
 }
 
 /* Overwrites every character that `target_redacted` would hide, in place and without changing the length. */
@@ -187,7 +184,7 @@ static Err *take_option(Parser *parser, OptionId id, char *value)
         value = parser->argv[parser->at++];
     }
     TRY(setting_read(parser->arena, option, value, setting));
-    if (takes_list(option))
+    if (option_takes_list(option))
         *vec_push(parser->arena, &parser->lists[id]) = setting->text;
     return NULL;
 }
@@ -238,18 +235,74 @@ static Err *take_all(Parser *parser)
     return NULL;
 }
 
-/* The environment speaks where the command line is silent. */
-static Err *take_environment(Parser *parser)
+static void take_lists(Parser *parser)
 {
     for (int id = 0; id < OPT_COUNT; id++) {
-        Setting *setting = &parser->args->settings[id];
-        bool wanted = all_options[id].env != NULL && option_for_verb(&all_options[id], parser->args->verb);
-        const char *value = !wanted || setting->given ? NULL : getenv(all_options[id].env);
-        if (value != NULL && *value != '\0')
-            TRY(setting_read(parser->arena, &all_options[id], value, setting));
-        setting->list = parser->lists[id].items;
-        setting->list_count = parser->lists[id].len;
+        parser->args->settings[id].list = parser->lists[id].items;
+        parser->args->settings[id].list_count = parser->lists[id].len;
     }
+}
+
+/* ---- where the command line is silent ------------------------------------------------------- */
+
+static Err *take_variable(Parser *parser, OptionId id)
+{
+    const Option *option = &all_options[id];
+    Setting *setting = &parser->args->settings[id];
+    bool wanted = option->env != NULL && option_for_verb(option, parser->args->verb) && !setting->given;
+    const char *value = wanted ? getenv(option->env) : NULL;
+    return value == NULL || *value == '\0' ? NULL : setting_read(parser->arena, option, value, setting);
+}
+
+/* What goes with a URL is not taken from a section whose URL is not. */
+static void take_scope(Parser *parser, const ConfigScope *scope)
+{
+    Setting *settings = parser->args->settings;
+    bool other_url = scope != NULL && scope->settings[OPT_URL].given && settings[OPT_URL].given;
+    for (int id = 0; scope != NULL && id < OPT_COUNT; id++) {
+        bool with_url = id == OPT_URL || id == OPT_PASSWORD_COMMAND || id == OPT_REPLICAS;
+        if (settings[id].given || !option_for_verb(&all_options[id], parser->args->verb) ||
+            (with_url && other_url))
+            continue;
+        settings[id] = scope->settings[id];
+        settings[id].from_file = settings[id].given;
+    }
+}
+
+static Err *take_env(Parser *parser)
+{
+    Args *args = parser->args;
+    const char *name = args->settings[OPT_ENV].text;
+    if (name == NULL)
+        return NULL;
+    if (args->settings[OPT_URL].given)
+        return err_hint(err_new(ERR_USAGE, "--url and --env both say where the database is"),
+                        "leave out one of them");
+    const ConfigScope *scope = config_scope(args->config, name, -1);
+    take_scope(parser, scope);
+    if (scope != NULL)
+        return NULL;
+    const char *names = config_environments(parser->arena, args->config);
+    Err *err = err_new(ERR_USAGE, "there is no environment \"%s\"%s%s", name,
+                       args->config == NULL ? "" : " in ", args->config == NULL ? "" : args->config->path);
+    if (names[0] != '\0')
+        return err_hint(err, "there are %s", names);
+    return err_hint(err, "write it into stoa.yaml: environments: {%s: {url: postgres://…}}", name);
+}
+
+/* The environment's section of stoa.yaml, variables, and what stoa.yaml says for the verb and for all. */
+static Err *take_silent(Parser *parser)
+{
+    Args *args = parser->args;
+    if (!option_for_verb(&all_options[OPT_CONFIG], args->verb))
+        return NULL;
+    TRY(take_variable(parser, OPT_CONFIG));
+    TRY(config_load(parser->arena, args->settings[OPT_CONFIG].text, &args->config));
+    TRY(take_env(parser));
+    for (int id = 0; id < OPT_COUNT; id++)
+        TRY(take_variable(parser, (OptionId)id));
+    take_scope(parser, config_scope(args->config, NULL, (int)args->verb));
+    take_scope(parser, config_scope(args->config, NULL, -1));
     return NULL;
 }
 
@@ -317,5 +370,6 @@ Err *args_parse(Arena *arena, int argc, char **argv, Args *ret_args)
     ret_args->positional_count = count > 1 ? count - 1 : 0;
     TRY(check_options(&parser));
     TRY(check_positional(&parser, &verbs[verb]));
-    return take_environment(&parser);
+    take_lists(&parser);
+    return take_silent(&parser);
 }

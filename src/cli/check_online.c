@@ -8,7 +8,7 @@
 
 static Err *open_server(Cli *cli, Online *ret_online)
 {
-    Target target = {.url = cli_setting(cli, OPT_URL)->text};
+    Target target = cli_target(cli);
     const EngineOps *ops = NULL;
     TRY(engine_for_url(cli->engines, cli->engine_count, target.url, &ops));
     return online_open(cli->arena, ops, &target, &cli->stop, ret_online);

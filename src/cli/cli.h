@@ -18,6 +18,12 @@ struct Cli {
 };
 
 static inline const Setting *cli_setting(const Cli *cli, OptionId id) { return &cli->args.settings[id]; }
+/* Where the database is. */
+static inline Target cli_target(const Cli *cli)
+{
+    return (Target){.url = cli_setting(cli, OPT_URL)->text,
+                    .password_command = cli_setting(cli, OPT_PASSWORD_COMMAND)->text};
+}
 static inline bool cli_given(const Cli *cli, OptionId id) { return cli->args.settings[id].given; }
 
 Err *cmd_check(Cli *cli) MUST_USE;

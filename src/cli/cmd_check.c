@@ -1,5 +1,6 @@
 /* stoa check: findings on migrations. */
 #include "base/str.h"
+#include "cli/config.h"
 #include "cli/findings.h"
 #include "cli/session.h"
 
@@ -11,40 +12,92 @@
 /* ---- options -------------------------------------------------------------------------------- */
 
 /* "rule=severity", for each rule of that name. */
-static Err *take_rule(Severity *severities, const char *text)
+static Err *take_rule(Arena *arena, Severity *severities, const char *text)
 {
     const char *equals = strchr(text, '=');
-    size_t next = 0, len = equals == NULL ? 0 : (size_t)(equals - text);
-    Arena *arena = arena_new();
-    const char *name = arena_dupn(arena, text, len);
-    Severity severity = equals == NULL ? SEVERITY_COUNT : severity_of(equals + 1);
-    bool found = false;
-    for (const Rule *rule; (rule = rule_find(name, &next)) != NULL; found = true)
-        for (size_t i = 0; i < rule_count(); i++)
-            if (rule_at(i) == rule)
-                severities[i] = severity;
-    Err *err = NULL;
-    if (severity == SEVERITY_COUNT)
-        err = err_hint(err_new(ERR_USAGE, "--rule \"%s\" is not understood", text),
-                       "write --rule drop-column=warn; severities are block, warn, note and off");
-    else if (!found)
-        err =
-            err_hint(err_new(ERR_USAGE, "\"%s\" is no rule", name), "\"stoa check --list-rules\" lists them");
-    arena_free(arena);
-    return err;
+    if (equals == NULL)
+        return err_hint(err_new(ERR_USAGE, "--rule \"%s\" is not understood", text),
+                        "write --rule drop-column=warn");
+    Err *err = severities_set(severities, arena_dupn(arena, text, (size_t)(equals - text)), equals + 1);
+    return err == NULL ? NULL : err_wrap(err, "--rule %s", text);
+}
+
+static bool path_holds(const ConfigPath *path, const char *file)
+{
+    for (size_t i = 0; i < path->patterns.len; i++)
+        if (config_matches(path->patterns.items[i], file))
+            return true;
+    return false;
+}
+
+static Err *take_rules(Severity *severities, const ConfigRules *rules)
+{
+    for (size_t i = 0; i < rules->len; i++)
+        TRY(severities_set(severities, rules->items[i].name, rules->items[i].severity));
+    return NULL;
+}
+
+/* The rules' own, then what stoa.yaml says for all files and for this one, then the command line. */
+static Err *make_severities(const Cli *cli, const char *file, const Severity **ret_severities)
+{
+    const Setting *rules = cli_setting(cli, OPT_RULE);
+    const Config *config = cli->args.config;
+    Severity *severities = arena_alloc(cli->arena, rule_count() * sizeof *severities);
+    for (size_t i = 0; i < rule_count(); i++)
+        severities[i] = rule_at(i)->severity;
+    if (config != NULL)
+        TRY(take_rules(severities, &config->rules));
+    for (size_t i = 0; file != NULL && i < config->paths.len; i++)
+        if (path_holds(&config->paths.items[i], file))
+            TRY(take_rules(severities, &config->paths.items[i].rules));
+    for (size_t i = 0; i < rules->list_count; i++)
+        TRY(take_rule(cli->arena, severities, rules->list[i]));
+    *ret_severities = severities;
+    return NULL;
+}
+
+/* Severities by which paths of stoa.yaml hold for a file. */
+typedef struct Held {
+    const char *which; /* a character for each path */
+    const Severity *severities;
+} Held;
+
+typedef struct PathSeverities {
+    Cli *cli;
+    VEC(Held) made;
+} PathSeverities;
+
+static const Severity *severities_for(void *context, const char *path)
+{
+    PathSeverities *all = context;
+    const Config *config = all->cli->args.config;
+    CLEANUP(arena_freep) Arena *scratch = arena_new();
+    const char *file = config_relative(scratch, config, path);
+    char *which = arena_alloc(scratch, config->paths.len + 1);
+    for (size_t i = 0; i < config->paths.len; i++)
+        which[i] = file != NULL && path_holds(&config->paths.items[i], file) ? 'x' : '-';
+    for (size_t i = 0; i < all->made.len; i++)
+        if (str_eq(all->made.items[i].which, which))
+            return all->made.items[i].severities;
+    Held held = {.which = arena_dup(all->cli->arena, which)};
+    err_free(make_severities(all->cli, file, &held.severities)); /* its words have been read before */
+    *vec_push(all->cli->arena, &all->made) = held;
+    return held.severities;
 }
 
 static Err *read_severities(Cli *cli, CheckOptions *options)
 {
-    const Setting *rules = cli_setting(cli, OPT_RULE);
-    if (rules->list_count == 0)
+    const Config *config = cli->args.config;
+    bool in_file = config != NULL && config->rules.len + config->paths.len > 0;
+    if (!in_file && cli_setting(cli, OPT_RULE)->list_count == 0)
         return NULL;
-    Severity *severities = arena_alloc(cli->arena, rule_count() * sizeof *severities);
-    for (size_t i = 0; i < rule_count(); i++)
-        severities[i] = rule_at(i)->severity;
-    for (size_t i = 0; i < rules->list_count; i++)
-        TRY(take_rule(severities, rules->list[i]));
-    options->severities = severities;
+    TRY(make_severities(cli, NULL, &options->severities));
+    if (!in_file || config->paths.len == 0)
+        return NULL;
+    PathSeverities *all = arena_alloc(cli->arena, sizeof *all);
+    all->cli = cli;
+    options->severities_for = severities_for;
+    options->severities_context = all;
     return NULL;
 }
 

@@ -23,6 +23,7 @@ enum {
 const Option all_options[OPT_COUNT] = {
     [OPT_URL] =
         {.name = "url",
+         .file = true,
          .kind = VALUE_URL,
          .group = OPTIONS_WHERE,
          .verbs = IN_SERVER,
@@ -32,6 +33,31 @@ const Option all_options[OPT_COUNT] = {
              "the database: postgres://user@host:5432/name, mysql:// or mariadb:// likewise, unix sockets "
              "and TLS parameters included. Without it the engine's own conventions hold: PG* variables, "
              "service file, ~/.pgpass"},
+    [OPT_ENV] = {.name = "env",
+                 .kind = VALUE_TEXT,
+                 .group = OPTIONS_WHERE,
+                 .verbs = IN_SERVER,
+                 .metavar = "NAME",
+                 .help = "the database, and options for it, that stoa.yaml has under this name"},
+    [OPT_CONFIG] = {.name = "config",
+                    .kind = VALUE_FILE,
+                    .group = OPTIONS_WHERE,
+                    .verbs = IN_SERVER,
+                    .metavar = "FILE",
+                    .env = "STOA_CONFIG",
+                    .help = "read options from this file; without it from the nearest stoa.yaml, here or "
+                            "above, up to the root of the repository"},
+    [OPT_PASSWORD_COMMAND] =
+        {.name = "password-command",
+         .file = true,
+         .kind = VALUE_TEXT,
+         .group = OPTIONS_WHERE,
+         .verbs = IN_SERVER,
+         .metavar = "COMMAND",
+         .env = "STOA_PASSWORD_COMMAND",
+         .help =
+             "a command for sh that prints the password; it is asked for each connection, so it may print "
+             "a token that soon expires. $STOA_TARGET tells it the URL"},
     [OPT_FILE] = {.name = "file",
                   .letter = 'f',
                   .kind = VALUE_FILE,
@@ -91,6 +117,7 @@ const Option all_options[OPT_COUNT] = {
                    .help = "stop after this phase"},
     [OPT_STRATEGY] =
         {.name = "strategy",
+         .file = true,
          .kind = VALUE_CHOICE,
          .group = OPTIONS_HOW,
          .verbs = IN_REQUEST,
@@ -103,6 +130,7 @@ const Option all_options[OPT_COUNT] = {
              "the application; auto takes the cheapest safe way"},
     [OPT_LATE_INDEXES] =
         {.name = "late-indexes",
+         .file = true,
          .kind = VALUE_CHOICE,
          .group = OPTIONS_HOW,
          .verbs = IN_REQUEST,
@@ -114,6 +142,7 @@ const Option all_options[OPT_COUNT] = {
                  "--accept-replica-lag"},
     [OPT_VERIFY] =
         {.name = "verify",
+         .file = true,
          .kind = VALUE_CHOICE,
          .group = OPTIONS_HOW,
          .verbs = IN_REQUEST,
@@ -124,6 +153,7 @@ const Option all_options[OPT_COUNT] = {
                  "the expression depends on the row alone"},
     [OPT_PROBE] =
         {.name = "probe",
+         .file = true,
          .kind = VALUE_CHOICE,
          .group = OPTIONS_HOW,
          .verbs = IN_REQUEST | BIT(CHECK),
@@ -149,6 +179,7 @@ const Option all_options[OPT_COUNT] = {
              "of views shows the new one to sessions that SET stoa.version to the change's name. Without "
              "=SCHEMA the schema is named after the change"},
     [OPT_MAX_STALL] = {.name = "max-stall",
+                       .file = true,
                        .kind = VALUE_DURATION,
                        .group = OPTIONS_HOW,
                        .verbs = IN_LOCKS | BIT(PLAN),
@@ -156,6 +187,7 @@ const Option all_options[OPT_COUNT] = {
                        .fallback = "200ms",
                        .help = "the longest that one statement of the application may wait because of us"},
     [OPT_LOCK_WAIT] = {.name = "lock-wait",
+                       .file = true,
                        .kind = VALUE_DURATION,
                        .group = OPTIONS_HOW,
                        .verbs = IN_LOCKS,
@@ -163,6 +195,7 @@ const Option all_options[OPT_COUNT] = {
                        .fallback = "10m",
                        .help = "how long to keep trying for a lock, in attempts that respect --max-stall"},
     [OPT_MAX_LAG] = {.name = "max-lag",
+                     .file = true,
                      .kind = VALUE_DURATION,
                      .group = OPTIONS_HOW,
                      .verbs = BIT(PLAN) | BIT(APPLY) | BIT(RESUME),
@@ -171,6 +204,7 @@ const Option all_options[OPT_COUNT] = {
                      .help = "slow down while a replica is further behind than this"},
     [OPT_MAX_LOAD] =
         {.name = "max-load",
+         .file = true,
          .kind = VALUE_LIST,
          .group = OPTIONS_HOW,
          .verbs = BIT(APPLY) | BIT(RESUME),
@@ -182,6 +216,7 @@ const Option all_options[OPT_COUNT] = {
              "control stops writers, and write sets that wait to be applied. \"off\" for no limit. May be "
              "given for several signals"},
     [OPT_CHUNK_TIME] = {.name = "chunk-time",
+                        .file = true,
                         .kind = VALUE_DURATION,
                         .group = OPTIONS_HOW,
                         .verbs = BIT(APPLY) | BIT(RESUME),
@@ -189,6 +224,7 @@ const Option all_options[OPT_COUNT] = {
                         .fallback = "100ms",
                         .help = "how long one transaction of the backfill should take"},
     [OPT_WINDOW] = {.name = "window",
+                    .file = true,
                     .kind = VALUE_TEXT,
                     .group = OPTIONS_HOW,
                     .verbs = BIT(APPLY) | BIT(RESUME),
@@ -196,6 +232,7 @@ const Option all_options[OPT_COUNT] = {
                     .help = "work only at this time of day: '22:00-06:00 Europe/Berlin'"},
     [OPT_REPLICAS] =
         {.name = "replicas",
+         .file = true,
          .kind = VALUE_URLS,
          .group = OPTIONS_HOW,
          .verbs = IN_PLANNED,
@@ -307,6 +344,7 @@ const Option all_options[OPT_COUNT] = {
                                  .help = "MySQL and MariaDB: a cutover does not wait for transactions with "
                                          "older snapshots, which then see the table without rows"},
     [OPT_QUIET] = {.name = "quiet",
+                   .file = true,
                    .kind = VALUE_DURATION,
                    .group = OPTIONS_HOW,
                    .verbs = BIT(COMPLETE),
@@ -341,6 +379,7 @@ const Option all_options[OPT_COUNT] = {
                   .help = "statements per second of the application"},
     [OPT_ENGINE] =
         {.name = "engine",
+         .file = true,
          .kind = VALUE_CHOICE,
          .group = OPTIONS_HOW,
          .verbs = BIT(DEMO) | BIT(CHECK),
@@ -355,6 +394,7 @@ const Option all_options[OPT_COUNT] = {
                   .verbs = BIT(DEMO),
                   .help = "leave the server running and say how to reach it"},
     [OPT_SERVER_VERSION] = {.name = "server-version",
+                            .file = true,
                             .kind = VALUE_TEXT,
                             .group = OPTIONS_WHERE,
                             .verbs = BIT(CHECK),
@@ -364,6 +404,7 @@ const Option all_options[OPT_COUNT] = {
                                 "the oldest that its makers still keep up: PostgreSQL 14, MySQL 8.0, "
                                 "MariaDB 10.6"},
     [OPT_FORMAT] = {.name = "format",
+                    .file = true,
                     .kind = VALUE_CHOICE,
                     .group = OPTIONS_OUTPUT,
                     .verbs = BIT(CHECK),
@@ -372,6 +413,7 @@ const Option all_options[OPT_COUNT] = {
                     .choices = "text|json|sarif|github|gitlab|checkstyle",
                     .help = "how findings are written"},
     [OPT_FAIL_ON] = {.name = "fail-on",
+                     .file = true,
                      .kind = VALUE_CHOICE,
                      .group = OPTIONS_HOW,
                      .verbs = BIT(CHECK),
@@ -388,6 +430,7 @@ const Option all_options[OPT_COUNT] = {
                       "another severity for a rule: block, warn, note, off. May be given for several rules; "
                       "other linters' names are understood"},
     [OPT_BASELINE] = {.name = "baseline",
+                      .file = true,
                       .kind = VALUE_FILE,
                       .group = OPTIONS_HOW,
                       .verbs = BIT(CHECK),
@@ -437,6 +480,7 @@ const Option all_options[OPT_COUNT] = {
                  "applied; the others are read only"},
     [OPT_SNAPSHOT] =
         {.name = "snapshot",
+         .file = true,
          .kind = VALUE_FILE,
          .group = OPTIONS_WHERE,
          .verbs = BIT(CHECK),
@@ -501,6 +545,7 @@ const Option all_options[OPT_COUNT] = {
                   .help =
                       "JSON on standard output: one object, or one event per line where something is done"},
     [OPT_COLOR] = {.name = "color",
+                   .file = true,
                    .kind = VALUE_CHOICE,
                    .group = OPTIONS_OUTPUT,
                    .verbs = IN_ALL,

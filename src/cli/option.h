@@ -55,6 +55,9 @@ extern const Verb verbs[VERB_COUNT];
 
 typedef enum OptionId {
     OPT_URL,
+    OPT_ENV,
+    OPT_CONFIG,
+    OPT_PASSWORD_COMMAND,
     OPT_FILE,
     OPT_NAME,
     OPT_OWNER,
@@ -153,6 +156,7 @@ const char *option_group_name(OptionGroup group);
 typedef struct Option {
     const char *name; /* without dashes */
     char letter;      /* 0 if none */
+    bool file;        /* may stand in stoa.yaml */
     ValueKind kind;
     OptionGroup group;
     uint32_t verbs;       /* bit 1 << VerbId */
@@ -164,6 +168,10 @@ typedef struct Option {
 } Option;
 extern const Option all_options[OPT_COUNT];
 
+static inline bool option_takes_list(const Option *option)
+{
+    return option->kind == VALUE_LIST || option->kind == VALUE_URLS;
+}
 static inline bool option_for_verb(const Option *option, VerbId verb)
 {
     return (option->verbs >> verb & 1u) != 0;

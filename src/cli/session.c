@@ -119,11 +119,13 @@ static void read_controls(const Cli *cli, RunOptions *options)
         if (!cli_given(cli, durations[i].option))
             continue;
         *durations[i].value = cli_setting(cli, durations[i].option)->number;
-        options->controls_given |= durations[i].bit;
+        if (!cli_setting(cli, durations[i].option)->from_file)
+            options->controls_given |= durations[i].bit;
     }
     if (cli_given(cli, OPT_WINDOW)) {
         options->controls.window = cli_setting(cli, OPT_WINDOW)->text;
-        options->controls_given |= CONTROL_WINDOW;
+        if (!cli_setting(cli, OPT_WINDOW)->from_file)
+            options->controls_given |= CONTROL_WINDOW;
     }
     options->plan.max_stall_ms = options->controls.max_stall_ms;
 }
@@ -131,6 +133,8 @@ static void read_controls(const Cli *cli, RunOptions *options)
 static Err *read_load_limits(const Cli *cli, RunOptions *options)
 {
     const Setting *given = cli_setting(cli, OPT_MAX_LOAD);
+    if (given->from_file && cli->args.verb == VERB_RESUME)
+        return NULL; /* the change has its own */
     for (size_t i = 0; given->given && i < given->list_count; i++)
         TRY(load_limit_parse(options->ops, given->list[i], options->controls.load_limits));
     return NULL;
@@ -162,7 +166,7 @@ Err *session_options(Cli *cli, RunOptions *ret_options)
                           .until = until->given ? phase_from_name(until->text) : -1,
                           .expect = expect->text,
                           .force = cli_given(cli, OPT_FORCE)};
-    options.target.url = cli_setting(cli, OPT_URL)->text;
+    options.target = cli_target(cli);
     options.database_label = target_redacted(cli->arena, options.target.url);
     TRY(engine_for_url(cli->engines, cli->engine_count, options.target.url, &options.ops));
     TRY(check_replicas(cli));

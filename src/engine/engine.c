@@ -2,10 +2,14 @@
 #include "engine/engine.h"
 
 #include "base/clock.h"
+#include "base/command.h"
 #include "base/str.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+
+enum { PASSWORD_MS = 30000 };
 
 static bool scheme_matches(const char *url, const char *scheme)
 {
@@ -66,6 +70,48 @@ char *target_redacted(Arena *arena, const char *url)
     }
     redact_value(text, "password=");
     return text;
+}
+
+static Err *password_printed(const Str *text, int status)
+{
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        return err_new(ERR_CONNECT, "it ends with code %d", WEXITSTATUS(status));
+    if (!WIFEXITED(status))
+        return err_new(ERR_CONNECT, "it is ended by signal %d", WTERMSIG(status));
+    if (strlen(text->buf) != text->len)
+        return err_new(ERR_CONNECT, "it prints a NUL");
+    return text->len > 0 ? NULL : err_new(ERR_CONNECT, "it prints nothing");
+}
+
+Err *target_password(Arena *arena, const Target *target, const Wait *wait, const char **ret_password)
+{
+    *ret_password = NULL;
+    if (target->password_command == NULL)
+        return NULL;
+    const char *words[] = {"sh", "-c", target->password_command, NULL};
+    const char *variables[] = {arena_printf(arena, "STOA_TARGET=%s", target_redacted(arena, target->url)),
+                               NULL};
+    Command command = {.words = (char *const *)(const void *)words,
+                       .variables = variables,
+                       .stop = wait == NULL ? NULL : wait->stop,
+                       .timeout_ms = PASSWORD_MS};
+    CLEANUP(str_donep) Str text = STR_INIT;
+    int status = 0;
+    Err *err = command_run(&command, &text, &status);
+    if (err_is(err, ERR_STOPPED))
+        return err;
+    while (text.len > 0 && (text.buf[text.len - 1] == '\n' || text.buf[text.len - 1] == '\r'))
+        text.buf[--text.len] = '\0';
+    if (err == NULL)
+        err = password_printed(&text, status);
+    if (err != NULL) {
+        err = err_wrap(err, "no password from the password command");
+        err->kind = ERR_CONNECT;
+        return err_hint(err, "run it by itself: %s", target->password_command);
+    }
+    *ret_password = arena_dup(arena, text.buf);
+    explicit_bzero(text.buf, text.len);
+    return NULL;
 }
 
 int64_t rows_int(const Rows *rows, size_t row, size_t col)

@@ -19,9 +19,9 @@ typedef struct EngineOps EngineOps;
 /* ---- where to connect ----------------------------------------------------------------------- */
 
 struct Target {
-    const char *url;      /* as given; may hold a secret: never printed, see target_redacted() */
-    const char *password; /* from a password command; NULL if none */
-    const char *database; /* another one than the URL says; NULL */
+    const char *url;              /* as given; may hold a secret: never printed, see target_redacted() */
+    const char *password_command; /* what prints the password, for a shell; NULL */
+    const char *database;         /* another one than the URL says; NULL */
 };
 
 /* The engine for a URL's scheme; "" and NULL mean the first engine's own conventions (PG*). */
@@ -29,6 +29,12 @@ Err *engine_for_url(const EngineOps *const *engines, size_t count, const char *u
                     const EngineOps **ret_ops) MUST_USE;
 /* The URL without password and secret parameters, for messages; in `arena`. */
 char *target_redacted(Arena *arena, const char *url);
+/* What the password command prints, without the end of its line; it is asked for each connection, so that it
+ * may give a token that soon expires, and finds the redacted URL in $STOA_TARGET. *ret_password: NULL where
+ * there is no command. Errors: ERR_CONNECT where it fails, prints nothing or takes longer than 30 s;
+ * ERR_STOPPED. */
+Err *target_password(Arena *arena, const Target *target, const Wait *wait,
+                     const char **ret_password) MUST_USE;
 
 /* ---- statements ----------------------------------------------------------------------------- */
 

@@ -245,8 +245,10 @@ static void config_keep(Load *load, const LoadConfig *config)
     Arena *arena = load->arena;
     LoadConfig *own = &load->config;
     *own = *config;
-    const char **texts[] = {&own->target.url, &own->target.password, &own->schema,   &own->table,
-                            &own->twin,       &own->new_column,      &own->new_expr, &own->application};
+    const char **texts[] = {&own->target.url, &own->target.password_command,
+                            &own->schema,     &own->table,
+                            &own->twin,       &own->new_column,
+                            &own->new_expr,   &own->application};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         *texts[i] = *texts[i] == NULL ? NULL : arena_dup(arena, *texts[i]);
     if (own->application == NULL)

@@ -118,8 +118,7 @@ static void ask_replica(const Look *look, size_t at, int64_t now, Replica *ret_r
     Err *err = NULL;
     *ret_replica = (Replica){.name = runner->standbys[at].name};
     if (runner->replica_conns[at] == NULL)
-        err = runner->ops->connect(&(Target){.url = runner->standbys[at].name}, "replica", &wait,
-                                   &runner->replica_conns[at]);
+        err = runner_ask_standby(runner, at, &wait, &runner->replica_conns[at]);
     if (err == NULL)
         err = ask_progress(look, runner->replica_conns[at], now, ret_replica);
     ret_replica->sampled = err == NULL;

@@ -211,7 +211,7 @@ static Err *ask_each(Runner *runner, Arena *arena, const char *position, bool *r
     *ret_all = true;
     for (size_t i = 0; i < runner->standby_count && *ret_all; i++) {
         CLEANUP(conn_closep) Conn *conn = NULL;
-        TRY(runner->ops->connect(&(Target){.url = runner->standbys[i].name}, "replica", &wait, &conn));
+        TRY(runner_ask_standby(runner, i, &wait, &conn));
         TRY(runner->ops->reached(conn, &wait, arena, position, ret_all));
     }
     return NULL;

@@ -140,6 +140,13 @@ static Err *come_back(Runner *runner, int64_t old_session, const char *old_start
     return lease_note_session(runner);
 }
 
+Err *runner_ask_standby(const Runner *runner, size_t at, const Wait *wait, Conn **ret_conn)
+{
+    Target target = {.url = runner->standbys[at].name,
+                     .password_command = runner->options->target.password_command};
+    return runner->ops->connect(&target, "replica", wait, ret_conn);
+}
+
 Err *runner_reconnect(Runner *runner, int64_t budget_ms)
 {
     int64_t from = clock_ms(), deadline = from + budget_ms, said = from, pause_ms = RETRY_PAUSE_MS;

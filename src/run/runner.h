@@ -124,6 +124,8 @@ Err *runner_adopt(Runner *runner, const RunOptions *options, Arena *arena, const
 void runner_event(Runner *runner, const char *kind, int step, json_t *detail, const char *fmt, ...)
     PRINTF(5, 6);
 Err *runner_connect(Runner *runner) MUST_USE;
+/* Connects to a replica that was given by URL, with the password command of the primary. */
+Err *runner_ask_standby(const Runner *runner, size_t at, const Wait *wait, Conn **ret_conn) MUST_USE;
 /* The work connection is lost or suspect: closes it, connects again within `budget_ms`, proves the lease. */
 Err *runner_reconnect(Runner *runner, int64_t budget_ms) MUST_USE;
 bool err_is_transient(const Err *err); /* deadlock, serialization, lock timeout, cancelled, connection lost */

@@ -9,7 +9,7 @@ import pytest
 from test.lib.my_servers import MyServer
 from test.lib.my_tools import changes, statements
 from test.lib.servers import until
-from test.lib.stoa import BUILD
+from test.lib.stoa import BINARY, BUILD
 
 TOOL = BUILD / "test" / "tool" / "stoa-my-tool"
 
@@ -181,3 +181,18 @@ def test_statement_format_is_refused(my):
         cursor.execute(f"REPLACE INTO w VALUES ({int(time.time())})")
     _, err = changes(my.url(), "c.w", position=f"{files[0]}:{files[1]}", idle=500)
     assert "statement format" in err and "binlog_format must be ROW" not in err.splitlines()[0][:20]
+
+
+
+def test_a_password_that_changes(my, tmp_path):
+    """The password command is asked again for each connection."""
+    word = tmp_path / "word"
+    user(my, "token", "IDENTIFIED BY 'f1rst'", "ALL")
+    for text, good in (("f1rst\n", True), ("second", False), ("second", True)):
+        word.write_text(text)
+        if text == "second" and good:
+            old = my.is_mariadb or my.version < (8,)
+            my.query("SET PASSWORD FOR token@'%' = PASSWORD('second')" if old else "ALTER USER token@'%' IDENTIFIED BY 'second'")
+        done = subprocess.run([str(BINARY), "doctor", "--url", my.url("mysql", user="token"), "--password-command", f"cat {word}",
+                               "--json"], capture_output=True, text=True, timeout=60)
+        assert (done.returncode in (0, 4)) == good and "f1rst" not in done.stderr + done.stdout, (done.returncode, done.stderr)

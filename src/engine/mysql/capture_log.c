@@ -251,7 +251,8 @@ Err *log_capture_open(const Target *target, const Wait *wait, const ShadowSpec *
     capture->first_arena = arena_new();
     capture->target =
         (Target){.url = arena_dup(arena, target->url == NULL ? "" : target->url),
-                 .password = target->password == NULL ? NULL : arena_dup(arena, target->password),
+                 .password_command =
+                     target->password_command == NULL ? NULL : arena_dup(arena, target->password_command),
                  .database = target->database == NULL ? NULL : arena_dup(arena, target->database)};
     capture->spec = spec_copy(arena, spec);
     capture->bytes_behind = -1;

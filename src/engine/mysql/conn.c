@@ -170,9 +170,7 @@ void my_close(Conn *base)
 
 static Err *killer_open(MyConn *conn, const Wait *wait)
 {
-    return conn->killer != NULL
-               ? NULL
-               : my_connect_handle(conn, &(Target){.url = "(the second session)"}, wait, &conn->killer);
+    return conn->killer != NULL ? NULL : my_connect_handle(conn, wait, &conn->killer);
 }
 
 Err *my_arm(Conn *base, const Wait *wait)

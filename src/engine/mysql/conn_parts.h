@@ -14,7 +14,7 @@ typedef struct MyConn {
     MYSQL *my;
     Arena *arena; /* as long as the session */
     MyUrl url;
-    const char *password;
+    Target target; /* as it was given; its texts are the session's own */
     const char *purpose;
     Flavor flavor;
     int64_t session_id;
@@ -42,4 +42,4 @@ Patience *my_patience_swap(Patience *patience);
 /* libmariadb's way to wait. Above 0: the socket is ready; else the connection is given up. */
 my_bool my_wait_socket(my_socket socket, my_bool is_read, int timeout_ms);
 /* connect.c: a handle that is logged in, for conn->url; ERR_CONNECT, ERR_PRIVILEGE, ERR_STOPPED. */
-Err *my_connect_handle(const MyConn *conn, const Target *target, const Wait *wait, MYSQL **ret_my) MUST_USE;
+Err *my_connect_handle(const MyConn *conn, const Wait *wait, MYSQL **ret_my) MUST_USE;

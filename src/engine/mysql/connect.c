@@ -76,8 +76,11 @@ static Err *unblock(MYSQL *my)
     return NULL;
 }
 
-Err *my_connect_handle(const MyConn *conn, const Target *target, const Wait *wait, MYSQL **ret_my)
+Err *my_connect_handle(const MyConn *conn, const Wait *wait, MYSQL **ret_my)
 {
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *password = NULL;
+    TRY(target_password(arena, &conn->target, wait, &password));
     Wait limit = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = CONNECT_TIMEOUT_MS};
     if (wait != NULL && wait->timeout_ms > 0 && wait->timeout_ms < limit.timeout_ms)
         limit.timeout_ms = wait->timeout_ms;
@@ -85,7 +88,8 @@ Err *my_connect_handle(const MyConn *conn, const Target *target, const Wait *wai
     const MyUrl *url = &conn->url;
     Patience patience = my_patience(&limit, NULL), *before = my_patience_swap(&patience);
     bool good =
-        mysql_real_connect(my, url->host, url->user, conn->password, url->database, url->port, url->socket,
+        mysql_real_connect(my, url->host, url->user, password != NULL ? password : url->password,
+                           url->database, url->port, url->socket,
                            CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS | CLIENT_FOUND_ROWS) != NULL;
     (void)my_patience_swap(before);
     Err *err = NULL;
@@ -93,11 +97,10 @@ Err *my_connect_handle(const MyConn *conn, const Target *target, const Wait *wai
         err = patience.cancelled;
         patience.cancelled = NULL;
     } else if (!good) {
-        err = connect_failure(my, target);
+        err = connect_failure(my, &conn->target);
     } else if (url->ssl_mode >= MY_SSL_REQUIRED && mysql_get_ssl_cipher(my) == NULL) {
-        CLEANUP(arena_freep) Arena *arena = arena_new();
         err = err_new(ERR_CONNECT, "cannot connect to %s: the server has no TLS",
-                      target_redacted(arena, target->url));
+                      target_redacted(arena, conn->target.url));
     } else {
         err = unblock(my);
     }
@@ -157,10 +160,11 @@ Err *my_connect(const Target *target, const char *purpose, const Wait *wait, Con
     if (err == NULL) {
         if (target->database != NULL)
             conn->url.database = arena_dup(conn->arena, target->database);
-        conn->password =
-            target->password != NULL ? arena_dup(conn->arena, target->password) : conn->url.password;
+        conn->target.url = arena_dup(conn->arena, target->url == NULL ? "" : target->url);
+        if (target->password_command != NULL)
+            conn->target.password_command = arena_dup(conn->arena, target->password_command);
         conn->purpose = arena_printf(conn->arena, "stoa: %s", purpose);
-        err = my_connect_handle(conn, target, wait, &conn->my);
+        err = my_connect_handle(conn, wait, &conn->my);
     }
     if (err == NULL)
         err = session_prepare(conn);

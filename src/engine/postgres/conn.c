@@ -471,11 +471,12 @@ static Err *session_prepare(Conn *conn)
 Err *pg_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    const char *url = target->url != NULL ? target->url : "";
+    const char *url = target->url != NULL ? target->url : "", *password = NULL;
+    TRY(target_password(arena, target, wait, &password));
     /* A second dbname is taken as it is, and overrides the one in the URL; NULL values count as absent. */
     const char *keywords[] = {"dbname", "application_name", "client_encoding", "password", "dbname", NULL};
-    const char *values[] = {
-        url, arena_printf(arena, "stoa: %s", purpose), "UTF8", target->password, target->database, NULL};
+    const char *values[] = {url, arena_printf(arena, "stoa: %s", purpose), "UTF8", password, target->database,
+                            NULL};
     PgConn *conn = mem_zero(sizeof *conn);
     conn->base.ops = &engine_postgres;
     /* An empty dbname would hide PGDATABASE. */

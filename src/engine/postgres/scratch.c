@@ -347,7 +347,7 @@ Err *scratch_open(const Target *home, Conn *conn, const Wait *wait, const Server
     Arena *arena = arena_new();
     *ret_scratch = (Scratch){.arena = arena,
                              .home = {.url = dup_or_null(arena, home->url),
-                                      .password = dup_or_null(arena, home->password),
+                                      .password_command = dup_or_null(arena, home->password_command),
                                       .database = dup_or_null(arena, home->database)}};
     ret_scratch->target = ret_scratch->home;
     return open_any(ret_scratch, conn, wait, server);

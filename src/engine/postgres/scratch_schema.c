@@ -341,7 +341,7 @@ Err *scratch_schema_open(const Target *home, const Wait *wait, const Server *ser
     Arena *arena = arena_new();
     *ret_scratch = (ScratchSchema){.arena = arena,
                                    .home = {.url = dup_or_null(arena, home->url),
-                                            .password = dup_or_null(arena, home->password),
+                                            .password_command = dup_or_null(arena, home->password_command),
                                             .database = dup_or_null(arena, home->database)}};
     Err *err = open_filled(ret_scratch, wait, server, wish, statements, count);
     return ret_scratch->conn == NULL ? err : guard_error(ret_scratch->conn, err);
