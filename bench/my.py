@@ -88,13 +88,13 @@ def bounds(where, medians):
         return []
     result = []
     if peer:
-        result += [report._bound(f"{where}: time against pt-osc", stoa["seconds"] / peer["seconds"], 1.0, "x"),
-                   report._bound(f"{where}: longest wait against pt-osc", stoa["max_ms"] / peer["max_ms"], 0.1, "x")]
+        result += [report.bound(f"{where}: time against pt-osc", stoa["seconds"] / peer["seconds"], 1.0, "x"),
+                   report.bound(f"{where}: longest wait against pt-osc", stoa["max_ms"] / peer["max_ms"], 0.1, "x")]
     return result + [
-        report._bound(f"{where}: longest wait of the application", stoa["max_ms"], MAX_STALL_MS + SLACK_MS, " ms"),
-        report._bound(f"{where}: application errors", stoa["errors"], 0),
-        report._bound(f"{where}: rows wrong", stoa["wrong"], 0),
-        report._bound(f"{where}: own memory", stoa["peak_kb"] / 1024, 64, " MB")]
+        report.bound(f"{where}: longest wait of the application", stoa["max_ms"], MAX_STALL_MS + SLACK_MS, " ms"),
+        report.bound(f"{where}: application errors", stoa["errors"], 0),
+        report.bound(f"{where}: rows wrong", stoa["wrong"], 0),
+        report.bound(f"{where}: own memory", stoa["peak_kb"] / 1024, 64, " MB")]
 
 
 def measure_all(home, name, options, folder):

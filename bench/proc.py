@@ -28,8 +28,9 @@ class Watched:
     """Peak resident memory and CPU of a child process. rusage is no use for memory: its peak counts the
     parent's pages from before the exec."""
 
-    def __init__(self, process):
+    def __init__(self, process, every=0.02):
         self.process = process
+        self.every = every
         self.peak_kb = 0
         self.cpu_seconds = 0.0
         self.ended = threading.Event()
@@ -38,7 +39,7 @@ class Watched:
 
     def _watch(self):
         status = pathlib.Path(f"/proc/{self.process.pid}/status")
-        while not self.ended.wait(0.02):
+        while not self.ended.wait(self.every):
             try:
                 for line in status.read_text().splitlines():
                     if line.startswith("VmHWM:"):

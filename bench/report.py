@@ -39,7 +39,7 @@ def table(medians):
     return "\n".join(lines) + "\n"
 
 
-def _bound(name, measured, most, unit=""):
+def bound(name, measured, most, unit=""):
     return {"name": name, "measured": measured, "bound": most, "unit": unit, "ok": measured <= most}
 
 
@@ -51,16 +51,16 @@ def bounds(medians, tenfold):
         for name, key, most in (("time against the keyset loop", "seconds", 0.60),
                                 ("WAL against the keyset loop", "wal_mb", 0.70),
                                 ("application p99 against the keyset loop", "p99_ms", 1.25)):
-            result.append(_bound(name, stoa[key] / keyset[key], most, "x"))
+            result.append(bound(name, stoa[key] / keyset[key], most, "x"))
     if stoa:
-        result += [_bound("heap growth", stoa["heap"], 1.25, "x"), _bound("index growth", stoa["index"], 1.50, "x"),
-                   _bound("longest wait of the application", stoa["max_ms"], 250, " ms"),
-                   _bound("application errors", stoa["errors"], 0), _bound("rows wrong", stoa["wrong"], 0),
-                   _bound("own memory", stoa["peak_kb"] / 1024, 32, " MB"),
-                   _bound("own CPU against the server's", 100 * stoa["cpu_seconds"] / stoa["server_cpu_seconds"], 5,
+        result += [bound("heap growth", stoa["heap"], 1.25, "x"), bound("index growth", stoa["index"], 1.50, "x"),
+                   bound("longest wait of the application", stoa["max_ms"], 250, " ms"),
+                   bound("application errors", stoa["errors"], 0), bound("rows wrong", stoa["wrong"], 0),
+                   bound("own memory", stoa["peak_kb"] / 1024, 32, " MB"),
+                   bound("own CPU against the server's", 100 * stoa["cpu_seconds"] / stoa["server_cpu_seconds"], 5,
                           " %")]
     if tenfold:
-        result.append(_bound(f"time per row with {tenfold['rows']:,} rows", tenfold["ratio"], 1.25, "x"))
+        result.append(bound(f"time per row with {tenfold['rows']:,} rows", tenfold["ratio"], 1.25, "x"))
     return result
 
 

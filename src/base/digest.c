@@ -1,22 +1,37 @@
 /* SHA-256 over text. */
 #include "base/digest.h"
 
-#include "base/str.h"
-
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Found once: libcrypto looks for an algorithm that is named anew each time. */
+static EVP_MD *sha256;
+static pthread_once_t fetched = PTHREAD_ONCE_INIT;
+
+static void fetch(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (sha256 == NULL)
+        abort();
+}
 
 char *digest_text(Arena *arena, const char *text, size_t len)
 {
+    static const char digits[] = "0123456789abcdef", name[] = "sha256:";
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned int size = 0;
-    if (EVP_Digest(text, len, hash, &size, EVP_sha256(), NULL) != 1)
+    (void)pthread_once(&fetched, fetch);
+    if (EVP_Digest(text, len, hash, &size, sha256, NULL) != 1)
         abort();
-    CLEANUP(str_donep) Str hex = STR_INIT;
-    str_add(&hex, "sha256:");
-    for (unsigned int i = 0; i < size; i++)
-        str_addf(&hex, "%02x", hash[i]);
-    return arena_dup(arena, hex.buf);
+    char *hex = arena_alloc(arena, sizeof name + 2 * (size_t)size);
+    memcpy(hex, name, sizeof name);
+    for (size_t i = 0, at = sizeof name - 1; i < size; i++, at += 2) {
+        hex[at] = digits[hash[i] >> 4];
+        hex[at + 1] = digits[hash[i] & 15];
+    }
+    return hex;
 }
 
 /* An EVP_MD_CTX under a name of ours. */

@@ -174,7 +174,7 @@ static void report_call(Run *run, const RuleCall *call)
     bool called = about->function != NULL && about->function[0] != '\0';
     Severity severity = called && call->severity > SEVERITY_WARN ? SEVERITY_WARN : call->severity;
     Fix fix = {0};
-    if (call->rule->fix != NULL && about == call->act && !called)
+    if (run->options->fixes && call->rule->fix != NULL && about == call->act && !called)
         fix_make(run->arena, call, &fix);
     report(run, call->rule,
            (Finding){.severity = severity,

@@ -21,6 +21,7 @@ typedef struct CheckOptions {
     void *severities_context;
     const char *today;         /* "2026-11-29" */
     const char *applied;       /* the last file that has been applied: a version or a file's name; NULL */
+    bool fixes;                /* findings tell the edits that would mend them */
     bool down;                 /* the way back is checked instead of the way there */
     Baseline *baseline;        /* NULL */
     const CheckServer *server; /* NULL: none is asked, and none is known */

@@ -98,8 +98,9 @@ static void show_json(Cli *cli, const FixResult *fixes, const CheckResult *resul
     (void)json_object_set_new(json, "not_fixed", lines_json(&fixes->refused));
     (void)json_object_set_new(json, cli_given(cli, OPT_DRY_RUN) ? "diff" : "text",
                               text->len == 0 ? json_null() : json_string(text->buf));
-    term_json(&cli->term, json, true);
-    json_decref(json);
+    CLEANUP(str_donep) Str whole = STR_INIT;
+    findings_json_text(&whole, result, json, isatty(STDOUT_FILENO) != 0);
+    (void)fwrite(whole.buf, 1, whole.len, stdout);
 }
 
 /* Differences, or texts that came from standard input, into `text`; the others are written. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- options -------------------------------------------------------------------------------- */
 
@@ -133,6 +134,7 @@ static Err *read_options(Cli *cli, CheckOptions *ret_options)
     *ret_options = (CheckOptions){.version = cli_setting(cli, OPT_SERVER_VERSION)->text,
                                   .today = today_text(cli->arena),
                                   .applied = cli_setting(cli, OPT_APPLIED)->text,
+                                  .fixes = cli_given(cli, OPT_FIX) || cli_given(cli, OPT_LSP),
                                   .down = cli_given(cli, OPT_DOWN)};
     TRY(read_engine(cli, ret_options));
     TRY(read_severities(cli, ret_options));
@@ -168,8 +170,7 @@ static void print_findings(Cli *cli, const CheckOptions *options, const Online *
         if (options->server != NULL)
             (void)json_object_set_new(json, "asked",
                                       findings_server_json(result, options->server->facts, online));
-        term_json(&cli->term, json, true);
-        json_decref(json);
+        findings_json_text(&text, result, json, isatty(STDOUT_FILENO) != 0);
     } else if (str_eq(format, "sarif")) {
         print_json(findings_sarif(result), JSON_INDENT(1));
     } else if (str_eq(format, "gitlab")) {

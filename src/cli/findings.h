@@ -40,8 +40,10 @@ void findings_text(Page *page, const CheckResult *result, SourceSet *const *sets
 void findings_summary(Page *page, const CheckResult *result);
 /* What the server was asked, and what it could not be asked. */
 void findings_server(Page *page, const CheckResult *result, const ServerFacts *facts, const Online *online);
-/* findings_json.c */
+/* findings_json.c: what is told besides the findings; and the whole object, which takes `rest` over. Findings
+ * are written one by one, since there may be many. */
 json_t *findings_json(const CheckResult *result);
+void findings_json_text(Str *text, const CheckResult *result, json_t *rest, bool pretty);
 json_t *findings_server_json(const CheckResult *result, const ServerFacts *facts, const Online *online);
 json_t *findings_sarif(const CheckResult *result);
 json_t *findings_gitlab(const CheckResult *result);

@@ -55,18 +55,39 @@ static json_t *finding_json(const Finding *finding)
 json_t *findings_json(const CheckResult *result)
 {
     Arena *arena = arena_new();
-    json_t *list = json_array();
-    for (size_t i = 0; i < result->findings.len; i++)
-        (void)json_array_append_new(list, finding_json(&result->findings.items[i]));
-    json_t *object =
-        json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:s?}", "v", 1, "findings", list,
-                  "statements", (json_int_t)result->statements, "unknown", (json_int_t)result->unknown,
-                  "files", (json_int_t)result->files, "silenced", (json_int_t)result->silenced, "in_baseline",
-                  (json_int_t)result->known, "on_new", (json_int_t)result->on_new, "server",
-                  check_target_text(arena, &result->target), "server_given", result->target.given, "tool",
-                  result->tool == TOOL_NONE ? NULL : tool_name(result->tool));
+    json_t *object = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:s?}", "statements", (json_int_t)result->statements,
+        "unknown", (json_int_t)result->unknown, "files", (json_int_t)result->files, "silenced",
+        (json_int_t)result->silenced, "in_baseline", (json_int_t)result->known, "on_new",
+        (json_int_t)result->on_new, "server", check_target_text(arena, &result->target), "server_given",
+        result->target.given, "tool", result->tool == TOOL_NONE ? NULL : tool_name(result->tool));
     arena_free(arena);
     return object;
+}
+
+static int add_bytes(const char *bytes, size_t len, void *context)
+{
+    str_addn(context, bytes, len);
+    return 0;
+}
+
+void findings_json_text(Str *text, const CheckResult *result, json_t *rest, bool pretty)
+{
+    size_t flags = pretty ? JSON_INDENT(2) : JSON_COMPACT;
+    str_add(text, "{\"v\":1,\"findings\":[");
+    for (size_t i = 0; i < result->findings.len; i++) {
+        json_t *finding = finding_json(&result->findings.items[i]);
+        str_add(text, i == 0 ? "" : ",");
+        str_add(text, pretty ? "\n" : "");
+        (void)json_dump_callback(finding, add_bytes, text, flags);
+        json_decref(finding);
+    }
+    str_add(text, "],");
+    size_t at = text->len;
+    (void)json_dump_callback(rest, add_bytes, text, flags);
+    text->buf[at] = ' '; /* its brace stands at the beginning */
+    str_add(text, "\n");
+    json_decref(rest);
 }
 
 /* ---- SARIF ---------------------------------------------------------------------------------- */

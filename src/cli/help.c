@@ -54,6 +54,8 @@ static void show_option(Page *page, const Option *option)
         str_addf(&text, " [%s]", option->fallback);
     if (option->env != NULL)
         str_addf(&text, " [$%s]", option->env);
+    if (option->file)
+        str_add(&text, " [file]");
     page_wrap(page, STYLE_PLAIN, OPTION_COLUMN, text.buf);
     page_newline(page);
 }
@@ -118,10 +120,11 @@ json_t *help_tables(void)
     static_assert(ARRAY_LEN(kinds) == VALUE_MAYBE + 1, "a name for every kind of value");
     for (size_t i = 0; i < OPT_COUNT; i++)
         (void)json_array_append_new(
-            option_list, json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s}", "name", all_options[i].name,
-                                   "kind", kinds[all_options[i].kind], "metavar", all_options[i].metavar,
-                                   "default", all_options[i].fallback, "env", all_options[i].env, "choices",
-                                   all_options[i].choices, "help", all_options[i].help));
+            option_list,
+            json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:b, s:s?, s:s}", "name", all_options[i].name, "kind",
+                      kinds[all_options[i].kind], "metavar", all_options[i].metavar, "default",
+                      all_options[i].fallback, "env", all_options[i].env, "file", (int)all_options[i].file,
+                      "choices", all_options[i].choices, "help", all_options[i].help));
     for (size_t i = 0; i < exit_info_count; i++)
         (void)json_array_append_new(
             exit_list, json_pack("{s:i, s:s}", "code", exit_infos[i].code, "meaning", exit_infos[i].meaning));

@@ -78,6 +78,16 @@ static void add_ends(Str *text)
         }
     str_add(text, "*NO\\_COLOR*\n\tNo colour, whatever the terminal can do.\n\n");
     str_add(text,
+            "# FILES\n\n*stoa.yaml*\n\tOptions of a project, environments, severities of rules: the one in "
+            "this folder, or the nearest above, up to the root of the repository.");
+    const char *before = " These options may stand in it: --";
+    for (size_t i = 0; i < OPT_COUNT; i++)
+        if (all_options[i].file) {
+            str_addf(text, "%s%s", before, all_options[i].name);
+            before = ", --";
+        }
+    str_add(text, ".\n\n");
+    str_add(text,
             "# SIGNALS\n\n"
             "*SIGINT*, *SIGTERM*\n\tThe first one finishes the chunk, writes a checkpoint and exits 3. The "
             "second one cancels the running statement too.\n\n"

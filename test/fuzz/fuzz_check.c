@@ -21,6 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CheckOptions options = {.engine_given = data[0] % 4 != 3,
                             .engine = (CheckEngine)(data[0] % 4 % 3),
                             .today = "2026-11-29",
+                            .fixes = true,
                             .down = data[0] / 32 % 2 != 0};
     CheckResult result;
     err_free(check_run(arena, sets, 1, &options, &result));

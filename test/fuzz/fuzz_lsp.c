@@ -42,7 +42,7 @@ static void take_lines(Lsp *lsp, const char *text, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char first[] = "{\"id\":1,\"method\":\"initialize\",\"params\":{}}";
-    static const CheckOptions options = {.today = "2026-11-29"};
+    static const CheckOptions options = {.today = "2026-11-29", .fixes = true};
     if (size < 1)
         return 0;
     LspHost host = {.send = must_be_json};
