@@ -433,11 +433,9 @@ static void run_source(Run *run, const Source *source)
     run->known.applied = source->applied;
     run->known.file++;
     use_source(run, source);
-    if (source->problem != NULL && !source->applied)
-        report_own(run,
-                   str_eq(source->problem, "two files have this version") ? "migration-version-twice"
-                                                                          : "migration-malformed",
-                   0, 0, source->problem);
+    if (source->problem != NULL && (!source->applied || source->problem_rule != NULL))
+        report_own(run, source->problem_rule == NULL ? "migration-malformed" : source->problem_rule, 0, 0,
+                   source->problem);
     for (size_t i = 0; i < source->parts.len; i++) {
         run->known.applied = source->applied || source->parts.items[i].applied;
         if (source->parts.items[i].down == run->options->down)

@@ -263,8 +263,10 @@ static void find_twins(SourceSet *set)
         Source *one = &set->files.items[i - 1], *two = &set->files.items[i];
         bool same = one->tool == two->tool && one->tool != TOOL_NONE && two->version[0] != '\0' &&
                     str_eq(one->version, two->version) && one->down == two->down;
-        if (same && two->problem == NULL)
-            two->problem = "two files have this version";
+        if (same && two->problem == NULL) {
+            two->problem = one->path;
+            two->problem_rule = "migration-version-twice";
+        }
     }
 }
 

@@ -27,7 +27,7 @@ typedef struct Part {
     TxModel model;
     const char *delimiter; /* what ends a statement instead of a semicolon; "": the end of the part; NULL */
     size_t marker;         /* with it: where the line begins that says so */
-    bool applied; /* by the state table of the tool */
+    bool applied;          /* by the state table of the tool */
 } Part;
 
 typedef struct Source {
@@ -39,10 +39,11 @@ typedef struct Source {
     bool down;    /* all of it is the way back */
     bool skipped; /* the tool does not run it: verify scripts, files without a version */
     bool from_stdin;
-    bool applied;        /* it has been applied: read, not checked */
-    bool no_transaction; /* a word of the tool says so for all of it */
-    const char *version; /* "" if none */
-    const char *problem; /* why the tool cannot read it; NULL */
+    bool applied;             /* it has been applied: read, not checked */
+    bool no_transaction;      /* a word of the tool says so for all of it */
+    const char *version;      /* "" if none */
+    const char *problem;      /* why the tool cannot read it, or what else is wrong with the file; NULL */
+    const char *problem_rule; /* which rule says so; NULL: migration-malformed, of files that are checked */
     VEC(Part) parts;
 } Source;
 

@@ -1,5 +1,6 @@
 /* Advice about types and tables; off, or notes, unless it is asked for. */
 #include "base/str.h"
+#include "change/reserved.h"
 #include "check/rule.h"
 
 #include <string.h>
@@ -139,6 +140,33 @@ static bool match_mixed_case(RuleCall *call)
            (call->act->kind == ACT_ADD_COLUMN && has_capital(call->act->name));
 }
 
+static const unsigned reserved_bits[] = {
+    [CHECK_POSTGRES] = RESERVED_POSTGRES, [CHECK_MYSQL] = RESERVED_MYSQL, [CHECK_MARIADB] = RESERVED_MARIADB};
+
+static bool is_reserved(const RuleCall *call, const char *name)
+{
+    return name != NULL && (word_reserved(name) & reserved_bits[call->stream->target->engine]) != 0;
+}
+
+static bool test_reserved(const RuleCall *call, const ActColumn *column)
+{
+    return is_reserved(call, column->name);
+}
+
+/* Names the word in {name}. */
+static bool match_reserved(RuleCall *call)
+{
+    const char *word = call->act->new_name != NULL ? call->act->new_name : call->act->table.name;
+    if (any_column(call, test_reserved))
+        return true;
+    if (call->act->kind == ACT_ADD_COLUMN || !is_reserved(call, word))
+        return false;
+    call->about = arena_alloc(call->stream->arena, sizeof *call->about);
+    *call->about = *call->act;
+    call->about->name = word;
+    return true;
+}
+
 static bool match_no_schema(RuleCall *call)
 {
     return call->act->table.name != NULL && call->act->table.schema == NULL &&
@@ -275,6 +303,17 @@ static const Rule rules[] = {
      .message = "{table}: a name with capitals has to be quoted for ever",
      .why = "PostgreSQL folds what is not quoted to lower case.",
      .aliases = "pg-migration-lint/PGM509, bytebase/naming_table"},
+    {.id = "reserved-word",
+     .severity = SEVERITY_OFF,
+     .engines = RULE_ALL,
+     .kinds = {ACT_CREATE_TABLE, ACT_ADD_COLUMN, ACT_RENAME_COLUMN, ACT_RENAME_TABLE},
+     .match = match_reserved,
+     .on_new = true,
+     .message = "{name} is a word of the server: it has to be quoted for ever",
+     .why = "Statements that forget the quotes fail, and tools that write SQL may be among them. Another "
+            "name costs "
+            "nothing now.",
+     .aliases = "skeema/lint-reserved-word, bytebase/naming_identifier_no_keyword"},
     {.id = "schema-missing",
      .severity = SEVERITY_OFF,
      .engines = RULE_PG,

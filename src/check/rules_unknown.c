@@ -123,7 +123,23 @@ static const Rule rules[] = {
      .engines = RULE_ALL,
      .match = never,
      .message = "two files of the folder have the same version",
-     .why = "The tool runs one of them, or refuses both.",
+     .why = "The tool runs one of them, or refuses both."},
+    {.id = "migration-edited",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .match = never,
+     .message = "this file has been applied, and is another one now",
+     .why = "The database is what the old text made, and new ones will differ from it; Flyway and Prisma "
+            "refuse to go "
+            "on. Take the edit back and write a further file."},
+    {.id = "migration-out-of-order",
+     .severity = SEVERITY_WARN,
+     .engines = RULE_ALL,
+     .match = never,
+     .message = "this file has not been applied, but one that sorts behind it has",
+     .why = "It was tried after the files before it, and here it runs after those behind it; elsewhere the "
+            "order is "
+            "another. Flyway, goose and Atlas refuse it. Give it a version behind the last one.",
      .aliases = "atlas/non_linear"},
     {.id = "migration-malformed",
      .severity = SEVERITY_WARN,

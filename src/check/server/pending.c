@@ -3,6 +3,7 @@
  * Sources: Flyway "Flyway schema history table", Liquibase "DATABASECHANGELOG table", the readmes of dbmate,
  * goose and golang-migrate, sqitch's "sqitchtutorial", Atlas "Revisions table", Prisma "_prisma_migrations",
  * Django "django_migrations", Rails "schema_migrations". */
+#include "base/digest.h"
 #include "base/str.h"
 #include "check/server/online.h"
 
@@ -41,7 +42,8 @@ static const State states[] = {
     {TOOL_RAILS, "schema_migrations", "SELECT version, NULL FROM schema_migrations", NULL},
     {TOOL_DJANGO, "django_migrations", "SELECT name, app FROM django_migrations", NULL},
     {TOOL_PRISMA, "_prisma_migrations",
-     "SELECT migration_name, NULL FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at "
+     "SELECT migration_name, checksum FROM _prisma_migrations WHERE finished_at IS NOT NULL AND "
+     "rolled_back_at "
      "IS NULL",
      NULL},
     {TOOL_NONE, "schema_migrations", "SELECT version, NULL FROM schema_migrations", NULL},
@@ -187,6 +189,59 @@ static void mark_sets(Arena *arena, const Rows *rows, Source *source)
     source->applied = source->applied || all;
 }
 
+/* ---- history ------------------------------------------------------------------------------- */
+
+/* What the tool has written down of the text is not what it is now. */
+static bool is_edited(Arena *arena, Tool tool, const Rows *rows, const Source *source)
+{
+    const char *name = tool == TOOL_PRISMA ? folder_of(arena, source->path) : base_of(source->path);
+    for (size_t i = rows->row_count; i > 0; i--) {
+        const char *sum = rows_cell(rows, i - 1, 1);
+        if (!str_eq(base_of(rows_cell(rows, i - 1, 0)), name))
+            continue;
+        if (tool == TOOL_FLYWAY)
+            return sum != NULL && rows_int(rows, i - 1, 1) != flyway_checksum(source);
+        const char *digest = digest_text(arena, source->text, source->len);
+        return sum != NULL && sum[0] != '\0' && !str_eq(sum, digest + strlen("sha256:"));
+    }
+    return false;
+}
+
+static void tell_edited(Arena *arena, Tool tool, const Rows *rows, SourceSet *set)
+{
+    for (size_t i = 0; (tool == TOOL_FLYWAY || tool == TOOL_PRISMA) && i < set->files.len; i++) {
+        Source *source = &set->files.items[i];
+        bool again = tool == TOOL_FLYWAY && base_of(source->path)[0] == 'R';
+        if (!source->applied || again || !is_edited(arena, tool, rows, source))
+            continue;
+        source->problem = "its checksum is not the one that the tool has kept";
+        source->problem_rule = "migration-edited";
+    }
+}
+
+/* golang-migrate leaves such files out without a word, so nobody knows of them. */
+static bool is_ordered(Tool tool)
+{
+    return tool == TOOL_FLYWAY || tool == TOOL_DBMATE || tool == TOOL_GOOSE || tool == TOOL_ATLAS ||
+           tool == TOOL_PRISMA;
+}
+
+static void tell_late(SourceSet *set)
+{
+    const Source *behind = NULL;
+    for (size_t i = set->files.len; i > 0; i--) {
+        Source *source = &set->files.items[i - 1];
+        if (source->skipped || source->down || source->version[0] == '\0')
+            continue;
+        if (source->applied && behind == NULL)
+            behind = source;
+        if (source->applied || behind == NULL || source->problem != NULL)
+            continue;
+        source->problem = behind->path;
+        source->problem_rule = "migration-out-of-order";
+    }
+}
+
 /* ---- files ---------------------------------------------------------------------------------- */
 
 static bool is_applied(Arena *arena, const State *state, const Rows *rows, const Source *source)
@@ -257,6 +312,9 @@ static Err *mark_set(const Online *online, SourceSet *set)
             else if (!source->skipped && !source->down)
                 source->applied = source->applied || is_applied(online->arena, &states[s], &rows, source);
         }
+        tell_edited(online->arena, tool, &rows, set);
+        if (is_ordered(tool))
+            tell_late(set);
     }
     return NULL;
 }
