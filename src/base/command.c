@@ -85,7 +85,7 @@ Err *command_run(const Command *command, Str *ret_text, int *ret_status)
         err = read_all(command, ends[0], ret_text);
     (void)close(ends[0]);
     if (started && err != NULL)
-        (void)kill(pid, SIGKILL);
+        (void)kill(pid, command->end_signal == 0 ? SIGKILL : command->end_signal);
     while (started && waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
         ;
     return err;

@@ -9,9 +9,10 @@ typedef struct Command {
         *variables;     /* "NAME=value", beside those of our own environment; NULL: none; NULL ends */
     const Stop *stop;   /* STOP_NOW ends it; NULL */
     int64_t timeout_ms; /* 0: no limit */
+    int end_signal;     /* what ends it then, and is waited for; 0: SIGKILL */
 } Command;
 
 /* Runs it, with nothing on its standard input and its errors on ours, and adds what it prints to *ret_text,
- * up to 64 MiB; it is killed where it takes too long or we are stopped. *ret_status: as waitpid() says.
+ * up to 64 MiB; it is ended where it takes too long or we are stopped. *ret_status: as waitpid() says.
  * Errors: ERR_IO (it cannot be started, it prints too much), ERR_CANCELLED (too slow), ERR_STOPPED. */
 Err *command_run(const Command *command, Str *ret_text, int *ret_status) MUST_USE;

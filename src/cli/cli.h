@@ -38,6 +38,7 @@ Err *cmd_revert(Cli *cli) MUST_USE;
 Err *cmd_pause(Cli *cli) MUST_USE;
 Err *cmd_resume(Cli *cli) MUST_USE;
 Err *cmd_watch(Cli *cli) MUST_USE;
+Err *cmd_serve(Cli *cli) MUST_USE;
 Err *cmd_demo(Cli *cli) MUST_USE;
 Err *cmd_uninstall(Cli *cli) MUST_USE;
 Err *cmd_help(Cli *cli) MUST_USE;

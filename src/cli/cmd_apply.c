@@ -1,6 +1,7 @@
 /* stoa apply: shows the plan, asks, and carries it out up to ready. */
 #include "cli/session.h"
 #include "cli/show.h"
+#include "serve/serve.h"
 
 typedef struct Asked {
     Cli *cli;
@@ -58,7 +59,10 @@ Err *cmd_apply(Cli *cli)
     TRY(session_options(cli, &options));
     TRY(session_change(cli, &change));
     Asked asked = {.cli = cli};
+    Serve *serve = NULL;
+    TRY(session_listen(cli, &options, NULL, &serve));
     Err *err = run_apply(&options, cli->arena, &change, confirm, &asked, &summary);
+    serve_stop(serve);
     if (asked.refusal != NULL) {
         err_free(err);
         return asked.refusal;

@@ -1,5 +1,6 @@
 /* stoa resume: goes on with a change, or lets whoever holds it go on. */
 #include "cli/session.h"
+#include "serve/serve.h"
 
 Err *cmd_resume(Cli *cli)
 {
@@ -8,7 +9,10 @@ Err *cmd_resume(Cli *cli)
     RunSummary summary = {0};
     TRY(session_options(cli, &options));
     TRY(session_pick(cli, &options, "|planned|running|paused|waiting|failed|", &change));
+    Serve *serve = NULL;
+    TRY(session_listen(cli, &options, NULL, &serve));
     Err *err = run_resume(&options, cli->arena, change, &summary);
+    serve_stop(serve);
     if (err != NULL)
         return session_resumable(err, change);
     if (summary.state == STATE_RUNNING)

@@ -239,6 +239,40 @@ const Option all_options[OPT_COUNT] = {
          .metavar = "URL|0",
          .help = "a replica to watch, where the primary does not show it; may be given several times. "
                  "0 states that there is none"},
+    [OPT_LISTEN] =
+        {.name = "listen",
+         .file = true,
+         .kind = VALUE_TEXT,
+         .group = OPTIONS_HOW,
+         .verbs = BIT(SERVE) | BIT(APPLY) | BIT(RESUME),
+         .metavar = "ADDRESS",
+         .help =
+             "serve the page, metrics, flags and the API here while it runs: 127.0.0.1:8686, "
+             "[::1]:8686, :8686 for all addresses; a port alone is on loopback. \"stoa serve\" listens at "
+             "127.0.0.1:8686 without it"},
+    [OPT_TOKEN_FILE] =
+        {.name = "token-file",
+         .file = true,
+         .kind = VALUE_FILE,
+         .group = OPTIONS_HOW,
+         .verbs = BIT(SERVE) | BIT(APPLY) | BIT(RESUME),
+         .metavar = "FILE",
+         .help = "its first line is the token that pausing, resuming, completing and aborting over "
+                 "HTTP need; else $STOA_TOKEN. Without a token the server only shows"},
+    [OPT_TLS_CERT] = {.name = "tls-cert",
+                      .file = true,
+                      .kind = VALUE_FILE,
+                      .group = OPTIONS_HOW,
+                      .verbs = BIT(SERVE) | BIT(APPLY) | BIT(RESUME),
+                      .metavar = "FILE",
+                      .help = "serve HTTPS with this certificate (PEM), with --tls-key"},
+    [OPT_TLS_KEY] = {.name = "tls-key",
+                     .file = true,
+                     .kind = VALUE_FILE,
+                     .group = OPTIONS_HOW,
+                     .verbs = BIT(SERVE) | BIT(APPLY) | BIT(RESUME),
+                     .metavar = "FILE",
+                     .help = "the key of --tls-cert (PEM, without passphrase)"},
     [OPT_ACCEPT_STAR] = {.name = "accept-star",
                          .kind = VALUE_FLAG,
                          .group = OPTIONS_ACCEPT,

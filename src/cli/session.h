@@ -7,6 +7,11 @@
  */
 Err *session_options(Cli *cli, RunOptions *ret_options) MUST_USE;
 
+/* listen.c: serves over HTTP at --listen, else at `otherwise`; *ret_serve NULL where neither says. To be
+ * ended by serve_stop(). */
+typedef struct Serve Serve;
+Err *session_listen(Cli *cli, const RunOptions *options, const char *otherwise, Serve **ret_serve) MUST_USE;
+
 /* Reads and parses what is asked (argument, -f FILE, or standard input). When something in it cannot be
  * carried out, every problem is printed as file:line:column: message, and the error says how many; its kind
  * is ERR_USAGE when one of them makes no sense, else ERR_UNSAFE. */

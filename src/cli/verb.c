@@ -160,6 +160,19 @@ const Verb verbs[VERB_COUNT] = {
          .details = "Ends with 0 when the change is ready or completed. Ctrl-C ends the watching, not the "
                     "change.",
          .run = cmd_watch},
+    [VERB_SERVE] =
+        {.name = "serve",
+         .group = GROUP_STEER,
+         .synopsis = "",
+         .summary = "serve the page, metrics, flags and the API over HTTP",
+         .details =
+             "Looks at the journal twice a second and answers everything from memory, also while the "
+             "database is down. /api/v1/ has changes and events as JSON and as a stream, /healthz and "
+             "/readyz "
+             "tell whether it works. What changes something needs the token (--token-file or $STOA_TOKEN). "
+             "It listens on loopback unless --listen says otherwise.",
+         .example = "stoa serve --env production --token-file /etc/stoa/token",
+         .run = cmd_serve},
     [VERB_DEMO] =
         {.name = "demo",
          .group = GROUP_TRY,

@@ -130,6 +130,16 @@ Err *run_uninstall(const RunOptions *options, Arena *arena) MUST_USE;
 /* The object of `stoa status --json`; `change` NULL: all that are not over, or with `all` every one. */
 Err *run_status(const RunOptions *options, Arena *arena, const char *change, bool all,
                 json_t **ret_json) MUST_USE;
+/* A session that looks on, again and again: for dashboards, metrics and flags. One thread at a time. */
+typedef struct RunView RunView;
+Err *run_view_open(const RunOptions *options, RunView **ret_view) MUST_USE;
+/* All changes as run_status() tells them, and the events whose number is higher than `after`, or where that is below
+ * 0 the last so many, each with its "id". New arrays, the caller's. After an error the view is to be closed. */
+Err *run_view_look(RunView *view, Arena *arena, int64_t after, json_t **ret_changes,
+                   json_t **ret_events) MUST_USE;
+/* What the server was at the last look. Its texts live as long as that look's arena. */
+const Server *run_view_server(const RunView *view);
+void run_view_close(RunView *view);
 /* {"v":1,"events":[…]} of one change or of all, oldest first. */
 Err *run_history(const RunOptions *options, Arena *arena, const char *change, json_t **ret_json) MUST_USE;
 /* {"v":1,"server":…,"checks":[{"name","ok","severity":"block|warn|note","message","fix"}]} */

@@ -1,6 +1,10 @@
 /* What the journal tells: status, history. */
 #include "run/runner.h"
 
+#include "base/clock.h"
+#include "base/str.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 static json_t *text_json(const Rows *rows, size_t row, size_t col)
@@ -140,44 +144,60 @@ static Err *add_broken(Runner *runner, json_t *change)
     return NULL;
 }
 
+/* Of a server that answers, and may have no journal yet. */
+static Err *status_of(Runner *runner, const char *name, bool all, json_t *changes)
+{
+    bool sync = (runner->ops->features & ENGINE_SYNC_TRIGGERS) != 0;
+    size_t i = 0;
+    json_t *each = NULL;
+    if (runner->server.journal_version == 0)
+        return NULL;
+    TRY(load_changes(runner, name, all, changes));
+    json_array_foreach(changes, i, each)
+    {
+        if (sync && runner->server.journal_version >= 2)
+            TRY(add_broken(runner, each));
+        derive(each);
+    }
+    return NULL;
+}
+
 Err *run_status(const RunOptions *options, Arena *arena, const char *change, bool all, json_t **ret_json)
 {
     Runner runner;
-    json_t *changes = json_array(), *each = NULL;
+    json_t *changes = json_array();
     Err *err = runner_open(&runner, options, arena);
-    bool sync = (runner.ops->features & ENGINE_SYNC_TRIGGERS) != 0;
-    if (err == NULL && runner.server.journal_version != 0)
-        err = load_changes(&runner, change, all, changes);
-    size_t i = 0;
-    json_array_foreach(changes, i, each) if (err == NULL && sync && runner.server.journal_version >= 2) err =
-        add_broken(&runner, each);
+    if (err == NULL)
+        err = status_of(&runner, change, all, changes);
     runner_close(&runner);
+    if (err == NULL && change != NULL && json_array_size(changes) == 0)
+        err = err_hint(err_new(ERR_USAGE, "no change \"%s\" in the journal", change), "stoa status --all");
     if (err != NULL) {
         json_decref(changes);
         return err;
-    }
-    json_array_foreach(changes, i, each) derive(each);
-    if (change != NULL && json_array_size(changes) == 0) {
-        json_decref(changes);
-        return err_hint(err_new(ERR_USAGE, "no change \"%s\" in the journal", change), "stoa status --all");
     }
     *ret_json = json_pack("{s:i,s:o}", "v", 1, "changes", changes);
     return NULL;
 }
 
-static Err *load_events(Runner *runner, const char *name, json_t *events)
+/* With their numbers, where `numbered`. */
+static Err *load_events(Runner *runner, const char *name, int64_t after, bool numbered, json_t *events)
 {
     static const char *const names[] = {"at", "change", "event", "step", "text", "detail", "by"};
-    enum { STEP = 3, DETAIL = 5 };
+    enum { STEP = 3, DETAIL = 5, NUMBER = ARRAY_LEN(names) };
     Wait wait = runner_wait(runner);
     Rows rows = {0};
+    if (runner->server.journal_version == 0)
+        return NULL;
     TRY(conn_params(runner->conn, &wait, runner->arena, &rows, runner->ops->journal_sql(JOURNAL_HISTORY),
-                    name));
+                    name, arena_printf(runner->arena, "%lld", (long long)after)));
     for (size_t i = 0; i < rows.row_count; i++) {
         json_t *event = json_object(), *detail = NULL;
         const char *body = rows_cell(&rows, i, DETAIL);
         if (body != NULL)
             detail = json_loads(body, JSON_DECODE_ANY, NULL);
+        if (numbered)
+            json_object_set_new(event, "id", json_integer(rows_int(&rows, i, NUMBER)));
         for (size_t j = 0; j < ARRAY_LEN(names); j++)
             json_object_set_new(event, names[j],
                                 j == STEP        ? json_integer(rows_int(&rows, i, j))
@@ -194,8 +214,8 @@ Err *run_history(const RunOptions *options, Arena *arena, const char *change, js
     Runner runner;
     json_t *events = json_array();
     Err *err = runner_open(&runner, options, arena);
-    if (err == NULL && runner.server.journal_version != 0)
-        err = load_events(&runner, change, events);
+    if (err == NULL)
+        err = load_events(&runner, change, 0, false, events);
     runner_close(&runner);
     if (err != NULL) {
         json_decref(events);
@@ -203,4 +223,63 @@ Err *run_history(const RunOptions *options, Arena *arena, const char *change, js
     }
     *ret_json = json_pack("{s:i,s:o}", "v", 1, "events", events);
     return NULL;
+}
+
+/* ---- for those who look on ------------------------------------------------------------------ */
+
+struct RunView {
+    Runner runner;
+    Arena *arena; /* as long as the session */
+};
+
+Err *run_view_open(const RunOptions *options, RunView **ret_view)
+{
+    RunView *view = mem_zero(sizeof *view);
+    view->arena = arena_new();
+    Err *err = runner_open(&view->runner, options, view->arena);
+    if (err != NULL) {
+        run_view_close(view);
+        return err;
+    }
+    *ret_view = view;
+    return NULL;
+}
+
+/* What is read belongs to one look; a journal may have been made, or gone, meanwhile. */
+static Err *look(RunView *view, Arena *arena)
+{
+    Wait wait = {.stop = view->runner.options->stop, .timeout_ms = JOURNAL_TIMEOUT_MS};
+    view->runner.arena = arena;
+    return view->runner.ops->load_server(view->runner.conn, &wait, arena, &view->runner.server);
+}
+
+Err *run_view_look(RunView *view, Arena *arena, int64_t after, json_t **ret_changes, json_t **ret_events)
+{
+    json_t *changes = json_array(), *events = json_array();
+    view->runner.deadline_ms = clock_ms() + JOURNAL_TIMEOUT_MS;
+    Err *err = look(view, arena);
+    if (err == NULL)
+        err = status_of(&view->runner, NULL, true, changes);
+    if (err == NULL)
+        err = load_events(&view->runner, NULL, after, true, events);
+    view->runner.arena = view->arena;
+    if (err != NULL) {
+        json_decref(changes);
+        json_decref(events);
+        return err;
+    }
+    *ret_changes = changes;
+    *ret_events = events;
+    return NULL;
+}
+
+const Server *run_view_server(const RunView *view) { return &view->runner.server; }
+
+void run_view_close(RunView *view)
+{
+    if (view == NULL)
+        return;
+    runner_close(&view->runner);
+    arena_free(view->arena);
+    free(view);
 }

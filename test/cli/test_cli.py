@@ -50,7 +50,7 @@ def closed_port():
 
 def test_tables_hold_what_the_contract_names():
     assert set(VERBS) >= {"plan", "apply", "status", "watch", "pause", "resume", "abort", "complete", "history",
-                          "doctor", "demo", "uninstall", "help", "version", "completion"}
+                          "doctor", "serve", "demo", "uninstall", "help", "version", "completion"}
     assert [entry["code"] for entry in TABLES["exit_codes"]] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 70, 128]
     assert {"url", "yes", "expect", "until", "strategy", "max-stall", "lock-wait", "max-lag", "chunk-time", "window",
             "replicas", "accept-star", "accept-triggers", "accept-scan", "accept-standby-stall",

@@ -173,9 +173,10 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
                                                      "stoa.checkpoints p USING (change_id, ordinal) WHERE "
                                                      "s.change_id = $1 ORDER BY s.ordinal",
     [JOURNAL_HISTORY] =
-        "SELECT " TIME_TEXT("e.at") ", c.name, e.kind, e.step, e.text, e.detail, e.`by` FROM stoa.events e "
-                                    "LEFT JOIN stoa.changes c "
-                                    "ON c.id = e.change_id WHERE $1 IS NULL OR c.name = $1 ORDER BY e.id",
+        "SELECT " TIME_TEXT("e.at") ", c.name, e.kind, e.step, e.text, e.detail, e.`by`, e.id FROM "
+                                    "stoa.events e LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE ($1 IS "
+                                    "NULL OR c.name = $1) AND e.id > CASE WHEN $2 < 0 THEN (SELECT max(id) FROM "
+                                    "stoa.events) + $2 ELSE $2 END ORDER BY e.id",
 };
 
 const char *my_journal_sql(JournalSql statement) { return texts[statement]; }

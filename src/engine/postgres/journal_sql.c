@@ -84,8 +84,10 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
         "to_json(s.ended_at) #>> '{}', s.error, p.body FROM stoa.steps s LEFT JOIN stoa.checkpoints p USING "
         "(change_id, ordinal) WHERE s.change_id = $1 ORDER BY s.ordinal",
     [JOURNAL_HISTORY] =
-        "SELECT to_json(e.at) #>> '{}', c.name, e.kind, e.step, e.text, e.detail, e.by FROM stoa.events e "
-        "LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE $1::text IS NULL OR c.name = $1 ORDER BY e.id",
+        "SELECT to_json(e.at) #>> '{}', c.name, e.kind, e.step, e.text, e.detail, e.by, e.id FROM "
+        "stoa.events e LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE ($1::text IS NULL OR c.name = $1) "
+        "AND e.id > CASE WHEN $2::bigint < 0 THEN (SELECT max(id) FROM stoa.events) + $2::bigint ELSE "
+        "$2::bigint END ORDER BY e.id",
 };
 
 const char *pg_journal_work_sql(JournalSql statement) { return texts[statement]; }

@@ -1,0 +1,31 @@
+/* serve.h — one database over HTTP: health, API, metrics, flags, the page. */
+#pragma once
+#include "serve/actor.h"
+#include "serve/board.h"
+#include "serve/http.h"
+
+typedef struct ServeOptions {
+    const RunOptions *run; /* must live as long as it serves */
+    const char *listen;
+    const char *token;              /* NULL: it only shows */
+    const char *tls_cert, *tls_key; /* PEM texts; NULL */
+    const char *environment;        /* "production"; NULL */
+    ActorOptions actor;             /* but for `ended` */
+} ServeOptions;
+
+/* What all parts of the server share. */
+typedef struct Serve {
+    ServeOptions options;
+    Board *board;
+    Actor *actor;
+    Http *http;
+    int64_t since_ms; /* clock_ms() of the start */
+} Serve;
+
+/* Starts board and server. Errors as http_start(). */
+Err *serve_start(const ServeOptions *options, Serve **ret_serve) MUST_USE;
+void serve_stop(Serve *serve); /* NULL is fine */
+
+/* Each part adds its routes; contexts are the Serve. */
+typedef VEC(HttpRoute) Routes;
+void api_routes(Serve *serve, Arena *arena, Routes *routes);
