@@ -78,6 +78,13 @@ Err *err_hint(Err *err, const char *fmt, ...)
     return err;
 }
 
+const Err *err_root(const Err *err)
+{
+    while (err->cause != NULL)
+        err = err->cause;
+    return err;
+}
+
 void err_free(Err *err)
 {
     while (err != NULL) {

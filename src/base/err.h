@@ -57,6 +57,8 @@ Err *err_new_at(const char *file, int line, ErrKind kind, const char *fmt, ...) 
 Err *err_wrap_at(const char *file, int line, Err *cause, const char *fmt, ...) PRINTF(4, 5) MUST_USE;
 /* Sets (or replaces) the hint and returns the same error. */
 Err *err_hint(Err *err, const char *fmt, ...) PRINTF(2, 3) MUST_USE;
+/* The innermost cause. */
+const Err *err_root(const Err *err) __attribute__((returns_nonnull));
 void err_free(Err *err);
 /* "message: cause: cause (SQLSTATE 55P03)" on one line, without hint; the caller frees. */
 char *err_text(const Err *err);

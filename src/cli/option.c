@@ -209,12 +209,53 @@ const Option all_options[OPT_COUNT] = {
          .group = OPTIONS_HOW,
          .verbs = BIT(APPLY) | BIT(RESUME),
          .metavar = "SIGNAL=N",
-         .fallback = "threads-running=100, history-list=2000000, flow-control=0.1, receive-queue=100",
-         .help =
-             "MySQL and MariaDB: slow down while the server has more than this: running threads, "
-             "transactions that InnoDB could not purge, and on Galera the part of the time that flow "
-             "control stops writers, and write sets that wait to be applied. \"off\" for no limit. May be "
-             "given for several signals"},
+         .help = "slow down while a signal of the server is above this; \"off\" for no limit. May be given "
+                 "for several. "
+                 "PostgreSQL: active-sessions (200), blocked-sessions (0), archive-queue (42), latency, "
+                 "wal-rate, "
+                 "slot-wal, snapshot-age, autovacuum, dead-rows. MySQL and MariaDB: threads-running (100), "
+                 "history-list (2000000), flow-control (0.1), receive-queue (100). What they are: "
+                 "docs/signals.md"},
+    [OPT_CRITICAL_LOAD] =
+        {.name = "critical-load",
+         .file = true,
+         .kind = VALUE_LIST,
+         .group = OPTIONS_HOW,
+         .verbs = BIT(APPLY) | BIT(RESUME),
+         .metavar = "SIGNAL=N",
+         .help = "pause the change when a signal is above this, and end a statement of the server "
+                 "that cannot be slowed; it goes on when somebody resumes it"},
+    [OPT_NICE] = {.name = "nice",
+                  .file = true,
+                  .kind = VALUE_TEXT,
+                  .group = OPTIONS_HOW,
+                  .verbs = BIT(APPLY) | BIT(RESUME),
+                  .metavar = "RATIO",
+                  .fallback = "0",
+                  .help = "rest so long for each second of work: 1 is half the speed"},
+    [OPT_CHECK_SQL] =
+        {.name = "check-sql",
+         .file = true,
+         .kind = VALUE_TEXT,
+         .group = OPTIONS_HOW,
+         .verbs = BIT(APPLY) | BIT(RESUME),
+         .metavar = "SELECT",
+         .help = "slow down while this statement, asked once a second, gives true or a number above 0; "
+                 "\"off\" ends that"},
+    [OPT_CHECK_URL] = {.name = "check-url",
+                       .file = true,
+                       .kind = VALUE_TEXT,
+                       .group = OPTIONS_HOW,
+                       .verbs = BIT(APPLY) | BIT(RESUME),
+                       .metavar = "URL",
+                       .help = "slow down while this URL does not answer with 2xx; \"off\" ends that"},
+    [OPT_STOP_FILE] = {.name = "stop-file",
+                       .file = true,
+                       .kind = VALUE_TEXT,
+                       .group = OPTIONS_HOW,
+                       .verbs = BIT(APPLY) | BIT(RESUME),
+                       .metavar = "FILE",
+                       .help = "rest while this file is there; \"off\" ends that"},
     [OPT_CHUNK_TIME] = {.name = "chunk-time",
                         .file = true,
                         .kind = VALUE_DURATION,

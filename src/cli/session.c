@@ -7,7 +7,12 @@
 #include "run/load_limit.h"
 #include "run/window.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { NICE_MOST = 100 };
 
 static void on_event(void *context, const Event *event)
 {
@@ -130,14 +135,61 @@ static void read_controls(const Cli *cli, RunOptions *options)
     options->plan.max_stall_ms = options->controls.max_stall_ms;
 }
 
-static Err *read_load_limits(const Cli *cli, RunOptions *options)
+static Err *read_limits(const Cli *cli, const EngineOps *ops, OptionId option, double *limits)
 {
-    const Setting *given = cli_setting(cli, OPT_MAX_LOAD);
+    const Setting *given = cli_setting(cli, option);
     if (given->from_file && cli->args.verb == VERB_RESUME)
         return NULL; /* the change has its own */
-    for (size_t i = 0; given->given && i < given->list_count; i++)
-        TRY(load_limit_parse(options->ops, given->list[i], options->controls.load_limits));
+    for (size_t i = 0; given->given && i < given->list_count; i++) {
+        Err *err = load_limit_parse(ops, given->list[i], limits);
+        if (err != NULL)
+            return err_wrap(err, "--%s", all_options[option].name);
+    }
     return NULL;
+}
+
+static Err *read_nice(const Cli *cli, double *ret_nice)
+{
+    const Setting *given = cli_setting(cli, OPT_NICE);
+    char *end = NULL;
+    if (!given->given || (given->from_file && cli->args.verb == VERB_RESUME))
+        return NULL;
+    *ret_nice = strtod(given->text, &end);
+    return *end == '\0' && end != given->text && *ret_nice >= 0 && *ret_nice <= NICE_MOST
+               ? NULL
+               : err_hint(err_new(ERR_USAGE, "--nice cannot be \"%s\"", given->text), "a number from 0 to %d",
+                          NICE_MOST);
+}
+
+/* What is looked at beside the server's own signals. A file is named from here, and looked for wherever the
+ * change is carried out. */
+static Err *read_checks(const Cli *cli, Controls *controls)
+{
+    static const OptionId ids[OUTSIDE_COUNT] = {
+        [OUTSIDE_SQL] = OPT_CHECK_SQL, [OUTSIDE_URL] = OPT_CHECK_URL, [OUTSIDE_FILE] = OPT_STOP_FILE};
+    char here[PATH_MAX];
+    for (size_t i = 0; i < OUTSIDE_COUNT; i++) {
+        const Setting *given = cli_setting(cli, ids[i]);
+        bool off = str_eq(given->text, "off");
+        if (!given->given || (given->from_file && cli->args.verb == VERB_RESUME))
+            continue;
+        controls->checks[i] = off ? "" : given->text;
+        if (ids[i] == OPT_CHECK_URL && !off && !str_starts(given->text, "http://") &&
+            !str_starts(given->text, "https://"))
+            return err_new(ERR_USAGE, "--check-url \"%s\" is neither http:// nor https://", given->text);
+        if (ids[i] == OPT_STOP_FILE && !off && given->text[0] != '/' && getcwd(here, sizeof here) != NULL)
+            controls->checks[i] = arena_printf(cli->arena, "%s/%s", here, given->text);
+    }
+    return NULL;
+}
+
+static Err *read_throttle(const Cli *cli, RunOptions *options)
+{
+    Controls *controls = &options->controls;
+    TRY(read_limits(cli, options->ops, OPT_MAX_LOAD, controls->load_limits));
+    TRY(read_limits(cli, options->ops, OPT_CRITICAL_LOAD, controls->critical_limits));
+    TRY(read_nice(cli, &controls->nice));
+    return read_checks(cli, controls);
 }
 
 static Err *check_replicas(const Cli *cli)
@@ -172,7 +224,7 @@ Err *session_options(Cli *cli, RunOptions *ret_options)
     TRY(check_replicas(cli));
     TRY(check_window(cli));
     read_controls(cli, &options);
-    TRY(read_load_limits(cli, &options));
+    TRY(read_throttle(cli, &options));
     read_plan_options(cli, &options.plan);
     *ret_options = options;
     return NULL;

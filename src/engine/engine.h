@@ -185,8 +185,10 @@ typedef enum JournalSql {
     JOURNAL_SET_CONTROLS, /* (change, paused, max_stall_ms, lock_wait_ms, max_lag_ms, chunk_time_ms, quiet_ms,
                              whether the window is given, time_window); NULL: as it is */
     JOURNAL_SET_ABORT,    /* (change, flag) */
-    JOURNAL_LIMITS,       /* (change) -> signal, limit. Only where the engine has load signals */
-    JOURNAL_SET_LIMIT,    /* (change, signal, limit). Likewise */
+    JOURNAL_SETTINGS,     /* (change) -> name, value: further limits and checks that were given for it */
+    JOURNAL_SET_SETTING,  /* (change, name, value) */
+    JOURNAL_SIGNALS,      /* (change) -> JSON, where it is fresh */
+    JOURNAL_PUT_SIGNALS,  /* (change, JSON): what the signals say now */
 
     JOURNAL_ADD_LEASE,    /* (key) with epoch 0; nothing where it is there */
     JOURNAL_LEASES,       /* ({keys} from 1) -> table_key, holder, host, pid, since, whether it is alive,
@@ -208,8 +210,8 @@ typedef enum JournalSql {
                                a name the newest first */
     JOURNAL_STEPS,          /* (change) -> ordinal, phase, kind, title, state, attempts, started_at, ended_at,
                                error, body of its checkpoint; by ordinal */
-    JOURNAL_HISTORY, /* (name or NULL: all, number) -> at, change, kind, step, text, detail, by, number; oldest
-                        first: those with a higher number, or where it is below 0 the last so many */
+    JOURNAL_HISTORY, /* (name or NULL: all, number) -> at, change, kind, step, text, detail, by, number;
+                        oldest first: those with a higher number, or where it is below 0 the last so many */
     JOURNAL_SQL_COUNT
 } JournalSql;
 

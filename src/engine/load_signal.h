@@ -3,18 +3,27 @@
 #pragma once
 #include "base/err.h"
 
-enum { LOAD_SIGNALS_MAX = 4 };
+enum { LOAD_SIGNALS_MAX = 12, LOAD_COUNTERS = 4, LOAD_STATEMENTS_MAX = 100 };
+
+#define LOAD_NO_LIMIT 1e300
 
 /* Each engine has one table of them (EngineOps.load_signals); all values are such that more is worse. */
 typedef struct LoadSignal {
     const char *name;   /* as --max-load takes it: "threads-running" */
     const char *title;  /* for messages: "Threads_running" */
-    double usual_limit; /* where none is given */
+    double usual_limit; /* where none is given; LOAD_NO_LIMIT: it only shows */
 } LoadSignal;
 
 /* A signal that a server does not have is absent and stops nothing; one that should be there and cannot be
  * read has `why`. */
 typedef enum SignalState { SIGNAL_ABSENT, SIGNAL_READ, SIGNAL_UNREADABLE, SIGNAL_FORBIDDEN } SignalState;
+
+/* A statement of the application, as the server has counted it. */
+typedef struct LoadStatement {
+    int64_t id;
+    double calls, total_ms;
+    double usual_ms; /* one call, before the change began */
+} LoadStatement;
 
 /* One round; given again to the next one, since some values are told by the difference. */
 typedef struct LoadSample {
@@ -22,5 +31,12 @@ typedef struct LoadSample {
     double value[LOAD_SIGNALS_MAX];
     const char *why[LOAD_SIGNALS_MAX]; /* SIGNAL_UNREADABLE, SIGNAL_FORBIDDEN: in the caller's arena */
     int64_t at_ms;                     /* 0: there was no round before */
-    int64_t counter;                   /* the engine's own */
+    int64_t counter[LOAD_COUNTERS];    /* the engine's own */
+    LoadStatement statements[LOAD_STATEMENTS_MAX]; /* likewise */
+    size_t statement_count;
+    /* Given by the caller: the change's tables, as SQL names them, and a bit for each signal that has a
+     * limit, since some are dear to read. */
+    const char *const *table_names;
+    size_t table_count;
+    unsigned wanted;
 } LoadSample;

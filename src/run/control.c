@@ -4,9 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "run/lag.h"
-#include "run/load_limit.h"
-#include "run/window.h"
+#include "run/sample.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -17,6 +15,8 @@ enum {
     SAMPLE_STALE_MS = 5000, /* older than this a sample counts as missing: stop */
     LONG_LOOK_MS = 1000,    /* a statement that runs longer is asked whom it waits for */
     BROKEN_EVERY_MS = 3000,
+    NICE_MOST_MS = 10000,
+    NICE_LOOK_MS = 50,
 };
 
 typedef struct Watcher {
@@ -24,31 +24,15 @@ typedef struct Watcher {
     Conn *conn;
     Arena *arena;
     int64_t renewed_at_ms, sampled_at_ms, window_at_ms, looked_at_ms, shown_at_ms, broken_at_ms;
-    LagWatch lag;
-    LoadWatch load;
-    char throttle[THROTTLE_BYTES];
-    char stored_throttle[THROTTLE_BYTES];
+    SampleWatch samples;
+    char throttle[SIGNAL_TEXT_BYTES];
+    char stored_throttle[SIGNAL_TEXT_BYTES];
     bool stored_resting;
     char told_cause[200]; /* the last one told, without its figures */
     int64_t told_at_ms;
 } Watcher;
 
 /* ---- samples -------------------------------------------------------------------------------- */
-
-static Err *sample_window(Watcher *watcher, const char *text)
-{
-    if (text == NULL || text[0] == '\0')
-        return NULL;
-    Window window;
-    TRY(window_parse(text, &window));
-    int minute = 0, weekday = 0;
-    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
-    TRY(watcher->runner->ops->local_time(watcher->conn, &wait, watcher->arena, window.time_zone, &minute,
-                                         &weekday));
-    if (!window_contains(&window, minute, weekday))
-        (void)snprintf(watcher->throttle, sizeof watcher->throttle, "outside the window %s", text);
-    return NULL;
-}
 
 /* Once for each cause, and again every 30 s; figures in the text change all the time. */
 static Err *tell_throttle(Watcher *watcher)
@@ -97,24 +81,11 @@ static Err *store_throttle(Watcher *watcher)
     return tell_throttle(watcher);
 }
 
-static Err *sample(Watcher *watcher)
+/* What others read; texts of the controls belong to one round, but for the window. */
+static void publish(Watcher *watcher, Controls controls, bool abort_requested)
 {
-    Runner *runner = watcher->runner;
-    Controls controls;
-    bool abort_requested = false;
-    TRY(journal_load_controls(watcher->conn, watcher->arena, runner->change_id, &controls, &abort_requested));
-    watcher->throttle[0] = '\0';
-    if (controls.paused)
-        (void)snprintf(watcher->throttle, sizeof watcher->throttle, "paused");
-    if (watcher->throttle[0] == '\0')
-        TRY(sample_window(watcher, controls.window));
-    if (watcher->throttle[0] == '\0')
-        TRY(lag_watch(runner, watcher->conn, watcher->arena, controls.max_lag_ms, &watcher->lag,
-                      watcher->throttle));
-    if (watcher->throttle[0] == '\0')
-        TRY(load_watch(watcher->conn, &(Wait){.timeout_ms = CONTROL_TIMEOUT_MS}, watcher->arena,
-                       controls.load_limits, &watcher->load, watcher->throttle));
-    Control *control = &runner->control;
+    Control *control = &watcher->runner->control;
+    memset(controls.checks, 0, sizeof controls.checks);
     pthread_mutex_lock(&control->lock);
     const char *kept = control->controls.window;
     bool same = kept != NULL && controls.window != NULL && str_eq(kept, controls.window);
@@ -127,6 +98,33 @@ static Err *sample(Watcher *watcher)
     control->sampled_at_ms = clock_ms();
     pthread_cond_broadcast(&control->wake);
     pthread_mutex_unlock(&control->lock);
+}
+
+/* A statement of the server that runs on cannot be slowed: it is ended, and done again when the change goes
+ * on. */
+static void end_long_statement(Runner *runner)
+{
+    Control *control = &runner->control;
+    pthread_mutex_lock(&control->lock);
+    if (control->long_statement && control->watched != NULL)
+        runner->ops->cancel(control->watched);
+    pthread_mutex_unlock(&control->lock);
+}
+
+static Err *sample(Watcher *watcher)
+{
+    Runner *runner = watcher->runner;
+    Controls controls;
+    bool abort_requested = false, alarmed = false;
+    TRY(journal_load_controls(watcher->conn, watcher->arena, runner->change_id, &controls, &abort_requested));
+    TRY(sample_round(runner, watcher->conn, watcher->arena, &controls, &watcher->samples, watcher->throttle));
+    if (!controls.paused)
+        TRY(sample_alarm(runner, watcher->conn, &watcher->samples, &alarmed));
+    if (alarmed) /* the gate is shut before the statement ends that would be tried again */
+        (void)snprintf(watcher->throttle, sizeof watcher->throttle, "paused");
+    publish(watcher, controls, abort_requested);
+    if (alarmed)
+        end_long_statement(runner);
     return store_throttle(watcher);
 }
 
@@ -270,6 +268,7 @@ static void *control_main(void *argument)
         arena_clear(watcher.arena);
         (void)poll(NULL, 0, watching ? 5 : 50);
     }
+    sample_done(&watcher.samples);
     conn_closep(&watcher.conn);
     arena_free(watcher.arena);
     return NULL;
@@ -322,6 +321,19 @@ Controls control_settings(Runner *runner)
     return controls;
 }
 
+/* Rests in proportion to the work since the last gate, as long as that is wanted. */
+static void be_nice(Runner *runner)
+{
+    int64_t from_ms = clock_ms();
+    int64_t worked_ms = runner->worked_from_ms == 0 ? 0 : from_ms - runner->worked_from_ms;
+    for (double rest_ms = 1; rest_ms > 0 && stop_level(runner->options->stop) == STOP_NONE;) {
+        double wanted_ms = (double)worked_ms * control_settings(runner).nice;
+        rest_ms = (wanted_ms < NICE_MOST_MS ? wanted_ms : NICE_MOST_MS) - (double)(clock_ms() - from_ms);
+        if (rest_ms > 0)
+            stop_sleep(runner->options->stop, rest_ms < NICE_LOOK_MS ? (int64_t)rest_ms + 1 : NICE_LOOK_MS);
+    }
+}
+
 Err *control_gate(Runner *runner)
 {
     Control *control = &runner->control;
@@ -344,7 +356,9 @@ Err *control_gate(Runner *runner)
                 err_new(ERR_STOPPED, "change \"%s\" is being aborted by another process", runner->name),
                 "see how it ended: stoa status %s", runner->name);
         if (!held) {
+            be_nice(runner);
             runner->rested_ms += clock_ms() - from;
+            runner->worked_from_ms = clock_ms();
             return NULL;
         }
         stop_sleep(runner->options->stop, 20);

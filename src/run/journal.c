@@ -207,33 +207,78 @@ Err *journal_look_again(Conn *conn, Arena *arena, JournalChange *change)
     return NULL;
 }
 
-static Err *load_limits(Conn *conn, Arena *arena, int64_t change_id, double *ret_limits)
+/* ---- settings ------------------------------------------------------------------------------- */
+
+static const char *const check_names[OUTSIDE_COUNT] = {"check-sql", "check-url", "stop-file"};
+
+static void take_limit(const EngineOps *ops, const char *name, const char *prefix, const char *value,
+                       double *limits)
 {
-    const EngineOps *ops = conn->ops;
-    for (size_t i = 0; i < LOAD_SIGNALS_MAX; i++)
-        ret_limits[i] = LOAD_LIMIT_UNSET;
-    if (ops->load_signal_count == 0)
-        return NULL;
-    Wait wait = journal_wait();
-    Rows rows = {0};
-    TRY(conn_params(conn, &wait, arena, &rows, ops->journal_sql(JOURNAL_LIMITS), num(arena, change_id)));
-    for (size_t row = 0; row < rows.row_count; row++)
-        for (size_t i = 0; i < ops->load_signal_count; i++)
-            if (str_eq(rows_cell(&rows, row, 0), ops->load_signals[i].name))
-                ret_limits[i] = rows_double(&rows, row, 1);
-    return NULL;
+    for (size_t i = 0; str_starts(name, prefix) && i < ops->load_signal_count; i++)
+        if (str_eq(name + strlen(prefix), ops->load_signals[i].name))
+            limits[i] = strtod(value, NULL);
 }
 
-static Err *store_limits(Conn *conn, Arena *arena, int64_t change_id, const double *limits)
+static Err *load_settings(Conn *conn, Arena *arena, int64_t change_id, Controls *controls)
 {
-    for (size_t i = 0; i < conn->ops->load_signal_count; i++) {
-        const char *const params[] = {num(arena, change_id), conn->ops->load_signals[i].name,
-                                      arena_printf(arena, "%.17g", limits[i])};
-        if (limits[i] >= 0)
-            TRY(journal_write(conn, JOURNAL_SET_LIMIT, ARRAY_LEN(params), params));
+    const EngineOps *ops = conn->ops;
+    Wait wait = journal_wait();
+    Rows rows = {0};
+    controls->nice = LIMIT_UNSET;
+    for (size_t i = 0; i < LOAD_SIGNALS_MAX; i++)
+        controls->load_limits[i] = controls->critical_limits[i] = LIMIT_UNSET;
+    TRY(conn_params(conn, &wait, arena, &rows, ops->journal_sql(JOURNAL_SETTINGS), num(arena, change_id)));
+    for (size_t row = 0; row < rows.row_count; row++) {
+        const char *name = rows_cell(&rows, row, 0), *value = rows_cell(&rows, row, 1);
+        take_limit(ops, name, "max-load.", value, controls->load_limits);
+        take_limit(ops, name, "critical-load.", value, controls->critical_limits);
+        if (str_eq(name, "nice"))
+            controls->nice = strtod(value, NULL);
+        for (size_t i = 0; i < OUTSIDE_COUNT; i++)
+            if (str_eq(name, check_names[i]))
+                controls->checks[i] = value;
     }
     return NULL;
 }
+
+static Err *store_setting(Conn *conn, Arena *arena, int64_t change_id, const char *name, const char *value)
+{
+    const char *const params[] = {num(arena, change_id), name, value};
+    return journal_write(conn, JOURNAL_SET_SETTING, ARRAY_LEN(params), params);
+}
+
+static Err *store_number(Conn *conn, Arena *arena, int64_t change_id, const char *name, double value)
+{
+    return value < 0 ? NULL
+                     : store_setting(conn, arena, change_id, name, arena_printf(arena, "%.17g", value));
+}
+
+/* Those that are given; others stay as they were. */
+static Err *store_settings(Conn *conn, Arena *arena, int64_t change_id, const Controls *controls)
+{
+    const EngineOps *ops = conn->ops;
+    for (size_t i = 0; i < ops->load_signal_count; i++) {
+        const char *name = ops->load_signals[i].name;
+        TRY(store_number(conn, arena, change_id, arena_printf(arena, "max-load.%s", name),
+                         controls->load_limits[i]));
+        TRY(store_number(conn, arena, change_id, arena_printf(arena, "critical-load.%s", name),
+                         controls->critical_limits[i]));
+    }
+    for (size_t i = 0; i < OUTSIDE_COUNT; i++)
+        if (controls->checks[i] != NULL)
+            TRY(store_setting(conn, arena, change_id, check_names[i], controls->checks[i]));
+    return store_number(conn, arena, change_id, "nice", controls->nice);
+}
+
+Err *journal_put_signals(Conn *conn, int64_t change_id, json_t *signals)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    CLEANUP(mem_freep) char *body = json_dumps(signals, JSON_COMPACT);
+    const char *const params[] = {num(arena, change_id), body};
+    return journal_write(conn, JOURNAL_PUT_SIGNALS, ARRAY_LEN(params), params);
+}
+
+/* ---- changes -------------------------------------------------------------------------------- */
 
 Err *journal_insert_steps(Conn *conn, Arena *arena, const Step *steps, size_t count, int64_t change_id)
 {
@@ -269,7 +314,7 @@ Err *journal_insert(Conn *conn, Arena *arena, const Plan *plan, const Controls *
         "quiet_ms, time_window) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         ARRAY_LEN(params), params, NULL));
     *ret_id = rows_int(&rows, 0, 0);
-    TRY(store_limits(conn, arena, *ret_id, controls->load_limits));
+    TRY(store_settings(conn, arena, *ret_id, controls));
     return journal_insert_steps(conn, arena, plan->steps, plan->step_count, *ret_id);
 }
 
@@ -371,7 +416,7 @@ Err *journal_load_controls(Conn *conn, Arena *arena, int64_t change_id, Controls
         .quiet_ms = rows_int(&rows, 0, 6),
         .window = rows_cell(&rows, 0, 7),
     };
-    return load_limits(conn, arena, change_id, ret_controls->load_limits);
+    return load_settings(conn, arena, change_id, ret_controls);
 }
 
 Err *journal_store_controls(Conn *conn, int64_t change_id, const Controls *controls, unsigned given,
@@ -392,7 +437,7 @@ Err *journal_store_controls(Conn *conn, int64_t change_id, const Controls *contr
         controls->window,
     };
     TRY(journal_write(conn, JOURNAL_SET_CONTROLS, ARRAY_LEN(params), params));
-    return store_limits(conn, arena, change_id, controls->load_limits);
+    return store_settings(conn, arena, change_id, controls);
 }
 
 Err *journal_request_abort(Conn *conn, int64_t change_id, bool requested)

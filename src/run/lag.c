@@ -2,7 +2,6 @@
 #include "run/lag.h"
 
 #include "base/clock.h"
-#include "run/load_limit.h"
 
 #include <string.h>
 
@@ -13,7 +12,7 @@ typedef struct Look {
     Arena *arena;
     LagWatch *watch;
     int64_t max_lag_ms;
-    char *text; /* THROTTLE_BYTES */
+    Signals *signals;
 } Look;
 
 static void remember_position(LagWatch *watch, int64_t bytes, int64_t max_lag_ms)
@@ -65,31 +64,32 @@ static const Replica *replica_of(const Replica *replicas, size_t count, const ch
 
 /* Decision 8: a replica of the fixed set that is gone or hides its columns is a missing sample, and stops the
  * work. */
+static void judge_replica(const Look *look, const char *name, const Replica *replica, int64_t bytes)
+{
+    const char *shown = target_redacted(look->arena, name);
+    Signal *signal = signal_tell(look->signals, "replica-lag", shown);
+    if (replica == NULL || !replica->sampled) {
+        signal_missing(signal, clock_ms(), "replica %s: %s", shown,
+                       replica == NULL        ? "gone"
+                       : replica->why != NULL ? replica->why
+                                              : "no sample");
+        return;
+    }
+    int64_t lag = lag_of(look, replica, bytes);
+    double lag_s = (double)lag / 1000, limit_s = (double)look->max_lag_ms / 1000;
+    if (lag < 0)
+        signal_missing(signal, clock_ms(), "replica %s: its lag is not known yet", shown);
+    else
+        signal_value(signal, lag_s, limit_s, clock_ms(), "replica %s lags %.1f s (limit %.1f s)", shown,
+                     lag_s, limit_s);
+}
+
 static void judge_replicas(const Look *look, const Replica *replicas, size_t count, int64_t bytes)
 {
     const Runner *runner = look->runner;
-    for (size_t i = 0; i < runner->standby_count; i++) {
-        const char *name = runner->standbys[i].name;
-        const char *shown = target_redacted(look->arena, name);
-        const Replica *replica = replica_of(replicas, count, name);
-        if (replica == NULL || !replica->sampled) {
-            (void)snprintf(look->text, THROTTLE_BYTES, "replica %s: %s", shown,
-                           replica == NULL        ? "gone"
-                           : replica->why != NULL ? replica->why
-                                                  : "no sample");
-            return;
-        }
-        int64_t lag = lag_of(look, replica, bytes);
-        if (lag < 0) {
-            (void)snprintf(look->text, THROTTLE_BYTES, "replica %s: its lag is not known yet", shown);
-            return;
-        }
-        if (lag > look->max_lag_ms) {
-            (void)snprintf(look->text, THROTTLE_BYTES, "replica %s lags %.1f s (limit %.1f s)", shown,
-                           (double)lag / 1000, (double)look->max_lag_ms / 1000);
-            return;
-        }
-    }
+    for (size_t i = 0; i < runner->standby_count; i++)
+        judge_replica(look, runner->standbys[i].name, replica_of(replicas, count, runner->standbys[i].name),
+                      bytes);
 }
 
 /* Where it stands; `now` is bytes of the log, or where a row of the journal tells, the time written into it.
@@ -155,12 +155,13 @@ static Err *look_at_all(const Look *look)
     return NULL;
 }
 
-Err *lag_watch(Runner *runner, Conn *conn, Arena *arena, int64_t max_lag_ms, LagWatch *watch, char *ret_text)
+Err *lag_watch(Runner *runner, Conn *conn, Arena *arena, int64_t max_lag_ms, LagWatch *watch,
+               Signals *signals)
 {
     return look_at_all(&(Look){.runner = runner,
                                .conn = conn,
                                .arena = arena,
                                .watch = watch,
                                .max_lag_ms = max_lag_ms,
-                               .text = ret_text});
+                               .signals = signals});
 }

@@ -1,6 +1,7 @@
 /* lag.h — how far replicas are behind, and what is said when one is too far. */
 #pragma once
 #include "run/runner.h"
+#include "run/signal.h"
 
 enum {
     CONTROL_TIMEOUT_MS = 3000, /* of the control thread's statements */
@@ -17,8 +18,8 @@ typedef struct LagWatch {
     size_t position_count;
 } LagWatch;
 
-/* Asks the server behind `conn`, and replicas given by URL over Runner.replica_conns. The first of the fixed
- * set (Runner.standbys) that is gone, hides its columns, or lags by more than max_lag_ms goes as text into
- * `ret_text` (THROTTLE_BYTES), which else stays as it is. */
+/* Asks the server behind `conn`, and replicas given by URL over Runner.replica_conns, and tells a signal
+ * "replica-lag" for each of the fixed set (Runner.standbys), in seconds. One that is gone or hides its
+ * columns is missing. */
 Err *lag_watch(Runner *runner, Conn *conn, Arena *arena, int64_t max_lag_ms, LagWatch *watch,
-               char *ret_text) MUST_USE;
+               Signals *signals) MUST_USE;

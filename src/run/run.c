@@ -25,8 +25,9 @@ void controls_default(Controls *ret_controls)
                                .max_lag_ms = 5000,
                                .chunk_time_ms = 100,
                                .quiet_ms = 86400000};
+    ret_controls->nice = LIMIT_UNSET;
     for (size_t i = 0; i < LOAD_SIGNALS_MAX; i++)
-        ret_controls->load_limits[i] = LOAD_LIMIT_UNSET;
+        ret_controls->load_limits[i] = ret_controls->critical_limits[i] = LIMIT_UNSET;
 }
 
 const char *change_state_name(ChangeState state)

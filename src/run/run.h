@@ -4,17 +4,28 @@
 #include "engine/engine.h"
 #include "plan/plan.h"
 
+/* What a user has looked at beside the server's own signals. */
+typedef enum OutsideCheck {
+    OUTSIDE_SQL,  /* a statement whose value holds the work while it is true, or a number other than 0 */
+    OUTSIDE_URL,  /* holds the work while it answers otherwise than with 2xx */
+    OUTSIDE_FILE, /* holds the work while it is there */
+    OUTSIDE_COUNT
+} OutsideCheck;
+
 /* Everything that may be changed while a change runs; kept in the journal (stoa.controls) and read again
  * every quarter of a second. */
 typedef struct Controls {
     bool paused;
-    int64_t max_stall_ms;                 /* 200 */
-    int64_t lock_wait_ms;                 /* 600000 */
-    int64_t max_lag_ms;                   /* 5000 */
-    int64_t chunk_time_ms;                /* 100 */
-    int64_t quiet_ms;                     /* 86400000 */
-    const char *window;                   /* "22:00-06:00 Europe/Berlin"; NULL: any time */
-    double load_limits[LOAD_SIGNALS_MAX]; /* of EngineOps.load_signals; negative: the usual one */
+    int64_t max_stall_ms;                     /* 200 */
+    int64_t lock_wait_ms;                     /* 600000 */
+    int64_t max_lag_ms;                       /* 5000 */
+    int64_t chunk_time_ms;                    /* 100 */
+    int64_t quiet_ms;                         /* 86400000 */
+    const char *window;                       /* "22:00-06:00 Europe/Berlin"; NULL: any time */
+    double load_limits[LOAD_SIGNALS_MAX];     /* of EngineOps.load_signals; negative: the usual one */
+    double critical_limits[LOAD_SIGNALS_MAX]; /* past which the change is paused; negative: none */
+    double nice;                       /* rest for each second of work; negative: as it was, which is 0 */
+    const char *checks[OUTSIDE_COUNT]; /* NULL: as it was; "": none */
 } Controls;
 void controls_default(Controls *ret_controls);
 
@@ -93,7 +104,7 @@ typedef struct RunSummary {
     bool hot_counted; /* this kind of server tells of such rows */
     int64_t backfill_ms, total_ms;
     int64_t wal_bytes;
-    bool binary_log; /* they are the binary log's */
+    bool binary_log;   /* they are the binary log's */
     bool already_done; /* nothing was left to do */
 } RunSummary;
 
@@ -133,8 +144,9 @@ Err *run_status(const RunOptions *options, Arena *arena, const char *change, boo
 /* A session that looks on, again and again: for dashboards, metrics and flags. One thread at a time. */
 typedef struct RunView RunView;
 Err *run_view_open(const RunOptions *options, RunView **ret_view) MUST_USE;
-/* All changes as run_status() tells them, and the events whose number is higher than `after`, or where that is below
- * 0 the last so many, each with its "id". New arrays, the caller's. After an error the view is to be closed. */
+/* All changes as run_status() tells them, and the events whose number is higher than `after`, or where that
+ * is below 0 the last so many, each with its "id". New arrays, the caller's. After an error the view is to be
+ * closed. */
 Err *run_view_look(RunView *view, Arena *arena, int64_t after, json_t **ret_changes,
                    json_t **ret_events) MUST_USE;
 /* What the server was at the last look. Its texts live as long as that look's arena. */

@@ -82,6 +82,7 @@ typedef struct Runner {
     int64_t progress_marks; /* raised whenever something was committed: retries are counted between marks */
     int64_t deadline_ms;    /* statements of the working thread are cancelled past it; 0: none */
     int64_t rested_ms;      /* the working thread has waited at its gate, all in all */
+    int64_t worked_from_ms; /* when it last passed its gate; 0 never */
     struct ShadowRun *shadows; /* open ones (run/shadow.h) */
 } Runner;
 
@@ -176,6 +177,7 @@ Err *journal_load_checkpoint(Conn *conn, Arena *arena, int64_t change_id, int or
                              json_t **ret_body) MUST_USE;
 Err *journal_load_controls(Conn *conn, Arena *arena, int64_t change_id, Controls *ret_controls,
                            bool *ret_abort) MUST_USE;
+Err *journal_put_signals(Conn *conn, int64_t change_id, json_t *signals) MUST_USE;
 Err *journal_store_controls(Conn *conn, int64_t change_id, const Controls *controls, unsigned given,
                             const bool *paused) MUST_USE;
 Err *journal_request_abort(Conn *conn, int64_t change_id, bool requested) MUST_USE;

@@ -144,6 +144,20 @@ static Err *add_broken(Runner *runner, json_t *change)
     return NULL;
 }
 
+/* What the signals say, while somebody carries it out. */
+static Err *add_signals(Runner *runner, json_t *change)
+{
+    Wait wait = runner_wait(runner);
+    Rows rows = {0};
+    json_int_t number = json_integer_value(json_object_get(change, "id"));
+    TRY(conn_params(runner->conn, &wait, runner->arena, &rows, runner->ops->journal_sql(JOURNAL_SIGNALS),
+                    arena_printf(runner->arena, "%lld", (long long)number)));
+    const char *body = rows.row_count > 0 ? rows_cell(&rows, 0, 0) : NULL;
+    json_t *signals = body == NULL ? NULL : json_loads(body, 0, NULL);
+    json_object_set_new(change, "signals", signals != NULL ? signals : json_array());
+    return NULL;
+}
+
 /* Of a server that answers, and may have no journal yet. */
 static Err *status_of(Runner *runner, const char *name, bool all, json_t *changes)
 {
@@ -157,6 +171,8 @@ static Err *status_of(Runner *runner, const char *name, bool all, json_t *change
     {
         if (sync && runner->server.journal_version >= 2)
             TRY(add_broken(runner, each));
+        if (runner->server.journal_version == runner->ops->journal_version)
+            TRY(add_signals(runner, each));
         derive(each);
     }
     return NULL;

@@ -244,8 +244,8 @@ TOOLS = {
                        "CREATE TABLE schema_migrations (version bigint, dirty boolean); INSERT INTO schema_migrations VALUES (1, false)", 1),
     "prisma": ({"migration_lock.toml": 'provider = "postgresql"\n', "20240101_a/migration.sql": "CREATE TABLE t (id int, v int);",
                 "20240102_b/migration.sql": "ALTER TABLE t DROP COLUMN v;"},
-               "CREATE TABLE _prisma_migrations (migration_name text, finished_at timestamptz, rolled_back_at timestamptz); "
-               "INSERT INTO _prisma_migrations VALUES ('20240101_a', now(), NULL), ('20240102_b', NULL, NULL)", 1),
+               "CREATE TABLE _prisma_migrations (migration_name text, finished_at timestamptz, rolled_back_at timestamptz, checksum text); "
+               "INSERT INTO _prisma_migrations VALUES ('20240101_a', now(), NULL, NULL), ('20240102_b', NULL, NULL, NULL)", 1),
     "liquibase": ({"a.sql": "--liquibase formatted sql\n--changeset ann:1\nCREATE TABLE t (id int, v int);\n--changeset ann:2\n"
                             "ALTER TABLE t DROP COLUMN v;\n"},
                   "CREATE TABLE databasechangelog (id text, author text, filename text); "

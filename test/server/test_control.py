@@ -293,7 +293,7 @@ def test_uninstall_by_force(db, stoa):
     assert_equal(db, "orders", "amount_cents", "(amount * 100)::bigint")
 
 
-@pytest.mark.parametrize("version_there", ["3", "99"])
+@pytest.mark.parametrize("version_there", ["4", "99"])
 def test_journal_of_another_version(db, stoa, version_there):
     orders(db, 100)
     stoa.apply("ALTER TABLE orders ADD COLUMN a int")

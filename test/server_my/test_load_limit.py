@@ -114,11 +114,16 @@ def test_what_cannot_be_a_limit(my, change):
 
 
 def test_a_journal_of_the_version_before(my, change):
-    """It gets its table for limits with the next change that is carried out."""
-    my.query("DROP TABLE stoa.limits")
-    my.query("UPDATE stoa.meta SET version = 2")
+    """It gets its tables with the next change that is carried out; limits of version 3 are taken over."""
+    my.query("DROP TABLE stoa.settings, stoa.signals")
+    my.query("CREATE TABLE stoa.limits (change_id BIGINT NOT NULL, name VARCHAR(64) NOT NULL, most DOUBLE NOT NULL, PRIMARY KEY "
+             "(change_id, name))")
+    my.query("INSERT INTO stoa.limits SELECT id, 'history-list', 123456789 FROM stoa.changes")
+    my.query("UPDATE stoa.meta SET version = 3")
     assert change.status("add")["state"]
     change("resume", "add", "--max-load", "threads-running=500")
-    assert my.query("SELECT version FROM stoa.meta") == ((3,),)
-    assert my.query("SELECT name, most FROM stoa.limits") == (("threads-running", 500.0),)
+    assert my.query("SELECT version FROM stoa.meta") == ((4,),)
+    assert my.query("SELECT name, value FROM stoa.settings ORDER BY name") == (("max-load.history-list", "123456789"),
+                                                                              ("max-load.threads-running", "500"))
+    assert my.query("SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'stoa' AND TABLE_NAME = 'limits'") == ()
     assert columns(my) == ["id", "v", "c"]

@@ -79,17 +79,28 @@ static void test_galera(void **state)
     assert_int_equal(sample.state[LOAD_THREADS], SIGNAL_ABSENT);
 }
 
+static void no_limits(double *limits)
+{
+    for (size_t i = 0; i < LOAD_SIGNALS_MAX; i++)
+        limits[i] = LIMIT_UNSET;
+}
+
 static void assert_passed(const double *limits, const LoadSample *sample, const char *wanted)
 {
-    char text[THROTTLE_BYTES] = "";
-    assert_int_equal(load_limit_passed(&engine_mysql, limits, sample, text), wanted[0] != '\0');
-    assert_string_equal(text, wanted);
+    Signals signals = {0};
+    Controls controls;
+    controls_default(&controls);
+    memcpy(controls.load_limits, limits, sizeof controls.load_limits);
+    load_limit_tell(&engine_mysql, &controls, sample, &signals);
+    const Signal *holder = signals_holder(&signals);
+    assert_string_equal(holder == NULL ? "" : holder->text, wanted);
 }
 
 static void test_limits(void **state)
 {
     (void)state;
-    double limits[LOAD_SIGNALS_MAX] = {-1, -1, -1, -1};
+    double limits[LOAD_SIGNALS_MAX];
+    no_limits(limits);
     const EngineOps *ops = &engine_mysql;
     LoadSample sample = {.state = {SIGNAL_READ, SIGNAL_READ, SIGNAL_READ, SIGNAL_ABSENT}};
     assert_passed(limits, &sample, "");
@@ -110,7 +121,8 @@ static void test_limits(void **state)
 static void test_blind(void **state)
 {
     (void)state;
-    double limits[LOAD_SIGNALS_MAX] = {-1, -1, -1, -1};
+    double limits[LOAD_SIGNALS_MAX];
+    no_limits(limits);
     LoadSample sample = {.state = {SIGNAL_READ, SIGNAL_FORBIDDEN, SIGNAL_ABSENT, SIGNAL_ABSENT}};
     sample.why[LOAD_HISTORY] = "no PROCESS";
     assert_passed(limits, &sample, "");
@@ -127,7 +139,8 @@ static void test_bad_limits(void **state)
     static const char *const wrong[] = {
         "threads-running",    "threads-running=",    "threads-running=x", "x=1",
         "threads-running=-1", "threads-running=nan", "threads=1",         "=1"};
-    double limits[LOAD_SIGNALS_MAX] = {-1, -1, -1, -1};
+    double limits[LOAD_SIGNALS_MAX];
+    no_limits(limits);
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         Err *err = load_limit_parse(&engine_mysql, wrong[i], limits);
         assert_true(err_is(err, ERR_USAGE));

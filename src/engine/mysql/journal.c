@@ -11,6 +11,13 @@
     "CREATE TABLE IF NOT EXISTS stoa.limits (change_id BIGINT NOT NULL, name VARCHAR(64) NOT NULL, most "    \
     "DOUBLE NOT NULL, PRIMARY KEY (change_id, name)) ENGINE=InnoDB;\n"
 
+#define SIGNAL_TABLES                                                                                        \
+    "CREATE TABLE IF NOT EXISTS stoa.settings (change_id BIGINT NOT NULL, name VARCHAR(64) NOT NULL, value " \
+    "LONGTEXT NOT NULL, PRIMARY KEY (change_id, name)) ENGINE=InnoDB;\n"                                     \
+    "CREATE TABLE IF NOT EXISTS stoa.signals (change_id BIGINT NOT NULL PRIMARY KEY, body LONGTEXT NOT "     \
+    "NULL, at "                                                                                              \
+    "DATETIME(6) NOT NULL) ENGINE=InnoDB;\n"
+
 static const char create_sql[] =
     "CREATE DATABASE IF NOT EXISTS stoa CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;\n"
     "CREATE TABLE IF NOT EXISTS stoa.meta (version INT NOT NULL PRIMARY KEY, created_at DATETIME(6) NOT "
@@ -53,9 +60,9 @@ static const char create_sql[] =
     "epoch)) "
     "ENGINE=InnoDB;\n"
     "CREATE TABLE IF NOT EXISTS stoa.heartbeat (id TINYINT NOT NULL PRIMARY KEY, at_ms BIGINT NOT NULL) "
-    "ENGINE=InnoDB;\n" LIMITS_TABLE
-    "INSERT INTO stoa.meta (version, created_at, created_by) VALUES (3, UTC_TIMESTAMP(6), CURRENT_USER()) ON "
-    "DUPLICATE KEY UPDATE version = 3";
+    "ENGINE=InnoDB;\n" SIGNAL_TABLES
+    "INSERT INTO stoa.meta (version, created_at, created_by) VALUES (4, UTC_TIMESTAMP(6), CURRENT_USER()) ON "
+    "DUPLICATE KEY UPDATE version = 4";
 
 /* Needs SUPER, or log_bin_trust_function_creators, where the binary log is on (MySQL refman "Stored Program
  * Binary Logging"). */
@@ -83,7 +90,12 @@ static const char protect_sql[] =
 static const char *const texts[JOURNAL_SQL_COUNT] = {
     [JOURNAL_CREATE] = create_sql,
     [JOURNAL_PROTECT] = protect_sql,
-    [JOURNAL_UPGRADE] = LIMITS_TABLE "UPDATE stoa.meta SET version = 3", /* version 2 had no limits */
+    /* Version 2 had no limits, version 3 had them in a table of their own. */
+    [JOURNAL_UPGRADE] =
+        LIMITS_TABLE SIGNAL_TABLES "INSERT IGNORE INTO stoa.settings (change_id, name, value) SELECT "
+                                   "change_id, CONCAT('max-load.', name), most FROM "
+                                   "stoa.limits;\n"
+                                   "DROP TABLE IF EXISTS stoa.limits;\nUPDATE stoa.meta SET version = 4",
     [JOURNAL_DROP] = "DROP DATABASE IF EXISTS stoa",
     [JOURNAL_GRANTS] = "GRANT ALL ON stoa.* TO {role}",
 
@@ -132,9 +144,16 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
     [JOURNAL_SET_ABORT] = "UPDATE stoa.controls SET abort_requested = " FLAG(
         "$2") ", updated_at = UTC_TIMESTAMP(6) WHERE change_id = $1",
 
-    [JOURNAL_LIMITS] = "SELECT name, most FROM stoa.limits WHERE change_id = $1",
-    [JOURNAL_SET_LIMIT] = "INSERT INTO stoa.limits (change_id, name, most) VALUES ($1, $2, $3) ON DUPLICATE "
-                          "KEY UPDATE most = VALUES(most)",
+    [JOURNAL_SETTINGS] = "SELECT name, value FROM stoa.settings WHERE change_id = $1",
+    [JOURNAL_SET_SETTING] =
+        "INSERT INTO stoa.settings (change_id, name, value) VALUES ($1, $2, $3) ON DUPLICATE "
+        "KEY UPDATE value = VALUES(value)",
+    [JOURNAL_SIGNALS] =
+        "SELECT body FROM stoa.signals WHERE change_id = $1 AND at > UTC_TIMESTAMP(6) - INTERVAL 15 "
+        "SECOND",
+    [JOURNAL_PUT_SIGNALS] =
+        "INSERT INTO stoa.signals (change_id, body, at) VALUES ($1, $2, UTC_TIMESTAMP(6)) ON "
+        "DUPLICATE KEY UPDATE body = VALUES(body), at = VALUES(at)",
 
     [JOURNAL_ADD_LEASE] = "INSERT INTO stoa.leases (table_key, epoch, expires_at) VALUES ($1, 0, " NEVER
                           ") ON DUPLICATE KEY UPDATE table_key = table_key",
@@ -172,11 +191,11 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
         "s.started_at") ", " TIME_TEXT("s.ended_at") ", s.error, p.body FROM stoa.steps s LEFT JOIN "
                                                      "stoa.checkpoints p USING (change_id, ordinal) WHERE "
                                                      "s.change_id = $1 ORDER BY s.ordinal",
-    [JOURNAL_HISTORY] =
-        "SELECT " TIME_TEXT("e.at") ", c.name, e.kind, e.step, e.text, e.detail, e.`by`, e.id FROM "
-                                    "stoa.events e LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE ($1 IS "
-                                    "NULL OR c.name = $1) AND e.id > CASE WHEN $2 < 0 THEN (SELECT max(id) FROM "
-                                    "stoa.events) + $2 ELSE $2 END ORDER BY e.id",
+    [JOURNAL_HISTORY] = "SELECT " TIME_TEXT(
+        "e.at") ", c.name, e.kind, e.step, e.text, e.detail, e.`by`, e.id FROM "
+                "stoa.events e LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE ($1 IS "
+                "NULL OR c.name = $1) AND e.id > CASE WHEN $2 < 0 THEN (SELECT max(id) FROM "
+                "stoa.events) + $2 ELSE $2 END ORDER BY e.id",
 };
 
 const char *my_journal_sql(JournalSql statement) { return texts[statement]; }

@@ -55,11 +55,11 @@ static void take_flow(const Rows *rows, int64_t now_ms, LoadSample *sample)
     int64_t paused_ns = counter == NULL ? -1 : strtoll(counter, NULL, 10);
     int64_t span_ms = now_ms - sample->at_ms;
     take(sample, LOAD_FLOW, status_of(rows, "wsrep_flow_control_paused"));
-    if (paused_ns >= 0 && paused_ns >= sample->counter && sample->at_ms > 0 && span_ms > 0) {
+    if (paused_ns >= 0 && paused_ns >= sample->counter[0] && sample->at_ms > 0 && span_ms > 0) {
         sample->state[LOAD_FLOW] = SIGNAL_READ;
-        sample->value[LOAD_FLOW] = (double)(paused_ns - sample->counter) / 1e6 / (double)span_ms;
+        sample->value[LOAD_FLOW] = (double)(paused_ns - sample->counter[0]) / 1e6 / (double)span_ms;
     }
-    sample->counter = paused_ns;
+    sample->counter[0] = paused_ns;
 }
 
 void my_load_status(const Rows *rows, int64_t now_ms, LoadSample *sample)

@@ -6,10 +6,19 @@
 
 /* Directions in which a value was lost: see "The way back" in ARCHITECTURE.md. */
 #define BROKEN_TABLE                                                                                         \
-    "CREATE TABLE stoa.sync_broken (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, change_id bigint "   \
+    "CREATE TABLE IF NOT EXISTS stoa.sync_broken (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "      \
+    "change_id bigint "                                                                                      \
     "NOT NULL, table_id bigint NOT NULL, column_name text NOT NULL, at timestamptz NOT NULL DEFAULT "        \
     "clock_timestamp(), key text, sqlstate text NOT NULL, message text NOT NULL);\n"                         \
-    "CREATE INDEX sync_broken_change ON stoa.sync_broken (change_id, column_name);\n"
+    "CREATE INDEX IF NOT EXISTS sync_broken_change ON stoa.sync_broken (change_id, column_name);\n"
+
+/* What was given for a change beside its controls, and what its signals said last. */
+#define SIGNAL_TABLES                                                                                        \
+    "CREATE TABLE IF NOT EXISTS stoa.settings (change_id bigint NOT NULL, name text NOT NULL, value text "   \
+    "NOT "                                                                                                   \
+    "NULL, PRIMARY KEY (change_id, name));\n"                                                                \
+    "CREATE TABLE IF NOT EXISTS stoa.signals (change_id bigint PRIMARY KEY, body json NOT NULL, at "         \
+    "timestamptz NOT NULL DEFAULT clock_timestamp()) WITH (fillfactor = 40);\n"
 
 static const char create_sql[] =
     "CREATE SCHEMA IF NOT EXISTS stoa;\n"
@@ -19,7 +28,7 @@ static const char create_sql[] =
     "CREATE TABLE stoa.meta (version int PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now(), "
     "created_by text NOT "
     "NULL DEFAULT current_user);\n"
-    "INSERT INTO stoa.meta (version) VALUES (2);\n"
+    "INSERT INTO stoa.meta (version) VALUES (3);\n"
     "CREATE TABLE stoa.changes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, "
     "owner text NOT "
     "NULL DEFAULT '', change_digest text NOT NULL, plan_digest text NOT NULL, sql text NOT NULL, plan json "
@@ -71,18 +80,18 @@ static const char create_sql[] =
     "CREATE TABLE stoa.sync_failures (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, table_id bigint "
     "NOT NULL, "
     "column_name text NOT NULL, key text, sqlstate text, message text, at timestamptz NOT NULL DEFAULT "
-    "now());\n" BROKEN_TABLE
+    "now());\n" BROKEN_TABLE SIGNAL_TABLES
     "CREATE TABLE stoa.writers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, table_id "
     "bigint NOT NULL, column_name text NOT NULL, application_name text, role_name text, at timestamptz NOT "
     "NULL DEFAULT clock_timestamp())";
 
-/* Version 1 had no ways back. What it wrote stays as it is; the roles that could use it can use what is new:
- * those that may write what the trigger writes, too. */
+/* Version 1 had no ways back, version 2 no settings and signals. What they wrote stays as it is; the roles
+ * that could use it can use what is new: those that may write what the trigger writes, too. */
 static const char upgrade_sql[] =
-    "ALTER TABLE stoa.sync_columns ADD COLUMN back json NOT NULL DEFAULT '[]', ADD COLUMN null_ok boolean "
+    "ALTER TABLE stoa.sync_columns ADD COLUMN IF NOT EXISTS back json NOT NULL DEFAULT '[]', ADD COLUMN IF "
     "NOT "
-    "NULL DEFAULT false, ADD COLUMN after boolean NOT NULL DEFAULT false;\n" BROKEN_TABLE
-    "DO $$DECLARE grants record; BEGIN\n"
+    "EXISTS null_ok boolean NOT NULL DEFAULT false, ADD COLUMN IF NOT EXISTS after boolean NOT NULL DEFAULT "
+    "false;\n" BROKEN_TABLE SIGNAL_TABLES "DO $$DECLARE grants record; BEGIN\n"
     "FOR grants IN SELECT DISTINCT acl.grantee::regrole AS role FROM pg_catalog.pg_class c, "
     "pg_catalog.aclexplode(c.relacl) acl WHERE c.oid = 'stoa.sync_failures'::regclass AND acl.privilege_type "
     "= 'INSERT' AND acl.grantee <> 0 LOOP\n"
@@ -90,8 +99,10 @@ static const char upgrade_sql[] =
     "FOR grants IN SELECT DISTINCT acl.grantee::regrole AS role FROM pg_catalog.pg_class c, "
     "pg_catalog.aclexplode(c.relacl) acl WHERE c.oid = 'stoa.meta'::regclass AND acl.privilege_type = "
     "'UPDATE' AND acl.grantee <> 0 LOOP\n"
-    "EXECUTE pg_catalog.format('GRANT ALL ON stoa.sync_broken TO %s', grants.role); END LOOP; END$$;\n"
-    "UPDATE stoa.meta SET version = 2";
+    "EXECUTE pg_catalog.format('GRANT ALL ON stoa.sync_broken, stoa.settings, stoa.signals TO %s', "
+    "grants.role); END "
+    "LOOP; END$$;\n"
+    "UPDATE stoa.meta SET version = 3";
 
 /* Sync functions stand in the schema; their triggers stand on the users' tables and go with CASCADE. */
 static const char drop_sql[] = "DROP SCHEMA IF EXISTS stoa CASCADE";

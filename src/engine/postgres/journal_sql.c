@@ -51,6 +51,15 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
     [JOURNAL_SET_ABORT] =
         "UPDATE stoa.controls SET abort_requested = $2::boolean, updated_at = now() WHERE change_id = $1",
 
+    [JOURNAL_SETTINGS] = "SELECT name, value FROM stoa.settings WHERE change_id = $1",
+    [JOURNAL_SET_SETTING] =
+        "INSERT INTO stoa.settings (change_id, name, value) VALUES ($1, $2, $3) ON CONFLICT "
+        "(change_id, name) DO UPDATE SET value = excluded.value",
+    [JOURNAL_SIGNALS] =
+        "SELECT body FROM stoa.signals WHERE change_id = $1 AND at > clock_timestamp() - interval '15 s'",
+    [JOURNAL_PUT_SIGNALS] = "INSERT INTO stoa.signals (change_id, body) VALUES ($1, $2::json) ON CONFLICT "
+                            "(change_id) DO UPDATE SET body = excluded.body, at = excluded.at",
+
     [JOURNAL_ADD_LEASE] =
         "INSERT INTO stoa.leases (table_key, epoch) VALUES ($1, 0) ON CONFLICT (table_key) DO NOTHING",
     [JOURNAL_LEASES] = LEASE_COLUMNS,
@@ -85,7 +94,8 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
         "(change_id, ordinal) WHERE s.change_id = $1 ORDER BY s.ordinal",
     [JOURNAL_HISTORY] =
         "SELECT to_json(e.at) #>> '{}', c.name, e.kind, e.step, e.text, e.detail, e.by, e.id FROM "
-        "stoa.events e LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE ($1::text IS NULL OR c.name = $1) "
+        "stoa.events e LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE ($1::text IS NULL OR c.name = "
+        "$1) "
         "AND e.id > CASE WHEN $2::bigint < 0 THEN (SELECT max(id) FROM stoa.events) + $2::bigint ELSE "
         "$2::bigint END ORDER BY e.id",
 };

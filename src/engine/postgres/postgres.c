@@ -3,6 +3,7 @@
 
 #include "engine/postgres/catalog.h"
 #include "engine/postgres/clone.h"
+#include "engine/postgres/load_signals.h"
 #include "engine/postgres/pg.h"
 #include "engine/postgres/scratch.h"
 #include "engine/sql.h"
@@ -11,7 +12,10 @@ static const char *const schemes[] = {"postgres", "postgresql", NULL};
 
 const EngineOps engine_postgres = {
     .name = "postgres",
-    .journal_version = 2,
+    .journal_version = 3,
+    .load_signals = pg_load_signals,
+    .load_signal_count = PG_LOAD_COUNT,
+    .load = pg_load,
     .quote = sql_name,
     .only = "ONLY ",
     .schemes = schemes,

@@ -1,0 +1,24 @@
+/* load_signals.h — how busy a PostgreSQL server is. */
+#pragma once
+#include "engine/engine.h"
+
+typedef enum PgLoad {
+    PG_LOAD_ACTIVE,   /* sessions of others that run a statement */
+    PG_LOAD_BLOCKED,  /* sessions that have waited for one of ours for half a second */
+    PG_LOAD_LATENCY,  /* mean time of statements on the change's tables, against what it was before the start
+                       */
+    PG_LOAD_ARCHIVE,  /* segments of WAL that wait to be archived */
+    PG_LOAD_WAL,      /* MB of WAL a second */
+    PG_LOAD_SLOT,     /* MB of WAL that the hindmost replication slot keeps */
+    PG_LOAD_SNAPSHOT, /* seconds that the oldest snapshot has been held */
+    PG_LOAD_VACUUM,   /* autovacuum workers on the change's tables */
+    PG_LOAD_DEAD,     /* dead rows for each live one, of the worst of the change's tables */
+    PG_LOAD_COUNT
+} PgLoad;
+extern const LoadSignal pg_load_signals[];
+Err *pg_load(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample) MUST_USE;
+
+/* Pure: the mean time now against the one before, over the statements that were called since the last window,
+ * by their calls; 0 where too few were called. `statements` are those of the last window and take over the
+ * new ones. */
+double pg_latency_ratio(LoadStatement *statements, size_t *count, const LoadStatement *now, size_t now_count);
