@@ -9,7 +9,7 @@
 void signals_begin(Signals *signals)
 {
     for (size_t i = 0; i < signals->count; i++)
-        signals->items[i].told = false;
+        signals->items[i].told = signals->items[i].alarms = false;
 }
 
 void signals_end(Signals *signals)
