@@ -39,8 +39,8 @@ Err *online_pending(const Online *online, SourceSet *const *sets, size_t count) 
 
 /* measure_pg.c, measure_my.c: CheckServer.measure */
 Err *measure_pg(void *context, Arena *arena, const char *sql, const ActStatement *statement, bool made,
-                Measured *ret_measured) MUST_USE;
+                bool keys_unchecked, Measured *ret_measured) MUST_USE;
 Err *measure_my(void *context, Arena *arena, const char *sql, const ActStatement *statement, bool made,
-                Measured *ret_measured) MUST_USE;
+                bool keys_unchecked, Measured *ret_measured) MUST_USE;
 /* True where the statement changes definitions, or could. */
 bool measure_is_due(const ActStatement *statement);
