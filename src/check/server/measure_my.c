@@ -15,8 +15,9 @@ enum { STATEMENT_MS = 20000 };
 static void judge_error(const Online *online, int number, Measured *measured)
 {
     static const int there[] = {1050, 1060, 1061, 1007, 1826, 3822};
-    static const int wrong[] = {1054, 1064, 1072, 1091, 1068, 1075, 1553, 1832, 1833, 1846, 1845, 1067, 1101,
-                                1170, 1215, 1293, 1305, 1364, 1506, 3780, 1005, 1478, 1059, 1074, 1118};
+    static const int wrong[] = {1054, 1064, 1072, 1091, 1068, 1075, 1553, 1832, 1833, 1846,
+                                1845, 1067, 1101, 1170, 1215, 1293, 1305, 1364, 1506, 3780,
+                                1005, 1478, 1059, 1074, 1118, 1051, 1176, 1505, 3821, 4124};
     for (size_t i = 0; i < ARRAY_LEN(there); i++)
         measured->there = measured->there || there[i] == number;
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
@@ -164,6 +165,31 @@ static Err *measure_other(Online *online, Arena *arena, const char *sql, bool un
     return NULL;
 }
 
+/* Whether a NULL column can become NOT NULL in place, or a zero date be a default, hangs on how strict the
+ * session is that runs the migration, and that is as strict as the server makes it. */
+static Err *be_as_strict(Online *online, Arena *arena)
+{
+    static const char strict[] = ",STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
+                                 "ERROR_FOR_DIVISION_BY_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION,";
+    CLEANUP(str_donep) Str mode = STR_INIT;
+    Wait wait = {.stop = online->stop, .timeout_ms = STATEMENT_MS};
+    Rows rows = {0};
+    TRY(conn_query(online->clone_conn, &wait, arena, &rows, "SELECT @@SESSION.sql_mode, @@GLOBAL.sql_mode"));
+    for (size_t col = 0; col < 2; col++) {
+        const char *at = rows_cell(&rows, 0, col);
+        for (size_t len = 0; *at != '\0'; at += len + (at[len] == ',')) {
+            len = strcspn(at, ",");
+            bool is_strict = strstr(strict, arena_printf(arena, ",%.*s,", (int)len, at)) != NULL;
+            if (is_strict != (col == 1))
+                continue;
+            str_sep(&mode, ",");
+            str_addn(&mode, at, len);
+        }
+    }
+    return conn_query(online->clone_conn, &wait, arena, &rows,
+                      arena_printf(arena, "SET SESSION sql_mode = '%s'", mode.buf == NULL ? "" : mode.buf));
+}
+
 Err *measure_my(void *context, Arena *arena, const char *sql, const ActStatement *statement, bool made,
                 bool keys_unchecked, Measured *ret_measured)
 {
@@ -173,6 +199,9 @@ Err *measure_my(void *context, Arena *arena, const char *sql, const ActStatement
     *ret_measured = (Measured){0};
     if (!measure_is_due(statement))
         return NULL;
+    if (!online->as_theirs)
+        TRY(be_as_strict(online, arena));
+    online->as_theirs = true;
     if (read_written(online, arena, sql, &written))
         TRY(measure_change(online, arena, &written, made, ret_measured));
     else

@@ -18,6 +18,7 @@ typedef struct Online {
     Conn *clone_conn;
     MyDialect dialect;      /* of MySQL and MariaDB */
     const char *unmeasured; /* why nothing is tried on copies; NULL */
+    bool as_theirs;         /* MySQL and MariaDB: the copy's session is as strict as others are */
     bool astray;            /* something was not carried along: errors of what follows mean nothing */
     int64_t measure_ms;     /* all trying together; without making the copy */
     int64_t clone_ms;       /* making it */
