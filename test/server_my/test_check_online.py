@@ -65,3 +65,17 @@ def test_pending_snapshot_and_row_versions(my, tmp_path):
     told = json.loads(done.stdout)
     [copy] = [one for one in told["findings"] if one["rule"] == "change-type-copy"]
     assert copy["severity"] == "note" and copy["evidence"] == "catalog" and told["server_given"]
+
+
+def test_fix_leaves_what_has_been_applied(my, tmp_path):
+    """A change set that the state table has, in a file with one that it has not."""
+    fresh(my, "CREATE TABLE t (id int PRIMARY KEY, v varchar(10))", "CREATE TABLE DATABASECHANGELOG (id varchar(50), author varchar(50))",
+          "INSERT INTO DATABASECHANGELOG VALUES ('1', 'me')")
+    file = tmp_path / "changes.sql"
+    file.write_text("--liquibase formatted sql\n--changeset me:1\nALTER TABLE t ADD COLUMN a int;\n"
+                    "--changeset me:2\nALTER TABLE t ADD COLUMN b int;\n")
+    done = subprocess.run([BIN, "check", tmp_path, "--fix", "--pending", "--url", my.url("shop")], capture_output=True, text=True, timeout=60)
+    assert done.returncode in (0, 4), done.stderr
+    first, second = file.read_text().split("--changeset me:2\n")
+    assert first == "--liquibase formatted sql\n--changeset me:1\nALTER TABLE t ADD COLUMN a int;\n"
+    assert "lock_wait_timeout" in second
