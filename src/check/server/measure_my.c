@@ -108,6 +108,15 @@ static bool names_columns_anew(const MyStatement *my)
     return false;
 }
 
+/* The server then does no more than that, but would copy the table if a way was asked of it (MySQL 5.6). */
+static bool only_renames(const MyStatement *my)
+{
+    for (size_t i = 0; i < my->action_count; i++)
+        if (my->actions[i].kind != MY_ACTION_RENAME_TABLE)
+            return false;
+    return my->action_count > 0;
+}
+
 static Err *ask(Online *online, Arena *arena, const Table *real, const Written *written, Measured *measured)
 {
     Wait wait = {.stop = online->stop, .timeout_ms = STATEMENT_MS};
@@ -143,7 +152,7 @@ static Err *measure_change(Online *online, Arena *arena, const Written *written,
     const MyName *name = &written->my.names[0];
     const char *schema = name->database != NULL ? name->database : online->server.database;
     const Table *real = table_named(online, schema, name->name);
-    if (!made && real != NULL)
+    if (!made && real != NULL && !only_renames(&written->my))
         TRY(harmless(online, arena, ask(online, arena, real, written, measured), measured));
     if (measured->tried || measured->error != NULL)
         return NULL;
