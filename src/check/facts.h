@@ -55,9 +55,10 @@ typedef struct CheckServer {
     const ServerFacts *facts;
     void *context;
     /* Tries the statement on empty copies and carries it along for those behind it. `made`: the tables that
-     * it is about are all the run's own, so nothing needs to be measured. NULL: nobody can be asked. */
+     * it is about are all the run's own, so nothing needs to be measured. `keys_unchecked`: the session has
+     * foreign_key_checks off. NULL: nobody can be asked. */
     Err *(*measure)(void *context, Arena *arena, const char *sql, const ActStatement *statement, bool made,
-                    Measured *ret_measured);
+                    bool keys_unchecked, Measured *ret_measured);
     /* How many values of the columns stand in the table more than once; -1: that cannot be looked at now. */
     Err *(*duplicates)(void *context, Arena *arena, const TableFacts *table, const char *const *columns,
                        size_t count, int64_t *ret_count);

@@ -46,12 +46,30 @@ static SourceSet **fresh_sets(const Work *work, Arena *arena)
     return sets;
 }
 
+/* Parts of files that a state table says have been applied: a fix changes what stands in a part, and never
+ * their number. */
+static void keep_applied(const Work *work, SourceSet *const *sets)
+{
+    for (size_t i = 0; i < work->files.len; i++) {
+        const Worked *file = &work->files.items[i];
+        SourceSet *set = sets[file->set];
+        for (size_t j = 0; j < set->files.len; j++) {
+            Source *source = &set->files.items[j];
+            for (size_t k = 0; source->path == file->given->path && k < source->parts.len; k++)
+                source->parts.items[k].applied =
+                    k < file->given->parts.len && file->given->parts.items[k].applied;
+        }
+    }
+}
+
 static Err *check_now(const Work *work, Arena *arena, SourceSet ***ret_sets, CheckResult *ret_result)
 {
     Baseline *baseline = work->options->baseline;
     for (size_t i = 0; baseline != NULL && i < baseline->len; i++)
         baseline->items[i].used = false;
     *ret_sets = fresh_sets(work, arena);
+    TRY(check_read(arena, *ret_sets, work->set_count, work->options));
+    keep_applied(work, *ret_sets);
     return check_run(arena, *ret_sets, work->set_count, work->options, ret_result);
 }
 

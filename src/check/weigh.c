@@ -317,7 +317,8 @@ static Err *measure(Weigh *weigh, const ActStatement *statement)
         return NULL;
     str_addn(&sql, weigh->stream->text + statement->start, statement->end - statement->start);
     TRY(weigh->server->measure(weigh->server->context, weigh->arena, arena_dup(weigh->arena, sql.buf),
-                               statement, all_made(weigh, statement), &weigh->measured));
+                               statement, all_made(weigh, statement), weigh->stream->keys_unchecked,
+                               &weigh->measured));
     weigh->tried += weigh->measured.tried;
     return NULL;
 }

@@ -39,6 +39,10 @@ typedef struct LadderRequest {
     const char *sql; /* ALTER TABLE, CREATE INDEX or DROP INDEX, without ALGORITHM and LOCK */
     bool as_written; /* the user's own words: under the server's own sql_mode and time zone */
     bool unchecked;  /* as in AlterRequest */
+    /* The statement stays done, by the first way that the server takes; else the copy is as before. Then
+     * definitions and what is lost are told only where `lost` asks for them. */
+    bool keep, lost;
+    const char *algorithm, *lock; /* with `keep`: what the user wants, who would get no other way; NULL */
     const ColumnRename *renames;
     size_t rename_count;
 } LadderRequest;

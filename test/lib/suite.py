@@ -167,6 +167,7 @@ def versions(text):
 
 FIRE = "test/server_my/test_swap.py"
 MY_SERVERS = ["mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6"]
+CHECKED = ["mariadb-10.11", "mariadb-11.8", "mysql-9.7"]
 
 
 def matrices(text):
@@ -196,6 +197,9 @@ def options():
                              f"mysql: the same on {', '.join(MY_SERVERS)}, killed on the first and the third")
     parser.add_argument("--servers", type=versions, nargs="?", const=VERSIONS, metavar="pg|10,13,…",
                         help="also the server tests on PostgreSQL 10 to 18, or on those named")
+    parser.add_argument("--check", type=matrices, nargs="?", const=CHECKED, metavar="mysql|mariadb-10.11,…",
+                        help="also the examples of all rules of stoa check, and its corpus, against what servers do with them "
+                             f"({', '.join(CHECKED)}, or those named); with STOA_RECORD=1 what they did is written down")
     parser.add_argument("--mysql", type=my_servers, nargs="?", const=["mariadb-10.11", "mysql-9.7"],
                         metavar="mariadb-10.11,…",
                         help=f"also the tests on MariaDB 10.11 and MySQL 9.7, or on those named ({', '.join(MY_SERVERS)})")
@@ -216,6 +220,7 @@ def options():
         given.matrix = given.matrix or VERSIONS + MY_SERVERS
         given.cutover = given.cutover or 300
         given.servers = given.servers or VERSIONS
+        given.check = given.check or CHECKED
         given.crash = given.crash or 200
         given.fuzz = given.fuzz or 60
         given.sanitize = given.sanitize or "all"
@@ -246,6 +251,7 @@ def main():
     if wanted.matrix:
         my_operations(suites, [name for name in wanted.matrix if name in MY_SERVERS])
         operations(suites, [version for version in wanted.matrix if version in VERSIONS])
+    my_checks(suites, [name for name in wanted.check or [] if name in MY_SERVERS])
     for version in wanted.servers or []:
         if version != "15":
             suites.pytest(f"server tests, {version}", ["test/server"], [f"--pg={version}"])
@@ -287,6 +293,13 @@ def my_operations(suites, chosen):
     out.unlink(missing_ok=True)
     for name in chosen:
         suites.pytest(f"operations, {name}", ["test/matrix_my"], [f"--my={name}"], {"STOA_MATRIX_OUT": str(out)})
+
+
+def my_checks(suites, chosen):
+    """The rules' examples, the corpus and the cases of the ladder; STOA_RECORD=1 makes test/data/check_measured_my.json."""
+    for name in chosen:
+        suites.pytest(f"rules, {name}", ["test/server_my/test_check_rules.py", "test/server_my/test_check_online.py"],
+                      [f"--my={name}", "--timeout=1800"])
 
 
 def sanitize(suites, programs, how_much):

@@ -25,7 +25,8 @@ typedef struct Fake {
 } Fake;
 
 static Err *answer(void *context, Arena *arena UNUSED, const char *sql UNUSED,
-                   const ActStatement *statement UNUSED, bool made, Measured *ret_measured)
+                   const ActStatement *statement UNUSED, bool made, bool keys_unchecked UNUSED,
+                   Measured *ret_measured)
 {
     Fake *fake = context;
     fake->asked++;

@@ -89,8 +89,9 @@ static const char *plain_text(Arena *arena, const char *sql)
 }
 
 Err *measure_pg(void *context, Arena *arena, const char *sql, const ActStatement *statement, bool made,
-                Measured *ret_measured)
+                bool keys_unchecked, Measured *ret_measured)
 {
+    (void)keys_unchecked;
     Online *online = context;
     bool outside = false;
     int64_t from_ms = clock_ms();

@@ -18,6 +18,7 @@ typedef struct Online {
     Conn *clone_conn;
     MyDialect dialect;      /* of MySQL and MariaDB */
     const char *unmeasured; /* why nothing is tried on copies; NULL */
+    bool as_theirs;         /* MySQL and MariaDB: the copy's session is as strict as others are */
     bool astray;            /* something was not carried along: errors of what follows mean nothing */
     int64_t measure_ms;     /* all trying together; without making the copy */
     int64_t clone_ms;       /* making it */
@@ -39,8 +40,8 @@ Err *online_pending(const Online *online, SourceSet *const *sets, size_t count) 
 
 /* measure_pg.c, measure_my.c: CheckServer.measure */
 Err *measure_pg(void *context, Arena *arena, const char *sql, const ActStatement *statement, bool made,
-                Measured *ret_measured) MUST_USE;
+                bool keys_unchecked, Measured *ret_measured) MUST_USE;
 Err *measure_my(void *context, Arena *arena, const char *sql, const ActStatement *statement, bool made,
-                Measured *ret_measured) MUST_USE;
+                bool keys_unchecked, Measured *ret_measured) MUST_USE;
 /* True where the statement changes definitions, or could. */
 bool measure_is_due(const ActStatement *statement);

@@ -358,7 +358,11 @@ Err *clone_guard(Conn *conn, const Wait *wait, const Scratch *scratch)
             str_addf(&str, "%s%s WRITE", str.len == 0 ? "LOCK TABLES " : ", ",
                      my_name(arena, scratch->names[i].copy, rows_cell(&rows, row, 0)));
     }
-    return str.len == 0 ? err_new(ERR_BUG, "this session has no clone") : my_exec(conn, wait, str.buf);
+    if (scratch->count == 0)
+        return err_new(ERR_BUG, "this session has no clone");
+    if (str.len == 0)
+        return err_new(ERR_UNSAFE, "there is no table that it could be tried on");
+    return my_exec(conn, wait, str.buf);
 }
 
 bool clone_is_outside(const Err *err)

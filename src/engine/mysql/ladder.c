@@ -37,11 +37,14 @@ typedef struct Ask {
     Scratch scratch;
     const char *database; /* the copy's */
     const char *sql;      /* about the copy */
+    const char *said;     /* … with the ALGORITHM and LOCK that the user wants */
     const char *between;  /* what stands between statement and clause, and between the clause's parts */
     const char *create_sql;
     Rows tables; /* in the copy's database, as it was */
     Look before;
     bool may_build; /* by the definitions: an index is new, or a column is of another kind */
+    bool guarded;   /* the tables are locked */
+    bool odd;       /* the last way was refused for another reason than that it is none */
     Ladder ladder;
 } Ask;
 
@@ -86,6 +89,16 @@ static Err *run(Ask *ask, const char *sql)
                                     : my_exec(ask->conn, ask->wait, sql);
 }
 
+/* LOCK TABLES of the whole copy, and the end of it. */
+static Err *guard(Ask *ask, bool on)
+{
+    if (ask->guarded == on)
+        return NULL;
+    ask->guarded = on;
+    return on ? clone_guard(ask->conn, ask->wait, &ask->scratch)
+              : my_exec(ask->conn, ask->wait, "UNLOCK TABLES");
+}
+
 static Err *look(Ask *ask, Look *ret_look)
 {
     return look_take(ask->conn, ask->wait, ask->arena, ask->database, ask->table->name, ret_look);
@@ -105,6 +118,17 @@ static Err *refused(Ask *ask, Err *err, const char **ret_reason)
     *ret_reason = scratch_real(ask->arena, &ask->scratch, inner->msg);
     err_free(err);
     return NULL;
+}
+
+static Err *outside(const Ask *ask, Err *err)
+{
+    if (!clone_is_outside(err))
+        return err;
+    err_free(err);
+    return err_new(ERR_UNSAFE,
+                   "the statement is about more than \"%s.%s\" and the tables at the other end of its "
+                   "foreign keys",
+                   ask->table->schema, ask->table->name);
 }
 
 /* ---- first, guarded: whether the server takes it at all, and what it makes of the table ------------------
@@ -127,7 +151,8 @@ static Err *check_log(Ask *ask, const char **ret_reason)
 {
     enum { UNSAFE_STATEMENT = 1674 };
     Rows rows = {0};
-    if (flavor_is_mariadb(my_flavor(ask->conn)) || !str_eq(ask->between, ", "))
+    if (flavor_is_mariadb(my_flavor(ask->conn)) || !str_eq(ask->between, ", ") ||
+        strcasestr(ask->sql, "DEFAULT") == NULL)
         return NULL;
     TRY(conn_query(ask->conn, ask->wait, ask->arena, &rows,
                    "SELECT @@GLOBAL.log_bin AND NOT @@SESSION.sql_log_bin"));
@@ -145,18 +170,12 @@ static Err *check_log(Ask *ask, const char **ret_reason)
 
 static Err *run_guarded(Ask *ask, const char **ret_reason)
 {
-    TRY(clone_guard(ask->conn, ask->wait, &ask->scratch));
+    TRY(guard(ask, true));
     Err *err = check_log(ask, ret_reason);
     if (err == NULL && *ret_reason == NULL)
         err = run(ask, ask->sql);
-    Err *unlocked = my_exec(ask->conn, ask->wait, "UNLOCK TABLES");
-    if (clone_is_outside(err)) {
-        err_free(err);
-        err = err_new(ERR_UNSAFE,
-                      "the statement is about more than \"%s.%s\" and the tables at the other end of its "
-                      "foreign keys",
-                      ask->table->schema, ask->table->name);
-    }
+    Err *unlocked = guard(ask, false);
+    err = outside(ask, err);
     if (*ret_reason == NULL)
         err = refused(ask, err, ret_reason);
     if (err == NULL)
@@ -178,9 +197,26 @@ static bool may_build(const Table *before, const Table *after, const LostAttribu
     return false;
 }
 
+/* What the statement has made of the table. */
+static Err *describe_after(Ask *ask, const Table *before)
+{
+    Table after = {0};
+    TRY(describe(ask, &after, &ask->ladder.after));
+    if (after.kind != RELATION_MISSING)
+        lost_list(ask->arena, before, &after, ask->request->renames, ask->request->rename_count,
+                  &ask->ladder.lost, &ask->ladder.lost_count);
+    ask->may_build = may_build(before, &after, ask->ladder.lost, ask->ladder.lost_count);
+    for (size_t i = 0; i < ask->ladder.lost_count; i++) {
+        LostAttribute *lost = &ask->ladder.lost[i];
+        lost->before = scratch_real(ask->arena, &ask->scratch, lost->before);
+        lost->after = scratch_real(ask->arena, &ask->scratch, lost->after);
+    }
+    return NULL;
+}
+
 static Err *ask_whole(Ask *ask, const char **ret_reason)
 {
-    Table before = {0}, after = {0};
+    Table before = {0};
     TRY(describe(ask, &before, &ask->ladder.before));
     if (before.kind == RELATION_MISSING)
         return err_new(ERR_BUG, "the clone has no \"%s\"", ask->table->name);
@@ -189,16 +225,7 @@ static Err *ask_whole(Ask *ask, const char **ret_reason)
     TRY(run_guarded(ask, ret_reason));
     if (*ret_reason != NULL)
         return NULL;
-    TRY(describe(ask, &after, &ask->ladder.after));
-    if (after.kind != RELATION_MISSING)
-        lost_list(ask->arena, &before, &after, ask->request->renames, ask->request->rename_count,
-                  &ask->ladder.lost, &ask->ladder.lost_count);
-    ask->may_build = may_build(&before, &after, ask->ladder.lost, ask->ladder.lost_count);
-    for (size_t i = 0; i < ask->ladder.lost_count; i++) {
-        LostAttribute *lost = &ask->ladder.lost[i];
-        lost->before = scratch_real(ask->arena, &ask->scratch, lost->before);
-        lost->after = scratch_real(ask->arena, &ask->scratch, lost->after);
-    }
+    TRY(describe_after(ask, &before));
     return restore(ask);
 }
 
@@ -255,6 +282,17 @@ static void judge(Ask *ask, const struct Way *way, const char *clause, const Loo
         ladder->rung = RUNG_INPLACE;
 }
 
+/* The server's words for a way that it does not go, or does not know: 1221 INSTANT with LOCK, 1845 and 1846.
+ */
+static bool is_no_way(int64_t number) { return number == 1221 || number == 1845 || number == 1846; }
+
+static Err *again(Ask *ask)
+{
+    TRY(guard(ask, false));
+    TRY(restore(ask));
+    return look(ask, &ask->before);
+}
+
 static Err *try_way(Ask *ask, const struct Way *way, bool *ret_found)
 {
     Arena *arena = ask->arena;
@@ -264,7 +302,8 @@ static Err *try_way(Ask *ask, const struct Way *way, bool *ret_found)
     *try = (LadderTry){.clause = clause};
     Err *err = run(ask, arena_printf(arena, "%s%s%s", ask->sql, ask->between, clause));
     bool accepted = err == NULL;
-    TRY(refused(ask, err, &try->reason));
+    ask->odd = !accepted && !is_no_way(err->server_errno);
+    TRY(refused(ask, outside(ask, err), &try->reason));
     if (!accepted)
         return NULL;
     Look after = {0};
@@ -273,8 +312,15 @@ static Err *try_way(Ask *ask, const struct Way *way, bool *ret_found)
     try->ok = *ret_found = try->reason == NULL;
     if (try->ok)
         judge(ask, way, clause, &after);
-    TRY(restore(ask));
-    return look(ask, &ask->before);
+    return try->ok && ask->request->keep ? NULL : again(ask);
+}
+
+static void give_up(Ask *ask, const char *reason)
+{
+    Ladder *ladder = &ask->ladder;
+    ladder->rung = RUNG_REFUSED;
+    ladder->clause = "";
+    ladder->tries[ladder->try_count++] = (LadderTry){.clause = "", .reason = reason};
 }
 
 /* Actions on partitions take no clause on MariaDB, and none behind them on MySQL (1064): what they do is seen
@@ -283,10 +329,9 @@ static Err *try_plain(Ask *ask)
 {
     Ladder *ladder = &ask->ladder;
     const char *reason = NULL;
-    TRY(refused(ask, run(ask, ask->sql), &reason));
+    TRY(refused(ask, outside(ask, run(ask, ask->said)), &reason));
     if (reason != NULL) {
-        ladder->rung = RUNG_REFUSED;
-        ladder->tries[ladder->try_count++] = (LadderTry){.clause = "", .reason = reason};
+        give_up(ask, reason);
         return NULL;
     }
     Look after = {0};
@@ -294,20 +339,120 @@ static Err *try_plain(Ask *ask)
     static const struct Way plain = {"", NULL, RUNG_SHARED, FACT_COUNT};
     judge(ask, &plain, "", &after);
     ladder->tries[ladder->try_count++] = (LadderTry){.clause = "", .ok = true};
-    return restore(ask);
+    return ask->request->keep ? NULL : restore(ask);
+}
+
+static void count_row_versions(Ask *ask)
+{
+    const MyTable *my = ask->table->my;
+    bool counted = flavor_can(my_flavor(ask->conn), FACT_ROW_VERSIONS) && my != NULL && my->row_versions >= 0;
+    ask->ladder.row_versions_left = counted ? my->row_versions_most - my->row_versions : -1;
+}
+
+static bool is_wanted(const char *wanted, const char *word)
+{
+    return wanted == NULL || word == NULL || strcasecmp(wanted, word) == 0 ||
+           strcasecmp(wanted, "DEFAULT") == 0;
+}
+
+static bool is_way_here(const Ask *ask, const struct Way *way)
+{
+    return (way->fact == FACT_COUNT || flavor_can(my_flavor(ask->conn), way->fact)) &&
+           is_wanted(ask->request->algorithm, way->algorithm) && is_wanted(ask->request->lock, way->lock);
 }
 
 static Err *climb(Ask *ask)
 {
-    const Flavor *flavor = my_flavor(ask->conn);
-    const MyTable *my = ask->table->my;
-    bool counted = flavor_can(flavor, FACT_ROW_VERSIONS) && my != NULL && my->row_versions >= 0;
-    ask->ladder.row_versions_left = counted ? my->row_versions_most - my->row_versions : -1;
     bool found = false;
     for (size_t i = 0; !found && i < ARRAY_LEN(ways); i++)
-        if (ways[i].fact == FACT_COUNT || flavor_can(flavor, ways[i].fact))
+        if (is_way_here(ask, &ways[i]))
             TRY(try_way(ask, &ways[i], &found));
     return found ? NULL : try_plain(ask);
+}
+
+/* ---- or at once, when it may stay done -------------------------------------------------------------------
+ */
+
+/* Whether the server takes the statement at all, when a way was refused in other words. */
+static Err *take(Ask *ask, bool *ret_taken)
+{
+    const char *reason = NULL;
+    TRY(guard(ask, true));
+    TRY(refused(ask, outside(ask, run(ask, ask->said)), &reason));
+    *ret_taken = reason == NULL;
+    if (reason == NULL)
+        return again(ask);
+    give_up(ask, reason);
+    return NULL;
+}
+
+/* Guarded all the way. MariaDB does not copy online under LOCK TABLES; that the statement is about no other
+ * table has been seen before. */
+static Err *climb_kept(Ask *ask)
+{
+    bool found = false, taken = false;
+    const char *reason = NULL;
+    TRY(guard(ask, true));
+    TRY(check_log(ask, &reason));
+    if (reason != NULL) {
+        give_up(ask, reason);
+        return NULL;
+    }
+    for (size_t i = 0; !found && i < ARRAY_LEN(ways); i++) {
+        if (!is_way_here(ask, &ways[i]))
+            continue;
+        TRY(guard(ask, ways[i].rung != RUNG_ONLINE_COPY));
+        TRY(try_way(ask, &ways[i], &found));
+        if (!found && ask->odd && !taken) {
+            TRY(take(ask, &taken));
+            if (!taken)
+                return NULL;
+        }
+    }
+    if (found)
+        return NULL;
+    TRY(guard(ask, true));
+    return try_plain(ask);
+}
+
+static Err *ask_kept(Ask *ask)
+{
+    Table before = {0};
+    Rows rows = {0};
+    TRY(conn_query(
+        ask->conn, ask->wait, ask->arena, &rows,
+        arena_printf(ask->arena, "SHOW CREATE TABLE %s", my_name(ask->arena, NULL, ask->table->name))));
+    ask->create_sql = definition_plain(ask->arena, rows_cell(&rows, 0, 1));
+    TRY(list_tables(ask, &ask->tables));
+    TRY(look(ask, &ask->before));
+    bool describes = ask->request->lost || !ask->before.known;
+    ask->may_build = !ask->before.known; /* until it is known */
+    if (describes)
+        TRY(describe(ask, &before, &ask->ladder.before));
+    Err *err = climb_kept(ask);
+    if (err_is(err, ERR_CONN_LOST))
+        return err;
+    Err *ended = guard(ask, false);
+    if (ended == NULL && ask->request->unchecked)
+        ended = my_exec(ask->conn, ask->wait, "SET SESSION foreign_key_checks = 1");
+    if (err == NULL)
+        err = ended;
+    else
+        err_free(ended);
+    if (err == NULL && describes && ask->ladder.rung != RUNG_REFUSED && before.my != NULL)
+        err = describe_after(ask, &before);
+    return err;
+}
+
+static const char *with_clauses(const Ask *ask)
+{
+    const LadderRequest *request = ask->request;
+    const char *algorithm = request->algorithm == NULL ? "" : "ALGORITHM=",
+               *lock = request->lock == NULL ? "" : "LOCK=";
+    return arena_printf(ask->arena, "%s%s%s%s%s%s%s", ask->sql, algorithm[0] == '\0' ? "" : ask->between,
+                        algorithm, request->algorithm == NULL ? "" : request->algorithm,
+                        lock[0] == '\0' ? "" : ask->between, lock,
+                        request->lock == NULL ? "" : request->lock);
 }
 
 Err *my_ladder(Conn *clone_conn, const Wait *wait, Arena *arena, const LadderRequest *request,
@@ -324,15 +469,18 @@ Err *my_ladder(Conn *clone_conn, const Wait *wait, Arena *arena, const LadderReq
     ask.database = scratch_of(&ask.scratch, table->schema);
     ask.sql = scratch_sql(arena, &ask.scratch, sql);
     ask.between = strncasecmp(sql + strspn(sql, " \t\r\n"), "ALTER", 5) == 0 ? ", " : " ";
-    ask.ladder.tries = arena_alloc(arena, (ARRAY_LEN(ways) + 1) * sizeof *ask.ladder.tries);
+    ask.said = with_clauses(&ask);
+    ask.ladder.tries = arena_alloc(arena, (ARRAY_LEN(ways) + 2) * sizeof *ask.ladder.tries);
     ask.ladder.row_versions_left = -1;
     TRY(my_exec(clone_conn, wait, arena_printf(arena, "USE %s", my_ident(arena, ask.database))));
-    TRY(ask_whole(&ask, &reason));
+    count_row_versions(&ask);
+    if (request->keep)
+        TRY(ask_kept(&ask));
+    else
+        TRY(ask_whole(&ask, &reason));
     if (reason != NULL) {
-        ask.ladder.rung = RUNG_REFUSED;
-        ask.ladder.clause = "";
-        ask.ladder.tries[ask.ladder.try_count++] = (LadderTry){.clause = "", .reason = reason};
-    } else {
+        give_up(&ask, reason);
+    } else if (!request->keep) {
         TRY(look(&ask, &ask.before));
         TRY(climb(&ask));
     }
