@@ -1,0 +1,85 @@
+"""The examples of all rules, and a corpus of statements, on tables with rows: what check says of each, with the server at
+hand and without, against what the server did.
+
+STOA_CHECK_OUT=FILE gathers what was seen, one JSON object a line: for the summary of script/test --check, and for
+tools/rules_doc.py."""
+import json
+import os
+
+import psycopg
+import pytest
+
+from test.lib.check_examples import check, cut, examples
+from test.lib.check_judge import Judge
+from test.lib.check_truth import Truth
+from test.lib.servers import run_as_account
+
+SHARDS, BATCH = 4, 21
+
+
+@pytest.fixture
+def place(db):
+    """The database, with what statements name that belongs to the whole server."""
+    folder = db.server.folder / "fast"
+    if not folder.exists():
+        run_as_account(["mkdir", folder])
+        db.admin.execute(f"CREATE TABLESPACE fast LOCATION '{folder}'")
+        db.admin.execute("CREATE ROLE somebody; CREATE ROLE app")
+    return db
+
+
+def set_up(conn, items):
+    """{file: the numbers of what was made for it}; what cannot be made on this version is told as an error."""
+    spans, errors = {}, {}
+    for item in items:
+        low = conn.execute("SELECT max(oid)::int8 + 1 FROM pg_class").fetchone()[0]
+        try:
+            for part in [sql for _, sql in cut(item.schema)] if "DATABASE" in item.schema else [item.schema]:
+                conn.execute(part)
+        except psycopg.Error as problem:
+            errors[item.file] = (problem.sqlstate, str(problem).split("\n")[0])
+        spans[item.file] = (low, conn.execute("SELECT max(oid)::int8 FROM pg_class").fetchone()[0])
+    return spans, errors
+
+
+def run(db, batch, folder, judge):
+    spans, errors = set_up(db.admin, batch)
+    there = [item for item in batch if item.file not in errors]
+    for item in batch:
+        if item.file in errors:
+            judge.refused(item, *errors[item.file])
+    db.admin.execute("ANALYZE")
+    offline = ("--engine", "postgres", "--server-version", str(db.version))
+    said = {"database": check(folder, there, "--url", db.admin_url, known=False),
+            "schemas": check(folder, there, "--url", db.admin_url, "--probe", "schema", known=False),
+            "file": check(folder, there, *offline),
+            "nothing": check(folder, there, *offline, known=False)}
+    truth = Truth(lambda: db.server.connect(db.name))
+    refused = []
+    for item in there:
+        done = truth.run(spans[item.file], [sql for _, sql in item.parts])
+        for where, by_file in said.items():
+            judge.take(item, where, done, by_file[item.file])
+        if not all(part.reached and part.error is None for part in done):
+            refused.append((item, done))
+    truth.close()
+    return refused
+
+
+def stand_alone(db, refused, folder, judge, first):
+    """What the server has refused, again and each by itself: a refusal hides those behind it."""
+    for number, (item, done) in enumerate(refused, first):
+        again = item.example.renamed(number)
+        set_up(db.admin, [again])
+        judge.take(again, "alone", done, check(folder, [again], "--url", db.admin_url, known=False)[again.file])
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_rules(place, shard, tmp_path):
+    items = [example.renamed(number) for number, example in enumerate(examples("postgres"))][shard::SHARDS]
+    judge = Judge("postgres", place.version, "rules")
+    refused = []
+    for at in range(0, len(items), BATCH):
+        refused += run(place, items[at:at + BATCH], tmp_path / str(at), judge)
+    stand_alone(place, refused, tmp_path / "alone", judge, 900)
+    judge.end({item.name for item in items})
