@@ -40,7 +40,7 @@ def makes(text, name):
 
 class Example:
     def __init__(self, rule, kind, number, version, applied, setup, text):
-        self.rule, self.kind, self.version, self.text = rule, kind, version, text
+        self.rule, self.kind, self.number, self.version, self.text = rule, kind, number, version, text
         self.name = f"{rule} {kind}" + (f" {number}" if number > 1 else "")
         setup = applied + self.left(setup)
         self.schema = "\n".join(self.there(setup, False) + [setup] * (setup != "") + self.there(setup, True))

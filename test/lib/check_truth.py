@@ -45,6 +45,11 @@ class Done:
     def strongest(self):
         return max(self.locks.values(), key=MODES.index, default=None)
 
+    @property
+    def strongest_name(self):
+        """As SQL has it: "SHARE ROW EXCLUSIVE"."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.strongest.removesuffix("Lock")).upper()
+
 
 class Truth:
     def __init__(self, connect):
@@ -117,15 +122,16 @@ class Truth:
     def one(self, span, start, done, in_block):
         self.words.clear()
         before = {}
+        wrapped = not in_block and done.sql.split()[0].upper() not in ("LOCK", "SAVEPOINT", "DECLARE")
         try:
-            if not in_block:
+            if wrapped:
                 self.runner.execute("BEGIN")
             before = self.relations(span)
             done.freed = self.runner.execute("SHOW lock_timeout").fetchone()[0] != "0"
             self.runner.execute(done.sql)
             self.note_locks(self.runner, start, done)
             self.compare(before, self.relations(span), start, done)
-            if not in_block:
+            if wrapped:
                 self.runner.execute("COMMIT")
         except psycopg.Error as problem:
             with contextlib.suppress(psycopg.Error):
