@@ -6,7 +6,7 @@ from test.lib.servers import ROOT
 
 DATA = ROOT / "test/data/check"
 ROWS = """
-INSERT INTO customers SELECT x, 'n' || x, 'e' || x, 'de' FROM generate_series(2, 901) x;
+INSERT INTO customers SELECT x, 'n' || x, 'e' || x, 'de' FROM generate_series(1, 901) x;
 INSERT INTO orders SELECT x, x + 1, x, 'k' || x, x, x, '2024-01-01', true, '{}', md5(x::text)::uuid, '10.0.0.0'::inet + x, x
     FROM generate_series(1, 900) x;
 INSERT INTO events SELECT x, '2024-05-05' FROM generate_series(1, 900) x;
@@ -17,7 +17,9 @@ REFRESH MATERIALIZED VIEW order_sums;
 HIDDEN = "LANGUAGE plpgsql AS 'BEGIN EXECUTE ''ALTER TABLE orders ALTER qty TYPE bigint''; END';"
 # What single statements speak of besides.
 THERE = {
+    r"^INSERT INTO customers": "DELETE FROM customers WHERE id = 1;",
     r"^CLUSTER orders$": "ALTER TABLE orders CLUSTER ON orders_placed;",
+    r"gen_random_uuid": "CREATE OR REPLACE FUNCTION gen_random_uuid() RETURNS uuid VOLATILE LANGUAGE sql AS 'SELECT md5(random()::text)::uuid';",
     r"(?:TO|FROM) reader": "CREATE ROLE reader;",
     r"SET SCHEMA archive": "CREATE SCHEMA archive;",
     r"DROP DATABASE shop": "CREATE DATABASE shop;",
