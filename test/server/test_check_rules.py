@@ -109,3 +109,63 @@ def test_corpus(place, shard, tmp_path):
             stand_alone(alone, refused, tmp_path / "alone", judge, 800)
             alone.drop()
     judge.end({item.name for item in items})
+
+
+# ---- what the truth is worth -----------------------------------------------------------------------
+
+SEEN = [  # statement, since, the strongest lock on t, whether its writers wait while it is read or written
+    ("CREATE INDEX CONCURRENTLY j ON t (b)", 10, "ShareUpdateExclusiveLock", False),
+    ("DROP INDEX CONCURRENTLY j", 10, "ShareUpdateExclusiveLock", False),
+    ("VACUUM t", 10, "ShareUpdateExclusiveLock", False),
+    ("VACUUM FULL t", 10, "AccessExclusiveLock", True),
+    ("REINDEX TABLE CONCURRENTLY t", 12, "ShareUpdateExclusiveLock", False),
+    ("CREATE INDEX k ON t (b)", 10, "ShareLock", True),
+    ("DROP INDEX k", 10, "AccessExclusiveLock", False),
+    ("ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID", 10, "AccessExclusiveLock", False),
+    ("ALTER TABLE t VALIDATE CONSTRAINT c", 10, "ShareUpdateExclusiveLock", False),
+    ("ALTER TABLE t ALTER a TYPE bigint", 10, "AccessExclusiveLock", True),
+    ("TRUNCATE t", 10, "AccessExclusiveLock", True),
+]
+
+
+def test_what_the_truth_sees(db):
+    db.run("CREATE TABLE t (id int PRIMARY KEY, a int, b int); INSERT INTO t SELECT x, x, x FROM generate_series(1, 900) x")
+    span = db.admin.execute("SELECT min(oid)::int8, max(oid)::int8 FROM pg_class WHERE oid >= 't'::regclass").fetchone()
+    cases = [case for case in SEEN if case[1] <= db.version]
+    truth = Truth(lambda: db.server.connect(db.name))
+    seen = [(part.sql, part.error, part.locks.get("t"), "t" in part.heavy) for part in truth.run(span, [case[0] for case in cases])]
+    truth.close()
+    assert seen == [(sql, None, lock, heavy) for sql, _, lock, heavy in cases]
+
+
+def test_a_lock_of_a_later_transaction_is_seen(db):
+    db.run("CREATE TABLE t (id int) PARTITION BY RANGE (id); CREATE TABLE p PARTITION OF t FOR VALUES FROM (1) TO (2)")
+    span = db.admin.execute("SELECT min(oid)::int8, max(oid)::int8 FROM pg_class WHERE oid >= 't'::regclass").fetchone()
+    truth = Truth(lambda: db.server.connect(db.name))
+    [part] = truth.run(span, ["ALTER TABLE t DETACH PARTITION p CONCURRENTLY"])
+    truth.close()
+    if db.version < 14:  # no statement of these takes a strong lock in its second transaction
+        assert part.error == "42601"
+    else:
+        assert part.error is None and part.locks == {"t": "ShareUpdateExclusiveLock", "p": "AccessExclusiveLock"}
+
+
+def test_who_says_nothing_is_caught(db):
+    db.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t SELECT x, x FROM generate_series(1, 900) x")
+    span = db.admin.execute("SELECT min(oid)::int8, max(oid)::int8 FROM pg_class WHERE oid >= 't'::regclass").fetchone()
+    item = next(example for example in examples("postgres") if example.name == "change-type-rewrite bad").renamed(1)
+    truth = Truth(lambda: db.server.connect(db.name))
+    done = truth.run(span, ["CREATE TABLE x (id int PRIMARY KEY)", "ALTER TABLE t ALTER a TYPE bigint"])
+    harmless = truth.run(span, ["SELECT 1", "SELECT 2"])
+    truth.close()
+    says = {"rule": "change-type-rewrite", "severity": "block", "evidence": "measured", "cost": "rewrite", "line": 1,
+            "column": item.text.index("ALTER") + 1}
+    for where in ("database", "schemas", "file", "nothing"):
+        judge = Judge("postgres", db.version, "rules")
+        judge.take(item, where, done, [])
+        assert len(judge.unsafe) == 1 and list(judge.found["silent"]) == [item.name]
+        judge = Judge("postgres", db.version, "rules")
+        judge.take(item, where, done, [says])
+        assert judge.unsafe == [] and judge.found["alarm"] == {}
+        judge.take(item, where, harmless, [says])
+        assert list(judge.found["alarm"]) == [item.name]
