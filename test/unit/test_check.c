@@ -222,6 +222,30 @@ static void test_broken_statement(void **state)
     arena_free(arena);
 }
 
+static void test_what_hurts_blocks(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    static const char make[] = "CREATE TABLE t (id bigint%s); CREATE UNIQUE INDEX i ON t (id);\n-- applied\n"
+                               "ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY USING INDEX i;";
+    CheckResult nullable =
+        run(arena, "postgres", "15", arena_printf(arena, make, ""), "primary-key-nullable");
+    assert_int_equal(only(&nullable, "primary-key-nullable")->severity, SEVERITY_BLOCK);
+    CheckResult filled =
+        run(arena, "postgres", "15", arena_printf(arena, make, " NOT NULL"), "primary-key-nullable");
+    assert_int_equal(count_of(&filled, "primary-key-nullable"), 0);
+    CheckResult unseen =
+        run(arena, "postgres", "15", "ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY USING INDEX i;",
+            "primary-key-nullable");
+    assert_int_equal(only(&unseen, "primary-key-nullable")->severity, SEVERITY_WARN);
+    assert_int_equal(only(&unseen, "primary-key-nullable")->evidence, EVIDENCE_UNKNOWN);
+    CheckResult all = run(arena, "postgres", "15", "DROP SCHEMA s CASCADE;", "");
+    CheckResult empty = run(arena, "postgres", "15", "DROP SCHEMA s;", "");
+    assert_int_equal(count_of(&all, "lock-timeout-missing"), 1);
+    assert_int_equal(count_of(&empty, "lock-timeout-missing"), 0);
+    arena_free(arena);
+}
+
 static void test_places(void **state)
 {
     (void)state;
@@ -416,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_safer),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_broken_statement),
+        cmocka_unit_test(test_what_hurts_blocks),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_psql),
         cmocka_unit_test(test_bodies),
