@@ -6,8 +6,9 @@ examples.
   tools/rules_doc.py --record FILE …    takes over what script/test --check wrote down (build/reports/check.jsonl)
   tools/rules_doc.py --check            fails when the page is not what it would write
 
-A line of check_measured.json: rule, engine, versions ("10-18", or names of servers), statement, lock (or how the server
-locks), rewrites, reads, builds, and refused (the server's words) in place of these."""
+A line of check_measured.json: rule, number (which of its blocks in rules.txt), engine (postgres, mysql, mariadb), versions
+("10-18", or names of servers), statement, lock (its mode, or the algorithm and what it lets others do), rewrites, reads,
+builds, and refused (the server's words) in place of these."""
 import argparse
 import json
 import os
@@ -43,15 +44,17 @@ def load():
 
 def record(paths):
     """Equal results of several versions make one row. Engines that were not run keep what they had."""
-    groups, engines = {}, set()
+    groups, places = {}, {}
     for line in (json.loads(line) for path in paths for line in path.read_text().splitlines()):
-        engines.add(line["engine"])
-        for row in line["measured"]:
-            key = (line["engine"], json.dumps(row, sort_keys=True))
-            groups.setdefault(key, set()).add(line["version"])
-    rows = [row for row in load() if row["engine"] not in engines]
-    rows += [{"engine": engine, "versions": spans(versions), **json.loads(row)} for (engine, row), versions in groups.items()]
-    rows.sort(key=lambda row: (row["rule"], row["engine"], row["number"], row["statement"], first(row["versions"])))
+        for place, row in enumerate(line["measured"]):
+            groups.setdefault((line["engine"], json.dumps(row, sort_keys=True)), set()).add(line["version"])
+            where = (line["engine"], row["rule"], row["number"], row["statement"])
+            places[where] = min(place, places.get(where, place))
+    fresh = [{"engine": engine, "versions": spans(versions), **json.loads(row)} for (engine, row), versions in groups.items()]
+    fresh.sort(key=lambda row: (row["number"], places[row["engine"], row["rule"], row["number"], row["statement"]],
+                                first(row["versions"])))
+    rows = [row for row in load() if row["engine"] not in {engine for engine, _ in groups}] + fresh
+    rows.sort(key=lambda row: (row["rule"], list(ENGINES).index(row["engine"])))
     DATA.write_text("[\n" + ",\n".join(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows) + "\n]\n")
 
 
@@ -64,21 +67,26 @@ def cells(row):
     statement = row["statement"].replace("|", "\\|")
     server = f"{ENGINES[row['engine']]} {row['versions'].replace('-', '–')}" if row["engine"] == "postgres" else row["versions"]
     if row.get("refused"):
-        return f"| `{statement}` | {server} | refused: {row['refused'].replace('|', chr(92) + '|')} | | | |\n"
+        words = re.sub(r"(syntax error).*", r"\1", row["refused"]).replace("|", "\\|")
+        return f"| `{statement}` | {server} | refused: {words} | | | |\n"
     marks = ["yes" if row[what] else "no" for what in ("rewrites", "reads", "builds")]
     return f"| `{statement}` | {server} | {row['lock'] or '–'} | {' | '.join(marks)} |\n"
 
 
 def page():
     text = subprocess.run([BIN, "help", "--rules-page"], capture_output=True, text=True, check=True).stdout
-    tables = {}
+    examples = {}
     for row in load():
-        tables.setdefault(row["rule"], []).append(cells(row))
+        examples.setdefault((row["rule"], row["engine"], row["number"]), []).append(cells(row))
+    tables = {}
+    for (rule, _, _), rows in examples.items():  # two examples that differ in what is good alone are one here
+        if rows not in tables.setdefault(rule, []):
+            tables[rule].append(rows)
     out = []
     for section in re.split(r"(?m)^(?=##)", text):
         rule = re.match(r"### (\S+)\n", section)
         rows = tables.pop(rule.group(1), None) if rule else None
-        out.append(section.rstrip("\n") + "\n" + HEAD + "".join(rows) + "\n" if rows else section)
+        out.append(section.rstrip("\n") + "\n" + HEAD + "".join(map("".join, rows)) + "\n" if rows else section)
     assert not tables, f"no such rules: {', '.join(tables)}"
     return "".join(out).rstrip("\n") + "\n"
 

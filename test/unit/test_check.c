@@ -246,6 +246,29 @@ static void test_what_hurts_blocks(void **state)
     arena_free(arena);
 }
 
+/* What a server before that version calls a syntax error, though the parser knows it. */
+static void test_words_of_later_versions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql;
+        int since;
+    } cases[] = {{"ALTER TABLE t SET ACCESS METHOD heap;", 15},
+                 {"ALTER TABLE t DETACH PARTITION p CONCURRENTLY;", 14},
+                 {"ALTER TABLE t DETACH PARTITION p FINALIZE;", 14},
+                 {"REINDEX TABLE CONCURRENTLY t;", 12},
+                 {"ALTER TABLE t ADD COLUMN c int GENERATED ALWAYS AS (a + 1) STORED;", 12},
+                 {"ALTER TABLE t DETACH PARTITION p; REINDEX TABLE t; ALTER TABLE t ADD COLUMN c int;", 0}};
+    Arena *arena = arena_new();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (int version = 10; version <= 18; version++) {
+            CheckResult result =
+                run(arena, "postgres", arena_printf(arena, "%d", version), cases[i].sql, "syntax-too-new");
+            assert_int_equal(count_of(&result, "syntax-too-new"), version < cases[i].since);
+        }
+    arena_free(arena);
+}
+
 static void test_places(void **state)
 {
     (void)state;
@@ -441,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_broken_statement),
         cmocka_unit_test(test_what_hurts_blocks),
+        cmocka_unit_test(test_words_of_later_versions),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_psql),
         cmocka_unit_test(test_bodies),
