@@ -58,6 +58,13 @@ static bool match_primary(RuleCall *call)
     return is_kind(call, CONSTRAINT_PRIMARY_KEY) && spec_of(call)->index_name == NULL;
 }
 
+static bool unsure(RuleCall *call)
+{
+    call->evidence = EVIDENCE_UNKNOWN;
+    call->severity = SEVERITY_WARN;
+    return true;
+}
+
 /* The columns of the index are NOT NULL already, as far as that is in sight. */
 static bool match_primary_nullable(RuleCall *call)
 {
@@ -66,19 +73,18 @@ static bool match_primary_nullable(RuleCall *call)
         return false;
     for (size_t i = 0; table != NULL && i < table->indexes.len; i++) {
         const KnownIndex *index = &table->indexes.items[i];
+        bool all = true;
         if (!str_eq(index->name, spec_of(call)->index_name))
             continue;
         for (size_t j = 0; j < index->key_count; j++) {
             const KnownColumn *column = known_column(table, index->keys[j]);
-            if (column == NULL)
-                call->evidence = EVIDENCE_UNKNOWN;
-            else if (!column->not_null && column->proved == NULL)
+            if (column != NULL && !column->not_null && column->proved == NULL)
                 return true;
+            all = all && column != NULL;
         }
-        return call->evidence == EVIDENCE_UNKNOWN;
+        return all ? false : unsure(call);
     }
-    call->evidence = EVIDENCE_UNKNOWN;
-    return true;
+    return unsure(call);
 }
 
 static bool match_exclude(RuleCall *call) { return is_kind(call, CONSTRAINT_EXCLUDE); }
@@ -273,7 +279,7 @@ static const Rule rules[] = {
               "ALTER TABLE {table} ADD CONSTRAINT {pkey} PRIMARY KEY USING INDEX {pkey};",
      .aliases = "squawk/adding-serial-primary-key-field, eugene/E7, pg-migration-lint/PGM016, atlas/PG104"},
     {.id = "primary-key-nullable",
-     .severity = SEVERITY_WARN,
+     .severity = SEVERITY_BLOCK,
      .cost = COST_SCAN,
      .engines = RULE_PG,
      .kinds = {ACT_ADD_CONSTRAINT},

@@ -6,11 +6,36 @@
 
 static bool has(const RuleCall *call, unsigned flag) { return (call->act->flags & flag) != 0; }
 
+/* Words of the versions up to the parser's own. */
+static const struct {
+    ActKind kind;
+    unsigned flag; /* one that the act has to have; 0 */
+    int since;
+} words[] = {
+    {ACT_SET_ACCESS_METHOD, 0, 150000},
+    {ACT_DETACH, ACT_CONCURRENTLY, 140000},
+    {ACT_DETACH, ACT_FINALIZE, 140000},
+    {ACT_REINDEX, ACT_CONCURRENTLY, 120000},
+};
+
+static int since_of(const Act *act)
+{
+    if (act->since != 0)
+        return act->since;
+    if (act->kind == ACT_ADD_COLUMN && act->column != NULL && act->column->stored)
+        return 120000;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (words[i].kind == act->kind && (words[i].flag == 0 || (act->flags & words[i].flag) != 0))
+            return words[i].since;
+    return 0;
+}
+
 static bool match_too_new(RuleCall *call)
 {
-    if (call->act->since <= call->stream->target->version)
+    int since = since_of(call->act);
+    if (since <= call->stream->target->version)
         return false;
-    call->detail = arena_printf(call->stream->arena, "PostgreSQL %d knows it", call->act->since / 10000);
+    call->detail = arena_printf(call->stream->arena, "PostgreSQL %d knows it", since / 10000);
     if (!call->stream->target->given) {
         call->severity = SEVERITY_NOTE;
         call->evidence = EVIDENCE_UNKNOWN;

@@ -93,6 +93,8 @@ LockMode act_lock(const Act *act, int version, LockMode *ret_other)
     if (act->kind == ACT_ALTER_DOMAIN)
         return str_eq(act->value, "ADD CONSTRAINT") || str_eq(act->value, "SET NOT NULL") ? LOCK_SHARE
                                                                                           : LOCK_NONE;
+    if (act->kind == ACT_DROP_SCHEMA) /* all that stands in it; without CASCADE nothing does */
+        return (act->flags & ACT_CASCADES) != 0 ? LOCK_ACCESS_EXCLUSIVE : LOCK_NONE;
     if (act->kind == ACT_LOCK)
         return act->value == NULL ? LOCK_ACCESS_EXCLUSIVE : (LockMode)strtol(act->value, NULL, 10);
     for (size_t i = 0; i < ARRAY_LEN(locks); i++)

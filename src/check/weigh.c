@@ -71,6 +71,15 @@ static bool is_own(const Weigh *weigh, const char *relation)
     return known_is_made(weigh->stream->known, name_of(weigh, relation));
 }
 
+/* One of them is in use: the run itself has not made it. */
+static bool any_in_use(const Weigh *weigh, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!is_own(weigh, names[i]))
+            return true;
+    return false;
+}
+
 /* What the statement cost the table, or, where a part of it is not told by table, any of them. */
 static Cost cost_by_probe(const Weigh *weigh, Name table)
 {
@@ -79,9 +88,9 @@ static Cost cost_by_probe(const Weigh *weigh, Name table)
         return COST_REWRITE;
     if (probe->built_count > 0)
         return COST_BUILD;
-    if (probe->rewritten_count > 0)
+    if (any_in_use(weigh, probe->rewritten, probe->rewritten_count))
         return COST_REWRITE;
-    return probe->scanned_count > 0 ? COST_SCAN : COST_NONE;
+    return any_in_use(weigh, probe->scanned, probe->scanned_count) ? COST_SCAN : COST_NONE;
 }
 
 static Cost cost_by_ladder(const Ladder *ladder)

@@ -197,9 +197,10 @@ def options():
                              f"mysql: the same on {', '.join(MY_SERVERS)}, killed on the first and the third")
     parser.add_argument("--servers", type=versions, nargs="?", const=VERSIONS, metavar="pg|10,13,…",
                         help="also the server tests on PostgreSQL 10 to 18, or on those named")
-    parser.add_argument("--check", type=matrices, nargs="?", const=CHECKED, metavar="mysql|mariadb-10.11,…",
-                        help="also the examples of all rules of stoa check, and its corpus, against what servers do with them "
-                             f"({', '.join(CHECKED)}, or those named); with STOA_RECORD=1 what they did is written down")
+    parser.add_argument("--check", type=matrices, nargs="?", const=VERSIONS + CHECKED, metavar="pg|mysql|all|10,mariadb-10.11,…",
+                        help="also the examples of all rules of stoa check, and its corpus, against what servers do with them: "
+                             f"PostgreSQL 10 to 18, {', '.join(CHECKED)}, or those named; with STOA_RECORD=1 docs/rules.md is made "
+                             "from it")
     parser.add_argument("--mysql", type=my_servers, nargs="?", const=["mariadb-10.11", "mysql-9.7"],
                         metavar="mariadb-10.11,…",
                         help=f"also the tests on MariaDB 10.11 and MySQL 9.7, or on those named ({', '.join(MY_SERVERS)})")
@@ -220,7 +221,7 @@ def options():
         given.matrix = given.matrix or VERSIONS + MY_SERVERS
         given.cutover = given.cutover or 300
         given.servers = given.servers or VERSIONS
-        given.check = given.check or CHECKED
+        given.check = given.check or VERSIONS + CHECKED
         given.crash = given.crash or 200
         given.fuzz = given.fuzz or 60
         given.sanitize = given.sanitize or "all"
@@ -239,6 +240,7 @@ def main():
     suites.run("floors", [PYTHON, "tools/check_floors.py"])
     suites.run("list of operations", [PYTHON, "tools/operations_doc.py", "--check"])
     if build(suites, "build", ["-Dwerror=true"], "build"):
+        suites.run("page of rules", [PYTHON, "tools/rules_doc.py", "--check"])
         suites.meson("unit tests", "build")
         suites.pytest("program and server tests, 15", programs)
         if wanted.crash:
@@ -252,6 +254,7 @@ def main():
         my_operations(suites, [name for name in wanted.matrix if name in MY_SERVERS])
         operations(suites, [version for version in wanted.matrix if version in VERSIONS])
     my_checks(suites, [name for name in wanted.check or [] if name in MY_SERVERS])
+    checks(suites, [version for version in wanted.check or [] if version in VERSIONS])
     for version in wanted.servers or []:
         if version != "15":
             suites.pytest(f"server tests, {version}", ["test/server"], [f"--pg={version}"])
@@ -282,6 +285,37 @@ def operations(suites, chosen):
                       {"STOA_MATRIX_OUT": str(out)})
     if {"15", "18"} <= set(chosen):
         suites.pytest("statements, 15 and 18", ["test/matrix/test_statements.py"])
+
+
+def checks(suites, chosen):
+    """The rules' examples and the corpus on these versions; build/reports/check.jsonl becomes docs/rules.md."""
+    if not chosen:
+        return
+    out = ROOT / "build" / "reports" / "check.jsonl"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.unlink(missing_ok=True)
+    for version in chosen:
+        suites.pytest(f"rules, {version}", ["test/server/test_check_rules.py"], [f"--pg={version}", "--timeout=600"],
+                      {"STOA_CHECK_OUT": str(out), "STOA_CHECK_FULL": "1"})
+    for line in check_summary(out):
+        suites.lines.append(line)
+        print(f"   {line}", flush=True)
+    if os.environ.get("STOA_RECORD"):
+        suites.run("docs/rules.md", [PYTHON, "tools/rules_doc.py", "--record", str(out)])
+
+
+def check_summary(path):
+    """One line for each server and set of statements."""
+    sums = {}
+    for line in map(json.loads, path.read_text().splitlines() if path.exists() else []):
+        key = (line["engine"], str(line["version"]).rjust(2), line["what"])
+        total = sums.setdefault(key, {})
+        for name, value in line.items():
+            if isinstance(value, int) and name != "version":
+                total[name] = total.get(name, 0) + value
+    for (engine, version, what), total in sorted(sums.items()):
+        yield (f"{engine} {version.strip()}, {what}: {total['ran']} of {total['count']} ran, {total['refused']} refused as listed; "
+               f"{total['false_safe']} false safe, {total['alarms']} alarms, {total['silent']} silent, {total['untold']} untold")
 
 
 def my_operations(suites, chosen):

@@ -222,6 +222,53 @@ static void test_broken_statement(void **state)
     arena_free(arena);
 }
 
+static void test_what_hurts_blocks(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new();
+    static const char make[] = "CREATE TABLE t (id bigint%s); CREATE UNIQUE INDEX i ON t (id);\n-- applied\n"
+                               "ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY USING INDEX i;";
+    CheckResult nullable =
+        run(arena, "postgres", "15", arena_printf(arena, make, ""), "primary-key-nullable");
+    assert_int_equal(only(&nullable, "primary-key-nullable")->severity, SEVERITY_BLOCK);
+    CheckResult filled =
+        run(arena, "postgres", "15", arena_printf(arena, make, " NOT NULL"), "primary-key-nullable");
+    assert_int_equal(count_of(&filled, "primary-key-nullable"), 0);
+    CheckResult unseen =
+        run(arena, "postgres", "15", "ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY USING INDEX i;",
+            "primary-key-nullable");
+    assert_int_equal(only(&unseen, "primary-key-nullable")->severity, SEVERITY_WARN);
+    assert_int_equal(only(&unseen, "primary-key-nullable")->evidence, EVIDENCE_UNKNOWN);
+    CheckResult all = run(arena, "postgres", "15", "DROP SCHEMA s CASCADE;", "");
+    CheckResult empty = run(arena, "postgres", "15", "DROP SCHEMA s;", "");
+    assert_int_equal(count_of(&all, "lock-timeout-missing"), 1);
+    assert_int_equal(count_of(&empty, "lock-timeout-missing"), 0);
+    arena_free(arena);
+}
+
+/* What a server before that version calls a syntax error, though the parser knows it. */
+static void test_words_of_later_versions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql;
+        int since;
+    } cases[] = {{"ALTER TABLE t SET ACCESS METHOD heap;", 15},
+                 {"ALTER TABLE t DETACH PARTITION p CONCURRENTLY;", 14},
+                 {"ALTER TABLE t DETACH PARTITION p FINALIZE;", 14},
+                 {"REINDEX TABLE CONCURRENTLY t;", 12},
+                 {"ALTER TABLE t ADD COLUMN c int GENERATED ALWAYS AS (a + 1) STORED;", 12},
+                 {"ALTER TABLE t DETACH PARTITION p; REINDEX TABLE t; ALTER TABLE t ADD COLUMN c int;", 0}};
+    Arena *arena = arena_new();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (int version = 10; version <= 18; version++) {
+            CheckResult result =
+                run(arena, "postgres", arena_printf(arena, "%d", version), cases[i].sql, "syntax-too-new");
+            assert_int_equal(count_of(&result, "syntax-too-new"), version < cases[i].since);
+        }
+    arena_free(arena);
+}
+
 static void test_places(void **state)
 {
     (void)state;
@@ -416,6 +463,8 @@ int main(void)
         cmocka_unit_test(test_safer),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_broken_statement),
+        cmocka_unit_test(test_what_hurts_blocks),
+        cmocka_unit_test(test_words_of_later_versions),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_psql),
         cmocka_unit_test(test_bodies),

@@ -171,6 +171,28 @@ static void test_not_foreseen(void **state)
     arena_free(arena);
 }
 
+/* A partition that the run itself has made is read when it is attached; nobody uses it yet. */
+static void test_own_tables_are_free_to_read(void **state)
+{
+    (void)state;
+    static const char sql[] = "CREATE TABLE p (id bigint);\n"
+                              "ALTER TABLE t ATTACH PARTITION p FOR VALUES FROM (1) TO (2);";
+    static const char *const own[] = {"public.p"}, *const both[] = {"public.p", "public.t"};
+    for (size_t count = 1; count <= 2; count++) {
+        Arena *arena = arena_new();
+        Fake fake;
+        Probe probe = {
+            .locks = &strong, .lock_count = 1, .scanned = count == 1 ? own : both, .scanned_count = count};
+        fake_init(&fake, 500, &probe);
+        CheckResult result = check(arena, &fake, NULL, sql);
+        if (count == 1)
+            assert_null(find(&result, "default-partition-scan"));
+        else
+            assert_int_equal(must(&result, "default-partition-scan")->cost, COST_SCAN);
+        arena_free(arena);
+    }
+}
+
 static void test_refused_and_duplicates(void **state)
 {
     (void)state;
@@ -306,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_given_severities_stay),
         cmocka_unit_test(test_contradicted),
         cmocka_unit_test(test_not_foreseen),
+        cmocka_unit_test(test_own_tables_are_free_to_read),
         cmocka_unit_test(test_refused_and_duplicates),
         cmocka_unit_test(test_catalog_is_in_sight),
         cmocka_unit_test(test_limits_of_the_server),

@@ -16,9 +16,17 @@ static bool is_one_of(const char *const *states, size_t count, const char *state
     return false;
 }
 
+/* Not ready for it (55000) may also be a copy of a materialized view, which is never filled; ALTER TABLE
+ * reads none. */
+static bool is_not_ready(const ActStatement *statement, const char *state)
+{
+    const Act *act = &statement->acts.items[0];
+    return act->kind >= ACT_ADD_COLUMN && act->kind <= ACT_ALTER_OTHER && str_eq(state, "55000");
+}
+
 /* What the statement itself is wrong about, and what is in its way: the copy holds nothing that is not there.
  * What the server cannot find may only be missing in the copy. */
-static void judge_error(const Online *online, Measured *measured)
+static void judge_error(const Online *online, const ActStatement *statement, Measured *measured)
 {
     static const char *const there[] = {"42710", "42P07", "42701", "42723", "42P06", "42P16"};
     static const char *const wrong[] = {"42601", "42703", "42804", "42P10", "42830", "42611",
@@ -26,8 +34,9 @@ static void judge_error(const Online *online, Measured *measured)
                                         "42809", "0A000", "2BP01", "42P13", "42803", "42846",
                                         "42P18", "42P21", "42P22", "42939", "42602", "25001"};
     measured->there = is_one_of(there, ARRAY_LEN(there), measured->state);
-    measured->mistake =
-        !online->astray && (measured->there || is_one_of(wrong, ARRAY_LEN(wrong), measured->state));
+    bool mistake = measured->there || is_one_of(wrong, ARRAY_LEN(wrong), measured->state) ||
+                   is_not_ready(statement, measured->state);
+    measured->mistake = !online->astray && mistake;
 }
 
 /* Of settings only those that say what names mean. */
@@ -37,7 +46,8 @@ static bool is_path(const ActStatement *statement)
     return act->kind == ACT_SET && str_eq(act->name, "search_path") && (act->flags & ACT_LOCAL) == 0;
 }
 
-static Err *carry(Online *online, Arena *arena, const char *sql, bool outside, Measured *measured)
+static Err *carry(Online *online, Arena *arena, const char *sql, const ActStatement *statement, bool outside,
+                  Measured *measured)
 {
     Wait wait = {.stop = online->stop, .timeout_ms = STATEMENT_MS};
     Err *err = online->ops->clone_run(online->clone_conn, &wait, &sql, 1, outside);
@@ -46,14 +56,15 @@ static Err *carry(Online *online, Arena *arena, const char *sql, bool outside, M
     if (err != NULL && measured->error == NULL) {
         measured->error = arena_dup(arena, err->msg);
         measured->state = arena_dup(arena, err->sqlstate);
-        judge_error(online, measured);
+        judge_error(online, statement, measured);
     }
     online->astray = online->astray || (err != NULL && !measured->there);
     err_free(err);
     return NULL;
 }
 
-static Err *probe(Online *online, Arena *arena, const char *sql, Measured *measured, bool *ret_outside)
+static Err *probe(Online *online, Arena *arena, const char *sql, const ActStatement *statement,
+                  Measured *measured, bool *ret_outside)
 {
     Wait wait = {.stop = online->stop, .timeout_ms = STATEMENT_MS};
     Probe *answer = arena_alloc(arena, sizeof *answer);
@@ -73,7 +84,7 @@ static Err *probe(Online *online, Arena *arena, const char *sql, Measured *measu
     measured->error = answer->error;
     measured->state = answer->error_state;
     if (measured->error != NULL) {
-        judge_error(online, measured);
+        judge_error(online, statement, measured);
         online->astray = online->astray || !measured->there;
     }
     return NULL;
@@ -102,13 +113,13 @@ Err *measure_pg(void *context, Arena *arena, const char *sql, const ActStatement
         return NULL;
     }
     if (is_path(statement))
-        return carry(online, arena, sql, false, ret_measured);
+        return carry(online, arena, sql, statement, false, ret_measured);
     if (!measure_is_due(statement) || statement->acts.items[0].kind == ACT_REFRESH)
         return NULL;
     if (!made)
-        TRY(probe(online, arena, sql, ret_measured, &outside));
+        TRY(probe(online, arena, sql, statement, ret_measured, &outside));
     if (ret_measured->error == NULL)
-        TRY(carry(online, arena, sql, outside, ret_measured));
+        TRY(carry(online, arena, sql, statement, outside, ret_measured));
     online->measure_ms += clock_ms() - from_ms;
     return NULL;
 }

@@ -1,9 +1,11 @@
 /* Keeps what is tried in scratch schemas inside them. */
 #include "engine/postgres/scratch_guard.h"
 
+#include "base/str.h"
 #include "engine/postgres/catalog.h"
 #include "engine/postgres/catalog_sql.h"
 #include "engine/postgres/pg.h"
+#include "engine/sql.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,14 +67,33 @@ Err *guard_before(Conn *conn, const Wait *wait, Arena *arena, const char *sql, c
     return NULL;
 }
 
+Err *guard_open(Conn *conn, const Wait *wait)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    static const char place[] = "$1::text";
+    const Spaces *spaces = pg_conn_spaces(conn);
+    const char *text = catalog_sql_text(arena, catalog_scratch_guard_sql, pg_conn_version(conn));
+    str_addf(&sql, "PREPARE %s AS ", sql_ident(arena, spaces->base));
+    for (const char *at = text, *next; at != NULL; at = next) {
+        next = strstr(at, place);
+        str_addn(&sql, at, next == NULL ? strlen(at) : (size_t)(next - at));
+        if (next == NULL)
+            break;
+        sql_add_literal(&sql, spaces->base);
+        next += strlen(place);
+    }
+    return conn_exec(conn, wait, sql.buf);
+}
+
 Err *guard_after(Conn *conn, const Wait *wait, Arena *arena, const char **ret_why, const char **ret_gone)
 {
     const Spaces *spaces = pg_conn_spaces(conn);
     if (spaces == NULL)
         return NULL;
     Rows rows = {0};
-    TRY(conn_params(conn, wait, arena, &rows,
-                    catalog_sql_text(arena, catalog_scratch_guard_sql, pg_conn_version(conn)), spaces->base));
+    TRY(conn_query(conn, wait, arena, &rows,
+                   arena_printf(arena, "EXECUTE %s", sql_ident(arena, spaces->base))));
     *ret_why = spaces_back(spaces, arena, rows_cell(&rows, 0, 0));
     *ret_gone = rows_cell(&rows, 0, 1);
     return NULL;

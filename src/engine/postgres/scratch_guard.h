@@ -14,6 +14,9 @@ const char *const *guard_prepare(Conn *conn, Arena *arena, const char *const *sq
                                  const char **ret_why);
 /* Whether a name in the statement, about to run, could mean a real object. */
 Err *guard_before(Conn *conn, const Wait *wait, Arena *arena, const char *sql, const char **ret_why) MUST_USE;
+/* Has the server plan what guard_after() asks, once for the session: planning it takes as long as the answer.
+ * If a statement makes it forget that, guard_after() fails, and nothing is known of the statements. */
+Err *guard_open(Conn *conn, const Wait *wait) MUST_USE;
 /* In the transaction: whether it locked, changed or came to depend on anything real, by what is to be seen.
  * *ret_gone: numbers of what it locked and is not there any more. */
 Err *guard_after(Conn *conn, const Wait *wait, Arena *arena, const char **ret_why,

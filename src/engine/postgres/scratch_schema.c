@@ -331,6 +331,7 @@ static Err *open_filled(ScratchSchema *scratch, const Wait *wait, const Server *
     pg_conn_set_spaces(scratch->conn, &scratch->spaces);
     TRY(rewrite_all(scratch, wait, statements, count, &now, &now_count));
     TRY(clone_build(scratch->conn, wait, now, now_count));
+    TRY(guard_open(scratch->conn, wait));
     TRY(prove(scratch, wait));
     return set_path(scratch, wait, wish);
 }
