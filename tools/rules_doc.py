@@ -2,7 +2,7 @@
 """Writes docs/rules.md: the table of rules as the program prints it, and under each rule what servers did with its bad
 examples.
 
-  tools/rules_doc.py                    from test/data/check_measured.json
+  tools/rules_doc.py                    from test/data/check_measured.json and check_measured_my.json
   tools/rules_doc.py --record FILE …    takes over what script/test --check wrote down (build/reports/check.jsonl)
   tools/rules_doc.py --check            fails when the page is not what it would write
 
@@ -21,6 +21,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE, DATA = ROOT / "docs/rules.md", ROOT / "test/data/check_measured.json"
 BIN = os.environ.get("STOA_BIN", str(ROOT / os.environ.get("STOA_BUILD", "build") / "src/cli/stoa"))
 ENGINES = {"postgres": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
+DATA_MY = ROOT / "test/data/check_measured_my.json"
+SERVERS = {"mariadb-10.11": "MariaDB 10.11", "mariadb-11.8": "MariaDB 11.8", "mysql-9.7": "MySQL 9.7", "mysql-5.6": "MySQL 5.6"}
+HEAD_MY = "\n| on a table with rows | server | how | rebuilds | writers wait |\n| --- | --- | --- | --- | --- |\n"
 HEAD = "\n| on a table with rows | server | strongest lock | rewrites | reads | builds an index |\n| --- | --- | --- | --- | --- | --- |\n"
 
 
@@ -73,6 +76,20 @@ def cells(row):
     return f"| `{statement}` | {server} | {row['lock'] or '–'} | {' | '.join(marks)} |\n"
 
 
+def my_tables():
+    """Of MySQL and MariaDB, which write down a row a server: equal ones make one row."""
+    groups, tables = {}, {}
+    for row in json.loads(DATA_MY.read_text()):
+        if row["kind"] == "bad":
+            told = (row["rule"], row["statement"], row["way"], row["rebuilds"], row["writers_wait"])
+            groups.setdefault(told, []).append(row["server"])
+    for (rule, statement, way, rebuilds, waits), servers in groups.items():
+        names = ", ".join(sorted({SERVERS[server] for server in servers}))
+        marks = f"{'yes' if rebuilds else 'no'} | {'yes' if waits else 'no'}"
+        tables.setdefault(rule, []).append(f"| `{' '.join(statement.split()).replace('|', chr(92) + '|')}` | {names} | {way} | {marks} |\n")
+    return {rule: HEAD_MY + "".join(rows) for rule, rows in tables.items()}
+
+
 def page():
     text = subprocess.run([BIN, "help", "--rules-page"], capture_output=True, text=True, check=True).stdout
     examples = {}
@@ -82,11 +99,14 @@ def page():
     for (rule, _, _), rows in examples.items():  # two examples that differ in what is good alone are one here
         if rows not in tables.setdefault(rule, []):
             tables[rule].append(rows)
-    out = []
+    out, mine = [], my_tables()
     for section in re.split(r"(?m)^(?=##)", text):
         rule = re.match(r"### (\S+)\n", section)
         rows = tables.pop(rule.group(1), None) if rule else None
-        out.append(section.rstrip("\n") + "\n" + HEAD + "".join(map("".join, rows)) + "\n" if rows else section)
+        more = mine.pop(rule.group(1), "") if rule else ""
+        told = (HEAD + "".join(map("".join, rows)) if rows else "") + more
+        out.append(section.rstrip("\n") + "\n" + told + "\n" if told else section)
+    tables |= mine
     assert not tables, f"no such rules: {', '.join(tables)}"
     return "".join(out).rstrip("\n") + "\n"
 
