@@ -68,12 +68,21 @@ static int since_of(const Span *span)
     return since;
 }
 
+/* As it is written, but without comments: ours are no part of what is carried out. */
 static const char *span_text(const Span *span)
 {
-    if (span->len == 0)
-        return "";
-    size_t from = span->items[0].start;
-    return arena_dupn(span->parser->arena, span->parser->text + from, span->items[span->len - 1].end - from);
+    CLEANUP(str_donep) Str text = STR_INIT;
+    const char *from = span->parser->text;
+    for (size_t i = 0; i < span->len; i++) {
+        const Token *token = &span->items[i];
+        size_t before = i == 0 ? token->start : span->items[i - 1].end, gap = token->start - before;
+        if (strspn(from + before, " \t\r\n\f") >= gap)
+            str_addn(&text, from + before, gap);
+        else
+            str_add(&text, " ");
+        str_addn(&text, from + token->start, token->end - token->start);
+    }
+    return arena_dup(span->parser->arena, text.buf);
 }
 
 static Span span_part(const Span *span, size_t from, size_t to)

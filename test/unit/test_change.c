@@ -1104,6 +1104,11 @@ static void test_wrong_text(void **state UNUSED)
          "1 native t words<VALIDATE NOT NULL constraint>\n"
          "  ALTER TABLE t VALIDATE CONSTRAINT x\n"
          "    last long outside-before<0> since<180000> SHARE UPDATE EXCLUSIVE on t names<t>\n"},
+        {"ALTER TABLE t ADD c int -- not a word of it\n  STORAGE/* nor of this */plain",
+         "1 native t words<ALTER TABLE>\n"
+         "  ALTER TABLE t ADD c int STORAGE plain\n"
+         "    last unknown outside-before<0> since<160000> ACCESS EXCLUSIVE on t names<t> undo<ALTER TABLE t "
+         "DROP COLUMN c>\n"},
         {"ALTER TABLE t ADD c int STORAGE plain",
          "1 native t words<ALTER TABLE>\n"
          "  ALTER TABLE t ADD c int STORAGE plain\n"
