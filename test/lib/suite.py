@@ -208,7 +208,8 @@ def options():
                         help="also N cutovers (300) under fire on each server of MariaDB and MySQL: rows lost and the "
                              "longest wait are printed")
     parser.add_argument("--crash", type=int, nargs="?", const=200, metavar="N",
-                        help="also the crash loops: every journal write, and N random moments (200)")
+                        help="also the crash loops: every journal write, N random moments (200), and changes of all kinds "
+                             "killed at each of their points")
     parser.add_argument("--fuzz", type=duration, nargs="?", const=60, metavar="TIME",
                         help="also fuzz the parsers of outside bytes that long (60s)")
     parser.add_argument("--sanitize", choices=["all", "unit"], nargs="?", const="all",
@@ -230,6 +231,9 @@ def options():
     return given
 
 
+WITHOUT_CRASHES = ["-m", "not crash"]  # they have an option of their own
+
+
 def main():
     wanted = options()
     os.environ["PATH"] = "/usr/bin:/bin:" + os.environ.get("PATH", "")
@@ -242,8 +246,9 @@ def main():
     if build(suites, "build", ["-Dwerror=true"], "build"):
         suites.run("page of rules", [PYTHON, "tools/rules_doc.py", "--check"])
         suites.meson("unit tests", "build")
-        suites.pytest("program and server tests, 15", programs)
+        suites.pytest("program and server tests, 15", programs, WITHOUT_CRASHES)
         if wanted.crash:
+            suites.pytest("changes killed at each point", ["test/server"], ["-m", "crash"])
             suites.pytest(f"crash loops, {wanted.crash} moments", ["test/crash"], ["--timeout=3600"],
                           {"STOA_CRASH_MOMENTS": str(wanted.crash)})
     if wanted.sanitize:
@@ -257,7 +262,7 @@ def main():
     checks(suites, [version for version in wanted.check or [] if version in VERSIONS])
     for version in wanted.servers or []:
         if version != "15":
-            suites.pytest(f"server tests, {version}", ["test/server"], [f"--pg={version}"])
+            suites.pytest(f"server tests, {version}", ["test/server"], [*WITHOUT_CRASHES, f"--pg={version}"])
     if wanted.mysql:
         # Three tests at once are no place to measure waits: the bound itself is held by script/bench mysql.
         suites.pytest("MariaDB and MySQL", ["test/server_my"], [f"--my={','.join(wanted.mysql)}"], {"STOA_SLACK_S": "1"})

@@ -84,6 +84,7 @@ def test_attach_aborted_from_anywhere(db, stoa, busy):
         assert db.fingerprint() == before, f"after step {at} of {count}"
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("number", [1, 3, 6, 9])
 def test_attach_killed_and_resumed(db, stoa, busy, number):
     fresh(db, 300)

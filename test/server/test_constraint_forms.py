@@ -52,6 +52,7 @@ def test_primary_key_takes_the_place_of_another(db, stoa):
     assert not [title for title in titles if "drop primary key" in title], f"there is always one: {titles}"
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("point", ["ddl_before_journal", "locked_after_commit", "index_after"])
 def test_replacing_a_key_killed_goes_on(db, stoa, point):
     orders(db, 500)

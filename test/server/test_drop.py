@@ -107,6 +107,7 @@ def test_lock_budget_names_the_blocker_and_nothing_is_lost(db, stoa):
     assert "note" not in db.columns("orders")
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("point", ["ddl_before_journal", "locked_after_commit", "step_outcome",
                                    "evidence_before_journal", "step_intent"])
 def test_complete_killed_goes_on(db, stoa, point):
@@ -122,6 +123,7 @@ def test_complete_killed_goes_on(db, stoa, point):
     assert db.value("SELECT count(*) FROM pg_constraint WHERE conname = 'known'") == 0
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("point", ["undo_between", "undo_before_journal", "locked_after_commit", "validate_before_commit"])
 def test_abort_killed_goes_on(db, stoa, point):
     not_null(db)
@@ -260,6 +262,7 @@ def test_constraint_goes_and_comes_back(db, stoa, kind):
     assert stoa.status("again")["state"] == "completed"
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("kind, point", [("unique", "undo_between"), ("unique", "undo_before_journal"),
                                          ("foreign key", "undo_between"), ("foreign key", "locked_after_commit"),
                                          ("primary key", "index_after")])

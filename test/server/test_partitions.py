@@ -159,6 +159,7 @@ def test_foreign_key_to_a_partitioned_table(db, stoa, busy):
         db.run("INSERT INTO parts VALUES (-5, 1)")
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("text, args", [
     ("ALTER TABLE events ADD COLUMN cents bigint NOT NULL", CENTS),
     ("CREATE UNIQUE INDEX by_id ON events (id, day)", []),
@@ -179,6 +180,7 @@ def test_abort_from_anywhere(db, stoa, busy, text, args):
         assert db.fingerprint() == before, f"after step {at} of {count}"
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("place", ["ddl_before_journal", "locked_after_commit", "wave_before_commit", "index_after",
                                    "validate_before_commit", "verify_before_journal", "step_intent"])
 def test_killed_and_resumed(db, stoa, busy, place):

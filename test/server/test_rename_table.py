@@ -116,6 +116,7 @@ def test_what_a_view_cannot_do_must_be_accepted(db, stoa, moved):
     assert db.version < 17 or "MERGE" in result.err, str(result)
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("point", ["ddl_before_journal", "locked_before_commit", "locked_after_commit", "step_outcome"])
 @pytest.mark.parametrize("verb", ["apply", "complete"])
 def test_killed_goes_on(db, stoa, moved, verb, point):

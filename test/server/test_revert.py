@@ -169,6 +169,7 @@ def test_before_ready_it_is_an_abort(db, stoa):
     stoa("abort", "split", "--yes")
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("place", ["revert_before_register=kill:1", "ddl_before_journal=kill:1", "step_outcome=kill:1",
                                    "revert_before_state=kill:1"])
 def test_killed_it_goes_on(db, stoa, ready, place):

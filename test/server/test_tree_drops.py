@@ -43,6 +43,7 @@ def test_constraint_goes_and_comes_back(db, stoa, busy, kind):
     assert stoa.status("again")["state"] == "completed"
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("kind, point", [
     ("check", "undo_between=kill:9"), ("unique", "undo_between=kill:30"), ("unique", "index_after=kill:3"),
     ("primary key", "undo_between=kill:50"), ("foreign key", "locked_after_commit=kill:10"),
@@ -159,6 +160,7 @@ def test_statement_that_names_a_partition_is_a_use(db, stoa):
     assert "note" not in db.columns("events_7")
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("point", ["ddl_before_journal=kill:1", "locked_after_commit=kill:2", "step_outcome=kill:2"])
 def test_complete_killed_goes_on(db, stoa, leaner, point):
     stoa.apply(DROP_NOTE, "--name", "drop")
@@ -225,6 +227,7 @@ def test_table_in_use_through_a_partition_stays(db, stoa):
     assert db.value("SELECT count(*) FROM events") == 400
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("point", ["locked_after_commit=kill:5", "ddl_before_journal=kill:22"])
 def test_drop_of_a_table_killed_goes_on(db, stoa, point):
     events(db, 400)

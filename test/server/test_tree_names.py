@@ -120,6 +120,7 @@ def test_way_back_of_a_column(db, stoa, indexed, verb, args):
     assert_twin(db, "events", "twin")
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("point", ["index_after=kill:4", "wave_before_commit=kill:9", "ddl_before_journal=kill:1",
                                    "locked_after_commit=kill:3"])
 def test_column_killed_and_resumed(db, stoa, indexed, point):

@@ -75,6 +75,7 @@ def test_way_back(db, stoa, busy, verb):
         assert after == before
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("point", ["wave_before_commit=kill:9", "validate_before_commit=kill:5", "ddl_before_journal=kill:2",
                                    "ddl_before_journal=kill:4", "locked_after_commit=kill:4"])
 def test_killed_and_resumed(db, stoa, busy, point):

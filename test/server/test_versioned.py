@@ -198,6 +198,7 @@ def test_abort_leaves_nothing(db, stoa):
     assert_twin(db, "orders", "twin")
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("failpoint", ["step_intent", "ddl_before_journal", "locked_before_commit", "locked_after_commit",
                                        "step_outcome"])
 @pytest.mark.parametrize("which", [1, 2, 3])
@@ -214,6 +215,7 @@ def test_killed_and_applied_again(db, stoa, failpoint, which):
     assert_twin(db, "orders", "twin")
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("failpoint", ["undo_before_journal", "locked_after_commit", "abort_before_state"])
 def test_abort_killed_and_begun_again(db, stoa, failpoint):
     orders(db, 200)
@@ -224,6 +226,7 @@ def test_abort_killed_and_begun_again(db, stoa, failpoint):
     assert db.fingerprint() == before
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("failpoint", ["ddl_before_journal=kill:1", "ddl_before_journal=kill:2", "locked_after_commit=kill:1",
                                        "complete_before_state=kill:1"])
 def test_complete_killed_and_begun_again(db, stoa, failpoint):
@@ -429,6 +432,7 @@ def test_revert_after_writes_of_both(db, stoa):
     assert db.fingerprint() == db.before
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("failpoint", ["ddl_before_journal=kill:1", "locked_after_commit=kill:1", "ddl_before_journal=kill:3",
                                        "locked_after_commit=kill:4"])
 def test_revert_killed_and_begun_again(db, stoa, failpoint):
@@ -443,6 +447,7 @@ def test_revert_killed_and_begun_again(db, stoa, failpoint):
     assert db.fingerprint() == db.before
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("verb, failpoint", [("apply", "ddl_before_journal=kill:2"), ("apply", "wave_after_commit=kill:1"),
                                              ("apply", "locked_after_commit=kill:4"), ("complete", "ddl_before_journal=kill:1"),
                                              ("complete", "locked_after_commit=kill:1")])
