@@ -40,3 +40,9 @@ typedef struct LoadSample {
     size_t table_count;
     unsigned wanted;
 } LoadSample;
+
+/* Pure: the mean time now against the one before, over the statements that were called since the last window,
+ * by their calls; 0 where too few were called. `statements` (LOAD_STATEMENTS_MAX) are those of the last
+ * window and take over the new ones. */
+double load_latency_ratio(LoadStatement *statements, size_t *count, const LoadStatement *now,
+                          size_t now_count);

@@ -10,12 +10,20 @@
 #include <string.h>
 #include <strings.h>
 
+enum {
+    LATENCY_ROUND_MS = 5000,
+    LATENCY_COUNTER = 1, /* of LoadSample.counter: when the statements were last looked at */
+};
+
 const LoadSignal my_load_signals[MY_LOAD_COUNT] = {
     [LOAD_THREADS] = {.name = "threads-running", .title = "Threads_running", .usual_limit = 100},
     [LOAD_HISTORY] = {.name = "history-list", .title = "InnoDB's history list", .usual_limit = 2000000},
     [LOAD_FLOW] = {.name = "flow-control",
                    .title = "the part of the time that Galera's flow control stops writers",
                    .usual_limit = 0.1},
+    [LOAD_LATENCY] = {.name = "latency",
+                      .title = "the time of the application's statements, against before,",
+                      .usual_limit = LOAD_NO_LIMIT},
     [LOAD_QUEUE] = {.name = "receive-queue", .title = "Galera's receive queue", .usual_limit = 100},
 };
 static_assert((int)MY_LOAD_COUNT <= (int)LOAD_SIGNALS_MAX, "a sample holds all signals");
@@ -102,6 +110,70 @@ static Err *sample_history(Conn *conn, const Wait *wait, Arena *arena, LoadSampl
     return NULL;
 }
 
+/* ---- latency -------------------------------------------------------------------------------- */
+
+/* Statements of the database that name one of the tables; ours name what is ours. */
+static const char *statements_sql(Conn *conn, Arena *arena, const LoadSample *sample)
+{
+    CLEANUP(str_donep) Str names = STR_INIT;
+    for (size_t i = 0; i < sample->table_count; i++) {
+        const char *point = strrchr(sample->table_names[i], '.'), *name = sample->table_names[i];
+        name = point == NULL ? name : point + 1;
+        size_t quoted = name[0] == '`', len = strlen(name) - 2 * quoted;
+        str_sep(&names, " OR ");
+        str_addf(&names, "LOCATE(%s, DIGEST_TEXT) > 0",
+                 my_literal(conn, arena, arena_dupn(arena, name + quoted, len)));
+    }
+    return arena_printf(
+        arena,
+        "SELECT CONV(SUBSTRING(DIGEST, 1, 15), 16, 10), SUM(COUNT_STAR), SUM(SUM_TIMER_WAIT) / 1e9 FROM "
+        "performance_schema.events_statements_summary_by_digest WHERE SCHEMA_NAME = DATABASE() AND DIGEST "
+        "IS NOT NULL AND (%s) AND DIGEST_TEXT NOT LIKE '%%stoa%%' AND DIGEST_TEXT REGEXP "
+        "'^(SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH)' GROUP BY 1 ORDER BY 2 DESC LIMIT %d",
+        names.len == 0 ? "FALSE" : names.buf, LOAD_STATEMENTS_MAX);
+}
+
+static Err *read_statements(Conn *conn, const Wait *wait, Arena *arena, const LoadSample *sample,
+                            LoadStatement *now, size_t *ret_count)
+{
+    Rows rows = {0};
+    TRY(conn_query(conn, wait, arena, &rows, "SELECT @@performance_schema"));
+    if (!rows_bool(&rows, 0, 0))
+        return err_new(ERR_SQL, "performance_schema is off");
+    TRY(conn_query(conn, wait, arena, &rows, statements_sql(conn, arena, sample)));
+    *ret_count = rows.row_count;
+    for (size_t i = 0; i < rows.row_count; i++)
+        now[i] = (LoadStatement){.id = rows_int(&rows, i, 0),
+                                 .calls = rows_double(&rows, i, 1),
+                                 .total_ms = rows_double(&rows, i, 2)};
+    return NULL;
+}
+
+static Err *sample_latency(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample)
+{
+    LoadStatement now[LOAD_STATEMENTS_MAX];
+    size_t count = 0;
+    int64_t *looked_ms = &sample->counter[LATENCY_COUNTER];
+    if ((sample->wanted & 1U << LOAD_LATENCY) == 0 ||
+        (*looked_ms > 0 && clock_ms() - *looked_ms < LATENCY_ROUND_MS))
+        return NULL;
+    *looked_ms = clock_ms();
+    Err *err = read_statements(conn, wait, arena, sample, now, &count);
+    if (err != NULL && !err_is(err, ERR_PRIVILEGE) && !err_is(err, ERR_SQL))
+        return err;
+    sample->state[LOAD_LATENCY] = err == NULL                  ? SIGNAL_READ
+                                  : err_is(err, ERR_PRIVILEGE) ? SIGNAL_FORBIDDEN
+                                                               : SIGNAL_UNREADABLE;
+    sample->why[LOAD_LATENCY] = err == NULL                  ? NULL
+                                : err_is(err, ERR_PRIVILEGE) ? "no SELECT on performance_schema"
+                                                             : "performance_schema is off";
+    if (err == NULL)
+        sample->value[LOAD_LATENCY] =
+            load_latency_ratio(sample->statements, &sample->statement_count, now, count);
+    err_free(err);
+    return NULL;
+}
+
 Err *my_load(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample)
 {
     Rows rows = {0};
@@ -109,5 +181,6 @@ Err *my_load(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample)
                    "SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_running', "
                    "'wsrep_flow_control_paused', 'wsrep_flow_control_paused_ns', 'wsrep_local_recv_queue')"));
     my_load_status(&rows, clock_ms(), sample);
-    return sample_history(conn, wait, arena, sample);
+    TRY(sample_history(conn, wait, arena, sample));
+    return sample_latency(conn, wait, arena, sample);
 }

@@ -1,8 +1,8 @@
-/* load_signals.h — Threads_running, the history list, Galera's flow control. */
+/* load_signals.h — Threads_running, the history list, Galera's flow control, the application's statements. */
 #pragma once
 #include "engine/engine.h"
 
-enum { LOAD_THREADS, LOAD_HISTORY, LOAD_FLOW, LOAD_QUEUE, MY_LOAD_COUNT };
+enum { LOAD_THREADS, LOAD_HISTORY, LOAD_FLOW, LOAD_QUEUE, LOAD_LATENCY, MY_LOAD_COUNT };
 extern const LoadSignal my_load_signals[];
 
 /* As EngineOps.load. The history list is read from information_schema.INNODB_METRICS, or where its counter is

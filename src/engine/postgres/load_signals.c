@@ -16,9 +16,8 @@
 
 enum {
     LATENCY_ROUND_MS = 5000,
-    LATENCY_LEAST_CALLS = 30, /* fewer say nothing */
-    WAL_COUNTER = 0,          /* of LoadSample.counter: bytes of WAL in the last round */
-    LATENCY_COUNTER = 1,      /* when the statements were last looked at */
+    WAL_COUNTER = 0,     /* of LoadSample.counter: bytes of WAL in the last round */
+    LATENCY_COUNTER = 1, /* when the statements were last looked at */
 };
 
 const LoadSignal pg_load_signals[PG_LOAD_COUNT] = {
@@ -127,33 +126,6 @@ static void hide(Arena *arena, LoadSample *sample, PgLoad signal, const char *ro
 
 /* ---- latency -------------------------------------------------------------------------------- */
 
-double pg_latency_ratio(LoadStatement *statements, size_t *count, const LoadStatement *now, size_t now_count)
-{
-    double calls = 0, weighted = 0;
-    for (size_t i = 0; i < now_count; i++) {
-        LoadStatement *known = NULL;
-        for (size_t j = 0; j < *count && known == NULL; j++)
-            known = statements[j].id == now[i].id ? &statements[j] : NULL;
-        if (known == NULL &&
-            *count < LOAD_STATEMENTS_MAX) { /* new: what it took until now is what it takes */
-            statements[*count] = now[i];
-            statements[*count].usual_ms = now[i].calls > 0 ? now[i].total_ms / now[i].calls : 0;
-            (*count)++;
-            continue;
-        }
-        double more = known == NULL ? 0 : now[i].calls - known->calls;
-        if (more > 0 && known->usual_ms > 0) {
-            calls += more;
-            weighted += more * ((now[i].total_ms - known->total_ms) / more / known->usual_ms);
-        }
-        if (known != NULL) { /* fewer calls than before: the statistics were reset */
-            known->calls = now[i].calls;
-            known->total_ms = now[i].total_ms;
-        }
-    }
-    return calls < LATENCY_LEAST_CALLS ? 0 : weighted / calls;
-}
-
 static Err *where_statements_are(Conn *conn, const Wait *wait, Arena *arena, const char **ret_view,
                                  const char **ret_time)
 {
@@ -220,7 +192,7 @@ static Err *sample_latency(Conn *conn, const Wait *wait, Arena *arena, LoadSampl
     }
     if (err != NULL)
         return err;
-    double ratio = pg_latency_ratio(sample->statements, &sample->statement_count, now, count);
+    double ratio = load_latency_ratio(sample->statements, &sample->statement_count, now, count);
     sample->state[PG_LOAD_LATENCY] = SIGNAL_READ;
     sample->value[PG_LOAD_LATENCY] = ratio;
     return NULL;

@@ -17,8 +17,3 @@ typedef enum PgLoad {
 } PgLoad;
 extern const LoadSignal pg_load_signals[];
 Err *pg_load(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample) MUST_USE;
-
-/* Pure: the mean time now against the one before, over the statements that were called since the last window,
- * by their calls; 0 where too few were called. `statements` are those of the last window and take over the
- * new ones. */
-double pg_latency_ratio(LoadStatement *statements, size_t *count, const LoadStatement *now, size_t now_count);

@@ -1,0 +1,32 @@
+/* What the engines' signals share. */
+#include "engine/load_signal.h"
+
+enum { LATENCY_LEAST_CALLS = 30 /* fewer say nothing */ };
+
+double load_latency_ratio(LoadStatement *statements, size_t *count, const LoadStatement *now,
+                          size_t now_count)
+{
+    double calls = 0, weighted = 0;
+    for (size_t i = 0; i < now_count; i++) {
+        LoadStatement *known = NULL;
+        for (size_t j = 0; j < *count && known == NULL; j++)
+            known = statements[j].id == now[i].id ? &statements[j] : NULL;
+        if (known == NULL &&
+            *count < LOAD_STATEMENTS_MAX) { /* new: what it took until now is what it takes */
+            statements[*count] = now[i];
+            statements[*count].usual_ms = now[i].calls > 0 ? now[i].total_ms / now[i].calls : 0;
+            (*count)++;
+            continue;
+        }
+        double more = known == NULL ? 0 : now[i].calls - known->calls;
+        if (more > 0 && known->usual_ms > 0) {
+            calls += more;
+            weighted += more * ((now[i].total_ms - known->total_ms) / more / known->usual_ms);
+        }
+        if (known != NULL) { /* fewer calls than before: the statistics were reset */
+            known->calls = now[i].calls;
+            known->total_ms = now[i].total_ms;
+        }
+    }
+    return calls < LATENCY_LEAST_CALLS ? 0 : weighted / calls;
+}
