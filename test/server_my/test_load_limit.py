@@ -107,6 +107,43 @@ def test_history_list(my, change):
     assert columns(my) == ["id", "v", "c"]
 
 
+def test_latency(my, change, tmp_path):
+    """Statements on the table take longer than before, for another reason; where nothing counts them, nothing goes on."""
+    if my.query("SELECT @@performance_schema")[0][0] == 0:
+        running = change.start("resume", "add", "--max-load", "latency=2")
+        held(running, change, my, "the time of the application's statements, against before,", "performance_schema is off")
+        change("resume", "add", "--max-load", "latency=off")
+        running.wait(0)
+        return
+    over, pause, stop = threading.Event(), [0.001], tmp_path / "stop"
+    stop.touch()
+
+    def application():
+        with my.connect("shop") as conn, conn.cursor() as cursor:
+            while not over.is_set():
+                cursor.execute(f"SELECT SLEEP({pause[0]}), COUNT(*) FROM t WHERE id = 7")
+    threads = [threading.Thread(target=application, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: my.query("SELECT SUM(COUNT_STAR) FROM performance_schema.events_statements_summary_by_digest WHERE DIGEST_TEXT "
+                               "LIKE '%SLEEP%COUNT%'")[0][0] or 0, 30, "no statements")
+        running = change.start("resume", "add", "--max-load", "latency=2", "--stop-file", str(stop))
+        held(running, change, my, "file ", "is there")
+        until(lambda: any(one["name"] == "latency" for one in change.status("add")["signals"]), 30, "latency is not looked at")
+        pause[0] = 0.05
+        until(lambda: any(one["name"] == "latency" and one["holds"] for one in change.status("add")["signals"]), 60, "latency does not hold")
+        stop.unlink()
+        held(running, change, my, "the time of the application's statements, against before,", "--max-load latency=2")
+        pause[0] = 0.001
+        running.wait(0)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(30)
+    assert columns(my) == ["id", "v", "c"]
+
+
 def test_what_cannot_be_a_limit(my, change):
     for wrong in ("threads-running", "threads=5", "history-list=many"):
         refused = change("resume", "add", "--max-load", wrong, code=2)
