@@ -28,7 +28,7 @@ typedef struct Signal {
     double value, limit;              /* LIMIT_OFF: it only shows */
     double critical;                  /* past it the change is paused; LIMIT_OFF */
     bool holds;                       /* the work, now */
-    bool alarms;   /* it was read in this round, and is past `critical` */
+    bool alarms;                      /* it was read in this round, and is past `critical` */
     char text[SIGNAL_TEXT_BYTES];     /* what is said while it holds, or why there is no value */
     int64_t read_ms;                  /* when it was last told; 0 never */
     int64_t calm_ms;                  /* since when it has been at or below its limit; 0: it is not */
