@@ -126,6 +126,16 @@ double rows_double(const Rows *rows, size_t row, size_t col)
     return cell == NULL ? 0 : strtod(cell, NULL);
 }
 
+size_t rows_statements(const Rows *rows, LoadStatement *statements)
+{
+    size_t count = rows->row_count < LOAD_STATEMENTS_MAX ? rows->row_count : LOAD_STATEMENTS_MAX;
+    for (size_t i = 0; i < count; i++)
+        statements[i] = (LoadStatement){.id = rows_int(rows, i, 0),
+                                        .calls = rows_double(rows, i, 1),
+                                        .total_ms = rows_double(rows, i, 2)};
+    return count;
+}
+
 bool rows_bool(const Rows *rows, size_t row, size_t col)
 {
     const char *cell = rows_cell(rows, row, col);

@@ -62,6 +62,9 @@ static inline const char *rows_cell(const Rows *rows, size_t row, size_t col)
 /* The cell as a number; 0 for NULL. */
 int64_t rows_int(const Rows *rows, size_t row, size_t col);
 double rows_double(const Rows *rows, size_t row, size_t col);
+/* Rows of identifier, calls and milliseconds, at most LOAD_STATEMENTS_MAX of them, into `statements`; how
+ * many. */
+size_t rows_statements(const Rows *rows, LoadStatement *statements);
 /* "t" or "1". */
 bool rows_bool(const Rows *rows, size_t row, size_t col);
 

@@ -141,11 +141,7 @@ static Err *read_statements(Conn *conn, const Wait *wait, Arena *arena, const Lo
     if (!rows_bool(&rows, 0, 0))
         return err_new(ERR_SQL, "performance_schema is off");
     TRY(conn_query(conn, wait, arena, &rows, statements_sql(conn, arena, sample)));
-    *ret_count = rows.row_count;
-    for (size_t i = 0; i < rows.row_count; i++)
-        now[i] = (LoadStatement){.id = rows_int(&rows, i, 0),
-                                 .calls = rows_double(&rows, i, 1),
-                                 .total_ms = rows_double(&rows, i, 2)};
+    *ret_count = rows_statements(&rows, now);
     return NULL;
 }
 

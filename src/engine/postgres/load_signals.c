@@ -158,11 +158,7 @@ static Err *read_statements(Conn *conn, const Wait *wait, Arena *arena, const Lo
             "pg_catalog.strpos(s.query, c.relname) > 0) AND s.query ~* "
             "'^\\s*(select|insert|update|delete|merge|with)\\M' GROUP BY 1 ORDER BY 2 DESC LIMIT %d",
             time, view, names_array(arena, sample), LOAD_STATEMENTS_MAX)));
-    *ret_count = rows.row_count;
-    for (size_t i = 0; i < rows.row_count; i++)
-        now[i] = (LoadStatement){.id = rows_int(&rows, i, 0),
-                                 .calls = rows_double(&rows, i, 1),
-                                 .total_ms = rows_double(&rows, i, 2)};
+    *ret_count = rows_statements(&rows, now);
     return NULL;
 }
 
