@@ -2,10 +2,12 @@
 #include "run/fingerprint.h"
 #include "run/load_limit.h"
 #include "run/runner.h"
+#include "run/window.h"
 
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/unit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@ enum {
     RETRY_PAUSE_MAX_MS = 2000,
     RECONNECT_BUDGET_MS = 300000,
     RETRY_SAID_MS = 10000,
+    WINDOW_LOOK_MS = 2000,
 };
 
 void controls_default(Controls *ret_controls)
@@ -249,6 +252,49 @@ static Err *recover(Runner *runner, const Step *step, const Err *why, bool *ret_
     return NULL;
 }
 
+/* Whether a statement that cannot be slowed would be through before the window closes; with what is to be
+ * said. */
+static Err *fits_window(Runner *runner, Arena *arena, const Step *step, const char *text,
+                        const char **ret_why)
+{
+    Window window;
+    int minute = 0, weekday = 0;
+    Wait wait = runner_wait(runner);
+    char need_text[UNIT_TEXT_BYTES];
+    int64_t need = (step->estimate_high_ms + 59999) / 60000;
+    *ret_why = NULL;
+    TRY(window_parse(text, &window));
+    TRY(runner->ops->local_time(runner->conn, &wait, arena, window.time_zone, &minute, &weekday));
+    int left = window_left(&window, minute, weekday);
+    if (need <= left)
+        return NULL;
+    unit_duration_text(step->estimate_high_ms, need_text);
+    if (need > window_longest(&window))
+        return err_hint(err_new(ERR_HELD, "step %d may take %s, which is longer than the window %s",
+                                step->ordinal, need_text, text),
+                        "give it a longer one: stoa resume %s --window '22:00-08:00 UTC'", runner->name);
+    *ret_why =
+        arena_printf(arena, "it may take %s, and the window %s closes in %d min", need_text, text, left);
+    return NULL;
+}
+
+static Err *wait_for_window(Runner *runner, const Step *step)
+{
+    for (bool told = false;; told = true) {
+        CLEANUP(arena_freep) Arena *arena = arena_new();
+        const char *text = control_settings(runner).window, *why = NULL;
+        TRY(control_gate(runner));
+        if (step->timeout != TIMEOUT_WATCHDOG || text == NULL || text[0] == '\0')
+            return NULL;
+        TRY(fits_window(runner, arena, step, text, &why));
+        if (why == NULL)
+            return NULL;
+        if (!told)
+            runner_event(runner, "window_wait", step->ordinal, NULL, "%s", why);
+        stop_sleep(runner->options->stop, WINDOW_LOOK_MS);
+    }
+}
+
 /* The intent goes into the journal; *ret_done tells that nothing is left to do. */
 static Err *step_begin(Runner *runner, const Step *step, bool *ret_done)
 {
@@ -258,7 +304,7 @@ static Err *step_begin(Runner *runner, const Step *step, bool *ret_done)
     *ret_done = str_eq(state, "done") && step->kind != STEP_QUIET;
     if (*ret_done)
         return NULL;
-    TRY(control_gate(runner));
+    TRY(wait_for_window(runner, step));
     if (fingerprint_is_due(&runner->plan, step))
         TRY(fingerprint_check(runner, step));
     if (step->phase < PHASE_READY)
@@ -275,7 +321,7 @@ static Err *step_try(Runner *runner, const Step *step, bool *ret_begun, bool *re
     if (!*ret_begun)
         TRY(step_begin(runner, step, ret_done));
     else
-        TRY(control_gate(runner));
+        TRY(wait_for_window(runner, step));
     if (*ret_done)
         return NULL;
     *ret_begun = true;

@@ -66,3 +66,22 @@ bool window_contains(const Window *window, int minute, int weekday)
         return today && minute >= window->from_minute && minute < window->to_minute;
     return (today && minute >= window->from_minute) || (yesterday && minute < window->to_minute);
 }
+
+int window_left(const Window *window, int minute, int weekday)
+{
+    int left = 0;
+    while (left < WINDOW_WEEK && window_contains(window, (minute + left) % DAY_MINUTES,
+                                                 (weekday + (minute + left) / DAY_MINUTES) % 7))
+        left++;
+    return left;
+}
+
+int window_longest(const Window *window)
+{
+    int longest = 0;
+    for (int day = 0; day < 7; day++) { /* it is open longest from one of its beginnings on */
+        int left = window_left(window, window->from_minute, day);
+        longest = left > longest ? left : longest;
+    }
+    return longest;
+}

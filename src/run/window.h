@@ -13,3 +13,9 @@ typedef struct Window {
 Err *window_parse(const char *text, Window *ret_window) MUST_USE;
 /* Whether local `minute` (since midnight) of `weekday` (0 Sunday) lies inside. */
 bool window_contains(const Window *window, int minute, int weekday);
+/* Minutes from then on until it closes, the one at hand included; 0 outside, WINDOW_WEEK where it never
+ * closes. */
+enum { WINDOW_WEEK = 7 * 1440 };
+int window_left(const Window *window, int minute, int weekday);
+/* The most that it is ever open without a break. */
+int window_longest(const Window *window);

@@ -303,6 +303,31 @@ def test_critical_ends_an_index_build(db, stoa):
     assert ask(db, "SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
 
 
+def test_a_statement_that_does_not_fit_the_window(db, stoa):
+    """An index build that may take longer than what is left of the window is not begun; one that never fits is told."""
+    db.run("CREATE TABLE t (id bigint PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 1000) i; ANALYZE t")
+    db.admin.execute("UPDATE pg_class SET reltuples = 1e9, relpages = 1 WHERE relname = 't'")
+    now = ask(db, "SELECT to_char(now() AT TIME ZONE 'UTC' - interval '10 h', 'HH24:MI'), to_char(now() AT TIME ZONE 'UTC' + interval '5 min', "
+                  "'HH24:MI')")[0]
+    change = ["apply", "CREATE INDEX i ON t (v)", "--name", "w", "--yes"]
+    running = stoa.start(*change, "--window", f"{now[0]}-{now[1]} UTC")
+    running.says("closes in", 60)
+    time.sleep(1.2)
+    assert ask(db, "SELECT to_regclass('i')") == [(None,)] and running.is_running()
+    assert stoa("resume", "w", "--window", "00:00-24:00 UTC").code == 0
+    running.wait(0)
+    assert ask(db, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass") == [(True,)]
+
+
+def test_a_window_that_is_too_short(db, stoa):
+    db.run("CREATE TABLE t (id bigint PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 1000) i; ANALYZE t")
+    db.admin.execute("UPDATE pg_class SET reltuples = 1e9, relpages = 1 WHERE relname = 't'")
+    begin, end = ask(db, "SELECT to_char(now() AT TIME ZONE 'UTC' - interval '1 min', 'HH24:MI'), to_char(now() AT TIME ZONE 'UTC' + "
+                         "interval '3 min', 'HH24:MI')")[0]
+    refused = stoa("apply", "CREATE INDEX i ON t (v)", "--name", "w", "--yes", "--window", f"{begin}-{end} UTC", code=3)
+    assert "longer than the window" in refused.err and "stoa resume w --window" in refused.err
+
+
 def test_nice(db, begun):
     """It works for a fifth of the time."""
     begun("resume", "w", "--until", "expand", "--chunk-time", "20ms")

@@ -183,6 +183,29 @@ typedef struct WindowCase {
     bool inside;
 } WindowCase;
 
+static void windows_close_when_they_do(void **state UNUSED)
+{
+    static const struct {
+        const char *text;
+        int weekday, hour, minute, left, longest;
+    } cases[] = {
+        {"22:00-06:00 UTC", 1, 22, 0, 480, 480},
+        {"22:00-06:00 UTC", 1, 5, 59, 1, 480},
+        {"22:00-06:00 UTC", 1, 6, 0, 0, 480},
+        {"00:00-24:00 UTC", 3, 12, 0, WINDOW_WEEK, WINDOW_WEEK},
+        {"Sat,Sun 00:00-24:00 UTC", 6, 23, 0, 1500, 2880},
+        {"Sat,Sun 00:00-24:00 UTC", 1, 0, 0, 0, 2880},
+        {"Fri 22:00-06:00 UTC", 6, 3, 0, 180, 480},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Window window;
+        assert_null(window_parse(cases[i].text, &window));
+        assert_int_equal(window_left(&window, cases[i].hour * 60 + cases[i].minute, cases[i].weekday),
+                         cases[i].left);
+        assert_int_equal(window_longest(&window), cases[i].longest);
+    }
+}
+
 static void windows_hold_over_midnight_and_by_day(void **state UNUSED)
 {
     static const WindowCase cases[] = {
@@ -227,6 +250,7 @@ int main(void)
         cmocka_unit_test(names_and_literals_are_quoted),
         cmocka_unit_test(urls_lose_their_secrets),
         cmocka_unit_test(windows_hold_over_midnight_and_by_day),
+        cmocka_unit_test(windows_close_when_they_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
