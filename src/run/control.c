@@ -17,6 +17,7 @@ enum {
     SAMPLE_STALE_MS = 5000, /* older than this a sample counts as missing: stop */
     LONG_LOOK_MS = 1000,    /* a statement that runs longer is asked whom it waits for */
     BROKEN_EVERY_MS = 3000,
+    TALLY_EVERY_MS = 1000,
 };
 
 typedef struct Watcher {
@@ -31,6 +32,9 @@ typedef struct Watcher {
     bool stored_resting;
     char told_cause[200]; /* the last one told, without its figures */
     int64_t told_at_ms;
+    int64_t tallied_at_ms;
+    int64_t log_bytes; /* when a backfill was last looked at; -1: none ran */
+    int log_step;
 } Watcher;
 
 /* ---- samples -------------------------------------------------------------------------------- */
@@ -230,6 +234,53 @@ static Err *look_at_broken(Watcher *watcher)
     return NULL;
 }
 
+/* ---- what was counted ---------------------------------------------------------------------- */
+
+/* What the server wrote to its log while rows were filled or copied, whoever made it write. */
+static Err *count_log(Watcher *watcher)
+{
+    Runner *runner = watcher->runner;
+    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    pthread_mutex_lock(&runner->control.lock);
+    bool fills = str_eq(runner->control.progress.phase, phase_name(PHASE_BACKFILL));
+    int step = runner->control.progress.step;
+    pthread_mutex_unlock(&runner->control.lock);
+    int64_t before = watcher->log_bytes, now = -1;
+    if (fills || before >= 0)
+        TRY(runner->ops->log_bytes(watcher->conn, &wait, watcher->arena, &now));
+    if (before >= 0 && now > before)
+        tally_add(&runner->tally, watcher->log_step, "sums", "log_bytes", now - before);
+    watcher->log_bytes = fills ? now : -1;
+    watcher->log_step = step;
+    return NULL;
+}
+
+/* Behind the lease, as every checkpoint. */
+static Err *store_tally(Watcher *watcher)
+{
+    Runner *runner = watcher->runner;
+    watcher->tallied_at_ms = clock_ms();
+    TRY(count_log(watcher));
+    if (!runner->lease.held && runner->lease.table_count > 0)
+        return NULL;
+    CLEANUP(mem_freep) char *text = tally_take(&runner->tally);
+    if (text == NULL)
+        return NULL;
+    Err *err = journal_checkpoint(watcher->conn, &runner->lease, runner->change_id, TALLY_CHANGE, text);
+    if (err != NULL)
+        tally_untaken(&runner->tally);
+    return err;
+}
+
+static Err *restore_tally(Runner *runner)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    json_t *body = NULL;
+    TRY(journal_load_checkpoint(runner->conn, arena, runner->change_id, TALLY_CHANGE, &body));
+    tally_restore(&runner->tally, body);
+    return NULL;
+}
+
 /* ---- the thread ----------------------------------------------------------------------------- */
 
 static Err *tick(Watcher *watcher)
@@ -243,6 +294,8 @@ static Err *tick(Watcher *watcher)
         watcher->sampled_at_ms = clock_ms();
         TRY(sample(watcher));
     }
+    if (clock_ms() - watcher->tallied_at_ms >= TALLY_EVERY_MS)
+        TRY(store_tally(watcher));
     TRY(look_at_broken(watcher));
     return look_at_long(watcher);
 }
@@ -250,7 +303,7 @@ static Err *tick(Watcher *watcher)
 static void *control_main(void *argument)
 {
     Runner *runner = argument;
-    Watcher watcher = {.runner = runner, .arena = arena_new()};
+    Watcher watcher = {.runner = runner, .arena = arena_new(), .log_bytes = -1};
     Control *control = &runner->control;
     for (;;) {
         pthread_mutex_lock(&control->lock);
@@ -263,6 +316,7 @@ static void *control_main(void *argument)
         Err *err = tick(&watcher);
         if (err != NULL) { /* no sample: control_gate holds the work once the last one is stale */
             log_line(LOG_DEBUG, "control: %s", err->msg);
+            tally_error(&runner->tally, "control", err);
             err_free(err);
             conn_closep(&watcher.conn);
         }
@@ -270,6 +324,8 @@ static void *control_main(void *argument)
         arena_clear(watcher.arena);
         (void)poll(NULL, 0, watching ? 5 : 50);
     }
+    if (watcher.conn != NULL)
+        err_free(store_tally(&watcher));
     conn_closep(&watcher.conn);
     arena_free(watcher.arena);
     return NULL;
@@ -282,6 +338,7 @@ Err *control_start(Runner *runner)
     bool abort_requested = false;
     TRY(journal_load_controls(runner->conn, runner->arena, runner->change_id, &control->controls,
                               &abort_requested));
+    TRY(restore_tally(runner));
     control->work_session = runner->ops->session_id(runner->conn);
     control->watch_until_ms = INT64_MAX;
     control->texts = arena_new();
@@ -325,7 +382,12 @@ Controls control_settings(Runner *runner)
 Err *control_gate(Runner *runner)
 {
     Control *control = &runner->control;
-    for (int64_t from = clock_ms();;) {
+    const char *reason = NULL;
+    for (int64_t from = clock_ms(), since = from;;) {
+        int64_t now = clock_ms();
+        if (reason != NULL)
+            tally_add(&runner->tally, TALLY_CHANGE, "throttled_ms", reason, now - since);
+        since = now;
         TRY(stop_check(runner->options->stop));
         pthread_mutex_lock(&control->lock);
         bool fenced = control->fenced, abort_requested = control->abort_requested;
@@ -335,6 +397,7 @@ Err *control_gate(Runner *runner)
             (void)snprintf(control->throttled_by, sizeof control->throttled_by,
                            "no fresh sample of the throttle signals");
         control->resting = held && !fenced && !abort_requested;
+        reason = held ? throttle_reason(control->throttled_by) : NULL;
         pthread_mutex_unlock(&control->lock);
         if (fenced)
             return err_hint(err_new(ERR_FENCED, "another runner has taken over change \"%s\"", runner->name),

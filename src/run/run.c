@@ -102,6 +102,7 @@ Err *runner_connect(Runner *runner)
 Err *runner_open(Runner *runner, const RunOptions *options, Arena *arena)
 {
     *runner = (Runner){.options = options, .ops = options->ops, .arena = arena, .scratch = arena_new()};
+    tally_init(&runner->tally);
     if (pthread_mutex_init(&runner->telling, NULL) != 0)
         return err_new(ERR_BUG, "cannot make a mutex");
     TRY(runner_connect(runner));
@@ -118,6 +119,7 @@ void runner_close(Runner *runner)
         conn_closep(&runner->replica_conns[i]);
     arena_free(runner->scratch);
     runner->scratch = NULL;
+    tally_done(&runner->tally);
 }
 
 /* One try to get back: the old session is ended first, since its transaction must not commit behind our back.
@@ -238,6 +240,7 @@ static Err *step_once(Runner *runner, const Step *step)
 static Err *recover(Runner *runner, const Step *step, const Err *why, bool *ret_done)
 {
     bool lost = why->kind == ERR_CONN_LOST;
+    tally_error(&runner->tally, "step", why);
     runner_event(runner, "retry", step->ordinal, NULL, "%s; trying again", why->msg);
     if (lost)
         TRY(runner_reconnect(runner, RECONNECT_BUDGET_MS));
@@ -281,7 +284,7 @@ static Err *step_try(Runner *runner, const Step *step, bool *ret_begun, bool *re
     return step_once(runner, step);
 }
 
-Err *runner_step(Runner *runner, const Step *step)
+static Err *step_through(Runner *runner, const Step *step)
 {
     int64_t marks = runner->progress_marks, pause_ms = RETRY_PAUSE_MS, from = clock_ms();
     int tries = 0;
@@ -317,6 +320,16 @@ Err *runner_step(Runner *runner, const Step *step)
     runner_event(runner, "step_done", step->ordinal, NULL, "%s: %.1f s", step->title,
                  (double)(clock_ms() - from) / 1000);
     return NULL;
+}
+
+/* What it took without pauses, over all runs of it; for --until and those that are done it is nothing. */
+Err *runner_step(Runner *runner, const Step *step)
+{
+    int64_t from = runner_clock_ms(runner);
+    Err *err = step_through(runner, step);
+    tally_add(&runner->tally, step->ordinal, "sums", "took_ms", runner_clock_ms(runner) - from);
+    tally_set(&runner->tally, step->ordinal, "now", "done", err == NULL);
+    return err;
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
@@ -442,6 +455,8 @@ Err *runner_execute(Runner *runner, Phase last)
         err = run_steps(runner, last);
     if (err == NULL)
         err = finish(runner, last);
+    if (err != NULL && err->kind != ERR_STOPPED)
+        tally_error(&runner->tally, "change", err);
     control_stop(runner);
     if (err != NULL)
         err = record_end(runner, err);
