@@ -1,10 +1,17 @@
 /* What status tells of plans and of what was counted. */
 #include "run/runner.h"
 
-static json_t *name_json(const Name *name)
+/* As it stands among the plan's tables, quoted where it must be. */
+static json_t *name_json(Arena *arena, const Plan *plan, const Name *name)
 {
     if (name->name == NULL)
         return json_null();
+    for (size_t i = 0; i < plan->table_count; i++) {
+        Name known = {0};
+        sql_name_parts(arena, plan->tables[i], &known.schema, &known.name);
+        if (str_eq(known.schema, name->schema) && str_eq(known.name, name->name))
+            return json_string(plan->tables[i]);
+    }
     return name->schema == NULL ? json_string(name->name) : json_sprintf("%s.%s", name->schema, name->name);
 }
 
@@ -17,7 +24,7 @@ static json_t *columns_json(const Step *step)
 }
 
 /* {"tables", "strategy", "steps": {"3": {…}}}: what never changes once a change has begun. */
-static json_t *plan_facts(const Plan *plan)
+static json_t *plan_facts(Arena *arena, const Plan *plan)
 {
     json_t *tables = json_array(), *steps = json_object();
     char number[16];
@@ -31,7 +38,8 @@ static json_t *plan_facts(const Plan *plan)
                                            (json_int_t)step->estimate_high_ms);
         (void)snprintf(number, sizeof number, "%d", step->ordinal);
         (void)json_object_set_new(steps, number,
-                                  json_pack("{s:o, s:s, s:o, s:o}", "table", name_json(&step->table), "lock",
+                                  json_pack("{s:o, s:s, s:o, s:o}", "table",
+                                            name_json(arena, plan, &step->table), "lock",
                                             step->lock == NULL ? "" : step->lock, "estimate_ms", estimate,
                                             "columns", columns_json(step)));
     }
@@ -51,7 +59,7 @@ static Err *load_facts(Runner *runner, const char *id, json_t **ret_facts)
     if (err != NULL) /* of a newer program: what it says is not known here */
         plan = (Plan){0};
     err_free(err);
-    *ret_facts = plan_facts(&plan);
+    *ret_facts = plan_facts(arena, &plan);
     json_decref(json);
     return NULL;
 }
