@@ -35,6 +35,7 @@ typedef struct Watcher {
     int64_t tallied_at_ms;
     int64_t log_bytes; /* when a backfill was last looked at; -1: none ran */
     int log_step;
+    int tallied_step;
 } Watcher;
 
 /* ---- samples -------------------------------------------------------------------------------- */
@@ -272,6 +273,18 @@ static Err *store_tally(Watcher *watcher)
     return err;
 }
 
+/* Once in a while, and when a step is behind us. */
+static bool tally_is_due(Watcher *watcher)
+{
+    Control *control = &watcher->runner->control;
+    pthread_mutex_lock(&control->lock);
+    int step = control->progress.step;
+    pthread_mutex_unlock(&control->lock);
+    bool due = step != watcher->tallied_step || clock_ms() - watcher->tallied_at_ms >= TALLY_EVERY_MS;
+    watcher->tallied_step = step;
+    return due;
+}
+
 static Err *restore_tally(Runner *runner)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
@@ -294,7 +307,7 @@ static Err *tick(Watcher *watcher)
         watcher->sampled_at_ms = clock_ms();
         TRY(sample(watcher));
     }
-    if (clock_ms() - watcher->tallied_at_ms >= TALLY_EVERY_MS)
+    if (tally_is_due(watcher))
         TRY(store_tally(watcher));
     TRY(look_at_broken(watcher));
     return look_at_long(watcher);

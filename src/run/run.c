@@ -284,14 +284,15 @@ static Err *step_try(Runner *runner, const Step *step, bool *ret_begun, bool *re
     return step_once(runner, step);
 }
 
-static Err *step_through(Runner *runner, const Step *step)
+/* *ret_begun: it was not done before. */
+static Err *step_through(Runner *runner, const Step *step, bool *ret_begun)
 {
     int64_t marks = runner->progress_marks, pause_ms = RETRY_PAUSE_MS, from = clock_ms();
     int tries = 0;
-    bool begun = false, done = false;
+    bool done = false;
     failpoint_scope(step->ordinal);
     control_step(runner, step, 0);
-    Err *err = step_try(runner, step, &begun, &done);
+    Err *err = step_try(runner, step, ret_begun, &done);
     while (err != NULL && err_is_transient(err)) {
         if (runner->progress_marks > marks) {
             marks = runner->progress_marks;
@@ -311,10 +312,10 @@ static Err *step_through(Runner *runner, const Step *step)
         err_free(err);
         err = again;
         if (err == NULL && !done)
-            err = step_try(runner, step, &begun, &done);
+            err = step_try(runner, step, ret_begun, &done);
     }
     TRY(err);
-    if (!begun)
+    if (!*ret_begun)
         return NULL; /* done in an earlier run */
     TRY(failpoint_at("step_outcome"));
     runner_event(runner, "step_done", step->ordinal, NULL, "%s: %.1f s", step->title,
@@ -322,13 +323,17 @@ static Err *step_through(Runner *runner, const Step *step)
     return NULL;
 }
 
-/* What it took without pauses, over all runs of it; for --until and those that are done it is nothing. */
+/* What it took without pauses, over all runs of it: the first time that it was done stays as it is. */
 Err *runner_step(Runner *runner, const Step *step)
 {
+    Tally *tally = &runner->tally;
     int64_t from = runner_clock_ms(runner);
-    Err *err = step_through(runner, step);
-    tally_add(&runner->tally, step->ordinal, "sums", "took_ms", runner_clock_ms(runner) - from);
-    tally_set(&runner->tally, step->ordinal, "now", "done", err == NULL);
+    bool begun = false;
+    Err *err = step_through(runner, step, &begun);
+    if (begun)
+        tally_add(tally, step->ordinal, "sums", "took_ms", runner_clock_ms(runner) - from);
+    if (begun && err == NULL)
+        tally_keep(tally, step->ordinal, "sums", "took_ms", "done_ms");
     return err;
 }
 

@@ -102,6 +102,15 @@ void tally_at_least(Tally *tally, int step, const char *group, const char *key, 
     pthread_mutex_unlock(&tally->lock);
 }
 
+void tally_keep(Tally *tally, int step, const char *group, const char *from, const char *to)
+{
+    pthread_mutex_lock(&tally->lock);
+    json_t *sums = group_of(tally, step, group);
+    if (json_object_get(sums, to) == NULL)
+        (void)json_object_set_new(sums, to, json_integer(value_of(sums, from)));
+    pthread_mutex_unlock(&tally->lock);
+}
+
 void tally_time(Tally *tally, int step, const char *group, int64_t us)
 {
     size_t span = 0;

@@ -32,6 +32,8 @@ void tally_untaken(Tally *tally);
 void tally_add(Tally *tally, int step, const char *group, const char *key, int64_t by);
 void tally_set(Tally *tally, int step, const char *group, const char *key, int64_t value);
 void tally_at_least(Tally *tally, int step, const char *group, const char *key, int64_t value);
+/* sums[to] = sums[from], unless there is such a one already. */
+void tally_keep(Tally *tally, int step, const char *group, const char *from, const char *to);
 void tally_time(Tally *tally, int step, const char *group, int64_t us);
 /* By the SQLSTATE, else the server's number, else our own kind. */
 void tally_error(Tally *tally, const char *component, const Err *err);

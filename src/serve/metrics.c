@@ -218,12 +218,11 @@ static void count_ratios(const json_t *change, Ratios *all, size_t *count)
     {
         const json_t *estimate = json_object_get(step, "estimate_ms");
         int64_t ordinal = json_integer_value(json_object_get(step, "ordinal"));
-        const json_t *done = json_object_get(metrics_sums(&wrapped, ordinal, "now"), "done"),
-                     *took = json_object_get(metrics_sums(&wrapped, ordinal, "sums"), "took_ms");
+        const json_t *took = json_object_get(metrics_sums(&wrapped, ordinal, "sums"), "done_ms");
         double expected = (json_number_value(json_object_get(estimate, "low")) +
                            json_number_value(json_object_get(estimate, "high"))) /
                           2;
-        if (json_integer_value(done) == 1 && json_integer_value(took) > 0 && expected > 0)
+        if (json_integer_value(took) > 0 && expected > 0)
             count_ratio(all, count, text_of(step, "kind"), json_number_value(took) / expected);
     }
 }
