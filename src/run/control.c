@@ -268,9 +268,12 @@ static Err *store_tally(Watcher *watcher)
     if (text == NULL)
         return NULL;
     Err *err = journal_checkpoint(watcher->conn, &runner->lease, runner->change_id, TALLY_CHANGE, text);
-    if (err != NULL)
+    if (err != NULL) {
         tally_untaken(&runner->tally);
-    return err;
+        log_line(LOG_DEBUG, "what was counted is not in the journal: %s", err->msg);
+    }
+    err_free(err); /* the work does not depend on it */
+    return NULL;
 }
 
 /* Once in a while, and when a step is behind us. */
@@ -279,7 +282,10 @@ static bool tally_is_due(Watcher *watcher)
     Control *control = &watcher->runner->control;
     pthread_mutex_lock(&control->lock);
     int step = control->progress.step;
+    bool watching = control->watched != NULL && control->watch_until_ms != INT64_MAX;
     pthread_mutex_unlock(&control->lock);
+    if (watching) /* nobody else would cancel in time */
+        return false;
     bool due = step != watcher->tallied_step || clock_ms() - watcher->tallied_at_ms >= TALLY_EVERY_MS;
     watcher->tallied_step = step;
     return due;

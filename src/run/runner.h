@@ -196,10 +196,10 @@ Err *journal_store_replicas(Conn *conn, int64_t change_id, const Replica *replic
 Err *journal_load_replicas(Conn *conn, Arena *arena, int64_t change_id, bool *ret_known,
                            Replica **ret_replicas, size_t *ret_count) MUST_USE;
 
-/* measured.c: what the plan and the tally say of a change, into the object that `stoa status --json` shows:
- * its tables, strategy and "measured", and of each step table, lock and estimate. `plans` keeps what plans
+/* measured.c: what plan and tally say of changes, into the objects that `stoa status --json` shows: tables,
+ * strategy and "measured" (run/tally.h), and of each step table, lock and estimate. `plans` keeps what plans
  * say, by the change's number; NULL: nothing is kept. */
-Err *measured_add(Runner *runner, json_t *change, json_t *plans) MUST_USE;
+Err *measured_add(Runner *runner, json_t *changes, json_t *plans) MUST_USE;
 
 /* lease.c */
 /* ERR_HELD names host, pid and since when a live runner has one of the tables. */

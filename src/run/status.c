@@ -157,11 +157,11 @@ static Err *status_of(Runner *runner, const char *name, bool all, json_t *plans,
     if (runner->server.journal_version == 0)
         return NULL;
     TRY(load_changes(runner, name, all, changes));
+    TRY(measured_add(runner, changes, plans));
     json_array_foreach(changes, i, each)
     {
         if (sync && runner->server.journal_version >= 2)
             TRY(add_broken(runner, each));
-        TRY(measured_add(runner, each, plans));
         derive(each);
     }
     return NULL;

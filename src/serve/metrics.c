@@ -144,8 +144,9 @@ void metrics_loop(Scrape *scrape)
 
 void metrics_look_errors(Scrape *scrape)
 {
-    const Label labels[] = {{"component", "serve"}, {"code", "look"}};
-    metrics_put(scrape, NULL, labels, ARRAY_LEN(labels), (double)scrape->source->look_failures);
+    const Label labels[] = {
+        {"environment", scrape->source->environment}, {"component", "serve"}, {"code", "look"}};
+    exposition_sample(&scrape->out, labels, ARRAY_LEN(labels), (double)scrape->source->look_failures);
 }
 
 /* ---- flags ---------------------------------------------------------------------------------- */

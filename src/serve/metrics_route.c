@@ -20,6 +20,8 @@ void serve_metrics(Serve *serve, const Picture *picture, bool open, Str *text)
                                    .environment = serve->options.environment,
                                    .http = serve->http == NULL ? NULL : serve->counts,
                                    .look_failures = serve->look_failures,
+                                   .flag_values = serve->flag_values,
+                                   .flag_context = serve->flag_context,
                                    .now_ms = clock_ms(),
                                    .wall_ms = wall_ms()});
 }

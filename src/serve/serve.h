@@ -23,6 +23,9 @@ typedef struct Serve {
     Http *http; /* NULL without options.listen */
     HttpCounts *counts;
     _Atomic int64_t look_failures;
+    /* Set by the part that serves flags, before anything is answered: MetricsSource.flag_values. */
+    size_t (*flag_values)(void *context, FlagValue *values, size_t size);
+    void *flag_context;
     int64_t since_ms; /* clock_ms() of the start */
 } Serve;
 

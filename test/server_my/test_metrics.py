@@ -66,3 +66,14 @@ def test_shadow(my, stoa, web):  # noqa: F811
     rows = grow(my, 200000)
     values = killed_and_gone_on_with(my, stoa, web, rows, "copy_after", "ALTER TABLE orders MODIFY COLUMN amount BIGINT DEFAULT 0 COMMENT 'cents'", "--strategy", "shadow")
     assert total(values, "stoa_lock_hold_seconds_count", migration="m", kind="swap") == 1
+
+
+def test_throttled_by_load(my, stoa, web):  # noqa: F811
+    grow(my, 10000)
+    running = stoa.start("apply", "ALTER TABLE orders ADD COLUMN extra INT", "--backfill", "orders.extra = amount + 1", "--strategy",
+                         "in-place", "--name", "m", "--yes", "--max-load", "threads-running=0")
+    values = until_told(web, "m", "held")
+    assert one(values, "stoa_throttle_active", migration="m", reason="threads_running") == 1
+    assert total(values, "stoa_throttle_active", migration="m") == 1
+    until(lambda: total(values_of(web), "stoa_throttled_seconds_total", migration="m", reason="threads_running") > 1, 20, "it is not counted")
+    running.kill()
