@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/findings.h"
 #include "cli/help.h"
+#include "serve/metrics.h"
 
 #include <string.h>
 
@@ -18,6 +19,11 @@ Err *cmd_help(Cli *cli)
     }
     if (cli_given(cli, OPT_MAN)) {
         help_man(&text);
+        print(&text);
+        return NULL;
+    }
+    if (cli_given(cli, OPT_METRICS_PAGE)) {
+        metric_page(&text);
         print(&text);
         return NULL;
     }

@@ -1,4 +1,4 @@
-/* --listen, with token and certificate. */
+/* --listen, with token and certificate; --textfile. */
 #include "base/str.h"
 #include "cli/config.h"
 #include "cli/findings.h"
@@ -69,9 +69,9 @@ static const char *const *variables(Cli *cli)
 
 Err *session_listen(Cli *cli, const RunOptions *options, const char *otherwise, Serve **ret_serve)
 {
-    const char *listen = cli_setting(cli, OPT_LISTEN)->text;
+    const char *listen = cli_setting(cli, OPT_LISTEN)->text, *textfile = cli_setting(cli, OPT_TEXTFILE)->text;
     *ret_serve = NULL;
-    if (listen == NULL && otherwise == NULL)
+    if (listen == NULL && otherwise == NULL && textfile == NULL)
         return NULL;
     RunOptions *run = arena_alloc(cli->arena, sizeof *run);
     *run = *options;
@@ -80,10 +80,13 @@ Err *session_listen(Cli *cli, const RunOptions *options, const char *otherwise, 
         .run = run,
         .listen = listen == NULL ? otherwise : listen,
         .environment = cli_setting(cli, OPT_ENV)->text,
+        .textfile = textfile,
         .actor = {.program = "/proc/self/exe", .variables = variables(cli), .may_give = may_give}};
     TRY(read_token(cli, &serve.token));
     TRY(read_tls(cli, &serve));
     TRY(serve_start(&serve, ret_serve));
+    if ((*ret_serve)->http == NULL)
+        return NULL;
     Page page = term_lines_err(&cli->term);
     page_putf(&page, STYLE_PLAIN, "listening at %s%s", http_url((*ret_serve)->http),
               serve.token == NULL ? ", to show only: there is no token" : "");

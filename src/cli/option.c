@@ -291,6 +291,14 @@ const Option all_options[OPT_COUNT] = {
              "serve the page, metrics, flags and the API here while it runs: 127.0.0.1:8686, "
              "[::1]:8686, :8686 for all addresses; a port alone is on loopback. \"stoa serve\" listens at "
              "127.0.0.1:8686 without it"},
+    [OPT_TEXTFILE] = {.name = "textfile",
+                      .file = true,
+                      .kind = VALUE_FILE,
+                      .group = OPTIONS_HOW,
+                      .verbs = BIT(SERVE) | BIT(APPLY) | BIT(RESUME),
+                      .metavar = "FILE",
+                      .help = "write the metrics into this file every two seconds while it runs, and at "
+                              "the end, for node_exporter's textfile collector; its name ends in .prom"},
     [OPT_TOKEN_FILE] =
         {.name = "token-file",
          .file = true,
@@ -598,6 +606,11 @@ const Option all_options[OPT_COUNT] = {
                  .help =
                      "write the plan as SQL files, one for each phase, for those who run them with a tool "
                      "of their own. Without =FOLDER the folder is named after the change"},
+    [OPT_METRICS_PAGE] = {.name = "metrics-page",
+                          .kind = VALUE_FLAG,
+                          .group = OPTIONS_OUTPUT,
+                          .verbs = BIT(HELP),
+                          .help = "print docs/metrics.md"},
     [OPT_RULES_PAGE] = {.name = "rules-page",
                         .kind = VALUE_FLAG,
                         .group = OPTIONS_OUTPUT,

@@ -229,6 +229,8 @@ static Err *attempt(Alter *alter, bool queue, AlterResult *ret_result)
     Err *err = runner->ops->alter(runner->conn, &runner->options->target, &wait, &request, ret_result);
     (void)control_long_end(runner);
     TRY(told_apart(err));
+    tally_add(&runner->tally, alter->step->ordinal, "locks", ret_result->done ? "acquired" : "timeout", 1);
+    tally_time(&runner->tally, alter->step->ordinal, "lock_wait_s", ret_result->waited_ms * 1000);
     alter->not_before_ms = clock_ms() + ret_result->waited_ms * STALL_SHARE;
     bool lost = ret_result->built && is_build(alter);
     alter->lost_builds += lost;

@@ -17,6 +17,7 @@ enum {
     BROKEN_EVERY_MS = 3000,
     NICE_MOST_MS = 10000,
     NICE_LOOK_MS = 50,
+    TALLY_EVERY_MS = 1000,
 };
 
 typedef struct Watcher {
@@ -30,6 +31,10 @@ typedef struct Watcher {
     bool stored_resting;
     char told_cause[200]; /* the last one told, without its figures */
     int64_t told_at_ms;
+    int64_t tallied_at_ms;
+    int64_t log_bytes; /* when a backfill was last looked at; -1: none ran */
+    int log_step;
+    int tallied_step;
 } Watcher;
 
 /* ---- samples -------------------------------------------------------------------------------- */
@@ -228,6 +233,71 @@ static Err *look_at_broken(Watcher *watcher)
     return NULL;
 }
 
+/* ---- what was counted ---------------------------------------------------------------------- */
+
+/* What the server wrote to its log while rows were filled or copied, whoever made it write. */
+static Err *count_log(Watcher *watcher)
+{
+    Runner *runner = watcher->runner;
+    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    pthread_mutex_lock(&runner->control.lock);
+    bool fills = str_eq(runner->control.progress.phase, phase_name(PHASE_BACKFILL));
+    int step = runner->control.progress.step;
+    pthread_mutex_unlock(&runner->control.lock);
+    int64_t before = watcher->log_bytes, now = -1;
+    if (fills || before >= 0)
+        TRY(runner->ops->log_bytes(watcher->conn, &wait, watcher->arena, &now));
+    if (before >= 0 && now > before)
+        tally_add(&runner->tally, watcher->log_step, "sums", "log_bytes", now - before);
+    watcher->log_bytes = fills ? now : -1;
+    watcher->log_step = step;
+    return NULL;
+}
+
+/* Behind the lease, as every checkpoint. */
+static Err *store_tally(Watcher *watcher)
+{
+    Runner *runner = watcher->runner;
+    watcher->tallied_at_ms = clock_ms();
+    TRY(count_log(watcher));
+    if (!runner->lease.held && runner->lease.table_count > 0)
+        return NULL;
+    CLEANUP(mem_freep) char *text = tally_take(&runner->tally);
+    if (text == NULL)
+        return NULL;
+    Err *err = journal_checkpoint(watcher->conn, &runner->lease, runner->change_id, TALLY_CHANGE, text);
+    if (err != NULL) {
+        tally_untaken(&runner->tally);
+        log_line(LOG_DEBUG, "what was counted is not in the journal: %s", err->msg);
+    }
+    err_free(err); /* the work does not depend on it */
+    return NULL;
+}
+
+/* Once in a while, and when a step is behind us. */
+static bool tally_is_due(Watcher *watcher)
+{
+    Control *control = &watcher->runner->control;
+    pthread_mutex_lock(&control->lock);
+    int step = control->progress.step;
+    bool watching = control->watched != NULL && control->watch_until_ms != INT64_MAX;
+    pthread_mutex_unlock(&control->lock);
+    if (watching) /* nobody else would cancel in time */
+        return false;
+    bool due = step != watcher->tallied_step || clock_ms() - watcher->tallied_at_ms >= TALLY_EVERY_MS;
+    watcher->tallied_step = step;
+    return due;
+}
+
+static Err *restore_tally(Runner *runner)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    json_t *body = NULL;
+    TRY(journal_load_checkpoint(runner->conn, arena, runner->change_id, TALLY_CHANGE, &body));
+    tally_restore(&runner->tally, body);
+    return NULL;
+}
+
 /* ---- the thread ----------------------------------------------------------------------------- */
 
 static Err *tick(Watcher *watcher)
@@ -241,6 +311,8 @@ static Err *tick(Watcher *watcher)
         watcher->sampled_at_ms = clock_ms();
         TRY(sample(watcher));
     }
+    if (tally_is_due(watcher))
+        TRY(store_tally(watcher));
     TRY(look_at_broken(watcher));
     return look_at_long(watcher);
 }
@@ -248,7 +320,7 @@ static Err *tick(Watcher *watcher)
 static void *control_main(void *argument)
 {
     Runner *runner = argument;
-    Watcher watcher = {.runner = runner, .arena = arena_new()};
+    Watcher watcher = {.runner = runner, .arena = arena_new(), .log_bytes = -1};
     Control *control = &runner->control;
     for (;;) {
         pthread_mutex_lock(&control->lock);
@@ -261,6 +333,7 @@ static void *control_main(void *argument)
         Err *err = tick(&watcher);
         if (err != NULL) { /* no sample: control_gate holds the work once the last one is stale */
             log_line(LOG_DEBUG, "control: %s", err->msg);
+            tally_error(&runner->tally, "control", err);
             err_free(err);
             conn_closep(&watcher.conn);
         }
@@ -269,6 +342,8 @@ static void *control_main(void *argument)
         (void)poll(NULL, 0, watching ? 5 : 50);
     }
     sample_done(&watcher.samples);
+    if (watcher.conn != NULL)
+        err_free(store_tally(&watcher));
     conn_closep(&watcher.conn);
     arena_free(watcher.arena);
     return NULL;
@@ -281,6 +356,7 @@ Err *control_start(Runner *runner)
     bool abort_requested = false;
     TRY(journal_load_controls(runner->conn, runner->arena, runner->change_id, &control->controls,
                               &abort_requested));
+    TRY(restore_tally(runner));
     control->work_session = runner->ops->session_id(runner->conn);
     control->watch_until_ms = INT64_MAX;
     control->texts = arena_new();
@@ -337,7 +413,12 @@ static void be_nice(Runner *runner)
 Err *control_gate(Runner *runner)
 {
     Control *control = &runner->control;
-    for (int64_t from = clock_ms();;) {
+    const char *reason = NULL;
+    for (int64_t from = clock_ms(), since = from;;) {
+        int64_t now = clock_ms();
+        if (reason != NULL)
+            tally_add(&runner->tally, TALLY_CHANGE, "throttled_ms", reason, now - since);
+        since = now;
         TRY(stop_check(runner->options->stop));
         pthread_mutex_lock(&control->lock);
         bool fenced = control->fenced, abort_requested = control->abort_requested;
@@ -347,6 +428,7 @@ Err *control_gate(Runner *runner)
             (void)snprintf(control->throttled_by, sizeof control->throttled_by,
                            "no fresh sample of the throttle signals");
         control->resting = held && !fenced && !abort_requested;
+        reason = held ? throttle_reason(control->throttled_by) : NULL;
         pthread_mutex_unlock(&control->lock);
         if (fenced)
             return err_hint(err_new(ERR_FENCED, "another runner has taken over change \"%s\"", runner->name),

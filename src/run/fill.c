@@ -131,6 +131,9 @@ void fill_restore(Fill *fill, const json_t *body)
     fill->rows = json_integer_value(json_object_get(body, "rows"));
     fill->hot = json_integer_value(json_object_get(body, "hot"));
     fill->busy_ms = json_integer_value(json_object_get(body, "busy_ms"));
+    /* It commits with the rows; the tally of a killed process is a little behind. */
+    tally_at_least(&fill->runner->tally, fill->step->ordinal, "sums", "rows", fill->rows);
+    tally_at_least(&fill->runner->tally, fill->step->ordinal, "sums", "hot", fill->hot);
     if (!str_eq(json_string_value(json_object_get(body, "storage")), fill->storage)) {
         runner_event(fill->runner, "restarted", fill->step->ordinal, NULL, "%s", fill_rewritten_text);
         return;
@@ -284,10 +287,20 @@ static void keep_done(Keep *keep)
     free(keep->high);
 }
 
+static void count_wave(Fill *fill, const Wave *wave, const Err *err, int64_t us)
+{
+    Tally *tally = &fill->runner->tally;
+    tally_batch(tally, fill->step->ordinal, err, wave->rows, us);
+    if (err == NULL)
+        tally_add(tally, fill->step->ordinal, "sums", "hot", wave->hot);
+}
+
 Err *fill_run(Fill *fill, Wave *wave, void (*advance)(Fill *fill, const void *context), const void *context)
 {
     CLEANUP(keep_done) Keep keep = keep_of(fill);
+    int64_t from_us = clock_us();
     Err *err = wave_once(fill, wave, advance, context);
+    count_wave(fill, wave, err, clock_us() - from_us);
     if (err == NULL) {
         fill->runner->progress_marks++;
         return NULL;

@@ -304,6 +304,20 @@ static void pause_after(Attempt *attempt, bool no_wait, int64_t from_ms, int64_t
         attempt->not_before_ms = now + (now - got_ms) * STALL_SHARE;
 }
 
+static void count_attempt(Runner *runner, const Step *step, const Err *err, int64_t from_ms, int64_t got_ms)
+{
+    Tally *tally = &runner->tally;
+    int64_t now = clock_ms();
+    bool late = err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DEADLOCK) || err_is(err, ERR_CANCELLED);
+    if (err != NULL && !late)
+        return;
+    tally_add(tally, step->ordinal, "locks", err == NULL ? "acquired" : "timeout", 1);
+    if (got_ms != 0 || late)
+        tally_time(tally, step->ordinal, "lock_wait_s", ((got_ms != 0 ? got_ms : now) - from_ms) * 1000);
+    if (got_ms != 0)
+        tally_time(tally, step->ordinal, "lock_hold_s", (now - got_ms) * 1000);
+}
+
 /* One attempt; *ret_done tells whether it succeeded. A lock that was not granted is no error. */
 static Err *try_once(Runner *runner, Attempt *attempt, bool no_wait, bool *ret_done)
 {
@@ -316,9 +330,11 @@ static Err *try_once(Runner *runner, Attempt *attempt, bool no_wait, bool *ret_d
     runner->deadline_ms = 0;
     (void)control_unwatch(runner);
     *ret_done = err == NULL;
+    if (err != NULL)
+        runner->ops->rollback(runner->conn);
+    count_attempt(runner, attempt->step, err, from, got);
     if (err == NULL)
         return NULL;
-    runner->ops->rollback(runner->conn);
     pause_after(attempt, no_wait, from, got);
     bool too_long = err->kind == ERR_CANCELLED && stop_level(runner->options->stop) == STOP_NONE;
     if (err->kind != ERR_LOCK_TIMEOUT && err->kind != ERR_DEADLOCK && !too_long)

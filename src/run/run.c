@@ -106,6 +106,7 @@ Err *runner_connect(Runner *runner)
 Err *runner_open(Runner *runner, const RunOptions *options, Arena *arena)
 {
     *runner = (Runner){.options = options, .ops = options->ops, .arena = arena, .scratch = arena_new()};
+    tally_init(&runner->tally);
     if (pthread_mutex_init(&runner->telling, NULL) != 0)
         return err_new(ERR_BUG, "cannot make a mutex");
     TRY(runner_connect(runner));
@@ -122,6 +123,7 @@ void runner_close(Runner *runner)
         conn_closep(&runner->replica_conns[i]);
     arena_free(runner->scratch);
     runner->scratch = NULL;
+    tally_done(&runner->tally);
 }
 
 /* One try to get back: the old session is ended first, since its transaction must not commit behind our back.
@@ -242,6 +244,7 @@ static Err *step_once(Runner *runner, const Step *step)
 static Err *recover(Runner *runner, const Step *step, const Err *why, bool *ret_done)
 {
     bool lost = why->kind == ERR_CONN_LOST;
+    tally_error(&runner->tally, "step", why);
     runner_event(runner, "retry", step->ordinal, NULL, "%s; trying again", why->msg);
     if (lost)
         TRY(runner_reconnect(runner, RECONNECT_BUDGET_MS));
@@ -328,14 +331,15 @@ static Err *step_try(Runner *runner, const Step *step, bool *ret_begun, bool *re
     return step_once(runner, step);
 }
 
-Err *runner_step(Runner *runner, const Step *step)
+/* *ret_begun: it was not done before. */
+static Err *step_through(Runner *runner, const Step *step, bool *ret_begun)
 {
     int64_t marks = runner->progress_marks, pause_ms = RETRY_PAUSE_MS, from = clock_ms();
     int tries = 0;
-    bool begun = false, done = false;
+    bool done = false;
     failpoint_scope(step->ordinal);
     control_step(runner, step, 0);
-    Err *err = step_try(runner, step, &begun, &done);
+    Err *err = step_try(runner, step, ret_begun, &done);
     while (err != NULL && err_is_transient(err)) {
         if (runner->progress_marks > marks) {
             marks = runner->progress_marks;
@@ -355,15 +359,29 @@ Err *runner_step(Runner *runner, const Step *step)
         err_free(err);
         err = again;
         if (err == NULL && !done)
-            err = step_try(runner, step, &begun, &done);
+            err = step_try(runner, step, ret_begun, &done);
     }
     TRY(err);
-    if (!begun)
+    if (!*ret_begun)
         return NULL; /* done in an earlier run */
     TRY(failpoint_at("step_outcome"));
     runner_event(runner, "step_done", step->ordinal, NULL, "%s: %.1f s", step->title,
                  (double)(clock_ms() - from) / 1000);
     return NULL;
+}
+
+/* What it took without pauses, over all runs of it: the first time that it was done stays as it is. */
+Err *runner_step(Runner *runner, const Step *step)
+{
+    Tally *tally = &runner->tally;
+    int64_t from = runner_clock_ms(runner);
+    bool begun = false;
+    Err *err = step_through(runner, step, &begun);
+    if (begun)
+        tally_add(tally, step->ordinal, "sums", "took_ms", runner_clock_ms(runner) - from);
+    if (begun && err == NULL)
+        tally_keep(tally, step->ordinal, "sums", "took_ms", "done_ms");
+    return err;
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
@@ -489,6 +507,8 @@ Err *runner_execute(Runner *runner, Phase last)
         err = run_steps(runner, last);
     if (err == NULL)
         err = finish(runner, last);
+    if (err != NULL && err->kind != ERR_STOPPED)
+        tally_error(&runner->tally, "change", err);
     control_stop(runner);
     if (err != NULL)
         err = record_end(runner, err);

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "engine/sql.h"
 #include "run/run.h"
+#include "run/tally.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -73,6 +74,7 @@ typedef struct Runner {
     Lease lease;
     Control control;
     RunSummary summary;
+    Tally tally;
     int counted_step; /* what of a backfill is in the summary already */
     int64_t counted_rows, counted_hot, counted_ms;
     Replica *standbys; /* the fixed set, by name */
@@ -195,6 +197,11 @@ Err *journal_sync_load(Conn *conn, Arena *arena, int64_t table_id, SyncColumn **
 Err *journal_store_replicas(Conn *conn, int64_t change_id, const Replica *replicas, size_t count) MUST_USE;
 Err *journal_load_replicas(Conn *conn, Arena *arena, int64_t change_id, bool *ret_known,
                            Replica **ret_replicas, size_t *ret_count) MUST_USE;
+
+/* measured.c: what plan and tally say of changes, into the objects that `stoa status --json` shows: tables,
+ * strategy and "measured" (run/tally.h), and of each step table, lock and estimate. `plans` keeps what plans
+ * say, by the change's number; NULL: nothing is kept. */
+Err *measured_add(Runner *runner, json_t *changes, json_t *plans) MUST_USE;
 
 /* lease.c */
 /* ERR_HELD names host, pid and since when a live runner has one of the tables. */

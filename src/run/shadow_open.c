@@ -136,6 +136,7 @@ static void restore(ShadowRun *run, const json_t *body)
     run->keys_applied = int_of(body, "keys");
     run->repaired = int_of(body, "repaired");
     run->busy_ms = int_of(body, "busy_ms");
+    tally_at_least(&run->runner->tally, run->ordinal, "sums", "rows", run->copy.rows);
 }
 
 Err *shadow_end_sessions(Runner *runner, const json_t *body)

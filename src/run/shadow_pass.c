@@ -186,6 +186,8 @@ Err *pass_follow(Worker *worker, const Pass *ahead, Pass *pass, Chunk **ret_chun
 void pass_give(Worker *worker, Pass *pass, Chunk *chunk, const Err *err, int64_t rows, int64_t took_ms)
 {
     ShadowRun *run = worker->run;
+    if (pass == &run->copy)
+        tally_batch(&run->runner->tally, run->ordinal, err, rows, took_ms * 1000);
     pthread_mutex_lock(&run->lock);
     resize(run, pass, rows, took_ms);
     land(pass, chunk);

@@ -255,6 +255,16 @@ static void set_swapping(ShadowRun *run, bool swapping)
 
 static void be_gentle(Swap *swap) { swap->gentle_until_ms = clock_ms() + lock_gentle_ms(swap->run->runner); }
 
+static void count_attempt(ShadowRun *run, bool done, const SwapResult *result)
+{
+    Tally *tally = &run->runner->tally;
+    int ordinal = run->step->ordinal;
+    tally_add(tally, ordinal, "locks", done ? "acquired" : "timeout", 1);
+    tally_time(tally, ordinal, "lock_wait_s", result->waited_ms * 1000);
+    if (result->locked_ms > 0)
+        tally_time(tally, ordinal, "lock_hold_s", result->locked_ms * 1000);
+}
+
 static Err *attempt(Swap *swap, bool *ret_done)
 {
     ShadowRun *run = swap->run;
@@ -286,6 +296,7 @@ static Err *attempt(Swap *swap, bool *ret_done)
     if (err != NULL && !passes)
         return err;
     *ret_done = err == NULL && result.done;
+    count_attempt(run, *ret_done, &result);
     if (*ret_done) {
         TRY(failpoint_at("swap_after"));
         runner_event(runner, "swapped", run->step->ordinal, NULL,

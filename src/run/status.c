@@ -40,6 +40,10 @@ static Err *add_steps(Runner *runner, json_t *change, const char *id)
         const char *text = rows_cell(&rows, i, BODY);
         json_t *body = text == NULL ? NULL : json_loads(text, 0, NULL);
         json_t *report = json_object_get(body, "report");
+        if (json_object_get(body, "rows") != NULL) {
+            json_object_set(step, "rows_done", json_object_get(body, "rows"));
+            json_object_set_new(step, "rows_total", json_integer(figure(body, "total")));
+        }
         done += figure(body, "rows");
         total += figure(body, "total");
         busy_ms += figure(body, "busy_ms");
@@ -159,7 +163,7 @@ static Err *add_signals(Runner *runner, json_t *change)
 }
 
 /* Of a server that answers, and may have no journal yet. */
-static Err *status_of(Runner *runner, const char *name, bool all, json_t *changes)
+static Err *status_of(Runner *runner, const char *name, bool all, json_t *plans, json_t *changes)
 {
     bool sync = (runner->ops->features & ENGINE_SYNC_TRIGGERS) != 0;
     size_t i = 0;
@@ -167,6 +171,7 @@ static Err *status_of(Runner *runner, const char *name, bool all, json_t *change
     if (runner->server.journal_version == 0)
         return NULL;
     TRY(load_changes(runner, name, all, changes));
+    TRY(measured_add(runner, changes, plans));
     json_array_foreach(changes, i, each)
     {
         if (sync && runner->server.journal_version >= 2)
@@ -184,7 +189,7 @@ Err *run_status(const RunOptions *options, Arena *arena, const char *change, boo
     json_t *changes = json_array();
     Err *err = runner_open(&runner, options, arena);
     if (err == NULL)
-        err = status_of(&runner, change, all, changes);
+        err = status_of(&runner, change, all, NULL, changes);
     runner_close(&runner);
     if (err == NULL && change != NULL && json_array_size(changes) == 0)
         err = err_hint(err_new(ERR_USAGE, "no change \"%s\" in the journal", change), "stoa status --all");
@@ -245,13 +250,15 @@ Err *run_history(const RunOptions *options, Arena *arena, const char *change, js
 
 struct RunView {
     Runner runner;
-    Arena *arena; /* as long as the session */
+    Arena *arena;  /* as long as the session */
+    json_t *plans; /* what plans say, by the number of their change */
 };
 
 Err *run_view_open(const RunOptions *options, RunView **ret_view)
 {
     RunView *view = mem_zero(sizeof *view);
     view->arena = arena_new();
+    view->plans = json_object();
     Err *err = runner_open(&view->runner, options, view->arena);
     if (err != NULL) {
         run_view_close(view);
@@ -275,7 +282,7 @@ Err *run_view_look(RunView *view, Arena *arena, int64_t after, json_t **ret_chan
     view->runner.deadline_ms = clock_ms() + JOURNAL_TIMEOUT_MS;
     Err *err = look(view, arena);
     if (err == NULL)
-        err = status_of(&view->runner, NULL, true, changes);
+        err = status_of(&view->runner, NULL, true, view->plans, changes);
     if (err == NULL)
         err = load_events(&view->runner, NULL, after, true, events);
     view->runner.arena = view->arena;
@@ -296,6 +303,7 @@ void run_view_close(RunView *view)
     if (view == NULL)
         return;
     runner_close(&view->runner);
+    json_decref(view->plans);
     arena_free(view->arena);
     free(view);
 }

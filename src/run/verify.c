@@ -291,6 +291,21 @@ Err *verify_run(Runner *runner, const Step *step)
     return verify_table(runner, step, true);
 }
 
+static void count_violations(const Verify *verify, const Err *err)
+{
+    int64_t bad = 0;
+    for (size_t i = 0; i < verify->step->check_count; i++) {
+        const Check *check = &verify->step->checks[i];
+        bool harmless = check->count_only || (check->evaluate_only && check->hint == NULL);
+        bad += harmless ? 0 : verify->bad[i];
+    }
+    if (err == NULL || err->kind == ERR_VERIFY)
+        tally_set(&verify->runner->tally, verify->step->ordinal, "now", "violations",
+                  err == NULL ? 0
+                  : bad > 0   ? bad
+                              : 1);
+}
+
 /* `whole`: it is the step, and journalled. */
 static Err *verify_table(Runner *runner, const Step *step, bool whole)
 {
@@ -310,6 +325,7 @@ static Err *verify_table(Runner *runner, const Step *step, bool whole)
         verify.size = 64;
     verify.bad = arena_alloc(arena, (step->check_count + 1) * sizeof *verify.bad);
     Err *err = verify_all(&verify);
+    count_violations(&verify, err);
     if (err == NULL && whole)
         err = verify_done(&verify);
     free(verify.low);

@@ -235,6 +235,12 @@ static void *board_main(void *argument)
         arena_clear(arena);
         on = rest(board, failed ? RETRY_MS : board->options.every_ms);
     }
+    if (board->options.looks_at_end && view != NULL) {
+        Err *err = look(board, view, arena);
+        if (err != NULL)
+            look_failed(board, err);
+        err_free(err);
+    }
     run_view_close(view);
     arena_free(arena);
     return NULL;

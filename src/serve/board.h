@@ -25,6 +25,7 @@ typedef struct Picture {
 typedef struct BoardOptions {
     const RunOptions *run; /* must live as long as the board */
     int64_t every_ms;      /* between looks: 500 */
+    bool looks_at_end;     /* once more before it is halted, so that the last picture has how all ended */
     /* After each look, on the board's thread: `fresh` with a new picture. May be NULL. */
     void (*looked)(void *context, const Picture *picture, bool fresh);
     void *context;

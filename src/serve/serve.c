@@ -2,25 +2,57 @@
 #include "serve/serve.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #include <stdlib.h>
 
-enum { LOOK_MS = 500 };
+enum { LOOK_MS = 500, TEXTFILE_MS = 2000 };
 
 /* A Serve with what only this file knows. */
 typedef struct Whole {
     Serve serve;
     Arena *arena;
     Routes routes;
+    int64_t written_ms; /* of the textfile; of the board's thread */
+    bool write_failed;
 } Whole;
+
+/* Every few seconds, since its age tells whether anybody is there. What fails once is said once. */
+static void write_textfile(Whole *whole, const Picture *picture)
+{
+    Serve *serve = &whole->serve;
+    CLEANUP(str_donep) Str text = STR_INIT;
+    if (whole->written_ms != 0 && clock_ms() - whole->written_ms < TEXTFILE_MS)
+        return;
+    whole->written_ms = clock_ms();
+    serve_metrics(serve, picture, false, &text);
+    Err *err = textfile_write(serve->options.textfile, &text);
+    if (err != NULL && !whole->write_failed)
+        log_line(LOG_WARN, "%s", err->msg);
+    whole->write_failed = err != NULL;
+    err_free(err);
+}
+
+/* How all ended. */
+static void write_last_textfile(Whole *whole)
+{
+    const Picture *picture = board_take(whole->serve.board);
+    whole->written_ms = 0;
+    write_textfile(whole, picture);
+    board_give(whole->serve.board, picture);
+}
 
 static void on_look(void *context, const Picture *picture, bool fresh)
 {
     Serve *serve = context;
-    (void)picture;
     (void)fresh; /* streams say now and then that they are still there */
-    http_wake(serve->http);
+    if (picture->failed != NULL)
+        serve->look_failures++;
+    if (serve->http != NULL)
+        http_wake(serve->http);
+    if (serve->options.textfile != NULL)
+        write_textfile((Whole *)context, picture);
 }
 
 /* Something was changed by us: the journal knows already. */
@@ -36,8 +68,14 @@ Err *serve_start(const ServeOptions *options, Serve **ret_serve)
     Serve *serve = &whole->serve;
     whole->arena = arena_new();
     *serve = (Serve){.options = *options, .since_ms = clock_ms()};
+    serve->counts = http_counts_new();
     api_routes(serve, whole->arena, &whole->routes);
-    BoardOptions board = {.run = options->run, .every_ms = LOOK_MS, .looked = on_look, .context = serve};
+    metrics_routes(serve, whole->arena, &whole->routes);
+    BoardOptions board = {.run = options->run,
+                          .every_ms = LOOK_MS,
+                          .looks_at_end = options->textfile != NULL,
+                          .looked = on_look,
+                          .context = serve};
     ActorOptions actor = options->actor;
     actor.ended = on_act;
     actor.context = serve;
@@ -48,8 +86,10 @@ Err *serve_start(const ServeOptions *options, Serve **ret_serve)
                         .tls_cert = options->tls_cert,
                         .tls_key = options->tls_key,
                         .routes = whole->routes.items,
-                        .route_count = whole->routes.len};
-    Err *err = http_start(&http, &serve->http);
+                        .route_count = whole->routes.len,
+                        .answered = http_counts_answered,
+                        .answered_context = serve->counts};
+    Err *err = options->listen == NULL ? NULL : http_start(&http, &serve->http);
     if (err == NULL)
         err = board_go(serve->board);
     if (err != NULL) {
@@ -66,9 +106,12 @@ void serve_stop(Serve *serve)
     if (serve == NULL)
         return;
     board_halt(serve->board); /* it wakes streams */
-    http_stop(serve->http);   /* which read its picture */
+    if (serve->options.textfile != NULL)
+        write_last_textfile(whole);
+    http_stop(serve->http); /* which read its picture */
     actor_free(serve->actor);
     board_free(serve->board);
+    http_counts_free(serve->counts);
     arena_free(whole->arena);
     free(whole);
 }

@@ -3,13 +3,15 @@
 #include "serve/actor.h"
 #include "serve/board.h"
 #include "serve/http.h"
+#include "serve/metrics.h"
 
 typedef struct ServeOptions {
-    const RunOptions *run; /* must live as long as it serves */
-    const char *listen;
+    const RunOptions *run;          /* must live as long as it serves */
+    const char *listen;             /* NULL: nothing is served, a textfile alone is written */
     const char *token;              /* NULL: it only shows */
     const char *tls_cert, *tls_key; /* PEM texts; NULL */
     const char *environment;        /* "production"; NULL */
+    const char *textfile;           /* metrics are written there every few seconds; NULL */
     ActorOptions actor;             /* but for `ended` */
 } ServeOptions;
 
@@ -18,7 +20,12 @@ typedef struct Serve {
     ServeOptions options;
     Board *board;
     Actor *actor;
-    Http *http;
+    Http *http; /* NULL without options.listen */
+    HttpCounts *counts;
+    _Atomic int64_t look_failures;
+    /* Set by the part that serves flags, before anything is answered: MetricsSource.flag_values. */
+    size_t (*flag_values)(void *context, FlagValue *values, size_t size);
+    void *flag_context;
     int64_t since_ms; /* clock_ms() of the start */
 } Serve;
 
@@ -29,3 +36,7 @@ void serve_stop(Serve *serve); /* NULL is fine */
 /* Each part adds its routes; contexts are the Serve. */
 typedef VEC(HttpRoute) Routes;
 void api_routes(Serve *serve, Arena *arena, Routes *routes);
+void metrics_routes(Serve *serve, Arena *arena, Routes *routes);
+
+/* metrics_route.c: the metrics of this picture, now. */
+void serve_metrics(Serve *serve, const Picture *picture, bool open, Str *text);

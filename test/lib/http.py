@@ -20,7 +20,7 @@ class Serving:
 
     def __init__(self, url, *args, verb="serve", token=TOKEN, env=None):
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("STOA_", "PG"))}
-        more = {"STOA_URL": url, "NO_COLOR": "1"} | ({"STOA_TOKEN": token} if token else {}) | (env or {})
+        more = {"NO_COLOR": "1"} | ({"STOA_URL": url} if url else {}) | ({"STOA_TOKEN": token} if token else {}) | (env or {})
         self.token = token
         self.process = subprocess.Popen([str(BINARY), verb, "--listen", "127.0.0.1:0", *args], env=clean | more, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
