@@ -151,9 +151,8 @@ Err *columns_add(Runner *runner, json_t *known, json_t *change, const char *id)
         Wait wait = runner_wait(runner);
         Rows rows = {0};
         TRY(conn_params(runner->conn, &wait, arena, &rows, runner->ops->journal_sql(JOURNAL_REQUEST), id));
-        columns = rows.row_count == 0
-                      ? json_array()
-                      : columns_read(runner, rows_cell(&rows, 0, 0), rows_cell(&rows, 0, 1));
+        columns = rows.row_count == 0 ? json_array()
+                                      : columns_read(runner, rows_cell(&rows, 0, 0), rows_cell(&rows, 0, 1));
         if (known != NULL)
             json_object_set(known, id, columns);
     }

@@ -189,7 +189,8 @@ static void look_failed(Board *board, const Err *err)
         return;
     }
     log_line(LOG_WARN, "cannot look at the journal: %s", text);
-    Frame *frame = frame_new(json_incref(before->changes), json_incref(before->events), json_incref(before->flags));
+    Frame *frame =
+        frame_new(json_incref(before->changes), json_incref(before->events), json_incref(before->flags));
     take_texts(frame, (const char *const *)before->texts);
     frame->failed = text;
     frame->picture.number = before->picture.number + 1;

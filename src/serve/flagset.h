@@ -32,14 +32,15 @@ typedef struct Flag {
     const char *plain; /* flag_key_plain() of it */
     FlagKind kind;
     const char *change;
+    bool named;        /* the key ends in "@CHANGE" */
     bool on;           /* what the journal says, whatever operators say; of a stage: it is not off */
     bool ended;        /* an operator ended it: aborted, reverted, or the column was dropped since */
     const char *stage; /* of FLAG_STAGE */
     bool off;
-    int share;              /* FLAG_SHARE_ALL: everybody */
-    const json_t *said;     /* the operator's last word, as run_view_flags() has it; NULL */
-    const char *unproved;   /* why it is answered with an error; NULL */
-    FlagAnswer in, out;     /* the same where there is no share; `out` also for who is without a key */
+    int share;            /* FLAG_SHARE_ALL: everybody */
+    const json_t *said;   /* the operator's last word, as run_view_flags() has it; NULL */
+    const char *unproved; /* why it is answered with an error; NULL */
+    FlagAnswer in, out;   /* the same where there is no share; `out` also for who is without a key */
 } Flag;
 
 typedef struct FlagSet FlagSet;

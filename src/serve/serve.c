@@ -18,8 +18,8 @@ typedef struct Whole {
 static void on_look(void *context, const Picture *picture, bool fresh)
 {
     Serve *serve = context;
-    (void)picture;
     (void)fresh; /* streams say now and then that they are still there */
+    flags_look(serve->flags, picture);
     http_wake(serve->http);
 }
 
@@ -37,12 +37,17 @@ Err *serve_start(const ServeOptions *options, Serve **ret_serve)
     whole->arena = arena_new();
     *serve = (Serve){.options = *options, .since_ms = clock_ms()};
     api_routes(serve, whole->arena, &whole->routes);
+    ofrep_routes(serve, whole->arena, &whole->routes);
     BoardOptions board = {.run = options->run, .every_ms = LOOK_MS, .looked = on_look, .context = serve};
     ActorOptions actor = options->actor;
     actor.ended = on_act;
     actor.context = serve;
     serve->board = board_new(&board);
     serve->actor = actor_new(&actor);
+    serve->flags = flags_new(&(FlagsOptions){.state_file = options->state_file,
+                                             .flagd_file = options->flagd_file,
+                                             .label = options->run->database_label,
+                                             .environment = options->environment});
     HttpOptions http = {.listen = options->listen,
                         .token = options->token,
                         .tls_cert = options->tls_cert,
@@ -68,6 +73,7 @@ void serve_stop(Serve *serve)
     board_halt(serve->board); /* it wakes streams */
     http_stop(serve->http);   /* which read its picture */
     actor_free(serve->actor);
+    flags_free(serve->flags);
     board_free(serve->board);
     arena_free(whole->arena);
     free(whole);

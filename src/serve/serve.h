@@ -2,15 +2,17 @@
 #pragma once
 #include "serve/actor.h"
 #include "serve/board.h"
+#include "serve/flags.h"
 #include "serve/http.h"
 
 typedef struct ServeOptions {
     const RunOptions *run; /* must live as long as it serves */
     const char *listen;
-    const char *token;              /* NULL: it only shows */
-    const char *tls_cert, *tls_key; /* PEM texts; NULL */
-    const char *environment;        /* "production"; NULL */
-    ActorOptions actor;             /* but for `ended` */
+    const char *token;                   /* NULL: it only shows */
+    const char *tls_cert, *tls_key;      /* PEM texts; NULL */
+    const char *environment;             /* "production"; NULL */
+    const char *state_file, *flagd_file; /* as FlagsOptions has them; NULL */
+    ActorOptions actor;                  /* but for `ended` */
 } ServeOptions;
 
 /* What all parts of the server share. */
@@ -18,6 +20,7 @@ typedef struct Serve {
     ServeOptions options;
     Board *board;
     Actor *actor;
+    Flags *flags;
     Http *http;
     int64_t since_ms; /* clock_ms() of the start */
 } Serve;
@@ -29,3 +32,9 @@ void serve_stop(Serve *serve); /* NULL is fine */
 /* Each part adds its routes; contexts are the Serve. */
 typedef VEC(HttpRoute) Routes;
 void api_routes(Serve *serve, Arena *arena, Routes *routes);
+void ofrep_routes(Serve *serve, Arena *arena, Routes *routes);
+
+/* Answers with what an act was refused for; takes the error over. */
+void api_refuse(const HttpRequest *request, HttpReply *reply, Err *err);
+/* Every flag that is true or false and proved, as it is answered without shares; returns how many. */
+size_t flags_each(Serve *serve, void (*each)(void *context, const char *key, bool value), void *context);

@@ -172,13 +172,14 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
         "s.started_at") ", " TIME_TEXT("s.ended_at") ", s.error, p.body FROM stoa.steps s LEFT JOIN "
                                                      "stoa.checkpoints p USING (change_id, ordinal) WHERE "
                                                      "s.change_id = $1 ORDER BY s.ordinal",
-    [JOURNAL_HISTORY] =
-        "SELECT " TIME_TEXT("e.at") ", c.name, e.kind, e.step, e.text, e.detail, e.`by`, e.id FROM "
-                                    "stoa.events e LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE ($1 IS "
-                                    "NULL OR c.name = $1) AND e.id > CASE WHEN $2 < 0 THEN (SELECT max(id) FROM "
-                                    "stoa.events) + $2 ELSE $2 END ORDER BY e.id",
+    [JOURNAL_HISTORY] = "SELECT " TIME_TEXT(
+        "e.at") ", c.name, e.kind, e.step, e.text, e.detail, e.`by`, e.id FROM "
+                "stoa.events e LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE ($1 IS "
+                "NULL OR c.name = $1) AND e.id > CASE WHEN $2 < 0 THEN (SELECT max(id) FROM "
+                "stoa.events) + $2 ELSE $2 END ORDER BY e.id",
     [JOURNAL_REQUEST] = "SELECT `sql`, plan FROM stoa.changes WHERE id = $1",
-    [JOURNAL_FLAGS] = "SELECT " TIME_TEXT("at") ", detail, `by` FROM stoa.events WHERE kind = 'flag' ORDER BY id",
+    [JOURNAL_FLAGS] =
+        "SELECT " TIME_TEXT("at") ", detail, `by` FROM stoa.events WHERE kind = 'flag' ORDER BY id",
 };
 
 const char *my_journal_sql(JournalSql statement) { return texts[statement]; }

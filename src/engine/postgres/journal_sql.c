@@ -85,11 +85,13 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
         "(change_id, ordinal) WHERE s.change_id = $1 ORDER BY s.ordinal",
     [JOURNAL_HISTORY] =
         "SELECT to_json(e.at) #>> '{}', c.name, e.kind, e.step, e.text, e.detail, e.by, e.id FROM "
-        "stoa.events e LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE ($1::text IS NULL OR c.name = $1) "
+        "stoa.events e LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE ($1::text IS NULL OR c.name = "
+        "$1) "
         "AND e.id > CASE WHEN $2::bigint < 0 THEN (SELECT max(id) FROM stoa.events) + $2::bigint ELSE "
         "$2::bigint END ORDER BY e.id",
     [JOURNAL_REQUEST] = "SELECT sql, plan FROM stoa.changes WHERE id = $1",
-    [JOURNAL_FLAGS] = "SELECT to_json(at) #>> '{}', detail, by FROM stoa.events WHERE kind = 'flag' ORDER BY id",
+    [JOURNAL_FLAGS] =
+        "SELECT to_json(at) #>> '{}', detail, by FROM stoa.events WHERE kind = 'flag' ORDER BY id",
 };
 
 const char *pg_journal_work_sql(JournalSql statement) { return texts[statement]; }
