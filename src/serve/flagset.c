@@ -273,7 +273,7 @@ const Flag *flagset_find(const FlagSet *set, Arena *arena, const char *key, cons
         if (str_eq(each->plain, plain))
             return each;
         other = flag != NULL && each != flag ? each : other;
-        flag = each;
+        flag = flag == NULL ? each : flag;
     }
     if (flag == NULL)
         *ret_why = "no change that the journal knows of has this flag";
