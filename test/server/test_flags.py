@@ -385,36 +385,38 @@ def test_what_was_true_is_held_against_the_journal(own, tmp_path):
 
 
 def test_another_timeline(home, version, own, tmp_path):
-    """A standby that never saw ready is promoted, and takes the primary's place and address."""
+    """A standby that never saw ready takes the primary's place: what was true is an error until it is true there."""
     server, url, program = own
     apply(program, "--until", "backfill")
     standby = Server(home, version, standby_of=server)
-    with standby.connect() as conn:
-        until(lambda: conn.execute("SELECT pg_last_wal_replay_lsn() IS NOT NULL").fetchone()[0], 20, "no replay")
     both = f"postgres://postgres@127.0.0.1:{server.port},127.0.0.1:{standby.port}/postgres?target_session_attrs=read-write"
-    state = tmp_path / "state.json"
-    web = Serving(both, "--state-file", str(state)).ready()
-    until(lambda: value(web, FULL + "stage") == "shadow", 20, "no stage")
     with server.connect() as primary, standby.connect() as conn:
         position = primary.execute("SELECT pg_current_wal_flush_lsn()").fetchone()[0]
-        until(lambda: conn.execute("SELECT pg_last_wal_replay_lsn() >= %s", (position,)).fetchone()[0], 20, "no replay")
-        conn.execute("SELECT pg_wal_replay_pause()")
-    program("resume", "cents", "--replicas", "0")
+        until(lambda: conn.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", (position,)).fetchone()[0], 20, "no replay")
+    standby.stop()
+    web = Serving(both, "--state-file", str(tmp_path / "state.json")).ready()
+    program("resume", "cents")
     becomes(web, FULL + "read", True)
     server.stop("immediate")
     until(lambda: web.ask("/readyz")[0] == 503, 20, "it does not notice")
-    assert value(web, FULL + "read") is True
+    assert value(web, FULL + "read") is True and value(web, FULL + "write") is True
     seen = set()
-    with standby.connect() as conn:
-        conn.execute("SELECT pg_wal_replay_resume()")
-    standby.promote()
 
     def proved():
         seen.add(value(web, FULL + "write"))
         return web.ask("/readyz")[0] == 200 and value(web, FULL + "write") is True
-    until(proved, 40, "the new timeline is not proved")
+    standby.start()
+    standby.promote()
+    until(proved, 40, "the new timeline is not proved", every=0.005)
     assert "GENERAL" in seen, "an error stands between"
+    assert "another one" in "".join(web.said)
+    assert value(web, FULL + "read") == "GENERAL", "it was true, and is lost"
+    there = Stoa(both)
+    there("resume", "cents")
+    becomes(web, FULL + "read", True)
+    there.close()
     web.close()
+    standby.end()
 
 
 def test_listen_while_applying(serving, orders, tmp_path):
