@@ -3,7 +3,7 @@
 
 /* Of all steps of a phase. */
 typedef struct Tally {
-    size_t count, done, begun, evidence;
+    size_t count, done, begun, looks, seen; /* looks: steps of evidence; seen: those that are done */
 } Tally;
 
 static const char *text_of(const json_t *json, const char *key)
@@ -25,7 +25,8 @@ static Tally tally(const json_t *change, const char *phase)
         tally.count++;
         tally.done += str_eq(state, "done");
         tally.begun += !str_eq(state, "pending");
-        tally.evidence += str_eq(state, "done") && str_eq(text_of(step, "kind"), "evidence");
+        tally.looks += str_eq(text_of(step, "kind"), "evidence");
+        tally.seen += str_eq(state, "done") && str_eq(text_of(step, "kind"), "evidence");
     }
     return tally;
 }
@@ -60,8 +61,7 @@ FlagFacts flag_facts(const json_t *change)
                       all_done(change, "expand") && all_done(change, "cutover"));
     facts.filled = facts.ready || (facts.expanded && all_done(change, "backfill"));
     facts.contracting = facts.completed || contract.begun > 0;
-    facts.evidence = contract.evidence > 0 && contract.evidence == contract.done;
-    facts.evidence = facts.completed || facts.evidence;
+    facts.evidence = facts.completed || (contract.looks > 0 && contract.seen == contract.looks);
     return facts;
 }
 

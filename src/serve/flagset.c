@@ -17,6 +17,7 @@ struct FlagSet {
     VEC(Flag) flags;
     VEC(Alias) aliases;
     VEC(const json_t *) changes; /* of each flag; NULL */
+    json_t *index;               /* of keys in full */
     json_t *kept[3];             /* what flags point into: changes, said, promised */
     FlagSource source;
     FlagDoc bulk, flagd;
@@ -83,16 +84,16 @@ static Flag flag_of(FlagSet *set, const Place *place, FlagKind kind, bool with_c
                   .share = FLAG_SHARE_ALL};
 }
 
+/* flags.len: there is none. */
 static size_t find_key(const FlagSet *set, const char *key)
 {
-    size_t i = 0;
-    while (i < set->flags.len && !str_eq(set->flags.items[i].key, key))
-        i++;
-    return i;
+    const json_t *at = json_object_get(set->index, key);
+    return at == NULL ? set->flags.len : (size_t)json_integer_value(at);
 }
 
 static void push(FlagSet *set, const Flag *flag, const json_t *change)
 {
+    json_object_set_new(set->index, flag->key, json_integer((json_int_t)set->flags.len));
     *vec_push(set->arena, &set->flags) = *flag;
     *vec_push(set->arena, &set->changes) = change;
 }
@@ -314,6 +315,7 @@ FlagSet *flagset_make(const FlagSource *source)
 {
     FlagSet *set = mem_zero(sizeof *set);
     set->arena = arena_new();
+    set->index = json_object();
     keep_source(set, source);
     size_t i = 0;
     const json_t *change = NULL;
@@ -334,6 +336,7 @@ void flagset_free(FlagSet *set)
         return;
     for (size_t i = 0; i < ARRAY_LEN(set->kept); i++)
         json_decref(set->kept[i]);
+    json_decref(set->index);
     arena_free(set->arena);
     free(set);
 }

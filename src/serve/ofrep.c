@@ -108,6 +108,24 @@ static void answer_one(Serve *serve, const HttpRequest *request, HttpReply *repl
 
 /* ---- all flags ------------------------------------------------------------------------------ */
 
+/* Behind a proxy that takes a prefix off and says so, the stream's address has it, too. */
+static void reply_bulk(const HttpRequest *request, HttpReply *reply, const FlagDoc *doc)
+{
+    static const char before[] = "\"requestUri\":\""; /* no text in JSON has such quotes */
+    static const char usual[] = "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.~-";
+    const char *prefix = http_header(request, "X-Forwarded-Prefix"), *at = strstr(doc->text, before);
+    bool good = prefix != NULL && prefix[0] == '/' && prefix[strspn(prefix, usual)] == '\0' && at != NULL;
+    int len = good ? (int)strlen(prefix) : 0;
+    at = good ? at + strlen(before) : at;
+    while (len > 0 && prefix[len - 1] == '/')
+        len--;
+    reply->type = type_of_json;
+    reply->body =
+        good ? arena_printf(request->arena, "%.*s%.*s%s", (int)(at - doc->text), doc->text, len, prefix, at)
+             : arena_dupn(request->arena, doc->text, doc->len);
+    reply->len = doc->len + (size_t)len;
+}
+
 static void answer_all(Serve *serve, const HttpRequest *request, HttpReply *reply, const Asked *asked)
 {
     const FlagSet *set = flags_take(serve->flags);
@@ -121,11 +139,8 @@ static void answer_all(Serve *serve, const HttpRequest *request, HttpReply *repl
     if (split && asked->target != NULL)
         doc = flagset_bulk_for(set, request->arena, asked->target, asked->target_len);
     const char *etag = arena_dup(request->arena, doc.etag);
-    if (!http_not_modified(request, reply, etag)) {
-        reply->type = type_of_json;
-        reply->body = arena_dupn(request->arena, doc.text, doc.len);
-        reply->len = doc.len;
-    }
+    if (!http_not_modified(request, reply, etag))
+        reply_bulk(request, reply, &doc);
     flags_count(serve->flags, FLAG_STATIC);
     flags_give(serve->flags, set);
 }

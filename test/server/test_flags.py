@@ -5,7 +5,6 @@ import signal
 
 import pytest
 
-from test.lib.database import Database
 from test.lib.http import Serving, raw
 from test.lib.servers import Server, free_port, until
 from test.lib.stoa import Stoa
@@ -179,6 +178,9 @@ def test_bulk(serving, stoa):
     assert body["flags"][1] == one(web, FULL + "read")[1]
     assert body["metadata"]["flagSetId"] == "stoa" and body["metadata"]["environment"] == "staging"
     assert body["eventStreams"] == [{"type": "sse", "endpoint": {"requestUri": "/ofrep/v1/stream"}}]
+    for prefix, wanted in (("/stoa", "/stoa"), ("/a/b/", "/a/b"), ("//evil\"x", ""), ("none", "")):
+        answer = web.ask(ALL, "POST", EMPTY, {"X-Forwarded-Prefix": prefix})[2]
+        assert answer == body | {"eventStreams": [{"type": "sse", "endpoint": {"requestUri": wanted + "/ofrep/v1/stream"}}]}
     etag = headers["ETag"]
     assert re.fullmatch(r'"[0-9a-f]{32}"', etag)
     assert web.ask(ALL + "/", "POST", EMPTY)[1]["ETag"] == etag
