@@ -15,7 +15,6 @@ static Err *make_set(const RunOptions *options, Arena *arena, FlagSet **ret_set)
         const Server *server = run_view_server(view);
         *ret_set = flagset_make(&(FlagSource){.changes = changes,
                                               .said = run_view_flags(view),
-                                              .engine = server->engine,
                                               .database = server->database,
                                               .system = server->system_id});
         json_decref(changes);

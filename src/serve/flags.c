@@ -22,7 +22,7 @@ struct Flags {
     _Atomic int64_t counts[FLAG_REASON_COUNT + 1];
     /* The board's thread alone: */
     json_t *changes, *said, *promised;
-    char *engine, *database, *system;
+    char *database, *system;
     char *proving; /* another server or timeline that was seen once; NULL */
     char *state_etag, *flagd_etag;
 };
@@ -158,10 +158,9 @@ static void save(Flags *flags, const FlagSet *set)
         log_err("flagd's file", flag_file_write(flags->options.flagd_file, flagd.text, flagd.len));
     if (flags->options.state_file == NULL || flags->proving != NULL || !renew(&flags->state_etag, bulk.etag))
         return;
-    json_t *state =
-        json_pack("{s:i, s:s, s:s, s:s, s:s, s:O, s:O, s:O}", "v", 1, "label", flags->options.label, "system",
-                  flags->system, "engine", flags->engine, "database", flags->database, "changes",
-                  flags->changes, "flags", flags->said, "promised", flags->promised);
+    json_t *state = json_pack("{s:i, s:s, s:s, s:s, s:O, s:O, s:O}", "v", 1, "label", flags->options.label,
+                              "system", flags->system, "database", flags->database, "changes", flags->changes,
+                              "flags", flags->said, "promised", flags->promised);
     char *text = json_dumps(state, JSON_COMPACT);
     json_decref(state);
     if (text != NULL)
@@ -202,7 +201,6 @@ static void make(Flags *flags, const char *unproved)
 {
     FlagSource source = {.changes = flags->changes,
                          .said = flags->said,
-                         .engine = flags->engine,
                          .database = flags->database,
                          .system = flags->proving != NULL ? flags->proving : flags->system,
                          .environment = flags->options.environment,
@@ -244,7 +242,6 @@ void flags_look(Flags *flags, const Picture *picture)
     free(flags->proving);
     flags->proving = NULL;
     (void)renew(&flags->system, picture->system_id);
-    (void)renew(&flags->engine, picture->engine);
     (void)renew(&flags->database, picture->database);
     json_decref(flags->changes);
     json_decref(flags->said);
@@ -271,7 +268,6 @@ static void take_state(Flags *flags, const json_t *state)
     flags->said = json_incref(json_object_get(state, "flags"));
     flags->promised = json_incref(json_object_get(state, "promised"));
     (void)renew(&flags->system, text_of(state, "system"));
-    (void)renew(&flags->engine, text_of(state, "engine"));
     (void)renew(&flags->database, text_of(state, "database"));
     make(flags, NULL);
 }
@@ -323,8 +319,8 @@ void flags_free(Flags *flags)
     json_decref(flags->changes);
     json_decref(flags->said);
     json_decref(flags->promised);
-    char *const texts[] = {flags->engine,  flags->database,   flags->system,
-                           flags->proving, flags->state_etag, flags->flagd_etag};
+    char *const texts[] = {flags->database, flags->system, flags->proving, flags->state_etag,
+                           flags->flagd_etag};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
     (void)pthread_mutex_destroy(&flags->lock);

@@ -152,6 +152,17 @@ static void add_change(FlagSet *set, const json_t *change)
 
 /* ---- promises, and what operators say ------------------------------------------------------- */
 
+/* "….read", "….read@CHANGE". */
+static FlagKind kind_of(Arena *arena, const char *key)
+{
+    const char *plain = flag_key_plain(arena, key), *last = strrchr(plain, FLAG_PART_END);
+    size_t len = last == NULL ? 0 : strcspn(last + 1, "@");
+    for (FlagKind kind = FLAG_WRITE; kind < FLAG_KIND_COUNT && last != NULL; kind++)
+        if (strlen(kinds[kind]) == len && memcmp(kinds[kind], last + 1, len) == 0)
+            return kind;
+    return FLAG_WRITE;
+}
+
 /* A key of the right shape: it may come from a file. */
 static bool has_parts(Arena *arena, const char *key)
 {
@@ -165,6 +176,7 @@ static void add_ghost(FlagSet *set, const char *key, const char *change)
 {
     Flag ghost = {.key = arena_dup(set->arena, key),
                   .plain = flag_key_plain(set->arena, key),
+                  .kind = kind_of(set->arena, key),
                   .change = change,
                   .stage = "off",
                   .share = FLAG_SHARE_ALL,
@@ -304,7 +316,6 @@ static void keep_source(FlagSet *set, const FlagSource *source)
     set->kept[1] = keep(source->said);
     set->kept[2] = json_deep_copy(source->promised);
     set->source = (FlagSource){
-        .engine = arena_dup(arena, source->engine),
         .database = arena_dup(arena, source->database),
         .system = arena_dup(arena, source->system),
         .environment = source->environment == NULL ? NULL : arena_dup(arena, source->environment),

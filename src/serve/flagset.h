@@ -48,7 +48,7 @@ typedef struct FlagSet FlagSet;
 typedef struct FlagSource {
     const json_t *changes; /* as Picture.changes */
     const json_t *said;    /* as Picture.flags */
-    const char *engine, *database, *system;
+    const char *database, *system;
     const char *environment; /* NULL */
     const json_t *promised;  /* {"key": "change"}: what was answered with true; NULL */
     const char *unproved;    /* nothing of it is proved, and why; NULL */

@@ -217,6 +217,8 @@ def test_operators(serving, stoa):
     assert event["event"] == "flag" and event["by"] and event["at"] and event["detail"]["reason"] == "totals differ" and event["detail"]["account"]
     shown = next(flag for flag in web.get("/api/v1/flags")["flags"] if flag["key"] == key)
     assert shown["off"] and shown["value"] is False and shown["said"]["reason"] == "totals differ"
+    assert web.ask("/api/v1/flags/orders.cents.read/30%25", "POST", trusted=True)[2]["asked"] == "30%"
+    until(lambda: one(web, key)[1]["reason"] == "SPLIT", 20, "it has no share")
     web.ask("/api/v1/flags/orders.cents.read/on", "POST", trusted=True)
     becomes(web, key, True)
     stoa("flag", "orders.cents.stage", "off")

@@ -132,12 +132,8 @@ static void test_facts(void **state)
 static FlagSet *set_of(json_t *changes, const char *promised)
 {
     json_t *said = json_array(), *promises = promised == NULL ? NULL : json_loads(promised, 0, NULL);
-    FlagSource source = {.changes = changes,
-                         .said = said,
-                         .engine = "postgres",
-                         .database = "shop",
-                         .system = "1/1",
-                         .promised = promises};
+    FlagSource source = {
+        .changes = changes, .said = said, .database = "shop", .system = "1/1", .promised = promises};
     FlagSet *set = flagset_make(&source);
     json_decref(said);
     json_decref(promises);
