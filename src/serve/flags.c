@@ -22,10 +22,17 @@ struct Flags {
     _Atomic int64_t counts[FLAG_REASON_COUNT + 1];
     /* The board's thread alone: */
     json_t *changes, *said, *promised;
+    json_t *lost; /* what operators said that another timeline does not know */
     char *database, *system;
     char *proving; /* another server or timeline that was seen once; NULL */
     char *state_etag, *flagd_etag;
 };
+
+static const char *text_of(const json_t *json, const char *key)
+{
+    const char *text = json_string_value(json_object_get(json, key));
+    return text == NULL ? "" : text;
+}
 
 /* ---- the set at hand ------------------------------------------------------------------------ */
 
@@ -158,9 +165,10 @@ static void save(Flags *flags, const FlagSet *set)
         log_err("flagd's file", flag_file_write(flags->options.flagd_file, flagd.text, flagd.len));
     if (flags->options.state_file == NULL || flags->proving != NULL || !renew(&flags->state_etag, bulk.etag))
         return;
-    json_t *state = json_pack("{s:i, s:s, s:s, s:s, s:O, s:O, s:O}", "v", 1, "label", flags->options.label,
-                              "system", flags->system, "database", flags->database, "changes", flags->changes,
-                              "flags", flags->said, "promised", flags->promised);
+    json_t *state =
+        json_pack("{s:i, s:s, s:s, s:s, s:O, s:O, s:O, s:O}", "v", 1, "label", flags->options.label, "system",
+                  flags->system, "database", flags->database, "changes", flags->changes, "flags", flags->said,
+                  "promised", flags->promised, "lost", flags->lost);
     char *text = json_dumps(state, JSON_COMPACT);
     json_decref(state);
     if (text != NULL)
@@ -226,6 +234,38 @@ static void doubt(Flags *flags, const Picture *picture)
     make(flags, "the server or its timeline has changed: not proved yet");
 }
 
+static bool has(const json_t *list, const json_t *wanted)
+{
+    size_t i = 0;
+    const json_t *each = NULL;
+    json_array_foreach(list, i, each) if (json_equal(each, wanted)) return true;
+    return false;
+}
+
+/* A flag that was held back stays so where the journal has lost that with its last transactions. */
+static void keep_lost(Flags *flags, const json_t *said)
+{
+    size_t i = 0;
+    json_t *each = NULL;
+    json_array_foreach(flags->said, i, each) if (!has(said, each) && !has(flags->lost, each))
+        json_array_append(flags->lost, each);
+}
+
+/* In the order of their times. */
+static json_t *join_said(const Flags *flags, const json_t *said)
+{
+    json_t *all = json_array();
+    size_t i = 0, j = 0, lost = json_array_size(flags->lost), count = json_array_size(said);
+    while (i < lost || j < count) {
+        json_t *a = json_array_get(flags->lost, i), *b = json_array_get(said, j);
+        bool first = b == NULL || (a != NULL && strcmp(text_of(a, "at"), text_of(b, "at")) <= 0);
+        json_array_append(all, first ? a : b);
+        i += first;
+        j += !first;
+    }
+    return all;
+}
+
 void flags_look(Flags *flags, const Picture *picture)
 {
     if (picture->failed != NULL || picture->seen_ms == 0)
@@ -236,9 +276,11 @@ void flags_look(Flags *flags, const Picture *picture)
         doubt(flags, picture);
         return;
     }
-    json_t *changes = trim(picture->changes);
+    if (known && !same)
+        keep_lost(flags, picture->flags);
+    json_t *changes = trim(picture->changes), *said = join_said(flags, picture->flags);
     bool fresh = !same || flags->proving != NULL || flags->held == NULL ||
-                 !json_equal(changes, flags->changes) || !json_equal(picture->flags, flags->said);
+                 !json_equal(changes, flags->changes) || !json_equal(said, flags->said);
     free(flags->proving);
     flags->proving = NULL;
     (void)renew(&flags->system, picture->system_id);
@@ -246,18 +288,12 @@ void flags_look(Flags *flags, const Picture *picture)
     json_decref(flags->changes);
     json_decref(flags->said);
     flags->changes = changes;
-    flags->said = json_incref((json_t *)(uintptr_t)picture->flags);
+    flags->said = said;
     if (fresh)
         make(flags, NULL);
 }
 
 /* ---- the beginning -------------------------------------------------------------------------- */
-
-static const char *text_of(const json_t *json, const char *key)
-{
-    const char *text = json_string_value(json_object_get(json, key));
-    return text == NULL ? "" : text;
-}
 
 static void take_state(Flags *flags, const json_t *state)
 {
@@ -267,6 +303,7 @@ static void take_state(Flags *flags, const json_t *state)
     flags->changes = json_incref(json_object_get(state, "changes"));
     flags->said = json_incref(json_object_get(state, "flags"));
     flags->promised = json_incref(json_object_get(state, "promised"));
+    json_array_extend(flags->lost, json_object_get(state, "lost"));
     (void)renew(&flags->system, text_of(state, "system"));
     (void)renew(&flags->database, text_of(state, "database"));
     make(flags, NULL);
@@ -304,6 +341,7 @@ Flags *flags_new(const FlagsOptions *options)
     flags->changes = json_array();
     flags->said = json_array();
     flags->promised = json_object();
+    flags->lost = json_array();
     if (options->state_file != NULL)
         log_err("the state file", load(flags));
     return flags;
@@ -319,6 +357,7 @@ void flags_free(Flags *flags)
     json_decref(flags->changes);
     json_decref(flags->said);
     json_decref(flags->promised);
+    json_decref(flags->lost);
     char *const texts[] = {flags->database, flags->system, flags->proving, flags->state_etag,
                            flags->flagd_etag};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)

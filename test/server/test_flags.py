@@ -401,6 +401,8 @@ def test_another_timeline(home, version, own, tmp_path):
     web = Serving(both, "--state-file", str(tmp_path / "state.json")).ready()
     program("resume", "cents")
     becomes(web, FULL + "read", True)
+    program("flag", FULL + "stage", "off")
+    becomes(web, FULL + "stage", "off")
     server.stop("immediate")
     until(lambda: web.ask("/readyz")[0] == 503, 20, "it does not notice")
     assert value(web, FULL + "read") is True and value(web, FULL + "write") is True
@@ -418,6 +420,9 @@ def test_another_timeline(home, version, own, tmp_path):
     there = Stoa(both)
     there("resume", "cents")
     becomes(web, FULL + "read", True)
+    assert value(web, FULL + "stage") == "off", "an operator's word was lost, and holds"
+    there("flag", FULL + "stage", "on")
+    becomes(web, FULL + "stage", "live")
     there.close()
     web.close()
     standby.end()
