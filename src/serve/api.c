@@ -264,7 +264,7 @@ static void get_readyz(void *context, const HttpRequest *request, HttpReply *rep
     Serve *serve = context;
     const Picture *picture = board_take(serve->board);
     int64_t age = age_ms(picture);
-    bool ready = picture->failed == NULL && age >= 0 && age < STALE_MS;
+    bool ready = picture->failed == NULL && age >= 0 && age < STALE_MS && flags_known(serve->flags);
     const char *why = ready                     ? NULL
                       : picture->failed != NULL ? picture->failed
                                                 : "the journal was not looked at for too long";

@@ -98,6 +98,14 @@ static void put(Flags *flags, FlagSet *set)
     drop_idle(flags);
 }
 
+bool flags_known(Flags *flags)
+{
+    pthread_mutex_lock(&flags->lock);
+    bool known = flags->held != NULL;
+    pthread_mutex_unlock(&flags->lock);
+    return known;
+}
+
 void flags_count(Flags *flags, FlagReason reason) { atomic_fetch_add(&flags->counts[reason], 1); }
 
 int64_t flags_counted(const Flags *flags, FlagReason reason) { return atomic_load(&flags->counts[reason]); }

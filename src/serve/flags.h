@@ -24,6 +24,8 @@ void flags_look(Flags *flags, const Picture *picture);
 /* The flags for as long as they are held, from any thread; NULL: nothing was ever known. */
 const FlagSet *flags_take(Flags *flags);
 void flags_give(Flags *flags, const FlagSet *set);
+/* Whether there is such a set. */
+bool flags_known(Flags *flags);
 /* How often there was such an answer; FLAG_REASON_COUNT: there was no such flag. */
 void flags_count(Flags *flags, FlagReason reason);
 int64_t flags_counted(const Flags *flags, FlagReason reason);
