@@ -317,6 +317,19 @@ def test_stream(serving, stoa):
 
 
 @pytest.fixture
+def start():
+    """Servers that end with the test, whatever it comes to."""
+    started = []
+
+    def one_more(url, *args):
+        started.append(Serving(url, *args))
+        return started[-1]
+    yield one_more
+    for web in started:
+        web.close()
+
+
+@pytest.fixture
 def own(home, version):
     """A server that a test may stop, with the table and a ready change."""
     server = Server(home, version)
@@ -329,11 +342,11 @@ def own(home, version):
     server.end()
 
 
-def test_while_the_database_is_down(own, tmp_path):
+def test_while_the_database_is_down(own, start, tmp_path):
     server, url, program = own
     apply(program)
     state = tmp_path / "state.json"
-    web = Serving(url, "--state-file", str(state)).ready()
+    web = start(url, "--state-file", str(state)).ready()
     becomes(web, FULL + "read", True)
     program("flag", FULL + "write", "off")
     becomes(web, FULL + "write", False)
@@ -342,33 +355,33 @@ def test_while_the_database_is_down(own, tmp_path):
     assert everything(web) == {"write": False, "read": True, "stage": "live", "drop_ready": False}
     web.close(signal.SIGKILL)
     before = state.read_text()
-    web = Serving(url, "--state-file", str(state))
+    web = start(url, "--state-file", str(state))
     assert everything(web) == {"write": False, "read": True, "stage": "live", "drop_ready": False}
     web.close()
-    web = Serving(url)
+    web = start(url)
     status, body = one(web, FULL + "read")
     assert status == 500 and body["errorCode"] == "GENERAL" and body["key"] == FULL + "read"
     assert web.ask(ALL, "POST", EMPTY)[0] == 500 and web.ask("/flagd/flags.json")[0] == 503
     web.close()
     for text, told in ((before[:-20], "cannot be read"), (before.replace(str(server.port), str(free_port())), "another database")):
         state.write_text(text)
-        web = Serving(url, "--state-file", str(state))
+        web = start(url, "--state-file", str(state))
         assert value(web, FULL + "read") == "GENERAL"
         until(lambda: told in "".join(web.said), 10, f"{told} is not told")
         web.close()
     state.write_text(before)
-    web = Serving(url, "--state-file", str(state))
+    web = start(url, "--state-file", str(state))
     server.start()
     until(lambda: web.ask("/readyz")[0] == 200, 30, "it does not come back")
     assert value(web, FULL + "read") is True
     web.close()
 
 
-def test_what_was_true_is_held_against_the_journal(own, tmp_path):
+def test_what_was_true_is_held_against_the_journal(own, start, tmp_path):
     server, url, program = own
     apply(program)
     state = tmp_path / "state.json"
-    web = Serving(url, "--state-file", str(state)).ready()
+    web = start(url, "--state-file", str(state)).ready()
     becomes(web, FULL + "read", True)
     with server.connect() as conn:
         conn.execute("UPDATE stoa.changes SET state = 'running'")
@@ -378,7 +391,7 @@ def test_what_was_true_is_held_against_the_journal(own, tmp_path):
     assert flags[FULL + "read"]["errorCode"] == "GENERAL" and flags[FULL + "write"]["value"] is True
     assert web.get("/flagd/flags.json")["flags"][FULL + "read"]["state"] == "DISABLED"
     web.close()
-    web = Serving(url, "--state-file", str(state)).ready()
+    web = start(url, "--state-file", str(state)).ready()
     assert value(web, FULL + "read") == "GENERAL", "a restart makes nobody forget"
     with server.connect() as conn:
         conn.execute("UPDATE stoa.changes SET state = 'ready'")
@@ -388,7 +401,7 @@ def test_what_was_true_is_held_against_the_journal(own, tmp_path):
     web.close()
 
 
-def test_another_timeline(home, version, own, tmp_path):
+def test_another_timeline(home, version, own, start, tmp_path):
     """A standby that never saw ready takes the primary's place: what was true is an error until it is true there."""
     server, url, program = own
     apply(program, "--until", "backfill")
@@ -398,7 +411,7 @@ def test_another_timeline(home, version, own, tmp_path):
         position = primary.execute("SELECT pg_current_wal_flush_lsn()").fetchone()[0]
         until(lambda: conn.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", (position,)).fetchone()[0], 20, "no replay")
     standby.stop()
-    web = Serving(both, "--state-file", str(tmp_path / "state.json")).ready()
+    web = start(both, "--state-file", str(tmp_path / "state.json")).ready()
     program("resume", "cents")
     becomes(web, FULL + "read", True)
     program("flag", FULL + "stage", "off")
