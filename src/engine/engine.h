@@ -208,8 +208,8 @@ typedef enum JournalSql {
                                a name the newest first */
     JOURNAL_STEPS,          /* (change) -> ordinal, phase, kind, title, state, attempts, started_at, ended_at,
                                error, body of its checkpoint; by ordinal */
-    JOURNAL_HISTORY, /* (name or NULL: all, number) -> at, change, kind, step, text, detail, by, number; oldest
-                        first: those with a higher number, or where it is below 0 the last so many */
+    JOURNAL_HISTORY, /* (name or NULL: all, number) -> at, change, kind, step, text, detail, by, number;
+                        oldest first: those with a higher number, or where it is below 0 the last so many */
     JOURNAL_REQUEST, /* (change) -> sql, plan */
     JOURNAL_FLAGS,   /* () -> at, detail, by of the events of kind "flag", oldest first */
     JOURNAL_SQL_COUNT

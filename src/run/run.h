@@ -93,7 +93,7 @@ typedef struct RunSummary {
     bool hot_counted; /* this kind of server tells of such rows */
     int64_t backfill_ms, total_ms;
     int64_t wal_bytes;
-    bool binary_log; /* they are the binary log's */
+    bool binary_log;   /* they are the binary log's */
     bool already_done; /* nothing was left to do */
 } RunSummary;
 
@@ -133,8 +133,9 @@ Err *run_status(const RunOptions *options, Arena *arena, const char *change, boo
 /* A session that looks on, again and again: for dashboards, metrics and flags. One thread at a time. */
 typedef struct RunView RunView;
 Err *run_view_open(const RunOptions *options, RunView **ret_view) MUST_USE;
-/* All changes as run_status() tells them, and the events whose number is higher than `after`, or where that is below
- * 0 the last so many, each with its "id". New arrays, the caller's. After an error the view is to be closed. */
+/* All changes as run_status() tells them, and the events whose number is higher than `after`, or where that
+ * is below 0 the last so many, each with its "id". New arrays, the caller's. After an error the view is to be
+ * closed. */
 Err *run_view_look(RunView *view, Arena *arena, int64_t after, json_t **ret_changes,
                    json_t **ret_events) MUST_USE;
 /* [{"flag","set","reason","account","at","by"}]: what operators said of flags, oldest first, as of the last
