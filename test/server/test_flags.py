@@ -114,7 +114,8 @@ def test_later_changes_and_drops(serving, stoa):
     assert value(web, FULL + "read") is True and value(web, FULL + "drop_ready") is False
     stoa("complete", "away", "--force", "--yes")
     becomes(web, FULL + "drop_ready", True)
-    assert value(web, FULL + "read") is False and value(web, FULL + "stage") == "off"
+    becomes(web, FULL + "stage", "off")  # evidence comes before the drop
+    assert value(web, FULL + "read") is False and value(web, FULL + "write") is False
 
 
 def test_keys(serving, stoa, orders):
