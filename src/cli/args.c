@@ -320,11 +320,13 @@ static Err *check_positional(const Parser *parser, const Verb *verb)
                         "usage: stoa %s [OPTION]…", verb->name);
     if (verb->positional == POSITIONAL_VERB && verb_find(word) < 0)
         return unknown_verb(word);
-    if (parser->words.len < 3)
+    size_t most = verb->positional == POSITIONAL_FLAG ? 2 : 1;
+    if (parser->words.len <= most + 1)
         return NULL;
-    Err *err =
-        err_new(ERR_USAGE, "\"stoa %s\" takes one argument, but \"%s\" follows \"%s\"", verb->name,
-                target_redacted(parser->arena, parser->words.items[2]), target_redacted(parser->arena, word));
+    Err *err = err_new(ERR_USAGE, "\"stoa %s\" takes %s, but \"%s\" follows \"%s\"", verb->name,
+                       most == 1 ? "one argument" : "two arguments",
+                       target_redacted(parser->arena, parser->words.items[most + 1]),
+                       target_redacted(parser->arena, parser->words.items[most]));
     return verb->positional == POSITIONAL_SQL
                ? err_hint(err, "put the SQL into one pair of quotes")
                : err_hint(err, "usage: stoa %s %s", verb->name, verb->synopsis);

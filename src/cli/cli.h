@@ -39,6 +39,7 @@ Err *cmd_pause(Cli *cli) MUST_USE;
 Err *cmd_resume(Cli *cli) MUST_USE;
 Err *cmd_watch(Cli *cli) MUST_USE;
 Err *cmd_serve(Cli *cli) MUST_USE;
+Err *cmd_flag(Cli *cli) MUST_USE;
 Err *cmd_demo(Cli *cli) MUST_USE;
 Err *cmd_uninstall(Cli *cli) MUST_USE;
 Err *cmd_help(Cli *cli) MUST_USE;

@@ -14,9 +14,9 @@ enum { TOKEN_LEAST_BYTES = 16 };
 /* Limits, and what a person would say to be sure; the rest is for a terminal. */
 static bool may_give(const char *verb, const char *name)
 {
-    static const OptionId allowed[] = {OPT_MAX_STALL, OPT_LOCK_WAIT,  OPT_MAX_LAG,
-                                       OPT_MAX_LOAD,  OPT_CHUNK_TIME, OPT_WINDOW,
-                                       OPT_QUIET,     OPT_FORCE,      OPT_UNTIL};
+    static const OptionId allowed[] = {OPT_MAX_STALL,  OPT_LOCK_WAIT, OPT_MAX_LAG, OPT_MAX_LOAD,
+                                       OPT_CHUNK_TIME, OPT_WINDOW,    OPT_QUIET,   OPT_FORCE,
+                                       OPT_UNTIL,      OPT_REASON};
     int id = verb_find(verb);
     for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
         if (str_eq(all_options[allowed[i]].name, name))
@@ -81,6 +81,8 @@ Err *session_listen(Cli *cli, const RunOptions *options, const char *otherwise, 
         .listen = listen == NULL ? otherwise : listen,
         .environment = cli_setting(cli, OPT_ENV)->text,
         .textfile = textfile,
+        .state_file = cli_setting(cli, OPT_STATE_FILE)->text,
+        .flagd_file = cli_setting(cli, OPT_FLAGD_FILE)->text,
         .actor = {.program = "/proc/self/exe", .variables = variables(cli), .may_give = may_give}};
     TRY(read_token(cli, &serve.token));
     TRY(read_tls(cli, &serve));

@@ -19,6 +19,7 @@ typedef enum VerbId {
     VERB_RESUME,
     VERB_WATCH,
     VERB_SERVE,
+    VERB_FLAG,
     VERB_DEMO,
     VERB_UNINSTALL,
     VERB_HELP,
@@ -37,6 +38,7 @@ typedef enum Positional {
     POSITIONAL_CHANGE, /* a name; may be left out */
     POSITIONAL_VERB,   /* a verb; may be left out */
     POSITIONAL_SHELL,  /* "bash" */
+    POSITIONAL_FLAG,   /* a flag, and what is said of it; both may be left out */
     POSITIONAL_FILES,  /* any number of files and folders */
 } Positional;
 
@@ -89,6 +91,9 @@ typedef enum OptionId {
     OPT_TOKEN_FILE,
     OPT_TLS_CERT,
     OPT_TLS_KEY,
+    OPT_STATE_FILE,
+    OPT_FLAGD_FILE,
+    OPT_REASON,
     OPT_ACCEPT_STAR,
     OPT_ACCEPT_TRIGGERS,
     OPT_ACCEPT_SCAN,

@@ -173,6 +173,19 @@ const Verb verbs[VERB_COUNT] = {
              "It listens on loopback unless --listen says otherwise.",
          .example = "stoa serve --env production --token-file /etc/stoa/token",
          .run = cmd_serve},
+    [VERB_FLAG] =
+        {.name = "flag",
+         .group = GROUP_STEER,
+         .positional = POSITIONAL_FLAG,
+         .acts = true,
+         .synopsis = "[KEY [off|on|SHARE%]]",
+         .summary = "show what is answered for flags, or hold one back",
+         .details = "\"off\" holds a flag back for everybody, at once and whatever the journal says; \"on\" "
+                    "lets it say again what the journal says; 25% lets it be true, once it is, for a quarter "
+                    "of the targets, who stay in when the share grows. Who did so, when and why stands in "
+                    "the journal. KEY is as docs/flags.md has it: orders.amount_cents.read, or in full.",
+         .example = "stoa flag orders.amount_cents.read off --reason 'totals differ'",
+         .run = cmd_flag},
     [VERB_DEMO] =
         {.name = "demo",
          .group = GROUP_TRY,

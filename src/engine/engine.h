@@ -215,6 +215,8 @@ typedef enum JournalSql {
                                error, body of its checkpoint; by ordinal */
     JOURNAL_HISTORY, /* (name or NULL: all, number) -> at, change, kind, step, text, detail, by, number;
                         oldest first: those with a higher number, or where it is below 0 the last so many */
+    JOURNAL_REQUEST, /* (change) -> sql, plan */
+    JOURNAL_FLAGS,   /* () -> at, detail, by of the events of kind "flag", oldest first */
     JOURNAL_SQL_COUNT
 } JournalSql;
 

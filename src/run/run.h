@@ -149,9 +149,22 @@ Err *run_view_open(const RunOptions *options, RunView **ret_view) MUST_USE;
  * closed. */
 Err *run_view_look(RunView *view, Arena *arena, int64_t after, json_t **ret_changes,
                    json_t **ret_events) MUST_USE;
+/* [{"flag","set","reason","account","at","by"}]: what operators said of flags, oldest first, as of the last
+ * look. */
+const json_t *run_view_flags(const RunView *view);
 /* What the server was at the last look. Its texts live as long as that look's arena. */
 const Server *run_view_server(const RunView *view);
 void run_view_close(RunView *view);
+
+/* What an operator says of a flag. */
+typedef struct FlagWish {
+    const char *key;    /* in full */
+    const char *change; /* whose flag it is */
+    const char *set;    /* "off", "on", "25%" */
+    const char *reason; /* NULL */
+} FlagWish;
+/* Notes it in the journal, with who asks. ERR_USAGE where there is no such change. */
+Err *run_flag(const RunOptions *options, Arena *arena, const FlagWish *wish) MUST_USE;
 /* {"v":1,"events":[…]} of one change or of all, oldest first. */
 Err *run_history(const RunOptions *options, Arena *arena, const char *change, json_t **ret_json) MUST_USE;
 /* {"v":1,"server":…,"checks":[{"name","ok","severity":"block|warn|note","message","fix"}]} */

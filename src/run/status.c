@@ -1,4 +1,5 @@
 /* What the journal tells: status, history. */
+#include "run/columns.h"
 #include "run/runner.h"
 
 #include "base/clock.h"
@@ -59,7 +60,7 @@ static Err *add_steps(Runner *runner, json_t *change, const char *id)
     return NULL;
 }
 
-static Err *load_changes(Runner *runner, const char *name, bool all, json_t *changes)
+static Err *load_changes(Runner *runner, const char *name, bool all, json_t *columns, json_t *changes)
 {
     static const char *const names[] = {"id",          "name",           "owner",      "change_digest",
                                         "plan_digest", "state",          "phase",      "throttled_by",
@@ -78,6 +79,7 @@ static Err *load_changes(Runner *runner, const char *name, bool all, json_t *cha
                                 : str_eq(names[j], "ready") ? json_boolean(rows_bool(&rows, i, j))
                                                             : text_json(&rows, i, j));
         TRY(add_steps(runner, change, rows_cell(&rows, i, 0)));
+        TRY(columns_add(runner, columns, change, rows_cell(&rows, i, 0)));
     }
     return NULL;
 }
@@ -162,15 +164,17 @@ static Err *add_signals(Runner *runner, json_t *change)
     return NULL;
 }
 
-/* Of a server that answers, and may have no journal yet. */
-static Err *status_of(Runner *runner, const char *name, bool all, json_t *plans, json_t *changes)
+/* Of a server that answers, and may have no journal yet. `plans` and `columns`: what is known of them by the
+ * change's id, or NULL. */
+static Err *status_of(Runner *runner, const char *name, bool all, json_t *plans, json_t *columns,
+                      json_t *changes)
 {
     bool sync = (runner->ops->features & ENGINE_SYNC_TRIGGERS) != 0;
     size_t i = 0;
     json_t *each = NULL;
     if (runner->server.journal_version == 0)
         return NULL;
-    TRY(load_changes(runner, name, all, changes));
+    TRY(load_changes(runner, name, all, columns, changes));
     TRY(measured_add(runner, changes, plans));
     json_array_foreach(changes, i, each)
     {
@@ -189,7 +193,7 @@ Err *run_status(const RunOptions *options, Arena *arena, const char *change, boo
     json_t *changes = json_array();
     Err *err = runner_open(&runner, options, arena);
     if (err == NULL)
-        err = status_of(&runner, change, all, NULL, changes);
+        err = status_of(&runner, change, all, NULL, NULL, changes);
     runner_close(&runner);
     if (err == NULL && change != NULL && json_array_size(changes) == 0)
         err = err_hint(err_new(ERR_USAGE, "no change \"%s\" in the journal", change), "stoa status --all");
@@ -248,10 +252,15 @@ Err *run_history(const RunOptions *options, Arena *arena, const char *change, js
 
 /* ---- for those who look on ------------------------------------------------------------------ */
 
+enum { FLAGS_EVERY_MS = 10000 };
+
 struct RunView {
     Runner runner;
-    Arena *arena;  /* as long as the session */
-    json_t *plans; /* what plans say, by the number of their change */
+    Arena *arena;    /* as long as the session */
+    json_t *plans;   /* what plans say, by the number of their change */
+    json_t *columns; /* by the change's id */
+    json_t *flags;
+    int64_t flags_ms; /* when they were read; 0 */
 };
 
 Err *run_view_open(const RunOptions *options, RunView **ret_view)
@@ -259,6 +268,8 @@ Err *run_view_open(const RunOptions *options, RunView **ret_view)
     RunView *view = mem_zero(sizeof *view);
     view->arena = arena_new();
     view->plans = json_object();
+    view->columns = json_object();
+    view->flags = json_array();
     Err *err = runner_open(&view->runner, options, view->arena);
     if (err != NULL) {
         run_view_close(view);
@@ -276,15 +287,47 @@ static Err *look(RunView *view, Arena *arena)
     return view->runner.ops->load_server(view->runner.conn, &wait, arena, &view->runner.server);
 }
 
+/* All that operators ever said of flags, anew where there may be more of it. */
+static Err *look_at_flags(RunView *view, Arena *arena, const json_t *events)
+{
+    Runner *runner = &view->runner;
+    Wait wait = runner_wait(runner);
+    Rows rows = {0};
+    size_t i = 0;
+    const json_t *event = NULL;
+    bool more = view->flags_ms == 0 || clock_ms() - view->flags_ms > FLAGS_EVERY_MS;
+    json_array_foreach(events, i, event) more =
+        more || str_eq(json_string_value(json_object_get(event, "event")), "flag");
+    if (!more)
+        return NULL;
+    if (runner->server.journal_version > 0)
+        TRY(conn_params(runner->conn, &wait, arena, &rows, runner->ops->journal_sql(JOURNAL_FLAGS)));
+    json_decref(view->flags);
+    view->flags = json_array();
+    view->flags_ms = clock_ms();
+    for (i = 0; i < rows.row_count; i++) {
+        const char *text = rows_cell(&rows, i, 1);
+        json_t *detail = text == NULL ? NULL : json_loads(text, 0, NULL);
+        if (detail == NULL)
+            continue;
+        json_object_set_new(detail, "at", text_json(&rows, i, 0));
+        json_object_set_new(detail, "by", text_json(&rows, i, 2));
+        json_array_append_new(view->flags, detail);
+    }
+    return NULL;
+}
+
 Err *run_view_look(RunView *view, Arena *arena, int64_t after, json_t **ret_changes, json_t **ret_events)
 {
     json_t *changes = json_array(), *events = json_array();
     view->runner.deadline_ms = clock_ms() + JOURNAL_TIMEOUT_MS;
     Err *err = look(view, arena);
     if (err == NULL)
-        err = status_of(&view->runner, NULL, true, view->plans, changes);
+        err = status_of(&view->runner, NULL, true, view->plans, view->columns, changes);
     if (err == NULL)
         err = load_events(&view->runner, NULL, after, true, events);
+    if (err == NULL)
+        err = look_at_flags(view, arena, events);
     view->runner.arena = view->arena;
     if (err != NULL) {
         json_decref(changes);
@@ -296,6 +339,8 @@ Err *run_view_look(RunView *view, Arena *arena, int64_t after, json_t **ret_chan
     return NULL;
 }
 
+const json_t *run_view_flags(const RunView *view) { return view->flags; }
+
 const Server *run_view_server(const RunView *view) { return &view->runner.server; }
 
 void run_view_close(RunView *view)
@@ -304,6 +349,8 @@ void run_view_close(RunView *view)
         return;
     runner_close(&view->runner);
     json_decref(view->plans);
+    json_decref(view->columns);
+    json_decref(view->flags);
     arena_free(view->arena);
     free(view);
 }

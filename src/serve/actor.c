@@ -18,7 +18,8 @@ typedef struct Act {
     Actor *actor;
     Arena *arena;
     const char *verb, *change;
-    const char *words[WORDS_MAX + 4];
+    const char *word; /* behind it; NULL */
+    const char *words[WORDS_MAX + 5];
     char at[CLOCK_TEXT_BYTES];
     bool over;
     int code;
@@ -108,6 +109,12 @@ static Err *add_argument(const Actor *actor, Act *act, size_t *count, const char
     return NULL;
 }
 
+/* These only write to the journal, whatever else is under way, and ask nobody. */
+static bool steers(const char *verb)
+{
+    return str_eq(verb, "pause") || str_eq(verb, "resume") || str_eq(verb, "flag");
+}
+
 static Err *make_words(const Actor *actor, Act *act, const json_t *arguments)
 {
     size_t count = 0;
@@ -116,12 +123,14 @@ static Err *make_words(const Actor *actor, Act *act, const json_t *arguments)
     act->words[count++] = actor->options.program;
     act->words[count++] = act->verb;
     act->words[count++] = "--json";
-    if (!str_eq(act->verb, "pause") && !str_eq(act->verb, "resume"))
+    if (!steers(act->verb))
         act->words[count++] = "--yes";
     json_object_foreach((json_t *)(uintptr_t)arguments, name, value)
         TRY(add_argument(actor, act, &count, name, value));
     act->words[count++] = "--";
     act->words[count++] = act->change;
+    if (act->word != NULL)
+        act->words[count++] = act->word;
     act->words[count] = NULL;
     return NULL;
 }
@@ -160,10 +169,9 @@ static Err *launch(Actor *actor, Act *act)
 {
     pthread_t thread;
     pthread_attr_t attributes;
-    bool steers = str_eq(act->verb, "pause") || str_eq(act->verb, "resume");
     Err *err = NULL;
     pthread_mutex_lock(&actor->lock);
-    const Act *other = steers ? NULL : busy_with(actor, act->change);
+    const Act *other = steers(act->verb) ? NULL : busy_with(actor, act->change);
     (void)pthread_attr_init(&attributes);
     (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     if (other != NULL)
@@ -183,11 +191,18 @@ static Err *launch(Actor *actor, Act *act)
 
 Err *actor_ask(Actor *actor, const char *verb, const char *change, const json_t *arguments)
 {
+    return actor_ask_word(actor, verb, change, NULL, arguments);
+}
+
+Err *actor_ask_word(Actor *actor, const char *verb, const char *change, const char *word,
+                    const json_t *arguments)
+{
     Act *act = mem_zero(sizeof *act);
     act->actor = actor;
     act->arena = arena_new();
     act->verb = arena_dup(act->arena, verb);
     act->change = arena_dup(act->arena, change);
+    act->word = word == NULL ? NULL : arena_dup(act->arena, word);
     clock_wall_text(act->at);
     Err *err = make_words(actor, act, arguments);
     if (err == NULL)

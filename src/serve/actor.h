@@ -23,6 +23,9 @@ Actor *actor_new(const ActorOptions *options) __attribute__((returns_nonnull));
  * not wait for it. Errors: ERR_USAGE for an argument that may not be given; ERR_HELD while the same change
  * has such a process already that is not at its end ("pause" and "resume" may come between). */
 Err *actor_ask(Actor *actor, const char *verb, const char *change, const json_t *arguments) MUST_USE;
+/* The same with a second word behind the first, which need not be a change. */
+Err *actor_ask_word(Actor *actor, const char *verb, const char *change, const char *word,
+                    const json_t *arguments) MUST_USE;
 /* [{"verb","change","asked_at","state":"running|done|failed","code","error"}], the last 20, newest first. */
 json_t *actor_told(Actor *actor);
 /* Asks what is under way to stop at a safe place (SIGTERM) and waits for it. */

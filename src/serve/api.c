@@ -213,7 +213,7 @@ static int code_of(ErrKind kind)
                                                                                    : 500;
 }
 
-static void reply_refused(const HttpRequest *request, HttpReply *reply, Err *err)
+void api_refuse(const HttpRequest *request, HttpReply *reply, Err *err)
 {
     char *text = err_text(err);
     http_reply_error(request, reply, code_of(err->kind), err_kind_name(err->kind), text, err_first_hint(err));
@@ -240,7 +240,7 @@ static void post_change(void *context, const HttpRequest *request, HttpReply *re
     } else {
         Err *err = actor_ask(serve->actor, verb, name, arguments);
         if (err != NULL)
-            reply_refused(request, reply, err);
+            api_refuse(request, reply, err);
         else
             http_reply_json(request, reply, 202,
                             json_pack("{s:i, s:s, s:s}", "v", 1, "asked", verb, "change", name));
@@ -264,7 +264,7 @@ static void get_readyz(void *context, const HttpRequest *request, HttpReply *rep
     Serve *serve = context;
     const Picture *picture = board_take(serve->board);
     int64_t age = age_ms(picture);
-    bool ready = picture->failed == NULL && age >= 0 && age < STALE_MS;
+    bool ready = picture->failed == NULL && age >= 0 && age < STALE_MS && flags_known(serve->flags);
     const char *why = ready                     ? NULL
                       : picture->failed != NULL ? picture->failed
                                                 : "the journal was not looked at for too long";

@@ -16,7 +16,7 @@ enum { RETRY_MS = 1000, SERVER_TEXTS = 4 };
 /* A picture with what it is made of. */
 typedef struct Frame {
     Picture picture;
-    json_t *changes, *events;
+    json_t *changes, *events, *flags;
     char *failed;
     char *texts[SERVER_TEXTS]; /* engine, server, database, system_id */
     int holders;               /* under the board's lock */
@@ -33,11 +33,12 @@ struct Board {
 
 /* ---- frames --------------------------------------------------------------------------------- */
 
-static Frame *frame_new(json_t *changes, json_t *events)
+static Frame *frame_new(json_t *changes, json_t *events, json_t *flags)
 {
     Frame *frame = mem_zero(sizeof *frame);
     frame->changes = changes;
     frame->events = events;
+    frame->flags = flags;
     for (size_t i = 0; i < SERVER_TEXTS; i++)
         frame->texts[i] = mem_dup("");
     frame->holders = 1;
@@ -48,6 +49,7 @@ static void frame_free(Frame *frame)
 {
     json_decref(frame->changes);
     json_decref(frame->events);
+    json_decref(frame->flags);
     free(frame->failed);
     for (size_t i = 0; i < SERVER_TEXTS; i++)
         free(frame->texts[i]);
@@ -58,6 +60,7 @@ static void frame_seal(Frame *frame)
 {
     frame->picture.changes = frame->changes;
     frame->picture.events = frame->events;
+    frame->picture.flags = frame->flags;
     frame->picture.failed = frame->failed;
     frame->picture.engine = frame->texts[0];
     frame->picture.server = frame->texts[1];
@@ -162,10 +165,11 @@ static Err *look(Board *board, RunView *view, Arena *arena)
     TRY(run_view_look(view, arena, read_from(before->events), &changes, &fresh));
     json_t *events = join_events(before->events, fresh);
     json_decref(fresh);
-    Frame *frame = frame_new(changes, events);
+    Frame *frame = frame_new(changes, events, json_incref((json_t *)(uintptr_t)run_view_flags(view)));
     take_server(arena, frame, run_view_server(view));
     bool same = before->picture.seen_ms > 0 && before->failed == NULL &&
-                json_equal(changes, before->changes) && json_equal(events, before->events);
+                json_equal(changes, before->changes) && json_equal(events, before->events) &&
+                json_equal(frame->flags, before->flags);
     frame->picture.number = before->picture.number + !same;
     frame->picture.seen_ms = clock_ms();
     put(board, frame);
@@ -185,7 +189,8 @@ static void look_failed(Board *board, const Err *err)
         return;
     }
     log_line(LOG_WARN, "cannot look at the journal: %s", text);
-    Frame *frame = frame_new(json_incref(before->changes), json_incref(before->events));
+    Frame *frame =
+        frame_new(json_incref(before->changes), json_incref(before->events), json_incref(before->flags));
     take_texts(frame, (const char *const *)before->texts);
     frame->failed = text;
     frame->picture.number = before->picture.number + 1;
@@ -250,7 +255,7 @@ Board *board_new(const BoardOptions *options)
 {
     Board *board = mem_zero(sizeof *board);
     board->options = *options;
-    board->frame = frame_new(json_array(), json_array());
+    board->frame = frame_new(json_array(), json_array(), json_array());
     frame_seal(board->frame);
     (void)pthread_mutex_init(&board->lock, NULL);
     (void)pthread_cond_init(&board->wake, NULL);

@@ -16,6 +16,7 @@ typedef struct Picture {
     const json_t
         *changes;         /* as in run_status(), with those that are over; read only, and not to be counted */
     const json_t *events; /* the last PICTURE_EVENTS, oldest first, each with its "id"; likewise */
+    const json_t *flags;  /* as run_view_flags(); likewise */
     const char *engine;   /* "postgres", "mysql", "mariadb"; "" before the first look */
     const char *server;   /* its version: "15.20" */
     const char *database;

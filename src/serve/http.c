@@ -258,6 +258,15 @@ static void refuse_path(const HttpRequest *request, HttpReply *reply, const char
                      NULL);
 }
 
+/* As the API says it, and as OFREP does. */
+static void refuse_size(const HttpRequest *request, HttpReply *reply)
+{
+    static const char why[] = "the body is larger than 1 MiB";
+    http_reply_json(request, reply, MHD_HTTP_CONTENT_TOO_LARGE,
+                    json_pack("{s:i, s:{s:s, s:s, s:n}, s:s}", "v", 1, "error", "kind", "usage", "message",
+                              why, "hint", "errorDetails", why));
+}
+
 /* The route that answers; NULL where the reply is made already. */
 static const HttpRoute *find_route(const Http *http, HttpRequest *request, HttpReply *reply,
                                    const HttpRoute **ret_near)
@@ -293,8 +302,7 @@ static enum MHD_Result answer(Http *http, struct MHD_Connection *connection, Exc
     request->trusted = is_trusted(http, request);
     const HttpRoute *route = find_route(http, request, &reply, &near);
     if (route != NULL && exchange->too_large)
-        http_reply_error(request, &reply, MHD_HTTP_CONTENT_TOO_LARGE, "usage",
-                         "the body is larger than 1 MiB", NULL);
+        refuse_size(request, &reply);
     else if (route != NULL && route->access == HTTP_ACTS && !request->trusted)
         refuse_untrusted(http, request, &reply);
     else if (route != NULL)

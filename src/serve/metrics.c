@@ -155,8 +155,9 @@ static size_t flags_of(const Scrape *scrape, FlagValue **ret_values)
 {
     const MetricsSource *source = scrape->source;
     *ret_values = arena_alloc(scrape->arena, FLAGS_MOST * sizeof **ret_values);
-    return source->flag_values == NULL ? 0
-                                       : source->flag_values(source->flag_context, *ret_values, FLAGS_MOST);
+    return source->flag_values == NULL
+               ? 0
+               : source->flag_values(source->flag_context, scrape->arena, *ret_values, FLAGS_MOST);
 }
 
 void metrics_flag(Scrape *scrape)

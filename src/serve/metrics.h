@@ -30,8 +30,9 @@ typedef struct MetricsSource {
     HttpCounts *http;        /* NULL: nothing is served over HTTP */
     int64_t look_failures;   /* of the board since the start */
     int64_t now_ms, wall_ms; /* clock_ms(); since 1970 */
-    /* Fills at most `size` and returns how many there are. NULL: no flags are served. */
-    size_t (*flag_values)(void *context, FlagValue *values, size_t size);
+    /* Fills at most `size`, with texts in `arena`, and returns how many there are. NULL: no flags are served.
+     */
+    size_t (*flag_values)(void *context, Arena *arena, FlagValue *values, size_t size);
     void *flag_context;
 } MetricsSource;
 

@@ -13,6 +13,34 @@ static int64_t wall_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Where they are put. */
+typedef struct FlagList {
+    Arena *arena;
+    FlagValue *values;
+    size_t size, count;
+    const char *environment;
+} FlagList;
+
+static void add_flag(void *context, const char *key, bool value)
+{
+    FlagList *list = context;
+    if (list->count < list->size)
+        list->values[list->count++] = (FlagValue){.flag = arena_dup(list->arena, key),
+                                                  .environment = list->environment,
+                                                  .value = value,
+                                                  .evaluations = -1};
+}
+
+/* Who asks for which one is not counted: that would cost the answer more than the answer itself. */
+static size_t flag_values(void *context, Arena *arena, FlagValue *values, size_t size)
+{
+    Serve *serve = context;
+    FlagList list = {
+        .arena = arena, .values = values, .size = size, .environment = serve->options.environment};
+    (void)flags_each(serve, add_flag, &list);
+    return list.count;
+}
+
 void serve_metrics(Serve *serve, const Picture *picture, bool open, Str *text)
 {
     metrics_write(text, open,
@@ -20,8 +48,8 @@ void serve_metrics(Serve *serve, const Picture *picture, bool open, Str *text)
                                    .environment = serve->options.environment,
                                    .http = serve->http == NULL ? NULL : serve->counts,
                                    .look_failures = serve->look_failures,
-                                   .flag_values = serve->flag_values,
-                                   .flag_context = serve->flag_context,
+                                   .flag_values = flag_values,
+                                   .flag_context = serve,
                                    .now_ms = clock_ms(),
                                    .wall_ms = wall_ms()});
 }

@@ -49,6 +49,7 @@ static void on_look(void *context, const Picture *picture, bool fresh)
     (void)fresh; /* streams say now and then that they are still there */
     if (picture->failed != NULL)
         serve->look_failures++;
+    flags_look(serve->flags, picture);
     if (serve->http != NULL)
         http_wake(serve->http);
     if (serve->options.textfile != NULL)
@@ -71,6 +72,7 @@ Err *serve_start(const ServeOptions *options, Serve **ret_serve)
     serve->counts = http_counts_new();
     api_routes(serve, whole->arena, &whole->routes);
     metrics_routes(serve, whole->arena, &whole->routes);
+    ofrep_routes(serve, whole->arena, &whole->routes);
     BoardOptions board = {.run = options->run,
                           .every_ms = LOOK_MS,
                           .looks_at_end = options->textfile != NULL,
@@ -81,6 +83,10 @@ Err *serve_start(const ServeOptions *options, Serve **ret_serve)
     actor.context = serve;
     serve->board = board_new(&board);
     serve->actor = actor_new(&actor);
+    serve->flags = flags_new(&(FlagsOptions){.state_file = options->state_file,
+                                             .flagd_file = options->flagd_file,
+                                             .label = options->run->database_label,
+                                             .environment = options->environment});
     HttpOptions http = {.listen = options->listen,
                         .token = options->token,
                         .tls_cert = options->tls_cert,
@@ -110,6 +116,7 @@ void serve_stop(Serve *serve)
         write_last_textfile(whole);
     http_stop(serve->http); /* which read its picture */
     actor_free(serve->actor);
+    flags_free(serve->flags);
     board_free(serve->board);
     http_counts_free(serve->counts);
     arena_free(whole->arena);

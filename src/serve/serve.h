@@ -2,17 +2,19 @@
 #pragma once
 #include "serve/actor.h"
 #include "serve/board.h"
+#include "serve/flags.h"
 #include "serve/http.h"
 #include "serve/metrics.h"
 
 typedef struct ServeOptions {
-    const RunOptions *run;          /* must live as long as it serves */
-    const char *listen;             /* NULL: nothing is served, a textfile alone is written */
-    const char *token;              /* NULL: it only shows */
-    const char *tls_cert, *tls_key; /* PEM texts; NULL */
-    const char *environment;        /* "production"; NULL */
-    const char *textfile;           /* metrics are written there every few seconds; NULL */
-    ActorOptions actor;             /* but for `ended` */
+    const RunOptions *run;               /* must live as long as it serves */
+    const char *listen;                  /* NULL: nothing is served, a textfile alone is written */
+    const char *token;                   /* NULL: it only shows */
+    const char *tls_cert, *tls_key;      /* PEM texts; NULL */
+    const char *environment;             /* "production"; NULL */
+    const char *textfile;                /* metrics are written there every few seconds; NULL */
+    const char *state_file, *flagd_file; /* as FlagsOptions has them; NULL */
+    ActorOptions actor;                  /* but for `ended` */
 } ServeOptions;
 
 /* What all parts of the server share. */
@@ -20,12 +22,10 @@ typedef struct Serve {
     ServeOptions options;
     Board *board;
     Actor *actor;
+    Flags *flags;
     Http *http; /* NULL without options.listen */
     HttpCounts *counts;
     _Atomic int64_t look_failures;
-    /* Set by the part that serves flags, before anything is answered: MetricsSource.flag_values. */
-    size_t (*flag_values)(void *context, FlagValue *values, size_t size);
-    void *flag_context;
     int64_t since_ms; /* clock_ms() of the start */
 } Serve;
 
@@ -37,6 +37,12 @@ void serve_stop(Serve *serve); /* NULL is fine */
 typedef VEC(HttpRoute) Routes;
 void api_routes(Serve *serve, Arena *arena, Routes *routes);
 void metrics_routes(Serve *serve, Arena *arena, Routes *routes);
+void ofrep_routes(Serve *serve, Arena *arena, Routes *routes);
+
+/* Answers with what an act was refused for; takes the error over. */
+void api_refuse(const HttpRequest *request, HttpReply *reply, Err *err);
+/* Every flag that is true or false and proved, as it is answered without shares; returns how many. */
+size_t flags_each(Serve *serve, void (*each)(void *context, const char *key, bool value), void *context);
 
 /* metrics_route.c: the metrics of this picture, now. */
 void serve_metrics(Serve *serve, const Picture *picture, bool open, Str *text);

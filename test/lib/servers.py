@@ -204,6 +204,9 @@ class Server:
     def restart(self):
         self._ctl("-m", "fast", "-l", self.log, "restart")
 
+    def promote(self):
+        self._ctl("promote")
+
     def reload(self):
         self._ctl("reload")
 

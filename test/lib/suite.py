@@ -204,6 +204,7 @@ def options():
     parser.add_argument("--mysql", type=my_servers, nargs="?", const=["mariadb-10.11", "mysql-9.7"],
                         metavar="mariadb-10.11,…",
                         help=f"also the tests on MariaDB 10.11 and MySQL 9.7, or on those named ({', '.join(MY_SERVERS)})")
+    parser.add_argument("--flags", action="store_true", help="also OpenFeature's own clients, under Node")
     parser.add_argument("--cutover", type=int, nargs="?", const=300, metavar="N",
                         help="also N cutovers (300) under fire on each server of MariaDB and MySQL: rows lost and the "
                              "longest wait are printed")
@@ -227,7 +228,7 @@ def options():
         given.fuzz = given.fuzz or 60
         given.sanitize = given.sanitize or "all"
         given.mysql = given.mysql or MY_SERVERS
-        given.tidy = True
+        given.tidy = given.flags = True
     return given
 
 
@@ -266,6 +267,8 @@ def main():
     if wanted.mysql:
         # Three tests at once are no place to measure waits: the bound itself is held by script/bench mysql.
         suites.pytest("MariaDB and MySQL", ["test/server_my"], [f"--my={','.join(wanted.mysql)}"], {"STOA_SLACK_S": "1"})
+    if wanted.flags:
+        suites.pytest("OpenFeature's clients", ["test/openfeature"])
     if wanted.cutover:
         suites.pytest(f"{wanted.cutover} cutovers a server", [FIRE], [f"--my={','.join(MY_SERVERS)}", "--timeout=7200", "-s"],
                       {"STOA_FIRE": str(wanted.cutover)})

@@ -205,7 +205,7 @@ static void test_a_picture(void **state)
     json_decref(json);
 }
 
-static size_t two_flags(void *context, FlagValue *values, size_t size)
+static size_t two_flags(void *context, Arena *arena UNUSED, FlagValue *values, size_t size)
 {
     assert_true(size > 2);
     values[0] = (FlagValue){.flag = "w", .environment = "test", .value = true, .evaluations = 5, .errors = 1};

@@ -196,6 +196,9 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
                 "stoa.events e LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE ($1 IS "
                 "NULL OR c.name = $1) AND e.id > CASE WHEN $2 < 0 THEN (SELECT max(id) FROM "
                 "stoa.events) + $2 ELSE $2 END ORDER BY e.id",
+    [JOURNAL_REQUEST] = "SELECT `sql`, plan FROM stoa.changes WHERE id = $1",
+    [JOURNAL_FLAGS] =
+        "SELECT " TIME_TEXT("at") ", detail, `by` FROM stoa.events WHERE kind = 'flag' ORDER BY id",
 };
 
 const char *my_journal_sql(JournalSql statement) { return texts[statement]; }

@@ -98,6 +98,9 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
         "$1) "
         "AND e.id > CASE WHEN $2::bigint < 0 THEN (SELECT max(id) FROM stoa.events) + $2::bigint ELSE "
         "$2::bigint END ORDER BY e.id",
+    [JOURNAL_REQUEST] = "SELECT sql, plan FROM stoa.changes WHERE id = $1",
+    [JOURNAL_FLAGS] =
+        "SELECT to_json(at) #>> '{}', detail, by FROM stoa.events WHERE kind = 'flag' ORDER BY id",
 };
 
 const char *pg_journal_work_sql(JournalSql statement) { return texts[statement]; }
