@@ -359,6 +359,7 @@ Err *control_start(Runner *runner)
     TRY(restore_tally(runner));
     control->work_session = runner->ops->session_id(runner->conn);
     control->watch_until_ms = INT64_MAX;
+    control->started_at_ms = clock_ms();
     control->texts = arena_new();
     control->progress =
         (Progress){.change = runner->name, .eta_low_s = -1, .eta_high_s = -1, .hot_ratio = -1};
@@ -422,14 +423,23 @@ Err *control_gate(Runner *runner)
         TRY(stop_check(runner->options->stop));
         pthread_mutex_lock(&control->lock);
         bool fenced = control->fenced, abort_requested = control->abort_requested;
-        bool stale = control->sampled_at_ms == 0 || clock_ms() - control->sampled_at_ms > SAMPLE_STALE_MS;
+        bool none = control->sampled_at_ms == 0;
+        bool stale = none || clock_ms() - control->sampled_at_ms > SAMPLE_STALE_MS;
         bool held = stale || control->throttled_by[0] != '\0';
-        if (stale && control->sampled_at_ms != 0)
+        bool tell =
+            stale && clock_ms() - (none ? control->started_at_ms : control->sampled_at_ms) > SAMPLE_STALE_MS;
+        if (tell)
             (void)snprintf(control->throttled_by, sizeof control->throttled_by,
-                           "no fresh sample of the throttle signals");
+                           "no fresh sample of the throttle signals: %.150s", control->failed);
+        tell = tell && !control->told_failed;
+        char why[sizeof control->throttled_by];
+        memcpy(why, control->throttled_by, sizeof why);
+        control->told_failed = stale && (control->told_failed || tell);
         control->resting = held && !fenced && !abort_requested;
         reason = held ? throttle_reason(control->throttled_by) : NULL;
         pthread_mutex_unlock(&control->lock);
+        if (tell) /* the control thread cannot */
+            runner_event(runner, "throttled", 0, NULL, "%s", why);
         if (fenced)
             return err_hint(err_new(ERR_FENCED, "another runner has taken over change \"%s\"", runner->name),
                             "see who has it: stoa status %s", runner->name);

@@ -42,6 +42,9 @@ typedef struct Control {
     char throttled_by[200]; /* "" : go */
     bool resting;           /* the working thread has come to its gate and waits there */
     int64_t sampled_at_ms;  /* last complete round of samples; 0 none */
+    int64_t started_at_ms;
+    char failed[200]; /* why the last round did not come through; "" */
+    bool told_failed;
     char waiting_for[400];  /* who blocks the statement that runs; "" nobody */
     int64_t waiting_since_ms;
 

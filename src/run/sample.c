@@ -23,6 +23,33 @@ static Err *sample_window(Runner *runner, Conn *conn, Arena *arena, const char *
     return NULL;
 }
 
+static bool is_named(const LoadSample *sample, const char *name)
+{
+    for (size_t i = 0; i < sample->table_count; i++)
+        if (str_eq(sample->table_names[i], name))
+            return true;
+    return false;
+}
+
+/* Tables that steps are about; what the lease is on may be something else. */
+static void take_names(const Runner *runner, SampleWatch *watch)
+{
+    LoadSample *sample = &watch->load.sample;
+    const Plan *plan = &runner->plan;
+    if (watch->names != NULL)
+        return;
+    watch->names = arena_new();
+    const char **names = arena_alloc(watch->names, (plan->step_count + 1) * sizeof *names);
+    sample->table_names = names;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        Name table = plan->steps[i].table;
+        const char *name =
+            table.name == NULL ? NULL : runner->ops->quote(watch->names, table.schema, table.name);
+        if (name != NULL && !is_named(sample, name))
+            names[sample->table_count++] = name;
+    }
+}
+
 static Err *store(Runner *runner, Conn *conn, SampleWatch *watch, const char *throttle)
 {
     if (clock_ms() - watch->stored_ms < STORE_MS && str_eq(throttle, watch->stored))
@@ -40,8 +67,7 @@ Err *sample_round(Runner *runner, Conn *conn, Arena *arena, const Controls *cont
 {
     Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
     Signals *signals = &watch->signals;
-    watch->load.sample.table_names = runner->plan.tables;
-    watch->load.sample.table_count = runner->plan.table_count;
+    take_names(runner, watch);
     signals_begin(signals);
     TRY(sample_window(runner, conn, arena, controls->window, signals));
     TRY(lag_watch(runner, conn, arena, controls->max_lag_ms, &watch->lag, signals));
@@ -73,4 +99,9 @@ Err *sample_alarm(Runner *runner, Conn *conn, const SampleWatch *watch, bool *re
     return journal_event(conn, runner->change_id, "alarm", 0, NULL, text);
 }
 
-void sample_done(SampleWatch *watch) { outside_done(&watch->outside); }
+void sample_done(SampleWatch *watch)
+{
+    outside_done(&watch->outside);
+    arena_free(watch->names);
+    watch->names = NULL;
+}

@@ -9,6 +9,7 @@ typedef struct SampleWatch {
     LoadWatch load;
     OutsideWatch outside;
     Signals signals;
+    Arena *names; /* of the change's tables; NULL before the first round */
     int64_t stored_ms;              /* when they were last put into the journal */
     char stored[SIGNAL_TEXT_BYTES]; /* what held the work then */
 } SampleWatch;

@@ -194,6 +194,19 @@ static Err *sample_latency(Conn *conn, const Wait *wait, Arena *arena, LoadSampl
     return NULL;
 }
 
+/* The round itself came to nothing: what has a limit holds the work, and says why. */
+static Err *all_unreadable(Arena *arena, LoadSample *sample, Err *err)
+{
+    const char *why = arena_dup(arena, err_root(err)->msg);
+    for (size_t i = 0; i < PG_LOAD_COUNT; i++) {
+        sample->state[i] = SIGNAL_UNREADABLE;
+        sample->why[i] = why;
+    }
+    sample->at_ms = clock_ms();
+    err_free(err);
+    return NULL;
+}
+
 Err *pg_load(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample)
 {
     Rows rows = {0};
@@ -201,7 +214,11 @@ Err *pg_load(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample)
     static const PgLoad behind[] = {PG_LOAD_ARCHIVE, PG_LOAD_SLOT, PG_LOAD_SNAPSHOT, PG_LOAD_VACUUM,
                                     PG_LOAD_DEAD};
     enum { HIDDEN = 0, FIRST = 1, WAL = 3, BEHIND = 4 };
-    TRY(conn_query(conn, wait, arena, &rows, arena_printf(arena, round_sql, names_array(arena, sample))));
+    Err *err =
+        conn_query(conn, wait, arena, &rows, arena_printf(arena, round_sql, names_array(arena, sample)));
+    if (err_is(err, ERR_SQL) || err_is(err, ERR_PRIVILEGE) || err_is(err, ERR_CANCELLED))
+        return all_unreadable(arena, sample, err);
+    TRY(err);
     int64_t now_ms = clock_ms();
     for (size_t i = 0; i < ARRAY_LEN(plain); i++)
         take(sample, plain[i], &rows, FIRST + i);
