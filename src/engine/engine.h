@@ -210,6 +210,7 @@ typedef enum JournalSql {
                                a name the newest first */
     JOURNAL_STEPS,          /* (change) -> ordinal, phase, kind, title, state, attempts, started_at, ended_at,
                                error, body of its checkpoint; by ordinal */
+    JOURNAL_PLAN,           /* (change) -> its plan as JSON */
     JOURNAL_HISTORY, /* (name or NULL: all, number) -> at, change, kind, step, text, detail, by, number;
                         oldest first: those with a higher number, or where it is below 0 the last so many */
     JOURNAL_SQL_COUNT

@@ -29,7 +29,7 @@ static Err *add_steps(Runner *runner, json_t *change, const char *id)
     Rows rows = {0};
     TRY(conn_params(runner->conn, &wait, runner->arena, &rows, runner->ops->journal_sql(JOURNAL_STEPS), id));
     json_t *steps = json_array(), *evidence = json_array();
-    int64_t done = 0, total = 0, busy_ms = 0;
+    int64_t done = 0, total = 0, busy_ms = 0, hot = 0;
     for (size_t i = 0; i < rows.row_count; i++) {
         json_t *step = json_object();
         for (size_t j = 0; j < ARRAY_LEN(names); j++)
@@ -43,6 +43,7 @@ static Err *add_steps(Runner *runner, json_t *change, const char *id)
         done += figure(body, "rows");
         total += figure(body, "total");
         busy_ms += figure(body, "busy_ms");
+        hot += figure(body, "hot");
         if (report != NULL && str_eq(rows_cell(&rows, i, KIND), "evidence"))
             json_array_append(evidence, report);
         json_decref(body);
@@ -50,8 +51,71 @@ static Err *add_steps(Runner *runner, json_t *change, const char *id)
     json_object_set_new(change, "rows_done", json_integer(done));
     json_object_set_new(change, "rows_total", json_integer(total));
     json_object_set_new(change, "busy_ms", json_integer(busy_ms));
+    json_object_set_new(change, "hot_ratio", hot > 0 ? json_real((double)hot / (double)done) : json_null());
     json_object_set_new(change, "steps", steps);
     json_object_set_new(change, "evidence", evidence);
+    return NULL;
+}
+
+/* ---- what the plan said ---------------------------------------------------------------------- */
+
+static json_t *said_of_steps(const json_t *plan)
+{
+    static const char *const lists[] = {"steps", "revert_steps"};
+    json_t *steps = json_object(), *step = NULL;
+    size_t i = 0;
+    for (size_t j = 0; j < ARRAY_LEN(lists); j++)
+        json_array_foreach(json_object_get(plan, lists[j]), i, step)
+        {
+            char ordinal[24];
+            (void)snprintf(ordinal, sizeof ordinal, "%lld", (long long)figure(step, "ordinal"));
+            json_object_set_new(steps, ordinal,
+                                json_pack("{s:O?, s:O?}", "estimate_ms", json_object_get(step, "estimate_ms"),
+                                          "lock", json_object_get(step, "lock")));
+        }
+    return steps;
+}
+
+/* A plan stays as it was journalled, so `known` keeps the little of it that is told: whoever looks twice a
+ * second reads it once. */
+static Err *load_said(Runner *runner, const json_t *change, json_t *known, const json_t **ret_said)
+{
+    Wait wait = runner_wait(runner);
+    Rows rows = {0};
+    const char *id = arena_printf(runner->arena, "%lld", (long long)figure(change, "id"));
+    const char *key =
+        arena_printf(runner->arena, "%s %s", id, json_string_value(json_object_get(change, "plan_digest")));
+    *ret_said = json_object_get(known, key);
+    if (*ret_said != NULL)
+        return NULL;
+    TRY(conn_params(runner->conn, &wait, runner->arena, &rows, runner->ops->journal_sql(JOURNAL_PLAN), id));
+    const char *text = rows.row_count > 0 ? rows_cell(&rows, 0, 0) : NULL;
+    json_t *plan = text == NULL ? NULL : json_loads(text, 0, NULL);
+    json_t *said = json_pack("{s:O?, s:O?, s:O?, s:o}", "strategy", json_object_get(plan, "strategy"),
+                             "tables", json_object_get(plan, "tables"), "no_revert",
+                             json_object_get(plan, "no_revert"), "steps", said_of_steps(plan));
+    json_decref(plan);
+    json_object_set_new(known, key, said);
+    *ret_said = said;
+    return NULL;
+}
+
+/* Beside what happened: strategy, tables, why there is no way back, and each step's estimate and lock. */
+static Err *add_said(Runner *runner, json_t *change, json_t *known)
+{
+    static const char *const of_change[] = {"strategy", "tables", "no_revert"};
+    const json_t *said = NULL;
+    json_t *step = NULL;
+    size_t i = 0;
+    TRY(load_said(runner, change, known, &said));
+    for (size_t j = 0; j < ARRAY_LEN(of_change); j++)
+        json_object_set(change, of_change[j], json_object_get(said, of_change[j]));
+    json_array_foreach(json_object_get(change, "steps"), i, step)
+    {
+        char ordinal[24];
+        (void)snprintf(ordinal, sizeof ordinal, "%lld", (long long)figure(step, "ordinal"));
+        (void)json_object_update(step, json_object_get(json_object_get(said, "steps"), ordinal));
+    }
     return NULL;
 }
 
@@ -159,7 +223,7 @@ static Err *add_signals(Runner *runner, json_t *change)
 }
 
 /* Of a server that answers, and may have no journal yet. */
-static Err *status_of(Runner *runner, const char *name, bool all, json_t *changes)
+static Err *status_of(Runner *runner, const char *name, bool all, json_t *known, json_t *changes)
 {
     bool sync = (runner->ops->features & ENGINE_SYNC_TRIGGERS) != 0;
     size_t i = 0;
@@ -169,6 +233,7 @@ static Err *status_of(Runner *runner, const char *name, bool all, json_t *change
     TRY(load_changes(runner, name, all, changes));
     json_array_foreach(changes, i, each)
     {
+        TRY(add_said(runner, each, known));
         if (sync && runner->server.journal_version >= 2)
             TRY(add_broken(runner, each));
         if (runner->server.journal_version == runner->ops->journal_version)
@@ -181,10 +246,11 @@ static Err *status_of(Runner *runner, const char *name, bool all, json_t *change
 Err *run_status(const RunOptions *options, Arena *arena, const char *change, bool all, json_t **ret_json)
 {
     Runner runner;
-    json_t *changes = json_array();
+    json_t *changes = json_array(), *known = json_object();
     Err *err = runner_open(&runner, options, arena);
     if (err == NULL)
-        err = status_of(&runner, change, all, changes);
+        err = status_of(&runner, change, all, known, changes);
+    json_decref(known);
     runner_close(&runner);
     if (err == NULL && change != NULL && json_array_size(changes) == 0)
         err = err_hint(err_new(ERR_USAGE, "no change \"%s\" in the journal", change), "stoa status --all");
@@ -245,13 +311,15 @@ Err *run_history(const RunOptions *options, Arena *arena, const char *change, js
 
 struct RunView {
     Runner runner;
-    Arena *arena; /* as long as the session */
+    Arena *arena;  /* as long as the session */
+    json_t *known; /* of plans */
 };
 
 Err *run_view_open(const RunOptions *options, RunView **ret_view)
 {
     RunView *view = mem_zero(sizeof *view);
     view->arena = arena_new();
+    view->known = json_object();
     Err *err = runner_open(&view->runner, options, view->arena);
     if (err != NULL) {
         run_view_close(view);
@@ -275,7 +343,7 @@ Err *run_view_look(RunView *view, Arena *arena, int64_t after, json_t **ret_chan
     view->runner.deadline_ms = clock_ms() + JOURNAL_TIMEOUT_MS;
     Err *err = look(view, arena);
     if (err == NULL)
-        err = status_of(&view->runner, NULL, true, changes);
+        err = status_of(&view->runner, NULL, true, view->known, changes);
     if (err == NULL)
         err = load_events(&view->runner, NULL, after, true, events);
     view->runner.arena = view->arena;
@@ -297,5 +365,6 @@ void run_view_close(RunView *view)
         return;
     runner_close(&view->runner);
     arena_free(view->arena);
+    json_decref(view->known);
     free(view);
 }

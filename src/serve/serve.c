@@ -37,6 +37,7 @@ Err *serve_start(const ServeOptions *options, Serve **ret_serve)
     whole->arena = arena_new();
     *serve = (Serve){.options = *options, .since_ms = clock_ms()};
     api_routes(serve, whole->arena, &whole->routes);
+    page_routes(serve, whole->arena, &whole->routes);
     BoardOptions board = {.run = options->run, .every_ms = LOOK_MS, .looked = on_look, .context = serve};
     ActorOptions actor = options->actor;
     actor.ended = on_act;

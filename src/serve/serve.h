@@ -29,3 +29,4 @@ void serve_stop(Serve *serve); /* NULL is fine */
 /* Each part adds its routes; contexts are the Serve. */
 typedef VEC(HttpRoute) Routes;
 void api_routes(Serve *serve, Arena *arena, Routes *routes);
+void page_routes(Serve *serve, Arena *arena, Routes *routes);

@@ -191,6 +191,7 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
         "s.started_at") ", " TIME_TEXT("s.ended_at") ", s.error, p.body FROM stoa.steps s LEFT JOIN "
                                                      "stoa.checkpoints p USING (change_id, ordinal) WHERE "
                                                      "s.change_id = $1 ORDER BY s.ordinal",
+    [JOURNAL_PLAN] = "SELECT plan FROM stoa.changes WHERE id = $1",
     [JOURNAL_HISTORY] = "SELECT " TIME_TEXT(
         "e.at") ", c.name, e.kind, e.step, e.text, e.detail, e.`by`, e.id FROM "
                 "stoa.events e LEFT JOIN stoa.changes c ON c.id = e.change_id WHERE ($1 IS "
