@@ -69,9 +69,9 @@ function tell(name, what, text) {
   if (find(`${name}-text`).textContent !== text) find(`${name}-text`).textContent = text;
 }
 
-function drawRate(own, now) {
+function drawRate(own, now, working) {
   const known = own.samples.filter((sample) => sample.rate !== null);
-  if (!show("rate", known.length > 1)) return;
+  if (!show("rate", known.length > 1 && (working || known.some((sample) => !sample.seeded)))) return;
   const rates = known.map((sample) => sample.rate), from = own.samples[0].at;
   draw("rate-chart", "rows/s", [{label: "filled", points: own.samples.map((sample) => ({x: sample.at, y: sample.rate}))}], from, now);
   const last = own.samples[own.samples.length - 1].rate;
@@ -86,7 +86,7 @@ function drawLag(own, now) {
   const series = replicas.slice(0, SERIES).map(([, values]) => ({label: values[0].target || "replica", points: values.map((one) => ({x: one.at, y: one.value}))}));
   if (limit !== null) series.push({label: "limit", limit: true, points: [{x: from, y: limit}, {x: now, y: limit}]});
   draw("lag-chart", "s", series, from, now);
-  const last = replicas.map(([, values]) => `${values[0].target || "replica"} ${values[values.length - 1].value === null ? "has no value" : `${figure(values[values.length - 1].value)} s`}`);
+  const last = replicas.map(([, values]) => `${values[0].target || "replica"} ${values[values.length - 1].value === null ? "has no value" : seconds(values[values.length - 1].value)}`);
   tell("lag", "Lag of replicas in seconds, over time", `Now ${last.join(", ")}${limit === null ? "" : `; limit ${figure(limit)} s`}.`);
 }
 
@@ -105,9 +105,9 @@ function drawLoad(own, now) {
     : `${plural(last.length, "signal")} with a limit, none above it now.`);
 }
 
-export function drawAll(own, now) {
+export function drawAll(own, now, working) {
   if (!window.Chart) return;
-  drawRate(own, now);
+  drawRate(own, now, working);
   drawLag(own, now);
   drawLoad(own, now);
 }

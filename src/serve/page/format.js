@@ -19,6 +19,7 @@ export function seconds(value) {
   if (value < 0.9995) return `${Math.max(1, Math.round(value * 1000))} ms`;
   if (value < 59.95) return `${value < 10 ? value.toFixed(1) : Math.round(value)} s`;
   const whole = Math.round(value);
+  if (whole >= 600 && whole < 3600) return `${Math.round(whole / 60)} min`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60 ? `${whole % 60} s` : ""}`.trim();
   if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
   return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;

@@ -81,7 +81,7 @@ function drawChange(change, status) {
   fill(find("track"), track(change));
   fill(find("progress"), progress(change, last && !last.seeded ? last.rate : null));
   const curves = `${change.name} ${status.picture} ${own.samples.length} ${window.stoaTheme.now()}`;
-  if (curves !== drawn) charts.drawAll(own, now);
+  if (curves !== drawn) charts.drawAll(own, now, ["running", "waiting"].includes(change.state));
   drawn = curves;
   const until = instant(change.ready_at || change.ended_at) || now;
   const held = throttles(link.events, change.name, until);

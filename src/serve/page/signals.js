@@ -21,7 +21,7 @@ export function signalTable(change, sinceMs) {
   if (change.signals.length === 0) return null;
   return h("section", {class: "card", key: "signals", "aria-labelledby": "signals-title"},
     h("h3", {id: "signals-title"}, "Signals"),
-    h("div", {class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "signals-title"}, h("table", null,
+    h("div", {class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "signals-title"}, h("table", {class: "wide"},
       h("thead", null, h("tr", null, h("th", {scope: "col"}, "Signal"), h("th", {scope: "col", class: "number"}, "Value"), h("th", {scope: "col", class: "number"}, "Limit"),
         h("th", {scope: "col", class: "number"}, "Pauses at"), h("th", {scope: "col"}, "Says"), h("th", {scope: "col", class: "number"}, "Measured"))),
       h("tbody", null, change.signals.map((signal) => {
