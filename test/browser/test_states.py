@@ -64,6 +64,9 @@ def test_each_state(browser, look, web, db, stoa, server, home, version, load, t
     running.wait(0)
     browser.shows("ready", "#head .pill")
     look("ready", "dark", "light-whole")
+    browser.click("button:Complete")
+    look("complete", "dark", "light", "phone")
+    browser.click("#ask-cancel")
 
     stoa("apply", "ALTER TABLE orders ADD CONSTRAINT amount_is_small CHECK (amount < 100)", "--name", "orders-small", "--yes", code=None)
     browser.shows("orders-small", "#list")

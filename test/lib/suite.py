@@ -207,6 +207,7 @@ def options():
     parser.add_argument("--cutover", type=int, nargs="?", const=300, metavar="N",
                         help="also N cutovers (300) under fire on each server of MariaDB and MySQL: rows lost and the "
                              "longest wait are printed")
+    parser.add_argument("--browser", action="store_true", help="also the page in a headless Chromium")
     parser.add_argument("--crash", type=int, nargs="?", const=200, metavar="N",
                         help="also the crash loops: every journal write, N random moments (200), and changes of all kinds "
                              "killed at each of their points")
@@ -228,6 +229,7 @@ def options():
         given.sanitize = given.sanitize or "all"
         given.mysql = given.mysql or MY_SERVERS
         given.tidy = True
+        given.browser = True
     return given
 
 
@@ -266,6 +268,8 @@ def main():
     if wanted.mysql:
         # Three tests at once are no place to measure waits: the bound itself is held by script/bench mysql.
         suites.pytest("MariaDB and MySQL", ["test/server_my"], [f"--my={','.join(wanted.mysql)}"], {"STOA_SLACK_S": "1"})
+    if wanted.browser:
+        suites.pytest("the page in a browser", ["test/browser"])
     if wanted.cutover:
         suites.pytest(f"{wanted.cutover} cutovers a server", [FIRE], [f"--my={','.join(MY_SERVERS)}", "--timeout=7200", "-s"],
                       {"STOA_FIRE": str(wanted.cutover)})
