@@ -1,7 +1,7 @@
 // Drives a headless Chromium for the tests: a JSON array [command, arguments] a line in, {"value"} or {"error"} a line out.
 // node drive.mjs FOLDER, where playwright-core and axe-core are under FOLDER/node_modules.
 import {createRequire} from "node:module";
-import {readFileSync} from "node:fs";
+import {readFileSync, writeFileSync} from "node:fs";
 import {createInterface} from "node:readline";
 
 const require = createRequire(`${process.argv[2]}/`);
@@ -58,7 +58,14 @@ const commands = {
   media: (options) => page.emulateMedia(options),
   size: (width, height) => page.setViewportSize({width, height}),
   offline: (is) => context.setOffline(is),
-  screenshot: (path, options) => page.screenshot({path, ...options}),
+  async picture(path, whole) { // WebP, which page.screenshot() cannot make
+    const session = await context.newCDPSession(page);
+    const [width, height] = await page.evaluate("[innerWidth, document.documentElement.scrollHeight]");
+    const clip = whole ? {clip: {x: 0, y: 0, width, height, scale: 1}, captureBeyondViewport: true} : {};
+    writeFileSync(path, Buffer.from((await session.send("Page.captureScreenshot", {format: "webp", quality: 82, ...clip})).data, "base64"));
+    await session.detach();
+  },
+  screenshot: (path) => page.screenshot({path}),
   problems: () => problems,
   requests: () => requests,
   async axe() {

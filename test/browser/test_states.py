@@ -26,8 +26,8 @@ def look(browser):
             browser.fits()
             if os.environ.get("STOA_SCREENSHOTS"):
                 PICTURES.mkdir(parents=True, exist_ok=True)
-                path = str(PICTURES / f"{name}{'' if kind == 'dark' else '-' + kind}.png")
-                browser.screenshot(path, {"fullPage": "whole" in kind or "phone" in kind})
+                path = str(PICTURES / f"{name}{'' if kind == 'dark' else '-' + kind}.webp")
+                browser.picture(path, "whole" in kind or "phone" in kind)
         browser.no_problems(allowed)
     return see
 
@@ -46,8 +46,9 @@ def test_each_state(browser, look, web, db, stoa, server, home, version, load, t
 
     stop = tmp_path / "stop"
     application = load(rows=2000, table="customers")
+    replicas = ["--replicas", standby.url(db.name, "postgres")]
     running = stoa.start("apply", CENTS, "--name", "orders-cents", "--backfill", BACKFILL, "--yes", "--nice", "6", "--stop-file", stop,
-                         "--replicas", standby.url(db.name, "postgres"))
+                         *replicas)
     browser.shows("orders-cents", "#head")
     browser.wait("document.querySelector('#rate-text')?.innerText.startsWith('Now')")
     browser.wait("document.querySelector('#lag-text')?.innerText.includes('limit')")
@@ -60,7 +61,7 @@ def test_each_state(browser, look, web, db, stoa, server, home, version, load, t
     stoa("pause", "orders-cents")
     browser.shows("paused", "#head")
     look("paused", "dark")
-    stoa("resume", "orders-cents")
+    stoa("resume", "orders-cents", "--nice", "1")
     running.wait(0)
     browser.shows("ready", "#head .pill")
     look("ready", "dark", "light-whole")
@@ -68,9 +69,11 @@ def test_each_state(browser, look, web, db, stoa, server, home, version, load, t
     look("complete", "dark", "light", "phone")
     browser.click("#ask-cancel")
 
-    stoa("apply", "ALTER TABLE orders ADD CONSTRAINT amount_is_small CHECK (amount < 100)", "--name", "orders-small", "--yes", code=None)
-    browser.shows("orders-small", "#list")
-    browser.click("link:orders-small")
+    ended = stoa("apply", "ALTER TABLE orders ADD COLUMN code int NOT NULL UNIQUE", "--backfill", "orders.code = customer_id", "--name",
+                 "orders-code", "--yes", *replicas, code=None)
+    assert "in the way" in ended.err, ended
+    browser.shows("orders-code", "#list")
+    browser.click("link:orders-code")
     browser.shows("It stopped", "#head")
     look("failed", "dark", "light")
     application.stop()

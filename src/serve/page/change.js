@@ -40,7 +40,7 @@ function leftStat(change) {
   if (change.eta_s) return stat("Time left", range(change.eta_s.low, change.eta_s.high), change.throttled_by ? "once it goes on" : "of the backfill");
   if (change.ready_at) return stat("Ready since", moment(change.ready_at));
   if (change.ended_at) return stat("Ended", moment(change.ended_at));
-  return stat("Time left", "–", "not known yet");
+  return stat("Time left", "–", change.state === "paused" ? "while it rests" : change.throttled_by ? "while it is held back" : "not known yet");
 }
 
 export function progress(change, rate) {
@@ -55,7 +55,7 @@ export function progress(change, rate) {
       filling ? stat("Rows", part === null ? count(change.rows_done) : percent(part), part === null ? null : part >= 1 ? plural(change.rows_done, "row")
         : `${count(change.rows_done)} of about ${count(change.rows_total)}`)
         : stat("Steps done", `${change.steps.filter((step) => step.state === "done").length} of ${change.steps.length}`),
-      filling ? stat("Rate", `${brief(working && rate !== null ? rate : change.rows_per_s)} rows/s`, working && rate !== null ? `${brief(change.rows_per_s)} on average` : "on average") : null,
+      filling ? stat("Rate", `${brief(working && rate !== null ? rate : change.rows_per_s)} rows/s`, working && rate !== null ? `${brief(change.rows_per_s)} without rests` : "without rests") : null,
       leftStat(change),
       change.hot_ratio !== null && change.hot_ratio !== undefined
         ? stat("HOT updates", percent(change.hot_ratio), change.hot_ratio >= 0.5 ? "little new index space" : "indexes grow", change.hot_ratio < 0.3 ? "warn" : null) : null),
@@ -63,10 +63,10 @@ export function progress(change, rate) {
 }
 
 function failure(change) {
-  if (!change.error || !["failed", "ambiguous", "paused"].includes(change.state)) return null;
+  if (!change.error || !["failed", "ambiguous", "paused", "aborted"].includes(change.state)) return null;
   const bad = change.state !== "paused";
   return h("div", {class: bad ? "notice bad" : "notice warn", key: "failure"},
-    h("strong", null, change.state === "ambiguous" ? "A person has to look: " : bad ? "It stopped: " : "It rests: "), h("bdi", null, change.error));
+    h("strong", null, change.state === "ambiguous" ? "A person has to look: " : change.state === "aborted" ? "It was given up: " : bad ? "It stopped: " : "It rests: "), h("bdi", null, change.error));
 }
 
 function heldBack(change) {
@@ -89,14 +89,14 @@ function fact(label, value) {
 export function head(change, buttons) {
   const tables = (change.tables || []).map((table) => (typeof table === "string" ? table : `${table.schema}.${table.name}`));
   return [
-    h("div", {class: "title", key: "title"}, h("h2", {id: "change-title"}, h("bdi", null, change.name)), pill(change)),
+    h("div", {class: "title", key: "title"}, h("h2", {id: "change-title", title: change.name}, h("bdi", null, change.name)), pill(change)),
     h("dl", {class: "facts", key: "facts"},
       fact(tables.length > 1 ? "Tables" : "Table", tables.length ? tables.map((table, at) => [at ? ", " : "", h("bdi", null, table)]) : null),
       fact("Strategy", change.strategy), fact("Owner", change.owner && h("bdi", null, change.owner)),
       fact("Carried out by", change.runner ? h("bdi", null, change.runner) : isOver(change) || change.state === "ready" ? null : "nobody"),
       fact("Begun", moment(change.created_at)),
-      change.state === "ready" ? fact("Way back", change.no_revert ? ["none: ", h("bdi", null, change.no_revert)] : "revert") : null,
-      fact("Plan", change.plan_digest && h("code", {title: change.plan_digest}, change.plan_digest.slice(0, 12)))),
+      fact("Plan", change.plan_digest && h("code", {title: change.plan_digest}, change.plan_digest.replace("sha256:", "").slice(0, 12))),
+      change.state === "ready" ? fact("Way back", change.no_revert ? ["none: ", h("bdi", null, change.no_revert)] : "revert") : null),
     failure(change), heldBack(change), broken(change),
     buttons.length ? h("div", {class: "buttons", key: "buttons", role: "group", "aria-label": "What can be asked for"}, buttons) : null,
   ];

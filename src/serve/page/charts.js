@@ -7,6 +7,9 @@ const COLORS = ["--series-1", "--series-2", "--series-3", "--series-4", "--serie
 const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3], [3, 2], [10, 4]];
 const charts = new Map();
 
+// A replica may be known by its whole address: its host tells it apart.
+const placeOf = (target) => /^[a-z]+:\/\/(?:[^@/]*@)?([^/?]+)/.exec(target)?.[1] || target || "replica";
+
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // Every so many points, and the last one always.
@@ -83,10 +86,10 @@ function drawLag(own, now) {
   const replicas = [...own.signals.entries()].filter(([, values]) => values[0].name === "replica-lag");
   if (!show("lag", replicas.length > 0)) return;
   const limit = replicas[0][1][replicas[0][1].length - 1].limit, from = Math.min(...replicas.map(([, values]) => values[0].at));
-  const series = replicas.slice(0, SERIES).map(([, values]) => ({label: values[0].target || "replica", points: values.map((one) => ({x: one.at, y: one.value}))}));
+  const series = replicas.slice(0, SERIES).map(([, values]) => ({label: placeOf(values[0].target), points: values.map((one) => ({x: one.at, y: one.value}))}));
   if (limit !== null) series.push({label: "limit", limit: true, points: [{x: from, y: limit}, {x: now, y: limit}]});
   draw("lag-chart", "s", series, from, now);
-  const last = replicas.map(([, values]) => `${values[0].target || "replica"} ${values[values.length - 1].value === null ? "has no value" : seconds(values[values.length - 1].value)}`);
+  const last = replicas.map(([, values]) => `${placeOf(values[0].target)} ${values[values.length - 1].value === null ? "has no value" : seconds(values[values.length - 1].value)}`);
   tell("lag", "Lag of replicas in seconds, over time", `Now ${last.join(", ")}${limit === null ? "" : `; limit ${figure(limit)} s`}.`);
 }
 
