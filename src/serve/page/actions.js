@@ -128,7 +128,7 @@ export function actTable(acts, name) {
   if (own.length === 0) return null;
   return h("section", {class: "card", key: "acts", "aria-labelledby": "acts-title"},
     h("h3", {id: "acts-title"}, "Asked for from here"),
-    h("div", {class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "acts-title"}, h("table", null,
+    h("div", {class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "acts-title"}, h("table", {class: "lines"},
       h("thead", null, h("tr", null, h("th", {scope: "col"}, "At"), h("th", {scope: "col"}, "What"), h("th", {scope: "col"}, "What became of it"))),
       h("tbody", null, own.map((act) => h("tr", {key: `${act.asked_at} ${act.verb}`},
         h("td", {class: "time"}, moment(act.asked_at)), h("td", null, act.verb),

@@ -40,6 +40,7 @@ function leftStat(change) {
   if (change.eta_s) return stat("Time left", range(change.eta_s.low, change.eta_s.high), change.throttled_by ? "once it goes on" : "of the backfill");
   if (change.ready_at) return stat("Ready since", moment(change.ready_at));
   if (change.ended_at) return stat("Ended", moment(change.ended_at));
+  if (["failed", "ambiguous"].includes(change.state)) return null;
   return stat("Time left", "–", change.state === "paused" ? "while it rests" : change.throttled_by ? "while it is held back" : "not known yet");
 }
 

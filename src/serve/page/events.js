@@ -24,7 +24,7 @@ export function eventLog(events, name, words) {
   if (fitting.length === 0) return h("p", {class: "dim", key: "none"}, events.length ? "No event fits." : "Nothing has happened yet.");
   const shown = fitting.slice(-SHOWN).reverse();
   return [
-    h("div", {class: "scroll log", tabindex: "0", role: "region", "aria-labelledby": "log-title", key: "log"}, h("table", null,
+    h("div", {class: "scroll log", tabindex: "0", role: "region", "aria-labelledby": "log-title", key: "log"}, h("table", {class: "lines"},
       h("thead", null, h("tr", null, h("th", {scope: "col"}, "At"), h("th", {scope: "col"}, "Event"), name ? null : h("th", {scope: "col"}, "Change"), h("th", {scope: "col"}, "What happened"))),
       h("tbody", null, shown.map((event) => line(event, !name))))),
     h("p", {class: "dim", key: "count"}, fitting.length > SHOWN ? `The last ${SHOWN} of ${plural(fitting.length, "event")}; stoa history tells all.` : plural(fitting.length, "event")),
@@ -39,7 +39,7 @@ export function lockTable(change, events) {
   return h("section", {class: "card", key: "locks", "aria-labelledby": "locks-title"},
     h("h3", {id: "locks-title"}, "Lock attempts and blockers"),
     h("p", {class: "dim"}, [blocked ? `Somebody was in the way ${plural(blocked, "time")}.` : "", again.length ? ` ${again.map((step) => `Step ${step.ordinal} took ${step.attempts} attempts.`).join(" ")}` : ""]),
-    about.length ? h("div", {class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "locks-title"}, h("table", null,
+    about.length ? h("div", {class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "locks-title"}, h("table", {class: "lines"},
       h("thead", null, h("tr", null, h("th", {scope: "col"}, "At"), h("th", {scope: "col"}, "Event"), h("th", {scope: "col"}, "Who, and what for"))),
       h("tbody", null, about.slice(-LOCKS_SHOWN).reverse().map((event) => line(event, false))))) : null);
 }

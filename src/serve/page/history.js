@@ -22,6 +22,11 @@ export class History {
     const since = own.samples.find((sample) => at - sample.at <= WINDOW_MS && !sample.seeded);
     const rate = since && at > since.at ? Math.max(0, (change.rows_done - since.rows) * 1000 / (at - since.at)) : null;
     own.samples.push({at, rows: change.rows_done, rate: ["running", "waiting"].includes(change.state) ? rate : null});
+    if (own.samples.length > KEPT) own.samples.splice(0, own.samples.length - KEPT);
+    const told = JSON.stringify(change.signals);
+    if (own.told === told) return; // the journal keeps them for a while after the last look
+    own.told = told;
+    own.toldAt = performance.now();
     for (const signal of change.signals) {
       const key = signal.target ? `${signal.name} ${signal.target}` : signal.name;
       if (!own.signals.has(key)) own.signals.set(key, []);
@@ -29,13 +34,12 @@ export class History {
       values.push({at: at - Math.min(signal.age_ms, 60000), value: signal.value, limit: signal.limit, name: signal.name, target: signal.target});
       if (values.length > KEPT) values.splice(0, values.length - KEPT);
     }
-    if (own.samples.length > KEPT) own.samples.splice(0, own.samples.length - KEPT);
   }
 }
 
 // From the backfill's start to now with the average: a line, where nothing finer is known.
 function seeded(change) {
-  const own = {samples: [], signals: new Map()};
+  const own = {samples: [], signals: new Map(), told: "", toldAt: performance.now()};
   const first = change.steps.find((step) => step.phase === "backfill" && step.started_at);
   const from = instant(first?.started_at), to = instant(first?.ended_at) || Date.now();
   if (first && change.rows_done > 0 && change.rows_per_s > 0 && to > from) {

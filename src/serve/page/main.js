@@ -75,7 +75,7 @@ function wholePage(status) {
 }
 
 function drawChange(change, status) {
-  const own = history.of(change), now = Date.now(), since = performance.now() - link.statusAt;
+  const own = history.of(change), now = Date.now(), since = performance.now() - own.toldAt;
   const last = own.samples[own.samples.length - 1];
   fill(find("head"), head(change, buttons(change, status, () => link.ask())));
   fill(find("track"), track(change));
