@@ -18,12 +18,13 @@ function at(where) {
 }
 
 const commands = {
-  async open(url, options) {
+  async open(url, {noStream, ...options}) {
     await context?.close();
     problems = [];
     requests = [];
     context = await browser.newContext({viewport: {width: 1280, height: 900}, locale: "en-GB", timezoneId: "UTC", ...options});
     await context.addInitScript(() => addEventListener("securitypolicyviolation", (event) => console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`)));
+    if (noStream) await context.route("**/api/v1/events*", (route) => (route.request().headers().accept?.includes("event-stream") ? route.abort() : route.continue()));
     page = await context.newPage();
     page.setDefaultTimeout(20000);
     page.on("console", (message) => ["error", "warning"].includes(message.type()) && problems.push(message.text()));

@@ -155,6 +155,37 @@ def test_again_after_a_restart(browser, web, table, stoa):
     browser.no_problems(CUT_OFF)
 
 
+def test_without_a_stream(browser, web, table, stoa):
+    """As behind a proxy that lets none through: the page asks instead."""
+    page = web().ready()
+    browser.open(page.url, noStream=True)
+    browser.shows("live, by polling", "#fresh")
+    stoa("apply", "ALTER TABLE t ADD COLUMN w int NOT NULL", "--name", "w", "--backfill", "t.w = 1", "--yes")
+    browser.shows("ready", "#head .pill")
+    events = page.get("/api/v1/events")["events"]
+    browser.wait(f"document.querySelectorAll('#log tbody tr').length === {len(events)}")
+    assert browser.text("#fresh") == "live, by polling" and browser.text("#banner") == ""
+    browser.no_problems(CUT_OFF)
+
+
+def test_who_is_in_the_way(browser, web, table, stoa):
+    page = web().ready()
+    browser.open(page.url)
+    with table.server.connect(table.name, autocommit=False, application_name="<b>nightly</b>") as blocker:
+        blocker.execute("SELECT * FROM t LIMIT 1")
+        running = stoa.start("apply", "ALTER TABLE t ADD COLUMN w int NOT NULL", "--name", "w", "--backfill", "t.w = 1", "--yes")
+        browser.shows("Lock attempts and blockers", "#locks")
+        browser.shows("<b>nightly</b>", "#locks")
+        browser.shows(str(blocker.info.backend_pid), "#locks")
+        browser.is_accessible()
+    running.wait(0)
+    browser.shows("ready", "#head .pill")
+    browser.select("#log-change", "all")
+    browser.fill("#log-text", "nightly")
+    browser.wait("[...document.querySelectorAll('#log tbody tr')].every((row) => row.innerText.includes('nightly')) && document.querySelector('#log tbody tr')")
+    browser.no_problems()
+
+
 def test_while_the_database_is_gone(browser, web, home, version):
     server = Server(home, version)
     page = web(url=server.url()).ready()
