@@ -171,7 +171,7 @@ def test_without_a_stream(browser, web, table, stoa):
 def test_who_is_in_the_way(browser, web, table, stoa):
     page = web().ready()
     browser.open(page.url)
-    with table.server.connect(table.name, autocommit=False, application_name="<b>nightly</b>") as blocker:
+    with table.server.connect(table.name, table.owner, autocommit=False, application_name="<b>nightly</b>") as blocker:
         blocker.execute("SELECT * FROM t LIMIT 1")
         running = stoa.start("apply", "ALTER TABLE t ADD COLUMN w int NOT NULL", "--name", "w", "--backfill", "t.w = 1", "--yes")
         browser.shows("Lock attempts and blockers", "#locks")
