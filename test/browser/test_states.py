@@ -27,7 +27,7 @@ def look(browser):
             if os.environ.get("STOA_SCREENSHOTS"):
                 PICTURES.mkdir(parents=True, exist_ok=True)
                 path = str(PICTURES / f"{name}{'' if kind == 'dark' else '-' + kind}.webp")
-                browser.picture(path, "whole" in kind or "phone" in kind)
+                browser.picture(path, name != "complete" and ("whole" in kind or "phone" in kind))
         browser.no_problems(allowed)
     return see
 

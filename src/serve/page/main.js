@@ -15,7 +15,7 @@ const STALE_MS = 5000, FAILING_MS = 1200;
 
 const link = new Link(draw);
 const history = new History();
-let taken = null, drawn = "", told = {}, logOwn = true, logText = "";
+let taken = null, drawn = "", logged = null, told = {}, logOwn = true, logText = "";
 
 function chosenName() {
   const match = /^#change=(.*)$/.exec(location.hash);
@@ -95,6 +95,9 @@ function drawLog(change) {
   find("log-card").hidden = link.events.length === 0 && !change;
   fill(find("log-change"), [change ? h("option", {value: "own"}, "this one") : null, h("option", {value: "all"}, "all")]);
   find("log-change").value = logOwn && change ? "own" : "all";
+  const events = `${link.events.length} ${link.lastEvent} ${logOwn && change ? change.name : ""} ${logOwn} ${logText}`;
+  if (events === logged) return;
+  logged = events;
   fill(find("log"), eventLog(link.events, logOwn && change ? change.name : null, logText));
 }
 
