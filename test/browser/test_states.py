@@ -50,6 +50,7 @@ def test_each_state(browser, look, web, db, stoa, server, home, version, load, t
     running = stoa.start("apply", CENTS, "--name", "orders-cents", "--backfill", BACKFILL, "--yes", "--nice", "6", "--stop-file", stop,
                          *replicas)
     browser.shows("orders-cents", "#head")
+    browser.wait("document.querySelector('#progress progress')?.value > 0.05")
     browser.wait("document.querySelector('#rate-text')?.innerText.startsWith('Now')")
     browser.wait("document.querySelector('#lag-text')?.innerText.includes('limit')")
     look("running", "dark-whole", "light", "phone")
