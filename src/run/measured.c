@@ -23,7 +23,7 @@ static json_t *columns_json(const Step *step)
     return columns;
 }
 
-/* {"tables", "strategy", "steps": {"3": {…}}}: what never changes once a change has begun. */
+/* {"tables", "strategy", "no_revert", "steps": {"3": {…}}}: what never changes once a change has begun. */
 static json_t *plan_facts(Arena *arena, const Plan *plan)
 {
     json_t *tables = json_array(), *steps = json_object();
@@ -43,7 +43,8 @@ static json_t *plan_facts(Arena *arena, const Plan *plan)
                                             step->lock == NULL ? "" : step->lock, "estimate_ms", estimate,
                                             "columns", columns_json(step)));
     }
-    return json_pack("{s:o, s:s?, s:o}", "tables", tables, "strategy", plan->strategy, "steps", steps);
+    return json_pack("{s:o, s:s?, s:s?, s:o}", "tables", tables, "strategy", plan->strategy, "no_revert",
+                     plan->no_revert, "steps", steps);
 }
 
 static Err *load_facts(Runner *runner, const char *id, json_t **ret_facts)
@@ -71,6 +72,7 @@ static void add_facts(json_t *change, const json_t *facts)
     char number[24];
     (void)json_object_set(change, "tables", json_object_get(facts, "tables"));
     (void)json_object_set(change, "strategy", json_object_get(facts, "strategy"));
+    (void)json_object_set(change, "no_revert", json_object_get(facts, "no_revert"));
     json_array_foreach(json_object_get(change, "steps"), i, step)
     {
         (void)snprintf(number, sizeof number, "%lld",

@@ -30,7 +30,7 @@ static Err *add_steps(Runner *runner, json_t *change, const char *id)
     Rows rows = {0};
     TRY(conn_params(runner->conn, &wait, runner->arena, &rows, runner->ops->journal_sql(JOURNAL_STEPS), id));
     json_t *steps = json_array(), *evidence = json_array();
-    int64_t done = 0, total = 0, busy_ms = 0;
+    int64_t done = 0, total = 0, busy_ms = 0, hot = 0;
     for (size_t i = 0; i < rows.row_count; i++) {
         json_t *step = json_object();
         for (size_t j = 0; j < ARRAY_LEN(names); j++)
@@ -48,6 +48,7 @@ static Err *add_steps(Runner *runner, json_t *change, const char *id)
         done += figure(body, "rows");
         total += figure(body, "total");
         busy_ms += figure(body, "busy_ms");
+        hot += figure(body, "hot");
         if (report != NULL && str_eq(rows_cell(&rows, i, KIND), "evidence"))
             json_array_append(evidence, report);
         json_decref(body);
@@ -55,6 +56,7 @@ static Err *add_steps(Runner *runner, json_t *change, const char *id)
     json_object_set_new(change, "rows_done", json_integer(done));
     json_object_set_new(change, "rows_total", json_integer(total));
     json_object_set_new(change, "busy_ms", json_integer(busy_ms));
+    json_object_set_new(change, "hot_ratio", hot > 0 ? json_real((double)hot / (double)done) : json_null());
     json_object_set_new(change, "steps", steps);
     json_object_set_new(change, "evidence", evidence);
     return NULL;

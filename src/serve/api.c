@@ -36,6 +36,7 @@ static void get_status(void *context, const HttpRequest *request, HttpReply *rep
     (void)json_object_set_new(json, "changes", shared(picture->changes));
     (void)json_object_set_new(json, "acts", actor_told(serve->actor));
     (void)json_object_set_new(json, "may_act", json_boolean(request->trusted));
+    (void)json_object_set_new(json, "has_token", json_boolean(serve->options.token != NULL));
     http_reply_json(request, reply, 200, json);
     board_give(serve->board, picture);
 }

@@ -71,6 +71,7 @@ Err *serve_start(const ServeOptions *options, Serve **ret_serve)
     *serve = (Serve){.options = *options, .since_ms = clock_ms()};
     serve->counts = http_counts_new();
     api_routes(serve, whole->arena, &whole->routes);
+    page_routes(serve, whole->arena, &whole->routes);
     metrics_routes(serve, whole->arena, &whole->routes);
     ofrep_routes(serve, whole->arena, &whole->routes);
     BoardOptions board = {.run = options->run,

@@ -38,6 +38,7 @@ typedef VEC(HttpRoute) Routes;
 void api_routes(Serve *serve, Arena *arena, Routes *routes);
 void metrics_routes(Serve *serve, Arena *arena, Routes *routes);
 void ofrep_routes(Serve *serve, Arena *arena, Routes *routes);
+void page_routes(Serve *serve, Arena *arena, Routes *routes);
 
 /* Answers with what an act was refused for; takes the error over. */
 void api_refuse(const HttpRequest *request, HttpReply *reply, Err *err);

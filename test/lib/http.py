@@ -18,11 +18,11 @@ TOKEN = "a-token-of-the-tests-that-is-long-enough"
 class Serving:
     """A server at a free port of loopback; `args` come behind "stoa serve"."""
 
-    def __init__(self, url, *args, verb="serve", token=TOKEN, env=None):
+    def __init__(self, url, *args, verb="serve", token=TOKEN, env=None, listen="127.0.0.1:0"):
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("STOA_", "PG"))}
         more = {"NO_COLOR": "1"} | ({"STOA_URL": url} if url else {}) | ({"STOA_TOKEN": token} if token else {}) | (env or {})
         self.token = token
-        self.process = subprocess.Popen([str(BINARY), verb, "--listen", "127.0.0.1:0", *args], env=clean | more, stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([str(BINARY), verb, "--listen", listen, *args], env=clean | more, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.said = []
         self.out = []
@@ -41,6 +41,10 @@ class Serving:
     def place(self):
         match = re.search(r"listening at (https?)://([^:,\s]+):(\d+)", "".join(self.said))
         return match and (match[1], match[2], int(match[3]))
+
+    @property
+    def url(self):
+        return f"{self.scheme}://{self.host}:{self.port}/"
 
     def connect(self, timeout=20):
         return http.client.HTTPConnection(self.host, self.port, timeout=timeout)

@@ -208,6 +208,7 @@ def options():
     parser.add_argument("--cutover", type=int, nargs="?", const=300, metavar="N",
                         help="also N cutovers (300) under fire on each server of MariaDB and MySQL: rows lost and the "
                              "longest wait are printed")
+    parser.add_argument("--browser", action="store_true", help="also the page in a headless Chromium")
     parser.add_argument("--crash", type=int, nargs="?", const=200, metavar="N",
                         help="also the crash loops: every journal write, N random moments (200), and changes of all kinds "
                              "killed at each of their points")
@@ -228,7 +229,7 @@ def options():
         given.fuzz = given.fuzz or 60
         given.sanitize = given.sanitize or "all"
         given.mysql = given.mysql or MY_SERVERS
-        given.tidy = given.flags = True
+        given.tidy = given.flags = given.browser = True
     return given
 
 
@@ -269,6 +270,8 @@ def main():
         suites.pytest("MariaDB and MySQL", ["test/server_my"], [f"--my={','.join(wanted.mysql)}"], {"STOA_SLACK_S": "1"})
     if wanted.flags:
         suites.pytest("OpenFeature's clients", ["test/openfeature"])
+    if wanted.browser:
+        suites.pytest("the page in a browser", ["test/browser"])
     if wanted.cutover:
         suites.pytest(f"{wanted.cutover} cutovers a server", [FIRE], [f"--my={','.join(MY_SERVERS)}", "--timeout=7200", "-s"],
                       {"STOA_FIRE": str(wanted.cutover)})

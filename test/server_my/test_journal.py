@@ -162,7 +162,9 @@ def test_a_name_is_free_again_after_abort(my, stoa, table, tmp_path):
     assert [change["state"] for change in stoa("status", "add", "--json").json["changes"]] == ["ready", "aborted"]
     changes = stoa("status", "--all", "--json").json["changes"]
     assert [change["state"] for change in changes] == ["aborted", "ready"]
-    assert set(changes[1]) >= {"name", "state", "phase", "ready", "steps", "evidence", "rows_done", "rows_total", "eta_s", "created_at"}
+    assert set(changes[1]) >= {"name", "state", "phase", "ready", "steps", "evidence", "rows_done", "rows_total", "eta_s", "created_at",
+                               "strategy", "tables", "no_revert", "hot_ratio"}
+    assert all(step["estimate_ms"]["low"] >= 0 for change in changes for step in change["steps"])
 
 
 def test_uninstall(my, stoa, table, tmp_path):
