@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { LOOK_MS = 500 };
@@ -18,9 +19,11 @@ typedef struct Whole {
 static void on_look(void *context, const Picture *picture, bool fresh)
 {
     Serve *serve = context;
-    (void)picture;
-    (void)fresh; /* streams say now and then that they are still there */
-    http_wake(serve->http);
+    (void)fresh;
+    atomic_store(&serve->looked_ms, clock_ms());
+    if (serve->options.looked != NULL && picture->seen_ms > 0)
+        serve->options.looked(serve->options.looked_context, picture);
+    http_wake(serve->http); /* also without news: streams say now and then that they are still there */
 }
 
 /* Something was changed by us: the journal knows already. */
@@ -35,7 +38,7 @@ Err *serve_start(const ServeOptions *options, Serve **ret_serve)
     Whole *whole = mem_zero(sizeof *whole);
     Serve *serve = &whole->serve;
     whole->arena = arena_new();
-    *serve = (Serve){.options = *options, .since_ms = clock_ms()};
+    *serve = (Serve){.options = *options, .since_ms = clock_ms(), .looked_ms = clock_ms()};
     api_routes(serve, whole->arena, &whole->routes);
     BoardOptions board = {.run = options->run, .every_ms = LOOK_MS, .looked = on_look, .context = serve};
     ActorOptions actor = options->actor;
@@ -47,6 +50,8 @@ Err *serve_start(const ServeOptions *options, Serve **ret_serve)
                         .token = options->token,
                         .tls_cert = options->tls_cert,
                         .tls_key = options->tls_key,
+                        .public_hosts = options->public_hosts,
+                        .public_host_count = options->public_host_count,
                         .routes = whole->routes.items,
                         .route_count = whole->routes.len};
     Err *err = http_start(&http, &serve->http);

@@ -7,10 +7,15 @@
 typedef struct ServeOptions {
     const RunOptions *run; /* must live as long as it serves */
     const char *listen;
-    const char *token;              /* NULL: it only shows */
-    const char *tls_cert, *tls_key; /* PEM texts; NULL */
-    const char *environment;        /* "production"; NULL */
-    ActorOptions actor;             /* but for `ended` */
+    const char *token;               /* NULL: it only shows */
+    const char *tls_cert, *tls_key;  /* PEM texts; NULL */
+    const char *environment;         /* "production"; NULL */
+    const char *const *public_hosts; /* as HttpOptions has them */
+    size_t public_host_count;
+    /* Sees the picture after each look, on the board's thread; may be NULL. */
+    void (*looked)(void *context, const Picture *picture);
+    void *looked_context;
+    ActorOptions actor; /* but for `ended` */
 } ServeOptions;
 
 /* What all parts of the server share. */
@@ -19,7 +24,8 @@ typedef struct Serve {
     Board *board;
     Actor *actor;
     Http *http;
-    int64_t since_ms; /* clock_ms() of the start */
+    int64_t since_ms;          /* clock_ms() of the start */
+    _Atomic int64_t looked_ms; /* clock_ms() of the last look, whatever came of it */
 } Serve;
 
 /* Starts board and server. Errors as http_start(). */
