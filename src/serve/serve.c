@@ -33,13 +33,19 @@ static void on_act(void *context)
     board_hurry(serve->board);
 }
 
+void serve_routes(Serve *serve, Arena *arena, Routes *routes)
+{
+    api_routes(serve, arena, routes);
+    openapi_routes(serve, arena, routes);
+}
+
 Err *serve_start(const ServeOptions *options, Serve **ret_serve)
 {
     Whole *whole = mem_zero(sizeof *whole);
     Serve *serve = &whole->serve;
     whole->arena = arena_new();
     *serve = (Serve){.options = *options, .since_ms = clock_ms(), .looked_ms = clock_ms()};
-    api_routes(serve, whole->arena, &whole->routes);
+    serve_routes(serve, whole->arena, &whole->routes);
     BoardOptions board = {.run = options->run, .every_ms = LOOK_MS, .looked = on_look, .context = serve};
     ActorOptions actor = options->actor;
     actor.ended = on_act;

@@ -35,3 +35,6 @@ void serve_stop(Serve *serve); /* NULL is fine */
 /* Each part adds its routes; contexts are the Serve. */
 typedef VEC(HttpRoute) Routes;
 void api_routes(Serve *serve, Arena *arena, Routes *routes);
+void openapi_routes(Serve *serve, Arena *arena, Routes *routes);
+/* Those of all parts, in the order in which they are asked. */
+void serve_routes(Serve *serve, Arena *arena, Routes *routes);
