@@ -32,7 +32,8 @@ static int start(void)
 {
     static Serve serve;
     static Routes routes;
-    Arena *arena = arena_new();
+    static Arena *arena;
+    arena = arena_new();
     serve.options.token = token;
     serve.board = board_new(&(BoardOptions){.every_ms = 500});
     serve.actor = actor_new(&(ActorOptions){.program = "/bin/false", .may_give = may_give});
