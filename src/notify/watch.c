@@ -211,7 +211,9 @@ static void take_state(Watch *watch, Known *about, int64_t now_ms, const json_t 
         for (size_t i = 0; i < ARRAY_LEN(told) && !first; i++)
             about->state_ms = str_eq(told[i], state) ? now_ms : about->state_ms;
     }
-    bool by_event = str_eq(about->told, state) && now_ms - about->told_ms < JUST_TOLD_MS;
+    /* One that fails before it has changed anything is over at once. */
+    bool fits = str_eq(about->told, state) || (str_eq(about->told, "failed") && str_eq(state, "aborted"));
+    bool by_event = fits && now_ms - about->told_ms < JUST_TOLD_MS;
     if (by_event)
         about->state_ms = 0;
     if (about->state_ms == 0 || now_ms - about->state_ms < STATE_SETTLES_MS)

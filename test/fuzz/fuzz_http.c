@@ -3,6 +3,7 @@
 #include "serve/serve.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,14 +48,23 @@ static int start(void)
     return atoi(strrchr(http_url(serve.http), ':') + 1);
 }
 
+/* From one of 200 addresses, so that ports do not run out. */
 static int connect_to(int port)
 {
-    struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    struct linger at_once = {.l_onoff = 1}; /* no port stays behind */
+    static unsigned count;
+    struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)},
+                       here = {.sin_family = AF_INET};
+    struct linger at_once = {.l_onoff = 1}; /* nothing stays behind */
+    int yes = 1;
     there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + count++ % 200);
     int made = socket(AF_INET, SOCK_STREAM, 0);
-    if (made < 0 || connect(made, (struct sockaddr *)&there, sizeof there) != 0)
+    (void)setsockopt(made, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
+    if (made < 0 || bind(made, (struct sockaddr *)&here, sizeof here) != 0 ||
+        connect(made, (struct sockaddr *)&there, sizeof there) != 0) {
+        perror("connect");
         abort();
+    }
     (void)setsockopt(made, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     return made;
 }

@@ -68,9 +68,11 @@ def test_a_change_from_its_start_to_its_end(table, stoa, hook, receiver):
     stoa.apply(SQL, *FILL, *to, env=env)
     assert hook.events == web.events == [("started", "w"), ("ready", "w")]
     stoa("complete", "w", "--force", "--yes", *to, env=env)
-    stoa.apply(*FAILS, *to, env=env, code=None)
-    stoa("abort", "x", "--yes", *to, env=env)
-    expected = [("started", "w"), ("ready", "w"), ("completed", "w"), ("started", "x"), ("failed", "x"), ("aborted", "x")]
+    failed = stoa.apply(*FAILS, *to, env=env, code=None)
+    assert web.events[-1] == ("failed", "x"), failed
+    stoa.apply("ALTER TABLE t ADD COLUMN y int NOT NULL", "--name", "y", "--backfill", "t.y = v", "--until", "expand", *to, env=env)
+    stoa("abort", "y", "--yes", *to, env=env)
+    expected = [("started", "w"), ("ready", "w"), ("completed", "w"), ("started", "x"), ("failed", "x"), ("started", "y"), ("aborted", "y")]
     assert hook.events == web.events == expected
     for (variables, body), (_, headers, posted) in zip(hook.told, web.got, strict=True):
         assert headers["X-Stoa-Signature"] == "sha256=" + hmac.new(SECRET.encode(), posted, hashlib.sha256).hexdigest()
@@ -80,7 +82,7 @@ def test_a_change_from_its_start_to_its_end(table, stoa, hook, receiver):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", body["at"]) and body["database"] == variables["STOA_DATABASE"]
         assert not {"STOA_TOKEN", "STOA_WEBHOOK_SECRET", "STOA_URL"} & set(variables), "secrets are not for hooks"
     assert len({body["delivery"] for body in web.bodies}) == len(web.bodies)
-    assert [body["state"] for body in web.bodies] == ["running", "ready", "completed", "running", "failed", "aborted"]
+    assert [body["state"] for body in web.bodies] == ["running", "ready", "completed", "running", "failed", "running", "aborted"]
 
 
 def test_secrets_stand_nowhere(table, stoa, receiver, hook):
