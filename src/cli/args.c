@@ -158,6 +158,15 @@ static void wipe_secret(char *url)
             *c = '*';
 }
 
+/* Paths of webhooks are often secrets. */
+static void wipe_path(char *url)
+{
+    char *scheme = strstr(url, "://");
+    char *host = scheme == NULL ? url : scheme + 3;
+    for (char *c = host + strcspn(host, "/?#"); *c != '\0'; c++)
+        *c = '*';
+}
+
 /* Takes one option with its value, if it has one; `value` NULL: none was attached by "=". */
 static Err *take_option(Parser *parser, OptionId id, char *value)
 {
@@ -186,6 +195,8 @@ static Err *take_option(Parser *parser, OptionId id, char *value)
     TRY(setting_read(parser->arena, option, value, setting));
     if (option_takes_list(option))
         *vec_push(parser->arena, &parser->lists[id]) = setting->text;
+    if (id == OPT_WEBHOOK)
+        wipe_path(value);
     return NULL;
 }
 

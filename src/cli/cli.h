@@ -6,6 +6,8 @@
 #include "cli/term.h"
 #include "engine/engine.h"
 
+typedef struct Notify Notify;
+
 struct Cli {
     const EngineOps *const *engines;
     size_t engine_count;
@@ -13,6 +15,7 @@ struct Cli {
     Arena *arena; /* lives as long as the process */
     Term term;
     Stop stop;
+    Notify *notify;         /* hooks and webhooks; NULL */
     int exit_code;          /* of a verb that ends without an error */
     json_t *error_problems; /* joins the error object of --json; NULL */
 };

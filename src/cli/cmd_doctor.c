@@ -23,6 +23,11 @@ Err *cmd_doctor(Cli *cli)
     json_t *doctor = NULL;
     TRY(session_options(cli, &options));
     TRY(run_doctor(&options, cli->arena, &doctor));
+    Err *err = session_notify_test(cli, doctor);
+    if (err != NULL) {
+        json_decref(doctor);
+        return err;
+    }
     if (cli->term.json) {
         term_json(&cli->term, doctor, true);
     } else {

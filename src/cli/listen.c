@@ -3,6 +3,7 @@
 #include "cli/config.h"
 #include "cli/findings.h"
 #include "cli/session.h"
+#include "notify/notify.h"
 #include "serve/serve.h"
 
 #include <stdlib.h>
@@ -63,8 +64,16 @@ static const char *const *variables(Cli *cli)
             arena_printf(cli->arena, "STOA_PASSWORD_COMMAND=%s", target.password_command);
     if (cli->args.config != NULL)
         *vec_push(cli->arena, &all) = arena_printf(cli->arena, "STOA_CONFIG=%s", cli->args.config->path);
+    if (cli->args.verb == VERB_SERVE && cli->notify != NULL)
+        *vec_push(cli->arena, &all) = "STOA_NOTIFY=off"; /* it is seen, and told, from here */
     *vec_push(cli->arena, &all) = NULL;
     return all.items;
+}
+
+static void on_look(void *context, const Picture *picture)
+{
+    const Cli *cli = context;
+    notify_look(cli->notify, picture->changes, picture->events);
 }
 
 Err *session_listen(Cli *cli, const RunOptions *options, const char *otherwise, Serve **ret_serve)
@@ -83,6 +92,10 @@ Err *session_listen(Cli *cli, const RunOptions *options, const char *otherwise, 
         .textfile = textfile,
         .state_file = cli_setting(cli, OPT_STATE_FILE)->text,
         .flagd_file = cli_setting(cli, OPT_FLAGD_FILE)->text,
+        .public_hosts = cli_setting(cli, OPT_PUBLIC_HOST)->list,
+        .public_host_count = cli_setting(cli, OPT_PUBLIC_HOST)->list_count,
+        .looked = cli->args.verb == VERB_SERVE ? on_look : NULL, /* a run tells of itself */
+        .looked_context = cli,
         .actor = {.program = "/proc/self/exe", .variables = variables(cli), .may_give = may_give}};
     TRY(read_token(cli, &serve.token));
     TRY(read_tls(cli, &serve));

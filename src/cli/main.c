@@ -1,7 +1,9 @@
 /* The program: parses, runs the verb, prints its error once, and ends with the code that the error means. */
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
+#include "cli/session.h"
 #include "cli/signals.h"
 #include "engine/mysql/mysql.h"
 #include "engine/postgres/postgres.h"
@@ -14,6 +16,10 @@ static const EngineOps *const engines[] = {&engine_postgres, &engine_mysql};
 static void on_log(void *context, LogLevel level, const char *line)
 {
     Cli *cli = context;
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    if (term_log(&cli->term, &(LogEntry){.level = names[level], .event = "log", .text = line},
+                 level <= LOG_WARN))
+        return;
     Page page = term_lines_err(&cli->term);
     static const Style styles[] = {STYLE_RED, STYLE_YELLOW, STYLE_PLAIN, STYLE_DIM};
     page_wrap(&page, styles[level], 2, line);
@@ -21,19 +27,11 @@ static void on_log(void *context, LogLevel level, const char *line)
     term_show_err(&cli->term, &page, level <= LOG_WARN);
 }
 
-/* Text that may come from anywhere as a JSON string; what is not UTF-8 becomes "?". */
+/* Text that may come from anywhere as a JSON string. */
 static json_t *text_json(const char *text)
 {
-    json_t *string = text == NULL ? json_null() : json_string(text);
-    if (string != NULL)
-        return string;
-    char *plain = mem_dup(text);
-    for (char *at = plain; *at != '\0'; at++)
-        if ((unsigned char)*at >= 0x80)
-            *at = '?';
-    string = json_string(plain);
-    free(plain);
-    return string;
+    CLEANUP(mem_freep) char *mended = utf8_mend(text == NULL ? "" : text);
+    return text == NULL ? json_null() : json_string(mended);
 }
 
 static void print_error_json(Cli *cli, const Err *err, const char *text, const char *hint)
@@ -48,10 +46,8 @@ static void print_error_json(Cli *cli, const Err *err, const char *text, const c
     json_decref(object);
 }
 
-static void print_error(Cli *cli, const Err *err)
+static void print_error_page(Cli *cli, const Err *err, const char *text, const char *hint)
 {
-    char *text = err_text(err);
-    const char *hint = err_first_hint(err);
     Page page = term_lines_err(&cli->term);
     page_put(&page, STYLE_RED, "error: ");
     page_wrap(&page, STYLE_PLAIN, 7, text);
@@ -67,6 +63,16 @@ static void print_error(Cli *cli, const Err *err)
         page_newline(&page);
     }
     term_show_err(&cli->term, &page, true);
+}
+
+static void print_error(Cli *cli, const Err *err)
+{
+    char *text = err_text(err);
+    const char *hint = err_first_hint(err);
+    LogEntry entry = {
+        .level = "error", .event = "error", .text = text, .hint = hint, .kind = err_kind_name(err->kind)};
+    if (!term_log(&cli->term, &entry, true))
+        print_error_page(cli, err, text, hint);
     if (cli->args.json)
         print_error_json(cli, err, text, hint);
     free(text);
@@ -98,7 +104,7 @@ static void set_up_term(Cli *cli)
               str_eq(color, "always")  ? COLOR_ALWAYS
               : str_eq(color, "never") ? COLOR_NEVER
                                        : COLOR_AUTO,
-              cli->args.json, silent);
+              cli->args.json, silent, str_eq(cli_setting(cli, OPT_LOG_FORMAT)->text, "json"));
     log_set_sink(on_log, cli, cli_given(cli, OPT_VERBOSE) ? LOG_DEBUG : silent ? LOG_ERROR : LOG_INFO);
 }
 
@@ -117,8 +123,9 @@ int main(int argc, char **argv)
     if (err != NULL) {
         print_error(&cli, err);
         code = exit_of(&cli, err);
-        err_free(err);
     }
+    session_notify_end(&cli, err);
+    err_free(err);
     failpoint_report();
     json_decref(cli.error_problems);
     term_done(&cli.term);

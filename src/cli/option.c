@@ -17,6 +17,7 @@ enum {
     IN_REQUEST = BIT(PLAN) | BIT(APPLY),
     IN_LOCKS = BIT(APPLY) | BIT(RESUME) | BIT(COMPLETE) | BIT(ABORT) | BIT(REVERT) | BIT(UNINSTALL),
     IN_PLANNED = BIT(PLAN) | BIT(APPLY) | BIT(RESUME),
+    IN_TOLD = BIT(APPLY) | BIT(RESUME) | BIT(COMPLETE) | BIT(ABORT) | BIT(REVERT) | BIT(SERVE),
     IN_JSON = IN_ALL & ~(BIT(HELP) | BIT(COMPLETION)),
 };
 
@@ -343,6 +344,57 @@ const Option all_options[OPT_COUNT] = {
                     .verbs = BIT(FLAG),
                     .metavar = "TEXT",
                     .help = "why, for the journal"},
+    [OPT_PUBLIC_HOST] =
+        {.name = "public-host",
+         .file = true,
+         .kind = VALUE_LIST,
+         .group = OPTIONS_HOW,
+         .verbs = BIT(SERVE) | BIT(APPLY) | BIT(RESUME),
+         .metavar = "NAME",
+         .help = "a name that requests over HTTP may be made to, as a reverse proxy hands it on: "
+                 "stoa.example.com. Without it only localhost where --listen is on loopback. May be given "
+                 "several times"},
+    [OPT_HOOK] = {.name = "hook",
+                  .file = true,
+                  .kind = VALUE_LIST,
+                  .group = OPTIONS_HOW,
+                  .verbs = IN_TOLD | BIT(DOCTOR),
+                  .metavar = "PROGRAM",
+                  .help = "run this (by sh -c) for what happens to the change: $STOA_EVENT, $STOA_CHANGE, "
+                          "$STOA_TEXT and others tell it, and JSON on its standard input; it has 30 s. May "
+                          "be given several times. See docs/notify.md"},
+    [OPT_WEBHOOK] = {.name = "webhook",
+                     .file = true,
+                     .kind = VALUE_URLS,
+                     .group = OPTIONS_HOW,
+                     .verbs = IN_TOLD | BIT(DOCTOR),
+                     .metavar = "URL",
+                     .help = "POST what happens to the change there, as JSON, again for a quarter of an hour "
+                             "while nobody answers. May be given several times"},
+    [OPT_WEBHOOK_SECRET_FILE] =
+        {.name = "webhook-secret-file",
+         .file = true,
+         .kind = VALUE_FILE,
+         .group = OPTIONS_HOW,
+         .verbs = IN_TOLD | BIT(DOCTOR),
+         .metavar = "FILE",
+         .help = "its first line signs what is posted (X-Stoa-Signature: sha256=HMAC of the body); else "
+                 "$STOA_WEBHOOK_SECRET. Without a secret nothing is signed"},
+    [OPT_NOTIFY_THROTTLED_AFTER] =
+        {.name = "notify-throttled-after",
+         .file = true,
+         .kind = VALUE_DURATION,
+         .group = OPTIONS_HOW,
+         .verbs = IN_TOLD,
+         .metavar = "TIME",
+         .fallback = "5m",
+         .help = "tell hooks and webhooks that a change is throttled once it has been for this long"},
+    [OPT_NOTIFY] = {.name = "notify",
+                    .kind = VALUE_FLAG,
+                    .group = OPTIONS_HOW,
+                    .verbs = BIT(DOCTOR),
+                    .help = "also tell each --hook and --webhook an event \"test\", once, and say what came "
+                            "of it"},
     [OPT_ACCEPT_STAR] = {.name = "accept-star",
                          .kind = VALUE_FLAG,
                          .group = OPTIONS_ACCEPT,
@@ -662,6 +714,17 @@ const Option all_options[OPT_COUNT] = {
                    .fallback = "auto",
                    .choices = "auto|always|never",
                    .help = "colour; auto means on a terminal, unless NO_COLOR is set"},
+    [OPT_LOG_FORMAT] =
+        {.name = "log-format",
+         .file = true,
+         .kind = VALUE_CHOICE,
+         .group = OPTIONS_OUTPUT,
+         .verbs = IN_LOCKS | BIT(PAUSE) | BIT(SERVE),
+         .metavar = "FORMAT",
+         .fallback = "text",
+         .choices = "text|json",
+         .help = "how standard error is written: text, or a JSON object on each line, with at, level, event, "
+                 "change, step and text"},
     [OPT_VERBOSE] = {.name = "verbose",
                      .letter = 'v',
                      .kind = VALUE_FLAG,

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/show.h"
 #include "cli/signals.h"
+#include "notify/notify.h"
 #include "run/load_limit.h"
 #include "run/window.h"
 
@@ -14,11 +15,24 @@
 
 enum { NICE_MOST = 100 };
 
+static const char *level_of(const char *kind)
+{
+    static const struct {
+        const char *kind, *level;
+    } levels[] = {{"failed", "error"},   {"alarm", "warn"}, {"lock_blocked", "warn"}, {"back_broken", "warn"},
+                  {"conn_lost", "warn"}, {"retry", "warn"}, {"drift", "warn"}};
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+        if (str_eq(levels[i].kind, kind))
+            return levels[i].level;
+    return "info";
+}
+
 static void on_event(void *context, const Event *event)
 {
     Cli *cli = context;
     char time[CLOCK_TEXT_BYTES];
     clock_wall_text(time);
+    notify_event(cli->notify, event);
     if (cli->term.json) {
         json_t *line = json_pack("{s:i, s:s, s:i, s:s*, s:s}", "v", 1, "event", event->kind, "step",
                                  event->step, "text", event->text, "at", time);
@@ -30,6 +44,13 @@ static void on_event(void *context, const Event *event)
     }
     if (strcmp(event->kind, "step_started") == 0 && !cli_given(cli, OPT_VERBOSE))
         return; /* the progress line shows what goes on, and its end is said with the time it took */
+    LogEntry entry = {.level = level_of(event->kind),
+                      .event = event->kind,
+                      .change = event->change,
+                      .step = event->step,
+                      .text = event->text};
+    if (term_log(&cli->term, &entry, false))
+        return;
     if (strcmp(event->kind, "step_done") == 0)
         term_progress_end(&cli->term);
     Page page = term_lines_err(&cli->term);
@@ -41,6 +62,7 @@ static void on_event(void *context, const Event *event)
 static void on_progress(void *context, const Progress *progress)
 {
     Cli *cli = context;
+    notify_progress(cli->notify, progress);
     term_progress(&cli->term, progress);
     if (signals_take_status())
         term_progress_now(&cli->term);
@@ -226,6 +248,7 @@ Err *session_options(Cli *cli, RunOptions *ret_options)
     read_controls(cli, &options);
     TRY(read_throttle(cli, &options));
     read_plan_options(cli, &options.plan);
+    TRY(session_notify(cli));
     *ret_options = options;
     return NULL;
 }

@@ -12,6 +12,13 @@ Err *session_options(Cli *cli, RunOptions *ret_options) MUST_USE;
 typedef struct Serve Serve;
 Err *session_listen(Cli *cli, const RunOptions *options, const char *otherwise, Serve **ret_serve) MUST_USE;
 
+/* tell.c: hooks and webhooks that are given; cli->notify. They need not be ended by the verb. */
+Err *session_notify(Cli *cli) MUST_USE;
+/* Tells them how the verb has ended, where that is not known, and waits for them a little. */
+void session_notify_end(Cli *cli, const Err *err);
+/* doctor --notify: adds what came of it to the checks of run_doctor()'s object. */
+Err *session_notify_test(Cli *cli, json_t *doctor) MUST_USE;
+
 /* Reads and parses what is asked (argument, -f FILE, or standard input). When something in it cannot be
  * carried out, every problem is printed as file:line:column: message, and the error says how many; its kind
  * is ERR_USAGE when one of them makes no sense, else ERR_UNSAFE. */

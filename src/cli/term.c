@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/unit.h"
+#include "base/utf8.h"
 #include "cli/show.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ static int columns_now(void)
     return size.ws_col < WIDTH_LEAST ? WIDTH_LEAST : size.ws_col;
 }
 
-void term_init(Term *term, ColorWhen color, bool json, bool silent)
+void term_init(Term *term, ColorWhen color, bool json, bool silent, bool log_json)
 {
     (void)setlocale(LC_CTYPE, ""); /* only to learn whether the terminal speaks UTF-8 */
     int columns = columns_now();
@@ -43,10 +44,11 @@ void term_init(Term *term, ColorWhen color, bool json, bool silent)
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .json = json,
         .silent = silent,
+        .log_json = log_json,
         .out_tty = isatty(STDOUT_FILENO) != 0,
-        .err_tty = isatty(STDERR_FILENO) != 0 && !str_eq(getenv("TERM"), "dumb"),
+        .err_tty = !log_json && isatty(STDERR_FILENO) != 0 && !str_eq(getenv("TERM"), "dumb"),
         .out_color = wants_color(color, STDOUT_FILENO),
-        .err_color = wants_color(color, STDERR_FILENO),
+        .err_color = !log_json && wants_color(color, STDERR_FILENO),
         .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0 || !isatty(STDERR_FILENO),
         .width = columns < WIDTH_MOST ? columns : WIDTH_MOST,
         .said_ms = clock_ms(),
@@ -114,8 +116,56 @@ void term_show_out(Term *term, Page *page)
     page->column = 0;
 }
 
+/* ---- JSON lines ----------------------------------------------------------------------------- */
+
+static void add_text(json_t *line, const char *key, const char *text)
+{
+    if (text == NULL || text[0] == '\0')
+        return;
+    CLEANUP(mem_freep) char *mended = utf8_mend(text);
+    (void)json_object_set_new(line, key, json_string(mended));
+}
+
+bool term_log(Term *term, const LogEntry *entry, bool always)
+{
+    char at[CLOCK_TEXT_BYTES];
+    if (!term->log_json)
+        return false;
+    if (term->silent && !always)
+        return true;
+    clock_wall_text(at);
+    json_t *line = json_pack("{s:s, s:s}", "at", at, "level", entry->level);
+    add_text(line, "event", entry->event);
+    add_text(line, "change", entry->change);
+    if (entry->step > 0)
+        (void)json_object_set_new(line, "step", json_integer(entry->step));
+    add_text(line, "kind", entry->kind);
+    (void)json_object_set_new(line, "text", json_string(""));
+    add_text(line, "text", entry->text);
+    add_text(line, "hint", entry->hint);
+    char *text = json_dumps(line, JSON_COMPACT);
+    pthread_mutex_lock(&term->lock);
+    (void)fprintf(stderr, "%s\n", text);
+    pthread_mutex_unlock(&term->lock);
+    free(text);
+    json_decref(line);
+    return true;
+}
+
+static void log_page(Term *term, char *text, bool always)
+{
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+        if (line[strspn(line, " ")] != '\0')
+            (void)term_log(term, &(LogEntry){.level = "info", .text = line}, always);
+}
+
 void term_show_err(Term *term, Page *page, bool always)
 {
+    if (term->log_json) {
+        log_page(term, page->text.buf, always);
+        str_clear(&page->text);
+    }
     pthread_mutex_lock(&term->lock);
     if (!term->silent || always) {
         bool redraw = term->drawn;
@@ -174,12 +224,20 @@ void term_progress(Term *term, const Progress *progress)
     bool due = !term->err_tty && clock_ms() - term->said_ms >= SAY_EVERY_MS;
     if (term->err_tty)
         draw_line(term);
-    else if (due && !term->silent)
+    else if (due && !term->silent && !term->log_json)
         (void)fprintf(stderr, "%s\n", term->line);
+    CLEANUP(mem_freep) char *line = due ? mem_dup(term->line) : NULL;
     pthread_mutex_unlock(&term->lock);
     if (!due)
         return;
     term->said_ms = clock_ms();
+    (void)term_log(term,
+                   &(LogEntry){.level = "info",
+                               .event = "progress",
+                               .change = progress->change,
+                               .step = progress->step,
+                               .text = line},
+                   false);
     if (term->json) {
         json_t *event = progress_json(progress);
         term_json(term, event, false);
@@ -190,8 +248,13 @@ void term_progress(Term *term, const Progress *progress)
 void term_progress_now(Term *term)
 {
     pthread_mutex_lock(&term->lock);
+    CLEANUP(mem_freep) char *line = mem_dup(term->line == NULL ? "no progress to report yet" : term->line);
+    pthread_mutex_unlock(&term->lock);
+    if (term_log(term, &(LogEntry){.level = "info", .event = "progress", .text = line}, true))
+        return;
+    pthread_mutex_lock(&term->lock);
     erase_line(term);
-    (void)fprintf(stderr, "%s\n", term->line == NULL ? "no progress to report yet" : term->line);
+    (void)fprintf(stderr, "%s\n", line);
     pthread_mutex_unlock(&term->lock);
 }
 
@@ -225,11 +288,12 @@ bool term_ask(Term *term, const Stop *stop, const char *question)
 {
     term_progress_end(term);
     char answer[16] = "";
-    (void)fprintf(stderr, "%s [y/N] ", question);
+    if (!term_log(term, &(LogEntry){.level = "info", .event = "question", .text = question}, true))
+        (void)fprintf(stderr, "%s [y/N] ", question);
     (void)fflush(stderr);
     ssize_t len = wait_for_input(stop) ? read(STDIN_FILENO, answer, sizeof answer - 1) : -1;
     if (len <= 0) {
-        (void)fputs("\n", stderr);
+        (void)fputs(term->log_json ? "" : "\n", stderr);
         return false;
     }
     answer[strcspn(answer, "\r\n")] = '\0';

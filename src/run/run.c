@@ -73,7 +73,7 @@ void runner_tell(Runner *runner, const char *kind, int step, json_t *detail, con
     const Observer *observer = &runner->options->observer;
     if (observer->event == NULL)
         return;
-    Event event = {.kind = kind, .step = step, .detail = detail, .text = text};
+    Event event = {.change = runner->name, .kind = kind, .step = step, .detail = detail, .text = text};
     pthread_mutex_lock(&runner->telling);
     observer->event(observer->context, &event);
     pthread_mutex_unlock(&runner->telling);

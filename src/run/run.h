@@ -31,10 +31,11 @@ void controls_default(Controls *ret_controls);
 
 /* One thing that happened: goes to the journal's event log and to the observer. */
 typedef struct Event {
-    const char *kind; /* "step_started", "step_done", "lock_blocked", "throttled", "retry", "ready" … */
-    int step;         /* 0: the change as a whole */
-    json_t *detail;   /* borrowed object, may be NULL */
-    const char *text; /* for people */
+    const char *change; /* its name; NULL before it is known */
+    const char *kind;   /* "step_started", "step_done", "lock_blocked", "throttled", "retry", "ready" … */
+    int step;           /* 0: the change as a whole */
+    json_t *detail;     /* borrowed object, may be NULL */
+    const char *text;   /* for people */
 } Event;
 
 typedef struct Progress {

@@ -2,18 +2,26 @@
 #include "serve/http.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
+#include "base/utf8.h"
+#include "serve/guests.h"
+#include "serve/host.h"
 #include "serve/listen.h"
 
 #include <microhttpd.h>
+#include <netdb.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum {
     BODY_MOST_BYTES = 1 << 20,
     CONNECTIONS_MAX = 2000,
+    FILES_WANTED = 4096,
+    FILES_OF_OTHERS = 256, /* descriptors that connections leave to the rest of the program */
     IDLE_S = 30,
     THREADS = 2,
     CONNECTION_BYTES = 32 << 10,
@@ -31,6 +39,8 @@ struct Http {
     Arena *arena;
     struct MHD_Daemon *daemon;
     const char *url;
+    bool loopback; /* it listens there and nowhere else */
+    Guests *guests;
     pthread_mutex_t lock;
     Sleeper *sleepers;
     bool over;
@@ -141,6 +151,7 @@ static void flow_free(void *context)
 
 void http_wake(Http *http)
 {
+    guests_sweep(http->guests);
     pthread_mutex_lock(&http->lock);
     Sleeper *all = http->sleepers;
     http->sleepers = NULL;
@@ -292,6 +303,72 @@ static const HttpRoute *find_route(const Http *http, HttpRequest *request, HttpR
     return NULL;
 }
 
+/* ---- who may ask ---------------------------------------------------------------------------- */
+
+static bool may_be_asked_as(const Http *http, const char *host)
+{
+    const HttpOptions *options = &http->options;
+    bool any = !http->loopback && options->public_host_count == 0;
+    return host == NULL || any || host_is_loopback(host) || (!http->loopback && host_is_address(host)) ||
+           host_is_listed(host, options->public_hosts, options->public_host_count);
+}
+
+/* True: refused, and the reply says why. A browser names the site of the page that asks in Origin. */
+static bool refuse_site(const Http *http, const HttpRequest *request, const HttpRoute *route,
+                        HttpReply *reply)
+{
+    const char *host = http_header(request, "Host"), *origin = http_header(request, "Origin");
+    if (!may_be_asked_as(http, host)) {
+        http_reply_error(request, reply, MHD_HTTP_MISDIRECTED_REQUEST, "usage",
+                         "the Host of this request is none of this server's names",
+                         "ask for localhost, or start it with --public-host NAME");
+        return true;
+    }
+    if (route == NULL || route->access != HTTP_ACTS || origin == NULL || origin_is_host(origin, host))
+        return false;
+    http_reply_error(request, reply, MHD_HTTP_FORBIDDEN, "privilege",
+                     "a page of another site may not ask for this",
+                     "ask from a page of this server, or without a browser");
+    return true;
+}
+
+static void make_reply(const Http *http, const Exchange *exchange, const HttpRoute *route, HttpReply *reply)
+{
+    const HttpRequest *request = &exchange->request;
+    if (route == NULL)
+        return;
+    if (exchange->too_large)
+        refuse_size(request, reply);
+    else if (route->access == HTTP_ACTS && !request->trusted)
+        refuse_untrusted(http, request, reply);
+    else
+        route->handle(route->context, request, reply);
+}
+
+/* The access log. Never the query, which may hold anything. */
+static void log_answer(struct MHD_Connection *connection, const HttpRequest *request, int code,
+                       double seconds)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    char from[64] = "?";
+    if (info != NULL && info->client_addr != NULL) {
+        socklen_t len = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                                 : sizeof(struct sockaddr_in);
+        (void)getnameinfo(info->client_addr, len, from, sizeof from, NULL, 0, NI_NUMERICHOST);
+    }
+    CLEANUP(mem_freep) char *method = utf8_line(request->method);
+    CLEANUP(mem_freep) char *path = utf8_line(request->path);
+    log_line(LOG_DEBUG, "%s %.20s %.500s %d %.1f ms", from, method, path, code, seconds * 1000);
+}
+
+static Guest *guest_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
+}
+
 static enum MHD_Result answer(Http *http, struct MHD_Connection *connection, Exchange *exchange)
 {
     HttpRequest *request = &exchange->request;
@@ -300,16 +377,16 @@ static enum MHD_Result answer(Http *http, struct MHD_Connection *connection, Exc
     request->body = exchange->body.buf;
     request->body_len = exchange->body.len;
     request->trusted = is_trusted(http, request);
+    guest_busy(http->guests, guest_of(connection), true);
     const HttpRoute *route = find_route(http, request, &reply, &near);
-    if (route != NULL && exchange->too_large)
-        refuse_size(request, &reply);
-    else if (route != NULL && route->access == HTTP_ACTS && !request->trusted)
-        refuse_untrusted(http, request, &reply);
-    else if (route != NULL)
-        route->handle(route->context, request, &reply);
+    if (refuse_site(http, request, route, &reply))
+        near = route = NULL;
+    else
+        make_reply(http, exchange, route, &reply);
+    double seconds = (double)(clock_us() - exchange->since_us) / 1e6;
+    log_answer(connection, request, reply.code, seconds);
     if (http->options.answered != NULL)
-        http->options.answered(http->options.answered_context, route, reply.code,
-                               (double)(clock_us() - exchange->since_us) / 1e6);
+        http->options.answered(http->options.answered_context, route, reply.code, seconds);
     return send_reply(http, connection, near, &reply);
 }
 
@@ -352,16 +429,29 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static void on_end(void *context, struct MHD_Connection *connection, void **state,
                    enum MHD_RequestTerminationCode why)
 {
-    (void)context;
-    (void)connection;
+    Http *http = context;
     (void)why;
     Exchange *exchange = *state;
     if (exchange == NULL)
         return;
+    guest_busy(http->guests, guest_of(connection), false);
     str_done(&exchange->body);
     arena_free(exchange->request.arena);
     free(exchange);
     *state = NULL;
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **guest,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    Http *http = context;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *guest = guest_come(http->guests, info->connect_fd);
+    } else {
+        guest_leave(http->guests, *guest);
+    }
 }
 
 /* Decodes once; a NUL would end the path early, so it stands as it is written. */
@@ -372,25 +462,44 @@ static size_t unescape(void *context, struct MHD_Connection *connection, char *t
     return strstr(text, "%00") != NULL ? strlen(text) : MHD_http_unescape(text);
 }
 
+/* As many as there are descriptors for; others of this program must not be left without. */
+static unsigned connections_max(void)
+{
+    struct rlimit files = {0};
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return CONNECTIONS_MAX / 4;
+    if (files.rlim_cur < FILES_WANTED) {
+        files.rlim_cur = files.rlim_max < FILES_WANTED ? files.rlim_max : FILES_WANTED;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+    rlim_t free_ones =
+        files.rlim_cur > FILES_OF_OTHERS * 2 ? files.rlim_cur - FILES_OF_OTHERS : files.rlim_cur / 2;
+    unsigned most = free_ones < CONNECTIONS_MAX ? (unsigned)free_ones : CONNECTIONS_MAX;
+    return most < THREADS ? THREADS : most;
+}
+
 static Err *start_daemon(Http *http, int socket)
 {
     const HttpOptions *options = &http->options;
     bool tls = options->tls_cert != NULL;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0U);
+    unsigned most = connections_max();
+    http->guests = guests_new(most);
     struct MHD_OptionItem items[] = {{MHD_OPTION_LISTEN_SOCKET, socket, NULL},
-                                     {MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, NULL},
+                                     {MHD_OPTION_CONNECTION_LIMIT, most, NULL},
                                      {MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL},
                                      {MHD_OPTION_THREAD_POOL_SIZE, THREADS, NULL},
                                      {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, NULL},
-                                     {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_end, NULL},
+                                     {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_end, http},
+                                     {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http},
                                      {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)unescape, NULL},
                                      {MHD_OPTION_END, 0, NULL},
                                      {MHD_OPTION_END, 0, NULL},
                                      {MHD_OPTION_END, 0, NULL}};
     if (tls) {
-        items[7] =
+        items[8] =
             (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)options->tls_cert};
-        items[8] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->tls_key};
+        items[9] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->tls_key};
     }
     http->daemon =
         MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
@@ -415,6 +524,7 @@ Err *http_start(const HttpOptions *options, Http **ret_http)
     http->options = *options;
     http->arena = arena;
     http->url = arena_printf(arena, "%s://%s", options->tls_cert != NULL ? "https" : "http", at);
+    http->loopback = listen_is_loopback(socket);
     (void)pthread_mutex_init(&http->lock, NULL);
     err = start_daemon(http, socket);
     if (err != NULL) {
@@ -438,6 +548,7 @@ void http_stop(Http *http)
     http_wake(http);
     if (http->daemon != NULL)
         MHD_stop_daemon(http->daemon);
+    guests_free(http->guests);
     (void)pthread_mutex_destroy(&http->lock);
     arena_free(http->arena);
     free(http);

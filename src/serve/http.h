@@ -71,7 +71,10 @@ typedef struct HttpOptions {
     const char *listen; /* "127.0.0.1:8686", "[::1]:8686", ":8686" (all addresses), "8686" (loopback) */
     const char *token;  /* NULL: nothing that acts is allowed */
     const char *tls_cert, *tls_key; /* PEM texts; NULL: plain */
-    const HttpRoute *routes;        /* must live as long as the server; the first that fits answers */
+    /* Names that requests may be made to beside localhost. Without any, and not on loopback: every name. */
+    const char *const *public_hosts;
+    size_t public_host_count;
+    const HttpRoute *routes; /* must live as long as the server; the first that fits answers */
     size_t route_count;
     /* Told after each answer, for metrics; may be NULL. Called on any of the server's threads. */
     void (*answered)(void *context, const HttpRoute *route, int code, double seconds);

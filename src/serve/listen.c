@@ -100,3 +100,15 @@ Err *listen_open(Arena *arena, const char *address, int *ret_socket, const char 
 }
 
 void listen_close(int socket) { (void)close(socket); }
+
+bool listen_is_loopback(int socket)
+{
+    struct sockaddr_storage there = {0};
+    socklen_t len = sizeof there;
+    if (getsockname(socket, (struct sockaddr *)(void *)&there, &len) != 0)
+        return false;
+    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)&there;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)&there;
+    return there.ss_family == AF_INET ? ntohl(four->sin_addr.s_addr) >> 24 == 127
+                                      : IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+}

@@ -5,3 +5,5 @@
 /* *ret_at: where it listens, as it stands in a URL, in `arena`; port 0 is any free one. ERR_USAGE, ERR_IO. */
 Err *listen_open(Arena *arena, const char *address, int *ret_socket, const char **ret_at) MUST_USE;
 void listen_close(int socket);
+/* Nobody but this machine can reach it. */
+bool listen_is_loopback(int socket);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { LOOK_MS = 500, TEXTFILE_MS = 2000 };
@@ -46,6 +47,9 @@ static void write_last_textfile(Whole *whole)
 static void on_look(void *context, const Picture *picture, bool fresh)
 {
     Serve *serve = context;
+    atomic_store(&serve->looked_ms, clock_ms());
+    if (serve->options.looked != NULL && picture->seen_ms > 0)
+        serve->options.looked(serve->options.looked_context, picture);
     (void)fresh; /* streams say now and then that they are still there */
     if (picture->failed != NULL)
         serve->look_failures++;
@@ -63,17 +67,23 @@ static void on_act(void *context)
     board_hurry(serve->board);
 }
 
+void serve_routes(Serve *serve, Arena *arena, Routes *routes)
+{
+    api_routes(serve, arena, routes);
+    openapi_routes(serve, arena, routes);
+    metrics_routes(serve, arena, routes);
+    ofrep_routes(serve, arena, routes);
+    page_routes(serve, arena, routes);
+}
+
 Err *serve_start(const ServeOptions *options, Serve **ret_serve)
 {
     Whole *whole = mem_zero(sizeof *whole);
     Serve *serve = &whole->serve;
     whole->arena = arena_new();
-    *serve = (Serve){.options = *options, .since_ms = clock_ms()};
+    *serve = (Serve){.options = *options, .since_ms = clock_ms(), .looked_ms = clock_ms()};
     serve->counts = http_counts_new();
-    api_routes(serve, whole->arena, &whole->routes);
-    page_routes(serve, whole->arena, &whole->routes);
-    metrics_routes(serve, whole->arena, &whole->routes);
-    ofrep_routes(serve, whole->arena, &whole->routes);
+    serve_routes(serve, whole->arena, &whole->routes);
     BoardOptions board = {.run = options->run,
                           .every_ms = LOOK_MS,
                           .looks_at_end = options->textfile != NULL,
@@ -92,6 +102,8 @@ Err *serve_start(const ServeOptions *options, Serve **ret_serve)
                         .token = options->token,
                         .tls_cert = options->tls_cert,
                         .tls_key = options->tls_key,
+                        .public_hosts = options->public_hosts,
+                        .public_host_count = options->public_host_count,
                         .routes = whole->routes.items,
                         .route_count = whole->routes.len,
                         .answered = http_counts_answered,

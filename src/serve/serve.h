@@ -14,7 +14,12 @@ typedef struct ServeOptions {
     const char *environment;             /* "production"; NULL */
     const char *textfile;                /* metrics are written there every few seconds; NULL */
     const char *state_file, *flagd_file; /* as FlagsOptions has them; NULL */
-    ActorOptions actor;                  /* but for `ended` */
+    const char *const *public_hosts;     /* as HttpOptions has them */
+    size_t public_host_count;
+    /* Sees the picture after each look, on the board's thread; may be NULL. */
+    void (*looked)(void *context, const Picture *picture);
+    void *looked_context;
+    ActorOptions actor; /* but for `ended` */
 } ServeOptions;
 
 /* What all parts of the server share. */
@@ -26,7 +31,8 @@ typedef struct Serve {
     Http *http; /* NULL without options.listen */
     HttpCounts *counts;
     _Atomic int64_t look_failures;
-    int64_t since_ms; /* clock_ms() of the start */
+    int64_t since_ms;          /* clock_ms() of the start */
+    _Atomic int64_t looked_ms; /* clock_ms() of the last look, whatever came of it */
 } Serve;
 
 /* Starts board and server. Errors as http_start(). */
@@ -36,9 +42,12 @@ void serve_stop(Serve *serve); /* NULL is fine */
 /* Each part adds its routes; contexts are the Serve. */
 typedef VEC(HttpRoute) Routes;
 void api_routes(Serve *serve, Arena *arena, Routes *routes);
+void openapi_routes(Serve *serve, Arena *arena, Routes *routes);
 void metrics_routes(Serve *serve, Arena *arena, Routes *routes);
 void ofrep_routes(Serve *serve, Arena *arena, Routes *routes);
 void page_routes(Serve *serve, Arena *arena, Routes *routes);
+/* Those of all parts, in the order in which they are asked. */
+void serve_routes(Serve *serve, Arena *arena, Routes *routes);
 
 /* Answers with what an act was refused for; takes the error over. */
 void api_refuse(const HttpRequest *request, HttpReply *reply, Err *err);

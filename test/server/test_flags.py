@@ -454,5 +454,5 @@ def test_listen_while_applying(serving, orders, tmp_path):
 def test_raw_bytes(serving):
     web = serving().ready()
     for path in (b"/ofrep/v1/evaluate/flags/%ff%fe", b"/ofrep/v1/evaluate/flags/%22", b"/ofrep/v1/evaluate/flags/....", b"/ofrep/v1/evaluate/flags/%00"):
-        got = raw(web.port, b"POST " + path + b' HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 14\r\n\r\n{"context":{}}')
+        got = raw(web.port, b"POST " + path + b' HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 14\r\n\r\n{"context":{}}')
         assert got.startswith(b"HTTP/1.1 404"), got
