@@ -301,10 +301,10 @@ const Option all_options[OPT_COUNT] = {
                   .group = OPTIONS_OUTPUT,
                   .verbs = IN_ALL,
                   .help = "explain the verb"},
-#include "cli/option_throttle.inc"
-#include "cli/option_serve.inc"
 #include "cli/option_accept.inc"
 #include "cli/option_check.inc"
+#include "cli/option_serve.inc"
+#include "cli/option_throttle.inc"
 };
 
 const char *option_group_name(OptionGroup group)
