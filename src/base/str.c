@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+char str_nothing[1] = "";
+
 static void str_reserve(Str *str, size_t more)
 {
     size_t need = str->len + more + 1;
@@ -56,14 +58,14 @@ void str_done(Str *str)
 {
     if (str->cap > 0)
         free(str->buf);
-    *str = (Str){0};
+    *str = STR_INIT;
 }
 
 char *str_take(Str *str)
 {
     str_reserve(str, 0);
     char *text = str->buf;
-    *str = (Str){0};
+    *str = STR_INIT;
     return text;
 }
 

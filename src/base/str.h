@@ -6,7 +6,8 @@ typedef struct Str {
     char *buf; /* always terminated */
     size_t len, cap;
 } Str;
-#define STR_INIT ((Str){.buf = (char[1]){0}, .len = 0, .cap = 0})
+extern char str_nothing[1]; /* ""; nobody writes to it */
+#define STR_INIT ((Str){.buf = str_nothing, .len = 0, .cap = 0})
 
 void str_add(Str *str, const char *text);
 void str_addn(Str *str, const char *text, size_t len);
