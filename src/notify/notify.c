@@ -90,12 +90,7 @@ static void on_notice(void *context, const Notice *notice)
 /* Sleeps, but for `ms` at most, and only until the end begins. */
 static void rest(Notify *notify, int64_t ms)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_after(ms);
     pthread_mutex_lock(&notify->lock);
     bool was_closing = notify->closing;
     int late = 0;
@@ -225,7 +220,6 @@ static Err *notify_new(const NotifyOptions *options, Notify **ret_notify)
     Stop over;
     TRY(stop_init(&over));
     Notify *notify = mem_zero(sizeof *notify);
-    pthread_condattr_t monotonic;
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     notify->options = *options;
     notify->options.secret = notify->secret = dup_or_null(options->secret);
@@ -235,10 +229,7 @@ static Err *notify_new(const NotifyOptions *options, Notify **ret_notify)
     notify->watch = watch_new(&(WatchOptions){
         .throttled_after_ms = options->throttled_after_ms, .tell = on_notice, .context = notify});
     (void)pthread_mutex_init(&notify->lock, NULL);
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&notify->wake, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    clock_condition_init(&notify->wake);
     for (size_t i = 0; i < options->hook_count; i++)
         add_receiver(notify, true, options->hooks[i]);
     for (size_t i = 0; i < options->webhook_count; i++)

@@ -204,12 +204,7 @@ static void look_failed(Board *board, const Err *err)
 
 static bool rest(Board *board, int64_t ms)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_after(ms);
     pthread_mutex_lock(&board->lock);
     int late = 0;
     while (!board->quit && !board->hurry && late == 0)
@@ -258,7 +253,7 @@ Board *board_new(const BoardOptions *options)
     board->frame = frame_new(json_array(), json_array(), json_array());
     frame_seal(board->frame);
     (void)pthread_mutex_init(&board->lock, NULL);
-    (void)pthread_cond_init(&board->wake, NULL);
+    clock_condition_init(&board->wake);
     return board;
 }
 

@@ -12,24 +12,6 @@ from test.lib.stoa import BINARY
 SQL = "ALTER TABLE t ADD COLUMN w int NOT NULL"
 
 
-@pytest.fixture
-def table(db):
-    db.run("CREATE TABLE t (id bigint PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 20000) i")
-    return db
-
-
-@pytest.fixture
-def serving(table):
-    started = []
-
-    def start(*args, **more):
-        started.append(Serving(more.pop("url", table.url()), *args, **more))
-        return started[-1]
-    yield start
-    for one in started:
-        one.close()
-
-
 def apply(stoa, *args):
     return stoa("apply", SQL, "--name", "w", "--backfill", "t.w = v + 1", "--yes", *args)
 

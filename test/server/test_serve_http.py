@@ -19,24 +19,6 @@ FILL = ("--name", "w", "--backfill", "t.w = v + 1")
 SLOW = 1000
 
 
-@pytest.fixture
-def table(db):
-    db.run("CREATE TABLE t (id bigint PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 20000) i")
-    return db
-
-
-@pytest.fixture
-def serving(table):
-    started = []
-
-    def start(*args, **more):
-        started.append(Serving(more.pop("url", table.url()), *args, **more))
-        return started[-1]
-    yield start
-    for one in started:
-        one.close()
-
-
 def status_of(web, head, path="/healthz", method="GET"):
     """The status of a request with these header lines."""
     answer = raw(web.port, f"{method} {path} HTTP/1.1\r\n{head}Connection: close\r\n\r\n".encode())
