@@ -57,6 +57,15 @@ class Stoa:
         return Cost(summary.get("backfill_ms", 0) / 1000, watched.peak_kb, watched.cpu_seconds)
 
 
+class Shadow(Stoa):
+    """The same change in a shadow table."""
+
+    name = "shadow"
+
+    def __init__(self, binary, environment, arguments=()):
+        super().__init__(binary, environment, [*arguments, "--strategy", "shadow"])
+
+
 def _constrain(connection):
     """The way to NOT NULL without a long lock, as careful tools take it."""
     for statement in ("ALTER TABLE orders ADD CONSTRAINT orders_amount_cents_set CHECK (amount_cents IS NOT NULL) NOT VALID",

@@ -26,9 +26,9 @@ def arguments():
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=5, help="interleaved runs, of which the medians count")
     parser.add_argument("--rate", type=float, default=300, help="statements of the application per second")
-    parser.add_argument("--with", dest="others", action="append", default=[], choices=["naive", "touch"],
+    parser.add_argument("--with", dest="others", action="append", default=[], choices=["naive", "touch", "shadow"],
                         help="one more contender; may be repeated")
-    parser.add_argument("--only", choices=["stoa", "keyset", "naive", "touch"], help="one contender, no bounds")
+    parser.add_argument("--only", choices=["stoa", "shadow", "keyset", "naive", "touch"], help="one contender, no bounds")
     parser.add_argument("--flat", action="store_true", help="also Stoa's cost per row with ten times the rows")
     parser.add_argument("--server", type=int, default=15, metavar="VERSION", help="version of PostgreSQL (15)")
     parser.add_argument("--stoa-args", default="", help="more options for stoa apply, in one word")
@@ -43,7 +43,8 @@ def interrupted(number, _frame):
 def contenders(options, folder):
     keep = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "STOA_"))}
     stoa = contender.Stoa(measure.STOA, {**keep, "HOME": str(folder), "NO_COLOR": "1"}, options.stoa_args.split())
-    known = {"stoa": stoa, "keyset": contender.Keyset(), "touch": contender.Touch(), "naive": contender.Naive()}
+    shadow = contender.Shadow(measure.STOA, stoa.environment, stoa.arguments)
+    known = {"stoa": stoa, "shadow": shadow, "keyset": contender.Keyset(), "touch": contender.Touch(), "naive": contender.Naive()}
     names = [options.only] if options.only else ["stoa", "keyset", *dict.fromkeys(options.others)]
     return [known[name] for name in names]
 

@@ -25,6 +25,7 @@ def pytest_generate_tests(metafunc):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than half a minute")
+    config.addinivalue_line("markers", "long: takes minutes, or needs a machine for itself; run by script/test --long")
     config.addinivalue_line("markers", "crash: kills a change at each of its points; run by script/test --crash")
 
 

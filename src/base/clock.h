@@ -4,8 +4,9 @@
 #include <stdint.h>
 #include <time.h>
 
-int64_t clock_ms(void); /* monotonic milliseconds */
-int64_t clock_us(void); /* monotonic microseconds */
+int64_t clock_ms(void);      /* monotonic milliseconds */
+int64_t clock_us(void);      /* monotonic microseconds */
+int64_t clock_wall_us(void); /* microseconds since 1970, by the time of day */
 /* A condition whose waits end by that clock, whatever happens to the time of day; and when one of `ms` ends.
  */
 void clock_condition_init(pthread_cond_t *condition);

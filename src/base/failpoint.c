@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ static long pass(const char *name)
     return points[point_count++].count;
 }
 
-/* What the setting asks for at this passage: "kill", "error", "pause" or NULL. */
+/* What the setting asks for at this passage: "kill", "error", "pause", "sleep" or NULL. */
 static const char *wish(const char *name, long count)
 {
     const char *at = getenv("STOA_FAILPOINT");
@@ -44,11 +45,10 @@ static const char *wish(const char *name, long count)
             const char *colon = strchr(at + len, ':');
             if (colon == NULL || strtol(colon + 1, NULL, 10) == count) {
                 const char *action = at + len + 1;
-                for (size_t i = 0; i < 3; i++) {
-                    static const char *const actions[] = {"kill", "error", "pause"};
+                static const char *const actions[] = {"kill", "error", "pause", "sleep"};
+                for (size_t i = 0; i < ARRAY_LEN(actions); i++)
                     if (str_starts(action, actions[i]))
                         return actions[i];
-                }
             }
         }
         at = strchr(at, ',');
@@ -99,11 +99,14 @@ Err *failpoint_at(const char *name)
         return NULL;
     if (strcmp(action, "kill") == 0)
         (void)raise(SIGKILL);
-    if (strcmp(action, "pause") == 0) {
+    bool sleeps = strcmp(action, "sleep") == 0;
+    if (!sleeps && strcmp(action, "pause") != 0)
+        return err_new(ERR_IO, "failpoint \"%s\"", name);
+    if (sleeps)
+        (void)poll(NULL, 0, FAILPOINT_SLEEP_MS);
+    else
         (void)raise(SIGSTOP);
-        return NULL;
-    }
-    return err_new(ERR_IO, "failpoint \"%s\"", name);
+    return NULL;
 }
 
 void failpoint_report(void)

@@ -14,9 +14,11 @@ void log_set_sink(LogSink *sink, void *context, LogLevel most)
     log_most = most;
 }
 
+bool log_wanted(LogLevel level) { return log_sink != NULL && level <= log_most; }
+
 void log_line(LogLevel level, const char *fmt, ...)
 {
-    if (log_sink == NULL || level > log_most)
+    if (!log_wanted(level))
         return;
     va_list args;
     va_start(args, fmt);

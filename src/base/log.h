@@ -8,4 +8,6 @@ typedef void LogSink(void *context, LogLevel level, const char *line);
 
 /* Without a sink nothing is said. Set once, before threads start. */
 void log_set_sink(LogSink *sink, void *context, LogLevel most);
+/* Whether lines of this level go anywhere: for those that cost something to make. */
+bool log_wanted(LogLevel level);
 void log_line(LogLevel level, const char *fmt, ...) PRINTF(2, 3);

@@ -238,7 +238,7 @@ static void set_once(Parser *parser, const char **value, const char *word, const
 
 void parse_annotation(Parser *parser, size_t at, size_t end)
 {
-    static const char *const words[] = {"backfill", "name", "owner", "reverse"};
+    static const char *const words[] = {"backfill", "expires", "flag", "name", "owner", "purpose", "reverse"};
     while (at < end && is_space(parser->text[at]))
         at++;
     size_t word_end = at;
@@ -256,8 +256,9 @@ void parse_annotation(Parser *parser, size_t at, size_t end)
         known = known || str_eq(word, words[i]);
     if (!known) {
         const char *nearest = word_nearest(word, words, ARRAY_LEN(words));
-        const char *hint = nearest == NULL ? "the words are: name, owner, backfill, reverse"
-                                           : arena_printf(parser->arena, "did you mean \"%s\"?", nearest);
+        const char *hint = nearest == NULL
+                               ? "the words are: name, owner, purpose, flag, expires, backfill, reverse"
+                               : arena_printf(parser->arena, "did you mean \"%s\"?", nearest);
         parser_problem(parser, ERR_USAGE, at, hint, "unknown word \"%s\" behind \"stoa:\"", word);
     } else if (text[0] == '\0') {
         parser_problem(parser, ERR_USAGE, at, NULL, "nothing stands behind \"stoa: %s\"", word);
@@ -266,7 +267,12 @@ void parse_annotation(Parser *parser, size_t at, size_t end)
     } else if (str_eq(word, "reverse")) {
         parse_reverse(parser, text, begin);
     } else {
-        set_once(parser, word[0] == 'n' ? &parser->name : &parser->owner, word, text, begin);
+        const char **value = str_eq(word, "name")      ? &parser->name
+                             : str_eq(word, "owner")   ? &parser->owner
+                             : str_eq(word, "purpose") ? &parser->contract.purpose
+                             : str_eq(word, "flag")    ? &parser->contract.flag
+                                                       : &parser->contract.expires;
+        set_once(parser, value, word, text, begin);
     }
 }
 

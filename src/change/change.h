@@ -214,6 +214,16 @@ typedef struct Problem {
     const char *message, *hint; /* hint may be NULL */
 } Problem;
 
+/* What is promised of the columns that a change adds. */
+typedef struct Contract {
+    const char *purpose, *flag; /* NULL: not said */
+    const char *expires;        /* "2027-06-30"; NULL: never */
+} Contract;
+static inline bool contract_is_given(const Contract *contract)
+{
+    return contract->purpose != NULL || contract->flag != NULL || contract->expires != NULL;
+}
+
 typedef struct Change {
     const char *name;  /* given, or made from the first operation: "orders-amount-cents" */
     bool name_made;    /* not given */
@@ -227,8 +237,9 @@ typedef struct Change {
     size_t reverse_count;
     const Problem *problems;
     size_t problem_count;
-    const char *
-        change_digest; /* over canonical operations and backfills, not over name, owner, comments or layout */
+    const char *change_digest; /* over canonical operations and backfills, not over name, owner, contract,
+                                  comments or layout */
+    Contract contract;
 } Change;
 
 /* What the command line adds to the text. */
@@ -239,6 +250,7 @@ typedef struct ChangeInput {
     size_t backfill_count;
     const char *const *reverses; /* "orders.amount = expr" each */
     size_t reverse_count;
+    Contract contract; /* like name and owner */
 } ChangeInput;
 
 /* Parses PostgreSQL SQL. Statements are split by the scanner, so a statement that does not parse does not

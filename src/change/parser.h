@@ -18,6 +18,7 @@ typedef struct Parser {
     bool inner;               /* the text stands in a DO block */
     Names made;               /* tables that CREATE TABLE has made so far */
     const MyDialect *my;      /* the text is MySQL's or MariaDB's; NULL: PostgreSQL's */
+    Contract contract;        /* from annotations */
 } Parser;
 
 /* A statement being read. */

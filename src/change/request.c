@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 100, DEFAULT_NAME_BYTES = 60, OWNER_BYTES = 200, TEXT_BYTES_MAX = 16 << 20 };
+enum {
+    NAME_BYTES = 100,
+    DEFAULT_NAME_BYTES = 60,
+    OWNER_BYTES = 200,
+    CONTRACT_BYTES = 300,
+    TEXT_BYTES_MAX = 16 << 20
+};
 
 /* ---- name ----------------------------------------------------------------------------------- */
 
@@ -166,6 +172,45 @@ static void read_name(Parser *parser, const ChangeInput *input, Change *change)
     change->owner = arena_dup(parser->arena, owner == NULL ? "" : owner);
 }
 
+/* A day of the calendar that everybody writes alike, so that two of them compare as texts. */
+static bool is_day(const char *text)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    for (size_t i = 0; i < 10; i++)
+        if (i == 4 || i == 7 ? text[i] != '-' : text[i] < '0' || text[i] > '9')
+            return false;
+    int year = (int)strtol(text, NULL, 10), month = (int)strtol(text + 5, NULL, 10);
+    int day = (int)strtol(text + 8, NULL, 10);
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return text[10] == '\0' && month >= 1 && month <= 12 && day >= 1 &&
+           day <= days[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
+/* One of a contract's words: from the command line, else from the text. */
+static const char *read_word(Parser *parser, const char *what, const char *given, const char *noted)
+{
+    const char *text = given != NULL ? given : noted;
+    if (text != NULL && strlen(text) > CONTRACT_BYTES)
+        parser_problem(parser, ERR_USAGE, NOWHERE, NULL, "the %s is longer than %d bytes", what,
+                       CONTRACT_BYTES);
+    else if (text != NULL && (strchr(text, ']') != NULL || strchr(text, '[') != NULL ||
+                              strchr(text, ';') != NULL || strchr(text, '\n') != NULL))
+        parser_problem(parser, ERR_USAGE, NOWHERE, "it stands in the column's comment between brackets",
+                       "the %s has a bracket, a semicolon or a line end in it", what);
+    return text == NULL ? NULL : arena_dup(parser->arena, text);
+}
+
+static void read_contract(Parser *parser, const ChangeInput *input, Change *change)
+{
+    Contract *contract = &change->contract;
+    contract->purpose = read_word(parser, "purpose", input->contract.purpose, parser->contract.purpose);
+    contract->flag = read_word(parser, "flag", input->contract.flag, parser->contract.flag);
+    contract->expires = read_word(parser, "expiry", input->contract.expires, parser->contract.expires);
+    if (contract->expires != NULL && !is_day(contract->expires))
+        parser_problem(parser, ERR_USAGE, NOWHERE, "write a day: expires 2027-06-30",
+                       "\"%s\" is no day on which a contract could expire", contract->expires);
+}
+
 /* ---- digest --------------------------------------------------------------------------------- */
 
 static void digest_part(Str *str, const char *kind, const char *text)
@@ -286,6 +331,7 @@ void parser_finish(Parser *parser, const ChangeInput *input, Change *ret_change)
     parse_given_clauses(parser, input);
     Change change = {.sql = parser->text};
     read_name(parser, input, &change);
+    read_contract(parser, input, &change);
     change.operations = parser->operations.items;
     change.operation_count = parser->operations.len;
     change.backfills = parser->backfills.items;

@@ -6,6 +6,7 @@
 #include "cli/config.h"
 #include "engine/engine.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +14,11 @@ typedef struct Parser {
     Arena *arena;
     Args *args;
     int argc, at;
+    int verb; /* the first word that is a verb; -1: there is none */
     char **argv;
     VEC(const char *) words; /* the verb and its positional arguments */
     VEC(const char *) lists[OPT_COUNT];
+    bool floors_met[OPT_COUNT]; /* see check_floor() */
 } Parser;
 
 /* Edits (insert, delete, replace, swap of neighbours) from `a` to `b`; a large number for long words. */
@@ -91,10 +94,10 @@ static Err *unknown_option(const char *dashes, const char *name)
     return err_hint(err, "\"stoa help VERB\" lists the options of a verb");
 }
 
-static Err *choice_wrong(const Option *option, const char *value)
+static Err *choice_wrong(const Option *option, const char *choices, const char *value)
 {
     Str list = STR_INIT;
-    for (const char *at = option->choices; *at != '\0'; at++)
+    for (const char *at = choices; *at != '\0'; at++)
         if (*at == '|')
             str_add(&list, at[1] != '\0' && strchr(at + 1, '|') == NULL ? " or " : ", ");
         else
@@ -115,9 +118,12 @@ Err *setting_read(Arena *arena, const Option *option, const char *value, Setting
     case VALUE_COUNT:
         err = unit_parse_count(value, 1, INT64_C(1000000000000), &ret_setting->number);
         break;
+    case VALUE_WHOLE:
+        err = unit_parse_count(value, 0, INT64_C(1000000000000), &ret_setting->number);
+        break;
     case VALUE_CHOICE:
         if (!choice_has(option->choices, value))
-            return choice_wrong(option, value);
+            return choice_wrong(option, option->choices, value);
         break;
     case VALUE_TEXT:
     case VALUE_FILE:
@@ -172,6 +178,9 @@ static Err *take_option(Parser *parser, OptionId id, char *value)
 {
     const Option *option = &all_options[id];
     Setting *setting = &parser->args->settings[id];
+    if (option->file_only)
+        return err_hint(err_new(ERR_USAGE, "%s stands in stoa.yaml, not on the command line", option->name),
+                        "write it there, at the top or in the section of an environment");
     if (option->kind == VALUE_FLAG) {
         if (value != NULL)
             return err_hint(err_new(ERR_USAGE, "--%s takes no value", option->name), "write --%s",
@@ -200,12 +209,25 @@ static Err *take_option(Parser *parser, OptionId id, char *value)
     return NULL;
 }
 
+/* Two options may have one name where no verb has both: then that of the verb at hand. */
+static int find_long(const Parser *parser, const char *name, size_t len)
+{
+    int found = -1;
+    for (int id = 0; id < OPT_COUNT; id++) {
+        bool named = strlen(all_options[id].name) == len && strncmp(all_options[id].name, name, len) == 0;
+        bool ours = parser->verb >= 0 && option_for_verb(&all_options[id], (VerbId)parser->verb);
+        if (named && (found < 0 || ours))
+            found = id;
+    }
+    return found;
+}
+
 static Err *take_long(Parser *parser, char *text)
 {
     size_t len = strcspn(text, "=");
-    for (int id = 0; id < OPT_COUNT; id++)
-        if (strlen(all_options[id].name) == len && strncmp(all_options[id].name, text, len) == 0)
-            return take_option(parser, (OptionId)id, text[len] == '=' ? text + len + 1 : NULL);
+    int id = find_long(parser, text, len);
+    if (id >= 0)
+        return take_option(parser, (OptionId)id, text[len] == '=' ? text + len + 1 : NULL);
     if (len == strlen("version") && strncmp(text, "version", len) == 0) {
         *vec_push(parser->arena, &parser->words) = "version";
         return NULL;
@@ -265,40 +287,99 @@ static Err *take_variable(Parser *parser, OptionId id)
     return value == NULL || *value == '\0' ? NULL : setting_read(parser->arena, option, value, setting);
 }
 
+/* URLs may name environment variables; these are looked up where the URL is used. */
+static Err *expand_urls(Parser *parser, OptionId id)
+{
+    Setting *setting = &parser->args->settings[id];
+    const Config *config = parser->args->config;
+    if (setting->text != NULL)
+        TRY(config_expand(parser->arena, config, setting->text, &setting->text));
+    const char **list = arena_alloc(parser->arena, (setting->list_count + 1) * sizeof *list);
+    for (size_t i = 0; i < setting->list_count; i++)
+        TRY(config_expand(parser->arena, config, setting->list[i], &list[i]));
+    setting->list = list;
+    return NULL;
+}
+
+/* A number that stoa.yaml asks for, and that the command line may raise alone: the nearest section counts. */
+static Err *check_floor(Parser *parser, OptionId id, int64_t floor)
+{
+    const Option *option = &all_options[id];
+    const Setting *setting = &parser->args->settings[id];
+    if (!option->floor_in_file || setting->from_file || parser->floors_met[id])
+        return NULL;
+    parser->floors_met[id] = true;
+    if (setting->number >= floor)
+        return NULL;
+    return err_hint(err_new(ERR_USAGE, "--%s %" PRId64 " is less than the %" PRId64 " that %s asks for",
+                            option->name, setting->number, floor, parser->args->config->path),
+                    "leave out --%s, or change it there", option->name);
+}
+
 /* What goes with a URL is not taken from a section whose URL is not. */
-static void take_scope(Parser *parser, const ConfigScope *scope)
+static Err *take_scope(Parser *parser, const ConfigScope *scope)
 {
     Setting *settings = parser->args->settings;
     bool other_url = scope != NULL && scope->settings[OPT_URL].given && settings[OPT_URL].given;
     for (int id = 0; scope != NULL && id < OPT_COUNT; id++) {
         bool with_url = id == OPT_URL || id == OPT_PASSWORD_COMMAND || id == OPT_REPLICAS;
-        if (settings[id].given || !option_for_verb(&all_options[id], parser->args->verb) ||
-            (with_url && other_url))
+        if (settings[id].given && scope->settings[id].given)
+            TRY(check_floor(parser, (OptionId)id, scope->settings[id].number));
+        if (settings[id].given || !scope->settings[id].given ||
+            !option_for_verb(&all_options[id], parser->args->verb) || (with_url && other_url))
             continue;
         settings[id] = scope->settings[id];
-        settings[id].from_file = settings[id].given;
+        settings[id].from_file = true;
+        if (id == OPT_URL || id == OPT_REPLICAS)
+            TRY(expand_urls(parser, (OptionId)id));
     }
+    return NULL;
 }
 
-static Err *take_env(Parser *parser)
+static Err *no_environment(const Parser *parser, const char *name)
 {
-    Args *args = parser->args;
-    const char *name = args->settings[OPT_ENV].text;
-    if (name == NULL)
-        return NULL;
-    if (args->settings[OPT_URL].given)
-        return err_hint(err_new(ERR_USAGE, "--url and --env both say where the database is"),
-                        "leave out one of them");
-    const ConfigScope *scope = config_scope(args->config, name, -1);
-    take_scope(parser, scope);
-    if (scope != NULL)
-        return NULL;
+    const Args *args = parser->args;
     const char *names = config_environments(parser->arena, args->config);
     Err *err = err_new(ERR_USAGE, "there is no environment \"%s\"%s%s", name,
                        args->config == NULL ? "" : " in ", args->config == NULL ? "" : args->config->path);
     if (names[0] != '\0')
         return err_hint(err, "there are %s", names);
     return err_hint(err, "write it into stoa.yaml: environments: {%s: {url: postgres://…}}", name);
+}
+
+/* Databases that are written as URLs have none in common: the first one says which engine it is. */
+static Err *take_environment(Parser *parser, const ConfigEnvironment *environment)
+{
+    Setting *url = &parser->args->settings[OPT_URL];
+    TRY(take_scope(parser, environment->scope));
+    parser->args->environment = environment;
+    if (url->given)
+        return NULL;
+    *url = (Setting){.given = true, .from_file = true};
+    return config_expand(parser->arena, parser->args->config, environment->databases[0], &url->text);
+}
+
+static Err *take_env(Parser *parser)
+{
+    Args *args = parser->args;
+    const Setting *env = &args->settings[OPT_ENV];
+    args->everywhere = args->verb == VERB_GATE && !env->given && !args->settings[OPT_URL].given &&
+                       args->config != NULL && args->config->environments.len > 0;
+    if (!env->given)
+        return NULL;
+    if (args->settings[OPT_URL].given)
+        return err_hint(err_new(ERR_USAGE, "--url and --env both say where the database is"),
+                        "leave out one of them");
+    for (size_t i = 0; i < env->list_count; i++)
+        if (config_environment(args->config, env->list[i]) == NULL)
+            return no_environment(parser, env->list[i]);
+    if (args->verb == VERB_GATE)
+        return NULL;
+    if (env->list_count > 1)
+        return err_hint(
+            err_new(ERR_USAGE, "\"stoa %s\" works in one environment at a time", verbs[args->verb].name),
+            "give one --env");
+    return take_environment(parser, config_environment(args->config, env->text));
 }
 
 /* The environment's section of stoa.yaml, variables, and what stoa.yaml says for the verb and for all. */
@@ -312,8 +393,23 @@ static Err *take_silent(Parser *parser)
     TRY(take_env(parser));
     for (int id = 0; id < OPT_COUNT; id++)
         TRY(take_variable(parser, (OptionId)id));
-    take_scope(parser, config_scope(args->config, NULL, (int)args->verb));
-    take_scope(parser, config_scope(args->config, NULL, -1));
+    TRY(take_scope(parser, config_scope(args->config, NULL, (int)args->verb)));
+    return take_scope(parser, config_scope(args->config, NULL, -1));
+}
+
+/* A word that the option knows, and this verb does not. */
+static Err *check_choices(const Parser *parser)
+{
+    const Args *args = parser->args;
+    for (int id = 0; id < OPT_COUNT; id++) {
+        const Option *option = &all_options[id];
+        const Setting *setting = &args->settings[id];
+        if (!setting->given || option->verb_choices == NULL || !option_for_verb(option, args->verb))
+            continue;
+        const char *choices = option_choices(option, args->verb);
+        if (!choice_has(choices, setting->text))
+            return err_wrap(choice_wrong(option, choices, setting->text), "stoa %s", verbs[args->verb].name);
+    }
     return NULL;
 }
 
@@ -361,7 +457,9 @@ Err *args_parse(Arena *arena, int argc, char **argv, Args *ret_args)
     *ret_args = (Args){.verb = VERB_HELP};
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         ret_args->json = ret_args->json || strcmp(argv[i], "--json") == 0;
-    Parser parser = {.arena = arena, .args = ret_args, .argc = argc, .at = 1, .argv = argv};
+    Parser parser = {.arena = arena, .args = ret_args, .argc = argc, .at = 1, .argv = argv, .verb = -1};
+    for (int i = 1; i < argc && parser.verb < 0; i++)
+        parser.verb = verb_find(argv[i]);
     Err *err = take_all(&parser);
     for (int i = 1; i < argc; i++)
         wipe_secret(argv[i]);
@@ -384,5 +482,6 @@ Err *args_parse(Arena *arena, int argc, char **argv, Args *ret_args)
     TRY(check_options(&parser));
     TRY(check_positional(&parser, &verbs[verb]));
     take_lists(&parser);
-    return take_silent(&parser);
+    TRY(take_silent(&parser));
+    return check_choices(&parser);
 }

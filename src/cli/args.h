@@ -20,8 +20,10 @@ typedef struct Args {
     const char *positional; /* the first one; NULL if none */
     const char *const *positionals;
     size_t positional_count;
-    const Config *config; /* cli/config.h; NULL: there is none */
-    bool json;            /* already known when parsing fails */
+    const Config *config;                        /* cli/config.h; NULL: there is none */
+    const struct ConfigEnvironment *environment; /* --env; NULL: none, or of gate, which takes several */
+    bool everywhere; /* gate, where neither --url nor --env is given: in every environment there is */
+    bool json;       /* already known when parsing fails */
 } Args;
 
 /* Parses the command line into `arena`; nothing in the result points into `argv`. Afterwards the passwords of

@@ -1,10 +1,18 @@
 /* stoa abort: undoes a change that is not ready. */
+#include "cli/fleet.h"
 #include "cli/session.h"
 
 Err *cmd_abort(Cli *cli)
 {
     RunOptions options;
     const char *change = NULL;
+    bool over = false;
+    TRY(fleet_enter(
+        cli,
+        arena_printf(cli->arena, "Undo \"%s\"", cli->args.positional == NULL ? "" : cli->args.positional),
+        &over));
+    if (over)
+        return NULL;
     TRY(session_options(cli, &options));
     const char *states = options.force ? "|planned|running|paused|waiting|failed|ambiguous|ready|"
                                        : "|planned|running|paused|waiting|failed|ambiguous|";

@@ -1,4 +1,7 @@
 /* stoa apply: shows the plan, asks, and carries it out up to ready. */
+#include "cli/fleet.h"
+#include "cli/order.h"
+#include "cli/rehearsals.h"
 #include "cli/session.h"
 #include "cli/show.h"
 #include "serve/serve.h"
@@ -11,14 +14,16 @@ typedef struct Asked {
 static void tell_plan(Cli *cli, const Plan *plan)
 {
     if (cli->term.json) {
-        json_t *event =
-            json_pack("{s:i, s:s, s:i, s:o}", "v", 1, "event", "plan", "step", 0, "plan", plan_to_json(plan));
+        json_t *event = json_pack("{s:i, s:s, s:i, s:o, s:o*}", "v", 1, "event", "plan", "step", 0, "plan",
+                                  plan_to_json(plan), "rehearsal", rehearsals_find(cli, plan));
         term_json(&cli->term, event, false);
         json_decref(event);
         return;
     }
     Page page = term_page_err(&cli->term);
-    show_plan(&page, plan, cli_given(cli, OPT_VERBOSE));
+    json_t *rehearsal = rehearsals_find(cli, plan);
+    show_plan(&page, plan, cli_given(cli, OPT_VERBOSE), rehearsal);
+    json_decref(rehearsal);
     page_newline(&page);
     term_show_err(&cli->term, &page, false);
 }
@@ -56,8 +61,19 @@ Err *cmd_apply(Cli *cli)
     RunOptions options;
     Change change;
     RunSummary summary = {0};
-    TRY(session_options(cli, &options));
+    const RunNote *note = NULL;
+    bool over = false;
     TRY(session_change(cli, &change));
+    TRY(order_check(cli, &change, &note));
+    TRY(fleet_enter(cli, arena_printf(cli->arena, "Apply \"%s\"", change.name), &over));
+    if (over)
+        return NULL;
+    if (cli->place != NULL)
+        change.name = arena_printf(cli->arena, "%s%s", change.name, cli->place->suffix);
+    TRY(session_options(cli, &options));
+    options.note = note;
+    options.rehearsal = rehearsals_ask;
+    options.rehearsal_context = cli;
     Asked asked = {.cli = cli};
     Serve *serve = NULL;
     TRY(session_listen(cli, &options, NULL, &serve));

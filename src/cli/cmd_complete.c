@@ -1,4 +1,5 @@
 /* stoa complete: removes what only the old application needs. */
+#include "cli/fleet.h"
 #include "cli/session.h"
 
 Err *cmd_complete(Cli *cli)
@@ -6,6 +7,13 @@ Err *cmd_complete(Cli *cli)
     RunOptions options;
     const char *change = NULL;
     RunSummary summary = {0};
+    bool over = false;
+    TRY(fleet_enter(
+        cli,
+        arena_printf(cli->arena, "Complete \"%s\"", cli->args.positional == NULL ? "" : cli->args.positional),
+        &over));
+    if (over)
+        return NULL;
     TRY(session_options(cli, &options));
     TRY(session_pick(cli, &options, "|ready|", &change));
     const char *question =

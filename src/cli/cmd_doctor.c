@@ -22,8 +22,18 @@ Err *cmd_doctor(Cli *cli)
     RunOptions options;
     json_t *doctor = NULL;
     TRY(session_options(cli, &options));
+    if (cli_given(cli, OPT_AT) && !cli_given(cli, OPT_WINDOW))
+        return err_hint(err_new(ERR_USAGE, "--at is the moment at which --window is looked at"),
+                        "stoa doctor --window '22:00-06:00 Europe/Berlin' --at '2027-03-28 00:30'");
     TRY(run_doctor(&options, cli->arena, &doctor));
-    Err *err = session_notify_test(cli, doctor);
+    bool window = cli_given(cli, OPT_WINDOW) && !cli_setting(cli, OPT_WINDOW)->from_file;
+    Err *err = window ? run_window(&options, cli->arena, cli_setting(cli, OPT_WINDOW)->text,
+                                   cli_setting(cli, OPT_AT)->text, doctor)
+                      : NULL;
+    if (err == NULL && cli_given(cli, OPT_QUIET_HOURS))
+        err = run_quiet(&options, cli->arena, cli_setting(cli, OPT_QUIET_HOURS)->text, doctor);
+    if (err == NULL)
+        err = session_notify_test(cli, doctor);
     if (err != NULL) {
         json_decref(doctor);
         return err;

@@ -1,5 +1,7 @@
 /* stoa plan: shows the steps that apply would take. */
+#include "cli/bundle.h"
 #include "cli/plan_sql.h"
+#include "cli/rehearsals.h"
 #include "cli/session.h"
 #include "cli/show.h"
 
@@ -26,6 +28,8 @@ static void show_refusal(Cli *cli, const Plan *plan)
     err_free(refusal);
 }
 
+static void json_freep(json_t **json) { json_decref(*json); }
+
 Err *cmd_plan(Cli *cli)
 {
     RunOptions options;
@@ -41,14 +45,18 @@ Err *cmd_plan(Cli *cli)
         const char *folder = cli_setting(cli, OPT_SQL)->text;
         return plan_sql_write(cli, &plan, options.plan.max_stall_ms, folder == NULL ? plan.change : folder);
     }
+    CLEANUP(json_freep) json_t *rehearsal = rehearsals_find(cli, &plan);
+    if (cli_given(cli, OPT_BUNDLE))
+        TRY(bundle_write(cli, &plan, rehearsal, cli_setting(cli, OPT_BUNDLE)->text));
     if (cli->term.json) {
         json_t *json = plan_to_json(&plan);
+        json_object_set(json, "rehearsal", rehearsal);
         term_json(&cli->term, json, true);
         json_decref(json);
         return NULL;
     }
     Page page = term_page_out(&cli->term);
-    show_plan(&page, &plan, cli_given(cli, OPT_VERBOSE));
+    show_plan(&page, &plan, cli_given(cli, OPT_VERBOSE), rehearsal);
     if (journalled)
         page_put(&page, STYLE_YELLOW,
                  "\nthis plan is in the journal already; \"stoa status\" says where it stands\n");

@@ -1,4 +1,5 @@
 /* stoa resume: goes on with a change, or lets whoever holds it go on. */
+#include "cli/fleet.h"
 #include "cli/session.h"
 #include "serve/serve.h"
 
@@ -7,6 +8,10 @@ Err *cmd_resume(Cli *cli)
     RunOptions options;
     const char *change = NULL;
     RunSummary summary = {0};
+    bool over = false;
+    TRY(fleet_enter(cli, NULL, &over));
+    if (over)
+        return NULL;
     TRY(session_options(cli, &options));
     TRY(session_pick(cli, &options, "|planned|running|paused|waiting|failed|", &change));
     Serve *serve = NULL;

@@ -1,4 +1,5 @@
 /* stoa status: where every change stands. */
+#include "cli/fleet.h"
 #include "cli/session.h"
 #include "cli/show.h"
 
@@ -6,6 +7,8 @@ Err *cmd_status(Cli *cli)
 {
     RunOptions options;
     json_t *status = NULL;
+    if (cli->args.environment != NULL && environment_is_many(cli->args.environment))
+        return fleet_status(cli);
     TRY(session_options(cli, &options));
     TRY(run_status(&options, cli->arena, cli->args.positional, cli_given(cli, OPT_ALL), &status));
     if (cli->term.json) {

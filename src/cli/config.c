@@ -1,8 +1,7 @@
 /* stoa.yaml, found and read by the table of options. */
-#include "cli/config.h"
+#include "cli/config_read.h"
 
 #include "base/str.h"
-#include "base/tree.h"
 #include "cli/findings.h"
 
 #include <limits.h>
@@ -11,15 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef struct Reader {
-    Arena *arena;
-    Config *config;
-} Reader;
-
 /* ---- options -------------------------------------------------------------------------------- */
 
 /* "max_lag" and "max-lag" are the same. */
-static bool same_key(const char *key, const char *name)
+bool config_same_key(const char *key, const char *name)
 {
     for (; *key != '\0' && (*key == *name || (*key == '_' && *name == '-')); key++)
         name++;
@@ -29,22 +23,23 @@ static bool same_key(const char *key, const char *name)
 static int option_of(const char *key)
 {
     for (int id = 0; id < OPT_COUNT; id++)
-        if (same_key(key, all_options[id].name))
+        if (config_same_key(key, all_options[id].name))
             return id;
     return -1;
 }
 
-static Err *wrong_key(const Reader *reader, const TreeNode *key, int verb)
+static Err *wrong_key(const ConfigReader *reader, const TreeNode *key, int verb)
 {
     const char *near = option_near(key->text);
     Err *err = tree_error(reader->config->path, key, "\"%s\" is no option%s%s", key->text,
                           verb < 0 ? "" : " of stoa ", verb < 0 ? "" : verbs[verb].name);
-    if (near == NULL || same_key(key->text, near))
+    if (near == NULL || config_same_key(key->text, near))
         return err_hint(err, "\"stoa help VERB\" lists the options of a verb");
     return err_hint(err, "did you mean %s?", near);
 }
 
-static Err *take_value(const Reader *reader, const Option *option, const TreeNode *value, Setting *setting)
+static Err *take_value(const ConfigReader *reader, const Option *option, const TreeNode *value,
+                       Setting *setting)
 {
     const char *name = reader->config->path, *text = value->text;
     if (value->kind != TREE_TEXT)
@@ -62,7 +57,7 @@ static Err *take_value(const Reader *reader, const Option *option, const TreeNod
 }
 
 /* One value, or a list of them where the option may be given several times. */
-static Err *take_option(const Reader *reader, OptionId id, const TreeNode *value, Setting *setting)
+static Err *take_option(const ConfigReader *reader, OptionId id, const TreeNode *value, Setting *setting)
 {
     const Option *option = &all_options[id];
     if (!option_takes_list(option))
@@ -78,7 +73,8 @@ static Err *take_option(const Reader *reader, OptionId id, const TreeNode *value
     return NULL;
 }
 
-static Err *take_pair(const Reader *reader, ConfigScope *scope, const TreeNode *key, const TreeNode *value)
+Err *config_take_pair(const ConfigReader *reader, ConfigScope *scope, const TreeNode *key,
+                      const TreeNode *value)
 {
     int id = option_of(key->text);
     bool fits = id >= 0 && (scope->verb < 0 || option_for_verb(&all_options[id], (VerbId)scope->verb));
@@ -90,7 +86,7 @@ static Err *take_pair(const Reader *reader, ConfigScope *scope, const TreeNode *
     return take_option(reader, (OptionId)id, value, &scope->settings[id]);
 }
 
-static ConfigScope *scope_add(const Reader *reader, const char *environment, int verb)
+ConfigScope *config_scope_add(const ConfigReader *reader, const char *environment, int verb)
 {
     ConfigScope *scope = arena_alloc(reader->arena, sizeof *scope);
     scope->environment = environment;
@@ -99,7 +95,7 @@ static ConfigScope *scope_add(const Reader *reader, const char *environment, int
     return scope;
 }
 
-static Err *expect_map(const Reader *reader, const TreeNode *node, const char *what)
+Err *config_expect_map(const ConfigReader *reader, const TreeNode *node, const char *what)
 {
     bool nothing = node->kind == TREE_TEXT && node->text[0] == '\0';
     return nothing || node->kind == TREE_MAP
@@ -108,7 +104,7 @@ static Err *expect_map(const Reader *reader, const TreeNode *node, const char *w
 }
 
 /* What belongs to a URL has nothing to do with another one. */
-static Err *expect_url(const Reader *reader, const ConfigScope *scope, const TreeNode *node)
+static Err *expect_url(const ConfigReader *reader, const ConfigScope *scope, const TreeNode *node)
 {
     static const OptionId with_url[] = {OPT_PASSWORD_COMMAND, OPT_REPLICAS};
     for (size_t i = 0; i < ARRAY_LEN(with_url); i++)
@@ -118,26 +114,11 @@ static Err *expect_url(const Reader *reader, const ConfigScope *scope, const Tre
     return NULL;
 }
 
-static Err *take_environments(const Reader *reader, const TreeNode *node)
-{
-    TRY(expect_map(reader, node, "environments"));
-    for (size_t i = 0; i < node->count; i++) {
-        const TreeNode *name = node->items[2 * i], *value = node->items[2 * i + 1];
-        ConfigScope *scope = scope_add(reader, name->text, -1);
-        TRY(expect_map(reader, value, "an environment"));
-        for (size_t j = 0; j < value->count; j++)
-            TRY(take_pair(reader, scope, value->items[2 * j], value->items[2 * j + 1]));
-        if (!scope->settings[OPT_URL].given)
-            return tree_error(reader->config->path, name, "the environment \"%s\" has no url", name->text);
-    }
-    return NULL;
-}
-
 /* ---- rules ---------------------------------------------------------------------------------- */
 
-static Err *take_rules(const Reader *reader, const TreeNode *node, ConfigRules *rules)
+static Err *take_rules(const ConfigReader *reader, const TreeNode *node, ConfigRules *rules)
 {
-    TRY(expect_map(reader, node, "rules"));
+    TRY(config_expect_map(reader, node, "rules"));
     Severity *severities = arena_alloc(reader->arena, rule_count() * sizeof *severities);
     for (size_t i = 0; i < node->count; i++) {
         const TreeNode *name = node->items[2 * i], *severity = node->items[2 * i + 1];
@@ -151,7 +132,7 @@ static Err *take_rules(const Reader *reader, const TreeNode *node, ConfigRules *
     return NULL;
 }
 
-static Err *take_patterns(const Reader *reader, const TreeNode *node, ConfigPath *path)
+static Err *take_patterns(const ConfigReader *reader, const TreeNode *node, ConfigPath *path)
 {
     size_t count = node->kind == TREE_LIST ? node->count : 1;
     for (size_t i = 0; i < count; i++) {
@@ -163,7 +144,7 @@ static Err *take_patterns(const Reader *reader, const TreeNode *node, ConfigPath
     return NULL;
 }
 
-static Err *take_path(const Reader *reader, const TreeNode *node)
+static Err *take_path(const ConfigReader *reader, const TreeNode *node)
 {
     ConfigPath *path = vec_push(reader->arena, &reader->config->paths);
     *path = (ConfigPath){0};
@@ -183,17 +164,17 @@ static Err *take_path(const Reader *reader, const TreeNode *node)
                           "write: - {path: legacy/**, rules: {all: off}}");
 }
 
-static Err *take_verb(const Reader *reader, VerbId verb, const TreeNode *node)
+static Err *take_verb(const ConfigReader *reader, VerbId verb, const TreeNode *node)
 {
-    ConfigScope *scope = scope_add(reader, NULL, (int)verb);
-    TRY(expect_map(reader, node, verbs[verb].name));
+    ConfigScope *scope = config_scope_add(reader, NULL, (int)verb);
+    TRY(config_expect_map(reader, node, verbs[verb].name));
     for (size_t i = 0; i < node->count; i++) {
         const TreeNode *key = node->items[2 * i], *value = node->items[2 * i + 1];
         bool paths = verb == VERB_CHECK && str_eq(key->text, "paths");
         if (verb == VERB_CHECK && str_eq(key->text, "rules")) {
             TRY(take_rules(reader, value, &reader->config->rules));
         } else if (!paths) {
-            TRY(take_pair(reader, scope, key, value));
+            TRY(config_take_pair(reader, scope, key, value));
         } else if (value->kind != TREE_LIST) {
             return tree_error(reader->config->path, value, "paths is a list");
         }
@@ -205,19 +186,19 @@ static Err *take_verb(const Reader *reader, VerbId verb, const TreeNode *node)
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
-static Err *take_root(const Reader *reader, const TreeNode *root)
+static Err *take_root(const ConfigReader *reader, const TreeNode *root)
 {
-    ConfigScope *all = scope_add(reader, NULL, -1);
-    TRY(expect_map(reader, root, "this file"));
+    ConfigScope *all = config_scope_add(reader, NULL, -1);
+    TRY(config_expect_map(reader, root, "this file"));
     for (size_t i = 0; i < root->count; i++) {
         const TreeNode *key = root->items[2 * i], *value = root->items[2 * i + 1];
         int verb = verb_find(key->text);
         if (str_eq(key->text, "environments"))
-            TRY(take_environments(reader, value));
+            TRY(config_take_environments(reader, value));
         else if (verb >= 0)
             TRY(take_verb(reader, (VerbId)verb, value));
         else
-            TRY(take_pair(reader, all, key, value));
+            TRY(config_take_pair(reader, all, key, value));
     }
     return expect_url(reader, all, root);
 }
@@ -225,7 +206,7 @@ static Err *take_root(const Reader *reader, const TreeNode *root)
 Err *config_read(Arena *arena, const char *name, const char *folder, const char *text, size_t len,
                  const Config **ret_config)
 {
-    Reader reader = {.arena = arena, .config = arena_alloc(arena, sizeof *reader.config)};
+    ConfigReader reader = {.arena = arena, .config = arena_alloc(arena, sizeof *reader.config)};
     reader.config->path = name;
     reader.config->folder = folder;
     *ret_config = reader.config;
@@ -290,17 +271,6 @@ const ConfigScope *config_scope(const Config *config, const char *environment, i
             return scope;
     }
     return NULL;
-}
-
-const char *config_environments(Arena *arena, const Config *config)
-{
-    CLEANUP(str_donep) Str list = STR_INIT;
-    for (size_t i = 0; config != NULL && i < config->scopes.len; i++)
-        if (config->scopes.items[i]->environment != NULL) {
-            str_sep(&list, ", ");
-            str_add(&list, config->scopes.items[i]->environment);
-        }
-    return arena_dup(arena, list.buf);
 }
 
 /* Takes "." and ".." and empty words out of an absolute path. */

@@ -2,7 +2,8 @@
  *
  *   max-stall: 100ms                  any option of `all_options` that has `file` set; "_" is as good as "-"
  *   environments:
- *     production: {url: postgres://stoa@db/shop, password-command: print-token, max-lag: 2s}
+ *     staging: {url-env: STAGING_URL}
+ *     production: {url: "${PROD_URL}", password-command: print-token, databases: tenant_*, max-lag: 2s}
  *   check:                            a verb: options of it alone
  *     fail-on: block
  *     rules: {drop-column: warn, all: note}
@@ -30,10 +31,24 @@ typedef struct ConfigPath {
     ConfigRules rules;
 } ConfigPath;
 
+/* One environment. Where it has neither databases nor schemas, it is the one that its URL names. */
+typedef struct ConfigEnvironment {
+    const char *name;
+    ConfigScope *scope;       /* its options; the URL may hold "${NAME}", see config_expand() */
+    const char *const *after; /* environments in which a change has to be ready before */
+    size_t after_count;
+    const char *const *databases; /* names, patterns of them, URLs */
+    size_t database_count;
+    const char *database_query; /* its first column has their names; NULL */
+    const char *const *schemas; /* names, patterns of them */
+    size_t schema_count;
+} ConfigEnvironment;
+
 struct Config {
     const char *path;   /* as it is named in messages */
     const char *folder; /* absolute */
     VEC(ConfigScope *) scopes;
+    VEC(ConfigEnvironment *) environments; /* in their order */
     ConfigRules rules;
     VEC(ConfigPath) paths;
 };
@@ -48,6 +63,13 @@ Err *config_read(Arena *arena, const char *name, const char *folder, const char 
 
 /* A section; NULL where it is not there. `environment` NULL: the one of a verb, or of all (-1). */
 const ConfigScope *config_scope(const Config *config, const char *environment, int verb);
+/* NULL where there is none of this name. */
+const ConfigEnvironment *config_environment(const Config *config, const char *name);
+/* The text with the values of the environment variables that it names as "${NAME}". ERR_CONFIG where one is
+ * not set, or empty. */
+Err *config_expand(Arena *arena, const Config *config, const char *text, const char **ret_text) MUST_USE;
+/* "*" and "?" make a name of databases or schemas a pattern. */
+bool config_is_pattern(const char *name);
 /* "production, staging"; "" where there is none. */
 const char *config_environments(Arena *arena, const Config *config);
 /* `path`, as seen from the working folder, as seen from the file's; NULL where it is not beneath it. */

@@ -11,7 +11,7 @@ void help_option_name(Str *ret_text, const Option *option)
 {
     if (option->letter != 0)
         str_addf(ret_text, "-%c, ", option->letter);
-    str_addf(ret_text, "--%s", option->name);
+    str_addf(ret_text, "%s%s", option->file_only ? "" : "--", option->name);
     if (option->metavar != NULL)
         str_addf(ret_text, option->kind == VALUE_MAYBE ? "[=%s]" : " %s", option->metavar);
 }
@@ -38,7 +38,7 @@ void help_overview(Page *page)
     page_put(page, STYLE_PLAIN, "\n\"stoa help VERB\" explains one; \"stoa demo\" shows it at work.\n");
 }
 
-static void show_option(Page *page, const Option *option)
+static void show_option(Page *page, const Option *option, VerbId verb)
 {
     CLEANUP(str_donep) Str name = STR_INIT, text = STR_INIT;
     help_option_name(&name, option);
@@ -49,13 +49,13 @@ static void show_option(Page *page, const Option *option)
     page_to(page, OPTION_COLUMN);
     str_add(&text, option->help);
     if (option->choices != NULL)
-        str_addf(&text, " (%s)", option->choices);
+        str_addf(&text, " (%s)", option_choices(option, verb));
     if (option->fallback != NULL)
         str_addf(&text, " [%s]", option->fallback);
     if (option->env != NULL)
         str_addf(&text, " [$%s]", option->env);
     if (option->file)
-        str_add(&text, " [file]");
+        str_add(&text, option->file_only ? " [file only]" : " [file]");
     page_wrap(page, STYLE_PLAIN, OPTION_COLUMN, text.buf);
     page_newline(page);
 }
@@ -74,7 +74,7 @@ static void show_options(Page *page, const Verb *verb)
                 page_newline(page);
             }
             titled = true;
-            show_option(page, &all_options[i]);
+            show_option(page, &all_options[i], id);
         }
     }
 }
@@ -108,23 +108,24 @@ json_t *help_tables(void)
     for (size_t i = 0; i < VERB_COUNT; i++) {
         json_t *names = json_array();
         for (size_t j = 0; j < OPT_COUNT; j++)
-            if (option_for_verb(&all_options[j], (VerbId)i))
+            if (option_for_verb(&all_options[j], (VerbId)i) && !all_options[j].file_only)
                 (void)json_array_append_new(names, json_string(all_options[j].name));
         (void)json_array_append_new(verb_list,
                                     json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", verbs[i].name, "group",
                                               verb_group_name(verbs[i].group), "synopsis", verbs[i].synopsis,
                                               "summary", verbs[i].summary, "options", names));
     }
-    static const char *const kinds[] = {"flag",   "duration", "count", "text", "file",
-                                        "choice", "url",      "list",  "urls", "maybe"};
+    static const char *const kinds[] = {"flag",   "duration", "count", "whole", "text", "file",
+                                        "choice", "url",      "list",  "urls",  "maybe"};
     static_assert(ARRAY_LEN(kinds) == VALUE_MAYBE + 1, "a name for every kind of value");
     for (size_t i = 0; i < OPT_COUNT; i++)
         (void)json_array_append_new(
             option_list,
-            json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:b, s:s?, s:s}", "name", all_options[i].name, "kind",
-                      kinds[all_options[i].kind], "metavar", all_options[i].metavar, "default",
+            json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:b, s:b, s:s?, s:s}", "name", all_options[i].name,
+                      "kind", kinds[all_options[i].kind], "metavar", all_options[i].metavar, "default",
                       all_options[i].fallback, "env", all_options[i].env, "file", (int)all_options[i].file,
-                      "choices", all_options[i].choices, "help", all_options[i].help));
+                      "file_only", (int)all_options[i].file_only, "choices", all_options[i].choices, "help",
+                      all_options[i].help));
     for (size_t i = 0; i < exit_info_count; i++)
         (void)json_array_append_new(
             exit_list, json_pack("{s:i, s:s}", "code", exit_infos[i].code, "meaning", exit_infos[i].meaning));

@@ -5,7 +5,7 @@ static void add_verb_options(Str *text, VerbId verb)
 {
     str_addf(text, "    %s)\n        options=\"", verbs[verb].name);
     for (size_t i = 0, count = 0; i < OPT_COUNT; i++)
-        if (option_for_verb(&all_options[i], verb))
+        if (option_for_verb(&all_options[i], verb) && !all_options[i].file_only)
             str_addf(text, "%s--%s", count++ == 0 ? "" : " ", all_options[i].name);
     str_add(text, "\"\n        ;;\n");
 }
@@ -20,7 +20,8 @@ static void add_words(Str *text, const char *choices)
 static void add_values(Str *text)
 {
     for (size_t i = 0; i < OPT_COUNT; i++) {
-        if (all_options[i].kind == VALUE_FLAG || all_options[i].kind == VALUE_MAYBE)
+        if (all_options[i].kind == VALUE_FLAG || all_options[i].kind == VALUE_MAYBE ||
+            all_options[i].file_only)
             continue;
         str_addf(text, "    --%s", all_options[i].name);
         if (all_options[i].letter != 0)

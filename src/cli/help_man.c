@@ -27,6 +27,13 @@ static void add_option(Str *text, const Option *option)
         str_add(text, " One of ");
         add_plain(text, option->choices);
         str_add(text, ".");
+        for (int verb = 0; option->verb_choices != NULL && verb < VERB_COUNT; verb++) {
+            if (option->verb_choices[verb] == NULL)
+                continue;
+            str_addf(text, " %s: ", verbs[verb].name);
+            add_plain(text, option->verb_choices[verb]);
+            str_add(text, ".");
+        }
     }
     if (option->fallback != NULL) {
         str_add(text, " Default: ");

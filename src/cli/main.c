@@ -125,9 +125,11 @@ int main(int argc, char **argv)
         code = exit_of(&cli, err);
     }
     session_notify_end(&cli, err);
+    session_trace_end(&cli, err);
     err_free(err);
     failpoint_report();
     json_decref(cli.error_problems);
+    json_decref(cli.measured);
     term_done(&cli.term);
     stop_done(&cli.stop);
     arena_free(cli.arena);

@@ -12,12 +12,14 @@ static_assert(VERB_COUNT <= 32, "verbs fit a bit mask");
 
 enum {
     IN_ALL = (1u << VERB_COUNT) - 1,
+    IN_MANY = BIT(APPLY) | BIT(RESUME) | BIT(COMPLETE) | BIT(ABORT) | BIT(REVERT) | BIT(PAUSE),
     IN_SELF = BIT(HELP) | BIT(VERSION) | BIT(COMPLETION),
     IN_SERVER = IN_ALL & ~(unsigned)IN_SELF & ~BIT(DEMO),
-    IN_REQUEST = BIT(PLAN) | BIT(APPLY),
-    IN_LOCKS = BIT(APPLY) | BIT(RESUME) | BIT(COMPLETE) | BIT(ABORT) | BIT(REVERT) | BIT(UNINSTALL),
+    IN_REQUEST = BIT(PLAN) | BIT(APPLY) | BIT(APPROVE) | BIT(REHEARSE),
+    IN_LOCKS =
+        BIT(APPLY) | BIT(RESUME) | BIT(COMPLETE) | BIT(ABORT) | BIT(REVERT) | BIT(RETIRE) | BIT(UNINSTALL),
     IN_PLANNED = BIT(PLAN) | BIT(APPLY) | BIT(RESUME),
-    IN_TOLD = BIT(APPLY) | BIT(RESUME) | BIT(COMPLETE) | BIT(ABORT) | BIT(REVERT) | BIT(SERVE),
+    IN_TOLD = BIT(APPLY) | BIT(RESUME) | BIT(COMPLETE) | BIT(ABORT) | BIT(REVERT) | BIT(RETIRE) | BIT(SERVE),
     IN_JSON = IN_ALL & ~(BIT(HELP) | BIT(COMPLETION)),
 };
 
@@ -35,11 +37,12 @@ const Option all_options[OPT_COUNT] = {
              "and TLS parameters included. Without it the engine's own conventions hold: PG* variables, "
              "service file, ~/.pgpass"},
     [OPT_ENV] = {.name = "env",
-                 .kind = VALUE_TEXT,
+                 .kind = VALUE_LIST,
                  .group = OPTIONS_WHERE,
                  .verbs = IN_SERVER,
                  .metavar = "NAME",
-                 .help = "the database, and options for it, that stoa.yaml has under this name"},
+                 .help = "the database or databases, and options for them, that stoa.yaml has under this "
+                         "name; gate takes several"},
     [OPT_CONFIG] = {.name = "config",
                     .kind = VALUE_FILE,
                     .group = OPTIONS_WHERE,
@@ -99,7 +102,8 @@ const Option all_options[OPT_COUNT] = {
     [OPT_YES] = {.name = "yes",
                  .kind = VALUE_FLAG,
                  .group = OPTIONS_HOW,
-                 .verbs = BIT(APPLY) | BIT(COMPLETE) | BIT(ABORT) | BIT(REVERT) | BIT(UNINSTALL),
+                 .verbs = BIT(APPLY) | BIT(COMPLETE) | BIT(ABORT) | BIT(REVERT) | BIT(RETIRE) |
+                          BIT(UNINSTALL) | BIT(APPROVE),
                  .help = "do not ask"},
     [OPT_EXPECT] = {.name = "expect",
                     .kind = VALUE_TEXT,
@@ -127,8 +131,9 @@ const Option all_options[OPT_COUNT] = {
          .choices = "auto|instant|in-place|shadow",
          .help =
              "instant refuses whatever has to touch rows; in-place (PostgreSQL: like auto) lets the server "
-             "work on the table itself, while writers go on; shadow (MySQL and MariaDB) copies it beside "
-             "the application; auto takes the cheapest safe way"},
+             "work on the table itself, while writers go on; shadow copies it beside the application and "
+             "swaps (PostgreSQL: one table whose every part can be carried over); auto takes the cheapest "
+             "safe way (PostgreSQL: never shadow)"},
     [OPT_LATE_INDEXES] =
         {.name = "late-indexes",
          .file = true,
@@ -157,7 +162,7 @@ const Option all_options[OPT_COUNT] = {
          .file = true,
          .kind = VALUE_CHOICE,
          .group = OPTIONS_HOW,
-         .verbs = IN_REQUEST | BIT(CHECK),
+         .verbs = IN_REQUEST | BIT(RETIRE) | BIT(CHECK),
          .metavar = "WHEN",
          .fallback = "on",
          .choices = "on|schema|off",
@@ -183,36 +188,38 @@ const Option all_options[OPT_COUNT] = {
                    .file = true,
                    .kind = VALUE_DURATION,
                    .group = OPTIONS_HOW,
-                   .verbs = BIT(COMPLETE),
+                   .verbs = BIT(COMPLETE) | BIT(RETIRE),
                    .metavar = "TIME",
                    .fallback = "24h",
                    .help = "for how long no old writer, and no use of what is to go, may have been seen"},
-    [OPT_FORCE] = {.name = "force",
-                   .kind = VALUE_FLAG,
-                   .group = OPTIONS_HOW,
-                   .verbs = BIT(COMPLETE) | BIT(ABORT) | BIT(UNINSTALL),
-                   .help = "go on although old writers or readers were seen, or nothing tells (complete), "
-                           "applications may rely on the change "
-                           "already (abort), or a change is under way (uninstall)"},
+    [OPT_FORCE] =
+        {.name = "force",
+         .kind = VALUE_FLAG,
+         .group = OPTIONS_HOW,
+         .verbs = BIT(COMPLETE) | BIT(ABORT) | BIT(RETIRE) | BIT(UNINSTALL),
+         .help = "go on although old writers or readers were seen, or nothing tells (complete, retire), "
+                 "applications may rely on the change "
+                 "already (abort), or a change is under way (uninstall)"},
     [OPT_ALL] = {.name = "all",
                  .kind = VALUE_FLAG,
                  .group = OPTIONS_WHAT,
                  .verbs = BIT(STATUS),
                  .help = "also changes that are over"},
-    [OPT_ROWS] = {.name = "rows",
-                  .kind = VALUE_COUNT,
-                  .group = OPTIONS_HOW,
-                  .verbs = BIT(DEMO),
-                  .metavar = "N",
-                  .fallback = "1000000",
-                  .help = "rows in the orders table"},
+    [OPT_ROWS] =
+        {.name = "rows",
+         .kind = VALUE_COUNT,
+         .group = OPTIONS_HOW,
+         .verbs = BIT(DEMO) | BIT(REHEARSE),
+         .metavar = "N",
+         .fallback = "1000000",
+         .help = "demo: rows in the orders table. rehearse: rows of the largest size, in place of --scale"},
     [OPT_RATE] = {.name = "rate",
                   .kind = VALUE_COUNT,
                   .group = OPTIONS_HOW,
-                  .verbs = BIT(DEMO),
+                  .verbs = BIT(DEMO) | BIT(REHEARSE),
                   .metavar = "N",
                   .fallback = "300",
-                  .help = "statements per second of the application"},
+                  .help = "statements per second of the application; rehearse: in place of the source's"},
     [OPT_ENGINE] =
         {.name = "engine",
          .file = true,
@@ -302,9 +309,16 @@ const Option all_options[OPT_COUNT] = {
                   .verbs = IN_ALL,
                   .help = "explain the verb"},
 #include "cli/option_accept.inc"
+#include "cli/option_approve.inc"
 #include "cli/option_check.inc"
+#include "cli/option_environment.inc"
+#include "cli/option_rehearse.inc"
+#include "cli/option_retire.inc"
 #include "cli/option_serve.inc"
+#include "cli/option_signals.inc"
+#include "cli/option_stale.inc"
 #include "cli/option_throttle.inc"
+#include "cli/option_trace.inc"
 };
 
 const char *option_group_name(OptionGroup group)
@@ -322,6 +336,12 @@ const char *option_group_name(OptionGroup group)
         return "Output";
     }
     return "";
+}
+
+const char *option_choices(const Option *option, VerbId verb)
+{
+    const char *fewer = option->verb_choices == NULL ? NULL : option->verb_choices[verb];
+    return fewer != NULL ? fewer : option->choices;
 }
 
 bool choice_has(const char *choices, const char *word)

@@ -1,5 +1,6 @@
 /* Reads what is asked: the SQL from argument, file or standard input, parsed, with all its problems told. */
 #include "change/lex_my.h"
+#include "cli/places.h"
 #include "cli/session.h"
 #include "cli/show.h"
 
@@ -128,6 +129,9 @@ Err *session_change(Cli *cli, Change *ret_change)
     const char *label = NULL;
     ChangeInput input = {.name = cli_setting(cli, OPT_NAME)->text,
                          .owner = cli_setting(cli, OPT_OWNER)->text,
+                         .contract = {.purpose = cli_setting(cli, OPT_PURPOSE)->text,
+                                      .flag = cli_setting(cli, OPT_FLAG)->text,
+                                      .expires = cli_setting(cli, OPT_EXPIRES)->text},
                          .backfills = backfills->list,
                          .backfill_count = backfills->list_count,
                          .reverses = reverses->list,
@@ -140,6 +144,8 @@ Err *session_change(Cli *cli, Change *ret_change)
     if (change.operation_count == 0)
         return err_hint(err_new(ERR_USAGE, "%s holds no statement", label),
                         "write for example: ALTER TABLE …");
+    if (cli->place != NULL)
+        change.name = arena_printf(cli->arena, "%s%s", change.name, cli->place->suffix);
     *ret_change = change;
     return NULL;
 }

@@ -2,9 +2,12 @@
 #include "cli/session.h"
 
 #include "base/clock.h"
+#include "base/unit.h"
+#include "cli/places.h"
 #include "cli/show.h"
 #include "cli/signals.h"
 #include "notify/notify.h"
+#include "notify/otlp.h"
 #include "run/load_limit.h"
 #include "run/window.h"
 
@@ -33,6 +36,7 @@ static void on_event(void *context, const Event *event)
     char time[CLOCK_TEXT_BYTES];
     clock_wall_text(time);
     notify_event(cli->notify, event);
+    otlp_event(cli->otlp, event);
     if (cli->term.json) {
         json_t *line = json_pack("{s:i, s:s, s:i, s:s*, s:s}", "v", 1, "event", event->kind, "step",
                                  event->step, "text", event->text, "at", time);
@@ -154,6 +158,9 @@ static void read_controls(const Cli *cli, RunOptions *options)
         if (!cli_setting(cli, OPT_WINDOW)->from_file)
             options->controls_given |= CONTROL_WINDOW;
     }
+    const Setting *window_for = cli_setting(cli, OPT_WINDOW_FOR);
+    if (window_for->given && !(window_for->from_file && cli->args.verb == VERB_RESUME))
+        options->controls.window_heavy = str_eq(window_for->text, "heavy");
     options->plan.max_stall_ms = options->controls.max_stall_ms;
 }
 
@@ -163,7 +170,7 @@ static Err *read_limits(const Cli *cli, const EngineOps *ops, OptionId option, d
     if (given->from_file && cli->args.verb == VERB_RESUME)
         return NULL; /* the change has its own */
     for (size_t i = 0; given->given && i < given->list_count; i++) {
-        Err *err = load_limit_parse(ops, given->list[i], limits);
+        Err *err = load_limit_parse(ops, given->list[i], option == OPT_CRITICAL_LOAD, limits);
         if (err != NULL)
             return err_wrap(err, "--%s", all_options[option].name);
     }
@@ -187,8 +194,10 @@ static Err *read_nice(const Cli *cli, double *ret_nice)
  * change is carried out. */
 static Err *read_checks(const Cli *cli, Controls *controls)
 {
-    static const OptionId ids[OUTSIDE_COUNT] = {
-        [OUTSIDE_SQL] = OPT_CHECK_SQL, [OUTSIDE_URL] = OPT_CHECK_URL, [OUTSIDE_FILE] = OPT_STOP_FILE};
+    static const OptionId ids[OUTSIDE_COUNT] = {[OUTSIDE_SQL] = OPT_CHECK_SQL,
+                                                [OUTSIDE_URL] = OPT_CHECK_URL,
+                                                [OUTSIDE_FILE] = OPT_STOP_FILE,
+                                                [OUTSIDE_DISK] = OPT_MIN_FREE_DISK};
     char here[PATH_MAX];
     for (size_t i = 0; i < OUTSIDE_COUNT; i++) {
         const Setting *given = cli_setting(cli, ids[i]);
@@ -199,6 +208,9 @@ static Err *read_checks(const Cli *cli, Controls *controls)
         if (ids[i] == OPT_CHECK_URL && !off && !str_starts(given->text, "http://") &&
             !str_starts(given->text, "https://"))
             return err_new(ERR_USAGE, "--check-url \"%s\" is neither http:// nor https://", given->text);
+        int64_t bytes = 0;
+        if (ids[i] == OPT_MIN_FREE_DISK && !off)
+            TRY(unit_parse_size(given->text, &bytes));
         if (ids[i] == OPT_STOP_FILE && !off && given->text[0] != '/' && getcwd(here, sizeof here) != NULL)
             controls->checks[i] = arena_printf(cli->arena, "%s/%s", here, given->text);
     }
@@ -210,6 +222,9 @@ static Err *read_throttle(const Cli *cli, RunOptions *options)
     Controls *controls = &options->controls;
     TRY(read_limits(cli, options->ops, OPT_MAX_LOAD, controls->load_limits));
     TRY(read_limits(cli, options->ops, OPT_CRITICAL_LOAD, controls->critical_limits));
+    const Setting *retries = cli_setting(cli, OPT_CRITICAL_RETRIES);
+    if (retries->given && !(retries->from_file && cli->args.verb == VERB_RESUME))
+        controls->critical_retries = retries->number;
     TRY(read_nice(cli, &controls->nice));
     return read_checks(cli, controls);
 }
@@ -239,16 +254,26 @@ Err *session_options(Cli *cli, RunOptions *ret_options)
                           .observer = {.event = on_event, .progress = on_progress, .context = cli},
                           .until = until->given ? phase_from_name(until->text) : -1,
                           .expect = expect->text,
-                          .force = cli_given(cli, OPT_FORCE)};
+                          .force = cli_given(cli, OPT_FORCE),
+                          .no_comment = cli_given(cli, OPT_NO_COMMENT),
+                          .replace = cli_given(cli, OPT_REPLACE),
+                          .approvals = cli_setting(cli, OPT_APPROVALS)->number,
+                          .signers = cli_setting(cli, OPT_ALLOWED_SIGNERS)->text,
+                          .sign_key = cli_setting(cli, OPT_SIGN)->text,
+                          .environment = cli_setting(cli, OPT_ENV)->text};
+    TRY(place_choose_one(cli));
     options.target = cli_target(cli);
-    options.database_label = target_redacted(cli->arena, options.target.url);
+    options.database_label = cli->place != NULL ? place_name(cli->arena, cli->place)
+                                                : target_redacted(cli->arena, options.target.url);
     TRY(engine_for_url(cli->engines, cli->engine_count, options.target.url, &options.ops));
     TRY(check_replicas(cli));
     TRY(check_window(cli));
     read_controls(cli, &options);
     TRY(read_throttle(cli, &options));
     read_plan_options(cli, &options.plan);
+    options.measured = cli->measured;
     TRY(session_notify(cli));
+    TRY(session_trace(cli, &options));
     *ret_options = options;
     return NULL;
 }

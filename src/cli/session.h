@@ -12,6 +12,9 @@ Err *session_options(Cli *cli, RunOptions *ret_options) MUST_USE;
 typedef struct Serve Serve;
 Err *session_listen(Cli *cli, const RunOptions *options, const char *otherwise, Serve **ret_serve) MUST_USE;
 
+/* trace.c: --otlp, where it is given; cli->otlp. It need not be ended by the verb. */
+Err *session_trace(Cli *cli, RunOptions *options) MUST_USE;
+void session_trace_end(Cli *cli, const Err *err);
 /* tell.c: hooks and webhooks that are given; cli->notify. They need not be ended by the verb. */
 Err *session_notify(Cli *cli) MUST_USE;
 /* Tells them how the verb has ended, where that is not known, and waits for them a little. */

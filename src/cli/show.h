@@ -7,8 +7,17 @@
 #include <jansson.h>
 
 /* The plan: header, every step with its SQL, locks, time and undo, then the risks. With `whole` also the
- * statements that make the sync trigger. */
-void show_plan(Page *page, const Plan *plan, bool whole);
+ * statements that make the sync trigger; with `rehearsal` what it predicts, of the whole and of each step. */
+void show_plan(Page *page, const Plan *plan, bool whole, const json_t *rehearsal);
+
+/* show_rehearsal.c: the figures of a rehearsal's report, one line and what there is to say against them. */
+void show_rehearsal(Page *page, const json_t *rehearsal);
+/* Of one of its steps, without the end of the line. */
+void show_rehearsal_step(Page *page, const json_t *step);
+/* Borrowed; NULL where it has no such step. */
+const json_t *rehearsal_step(const json_t *rehearsal, int ordinal);
+/* run_predictions()'s object. */
+void show_predictions(Page *page, const json_t *predictions);
 
 /* One row: how far, how fast, how long still, why slow. With `bar` a bar is drawn. */
 void show_progress(Page *page, const Progress *progress, bool bar);
@@ -31,7 +40,11 @@ void show_history(Page *page, const json_t *history);
 /* One line of the event log; `change` NULL and `step` 0 are left out. */
 void show_event(Page *page, const char *time, const char *change, int step, const char *kind,
                 const char *text);
+/* run_stale()'s object, the surest findings first. */
+void show_stale(Page *page, const json_t *stale);
 /* run_doctor()'s object. */
+/* The report of run_history_verify(). */
+void show_chain(Page *page, const json_t *report);
 void show_doctor(Page *page, const json_t *doctor);
 
 /* The text of a member; "" where it is missing or null. */

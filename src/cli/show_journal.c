@@ -48,6 +48,37 @@ void show_history(Page *page, const json_t *history)
     }
 }
 
+void show_chain(Page *page, const json_t *report)
+{
+    const json_t *findings = json_object_get(report, "findings"), *finding;
+    const json_t *head = json_object_get(report, "head");
+    json_int_t found = json_integer_value(json_object_get(report, "finding_count")),
+               unsealed = json_integer_value(json_object_get(report, "unsealed"));
+    size_t i;
+    json_array_foreach(findings, i, finding)
+    {
+        page_put(page, STYLE_RED, text_of(finding, "kind"));
+        page_to(page, 16);
+        page_wrap(page, STYLE_PLAIN, 16, text_of(finding, "text"));
+        page_newline(page);
+    }
+    if (found > (json_int_t)json_array_size(findings))
+        page_putf(page, STYLE_PLAIN, "and %lld more\n",
+                  (long long)found - (long long)json_array_size(findings));
+    page_putf(page, STYLE_PLAIN, "%lld events are sealed",
+              (long long)json_integer_value(json_object_get(report, "sealed")));
+    if (unsealed > 0)
+        page_putf(page, STYLE_PLAIN, ", %lld are not yet: whoever writes the next ones seals them",
+                  (long long)unsealed);
+    page_newline(page);
+    page_put(page, found == 0 ? STYLE_GREEN : STYLE_RED,
+             found == 0 ? "the log is as it was sealed" : "the log is not as it was sealed");
+    page_newline(page);
+    if (json_is_object(head))
+        page_putf(page, STYLE_DIM, "head %s  (seal %lld): keep it elsewhere, for --expect-head\n",
+                  text_of(head, "hash"), (long long)json_integer_value(json_object_get(head, "seal")));
+}
+
 void show_doctor(Page *page, const json_t *doctor)
 {
     const json_t *checks = json_object_get(doctor, "checks"), *check;

@@ -120,7 +120,7 @@ static void costs(Page *page, const Step *step)
     page_newline(page);
 }
 
-static void show_step(Page *page, const Step *step, bool whole)
+static void show_step(Page *page, const Step *step, bool whole, const json_t *rehearsed)
 {
     page_putf(page, STYLE_BOLD, "%3d", step->ordinal);
     page_to(page, LABEL_COLUMN);
@@ -128,6 +128,10 @@ static void show_step(Page *page, const Step *step, bool whole)
     page_put(page, STYLE_DIM, " · ");
     page_wrap(page, STYLE_BOLD, TEXT_COLUMN, step->title);
     page_newline(page);
+    if (step->kept != STEP_KEPT_NOT)
+        line(page, "kept",
+             step->kept == STEP_KEPT_DONE ? "from the change before, which has done it"
+                                          : "from the change before, which has begun it: it is gone on with");
     statements(page, "sql", step->sql, step->sql_count);
     if (step->sync)
         sync_parts(page, step);
@@ -141,6 +145,11 @@ static void show_step(Page *page, const Step *step, bool whole)
     locks(page, step);
     if (step->kind != STEP_READY && step->kind != STEP_QUIET && step->kind != STEP_EVIDENCE)
         costs(page, step);
+    if (rehearsed != NULL && step->phase < PHASE_READY) {
+        label(page, "tried");
+        show_rehearsal_step(page, rehearsed);
+        page_newline(page);
+    }
     for (size_t i = 0; i < step->undo_step_count; i++)
         statements(page, i == 0 ? "undo" : "", step->undo_steps[i].sql, step->undo_steps[i].sql_count);
     if (whole)
@@ -244,11 +253,31 @@ static void show_reverts(Page *page, const Plan *plan, bool whole)
     for (size_t i = 0; i < plan->revert_count; i++) {
         if (i > 0)
             page_newline(page);
-        show_step(page, &plan->reverts[i], whole);
+        show_step(page, &plan->reverts[i], whole, NULL);
     }
 }
 
-void show_plan(Page *page, const Plan *plan, bool whole)
+/* What gives way, and what of it goes first. */
+static void show_replaces(Page *page, const PlanReplaces *replaces)
+{
+    page_newline(page);
+    page_putf(page, STYLE_BOLD, "In the place of change %s", replaces->change_digest);
+    page_newline(page);
+    for (size_t i = 0; i < replaces->undone_count; i++) {
+        page_to(page, LABEL_COLUMN);
+        page_put(page, STYLE_YELLOW, i == 0 ? "undone" : "");
+        page_to(page, TEXT_COLUMN);
+        page_wrap(page, STYLE_PLAIN, TEXT_COLUMN, replaces->undone[i]);
+        page_newline(page);
+    }
+    if (replaces->undone_count > 0)
+        return;
+    page_to(page, LABEL_COLUMN);
+    page_put(page, STYLE_PLAIN, "nothing of it has to be undone");
+    page_newline(page);
+}
+
+void show_plan(Page *page, const Plan *plan, bool whole, const json_t *rehearsal)
 {
     page_put(page, STYLE_BOLD, plan->change);
     if (plan->owner != NULL && plan->owner[0] != '\0')
@@ -259,11 +288,15 @@ void show_plan(Page *page, const Plan *plan, bool whole)
     page_newline(page);
     page_putf(page, STYLE_DIM, "plan   %s", plan->plan_digest);
     page_newline(page);
+    if (rehearsal != NULL)
+        show_rehearsal(page, rehearsal);
     if (plan->nothing_to_do) {
         page_newline(page);
         page_put(page, STYLE_GREEN, "nothing to do: everything asked for is there already");
         page_newline(page);
     }
+    if (plan->replaces != NULL)
+        show_replaces(page, plan->replaces);
     bool later = false;
     for (size_t i = 0; i < plan->step_count && !plan->nothing_to_do; i++) {
         page_newline(page);
@@ -272,7 +305,7 @@ void show_plan(Page *page, const Plan *plan, bool whole)
             page_newline(page);
             later = true;
         }
-        show_step(page, &plan->steps[i], whole);
+        show_step(page, &plan->steps[i], whole, rehearsal_step(rehearsal, plan->steps[i].ordinal));
     }
     show_marks(page, plan, whole);
     show_reverts(page, plan, whole);

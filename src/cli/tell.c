@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "base/unit.h"
 #include "cli/findings.h"
+#include "cli/places.h"
 #include "cli/session.h"
 #include "notify/notify.h"
 
@@ -37,7 +38,8 @@ static Err *read_options(Cli *cli, NotifyOptions *ret_options)
                              .webhook_count = webhooks->given ? webhooks->list_count : 0,
                              .environment = cli_setting(cli, OPT_ENV)->text,
                              .throttled_after_ms = after->number};
-    options.database = target_redacted(cli->arena, cli_target(cli).url);
+    options.database = cli->place != NULL ? place_name(cli->arena, cli->place)
+                                          : target_redacted(cli->arena, cli_target(cli).url);
     if (!after->given)
         TRY(unit_parse_duration(all_options[OPT_NOTIFY_THROTTLED_AFTER].fallback,
                                 &options.throttled_after_ms));

@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 
-enum { BEFORE_MS = 5000, DEFAULT_RATE = 300 };
-static const int64_t default_row_count = 1000000;
+enum { BEFORE_MS = 5000, DEFAULT_RATE = 300, WARM_MS = 5000 };
+static const int64_t default_row_count = 1000000, rehearsed_row_count = 300000;
 
 void demo_say(const Demo *demo, const char *fmt, ...)
 {
@@ -46,7 +46,7 @@ static Err *databases_make(const Demo *demo)
 {
     Wait wait = {.stop = demo->options.stop};
     CLEANUP(conn_closep) Conn *admin = NULL;
-    TRY(admin_connect(demo, demo->engine->admin, &wait, &admin));
+    TRY(admin_connect(demo, demo->engine->host->admin, &wait, &admin));
     TRY(conn_exec(admin, &wait, "CREATE DATABASE shop"));
     TRY(orders_make(demo, &wait, "shop"));
     TRY(demo->engine->fresh(admin, &wait, demo->arena));
@@ -60,7 +60,7 @@ static Err *shop_drop(const Demo *demo)
         return NULL;
     Wait wait = {.stop = demo->options.stop};
     CLEANUP(conn_closep) Conn *admin = NULL;
-    TRY(admin_connect(demo, demo->engine->admin, &wait, &admin));
+    TRY(admin_connect(demo, demo->engine->host->admin, &wait, &admin));
     for (const char *const *sql = demo->engine->drop; *sql != NULL; sql++)
         TRY(conn_exec(admin, &wait, *sql));
     return NULL;
@@ -96,14 +96,31 @@ static json_t *result_json(const Demo *demo, const Side *stoa, const Side *plain
     json_object_update(json, side);
     json_decref(side);
     json_object_set_new(json, "backfill_seconds", json_real(stoa->backfill_seconds));
-    json_object_set_new(json, "engine", json_string(demo->engine->title));
+    json_object_set_new(json, "engine", json_string(demo->engine->host->title));
     if (stoa->hot_ratio >= 0)
         json_object_set_new(json, "hot_ratio", json_real(stoa->hot_ratio));
     json_object_set_new(json, "naive", side_json(plain, demo->options.row_count));
+    json_object_set(json, "rehearsal", demo->rehearsal);
+    json_object_set_new(json, "predictions", stoa->predictions);
     return json;
 }
 
-static Err *demo_measure(const Demo *demo, json_t **ret_json)
+/* On the database as it is before the change, and with what the server has seen of the application. */
+static Err *rehearse(Demo *demo, const Side *side)
+{
+    Change change;
+    if (demo->options.rehearse == NULL)
+        return NULL;
+    demo_say(demo, "the application for %d s, so that the server knows what it does, then the rehearsal",
+             WARM_MS / 1000);
+    TRY(side_warm(demo, side, WARM_MS));
+    demo->engine->parse(demo->arena, &demo->engine->change, &change);
+    Target target = {.url = server_url(demo->arena, demo->server, side->database)};
+    return demo->options.rehearse(demo->options.context, &target, &change, demo->options.rate,
+                                  &demo->rehearsal);
+}
+
+static Err *demo_measure(Demo *demo, json_t **ret_json)
 {
     char count[UNIT_TEXT_BYTES];
     Side stoa = {
@@ -115,12 +132,19 @@ static Err *demo_measure(const Demo *demo, json_t **ret_json)
                   .hot_ratio = -1};
     demo_say(demo, "loading %s orders, twice", unit_count_text(demo->options.row_count, count));
     TRY(databases_make(demo));
+    TRY(rehearse(demo, &stoa));
     demo_say(demo, "an application of %g statements a second, first undisturbed for %d s", demo->options.rate,
              BEFORE_MS / 1000);
-    TRY(side_run(demo, &stoa));
-    TRY(shop_drop(demo));
+    Err *err = side_run(demo, &stoa);
+    if (err == NULL)
+        err = shop_drop(demo);
     demo_say(demo, "the same change on the copy, as it is usually written, beside the same application");
-    TRY(side_run(demo, &plain));
+    if (err == NULL)
+        err = side_run(demo, &plain);
+    if (err != NULL) {
+        json_decref(stoa.predictions);
+        return err;
+    }
     *ret_json = result_json(demo, &stoa, &plain);
     if (stoa.rows_wrong != 0)
         return err_new(ERR_VERIFY, "%lld of %lld rows are wrong", (long long)stoa.rows_wrong,
@@ -135,16 +159,18 @@ Err *demo_run(const DemoOptions *options, Arena *arena, json_t **ret_json)
 {
     Demo demo = {.options = *options, .arena = arena};
     if (demo.options.row_count == 0)
-        demo.options.row_count = default_row_count;
+        demo.options.row_count = options->rehearse != NULL ? rehearsed_row_count : default_row_count;
     if (!(demo.options.rate > 0))
         demo.options.rate = DEFAULT_RATE;
-    demo.engine = str_eq(options->ops->name, demo_engine_my.name) ? &demo_engine_my : &demo_engine_pg;
-    demo_say(&demo, "starting a private %s", demo.engine->title);
-    CLEANUP(server_stopp) DemoServer *server = NULL;
-    TRY(server_start(demo.engine, options->ops, options->stop, bytes_needed(demo.options.row_count),
-                     options->keep, &server));
+    demo.engine = str_eq(options->ops->name, host_engine_my.name) ? &demo_engine_my : &demo_engine_pg;
+    demo_say(&demo, "starting a private %s", demo.engine->host->title);
+    CLEANUP(server_stopp) HostServer *server = NULL;
+    HostWish wish = {
+        .purpose = "demo", .need_bytes = bytes_needed(demo.options.row_count), .keep = options->keep};
+    TRY(server_start(demo.engine->host, options->ops, options->stop, &wish, &server));
     demo.server = server;
     Err *err = demo_measure(&demo, ret_json);
+    json_decref(demo.rehearsal);
     if (options->keep) {
         demo_say(&demo, "the server is still running: %s", server_client(arena, server, "shop"));
         demo_say(&demo, "to end it and remove its files: %s", server_remove_command(arena, server));

@@ -85,6 +85,22 @@ static Err *change_measure(const Demo *demo, Side *side, Conn *conn, const Wait 
     return NULL;
 }
 
+Err *side_warm(const Demo *demo, const Side *side, int64_t ms)
+{
+    Wait wait = {.stop = demo->options.stop};
+    Target target = {.url = server_url(demo->arena, demo->server, side->database)};
+    CLEANUP(conn_closep) Conn *conn = NULL;
+    CLEANUP(load_freep) Load *load = NULL;
+    if (demo->engine->forget_sql != NULL) {
+        TRY(demo->options.ops->connect(&target, DEMO_SESSION, &wait, &conn));
+        TRY(conn_exec(conn, &wait, demo->engine->forget_sql));
+    }
+    TRY(application_start(demo, side, &load));
+    stop_sleep(demo->options.stop, ms);
+    TRY(load_stop(load, NULL));
+    return stop_check(demo->options.stop);
+}
+
 Err *side_run(const Demo *demo, Side *side)
 {
     Wait wait = {.stop = demo->options.stop};

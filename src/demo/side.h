@@ -1,7 +1,8 @@
 /* side.h — one side of the comparison: a database, the application on it, and the change made in one way. */
 #pragma once
 #include "demo/demo.h"
-#include "demo/server.h"
+#include "demo/engine.h"
+#include "host/server.h"
 #include "load/load.h"
 
 #define DEMO_TABLE   "orders"
@@ -11,8 +12,9 @@
 typedef struct Demo {
     DemoOptions options;
     const DemoEngine *engine;
-    DemoServer *server;
+    HostServer *server;
     Arena *arena;
+    json_t *rehearsal; /* what it predicts; NULL */
 } Demo;
 
 /* One line of talk. */
@@ -33,9 +35,12 @@ typedef struct Side {
     int64_t wal_bytes, heap_before, heap_after, index_before, index_after;
     int64_t row_count, rows_wrong; /* exact, over all rows, after the application has stopped */
     double hot_ratio;
+    json_t *predictions; /* run_predictions()'s object; owned; NULL */
 } Side;
 
 Err *side_run(const Demo *demo, Side *side) MUST_USE;
+/* The application alone on the side's database, for so long: so that the server has counted what it does. */
+Err *side_warm(const Demo *demo, const Side *side, int64_t ms) MUST_USE;
 /* Growth as a ratio; 1 for an empty table. */
 double side_ratio(int64_t before, int64_t after);
 

@@ -86,12 +86,77 @@ static const char *error_words(Arena *arena, const char *text)
     return arena_dupn(arena, from, end != NULL ? (size_t)(end - from) : strlen(from));
 }
 
+/* ---- predictions ---------------------------------------------------------------------------- */
+
+typedef struct Told {
+    const char *label;
+    const char *range, *actual; /* paths: of the report, and of the figures */
+    Form form;
+} Told;
+
+static const Told tolds[] = {
+    {"stoa apply, its steps", "prediction.seconds", "told.seconds.actual", FORM_SECONDS},
+    {"  log, truth with the application's", "prediction.wal_bytes", "told.wal_bytes.actual", FORM_BYTES},
+    {"  longest wait of the application", "prediction.longest_stall_ms", "application.during.max_ms",
+     FORM_MS},
+    {"as usually written", "naive.seconds", "naive.seconds", FORM_SECONDS},
+    {"  log, truth with the application's", "naive.wal_bytes", "naive.wal_bytes", FORM_BYTES},
+    {"  longest wait of the application", "naive.longest_stall_ms", "naive.application.during.max_ms",
+     FORM_MS},
+};
+
+static void add_told(Str *out, const char *label, const json_t *range, const json_t *actual, Form form)
+{
+    char low[UNIT_TEXT_BYTES], high[UNIT_TEXT_BYTES], was[UNIT_TEXT_BYTES], span[2 * UNIT_TEXT_BYTES + 8];
+    if (!json_is_number(actual) || !json_is_object(range))
+        return;
+    double from = json_number_value(json_object_get(range, "low"));
+    double to = json_number_value(json_object_get(range, "high")), value = json_number_value(actual);
+    (void)snprintf(span, sizeof span, "%s to %s", value_text(json_object_get(range, "low"), form, low),
+                   value_text(json_object_get(range, "high"), form, high));
+    str_addf(out, "%-48.48s%26s%14s  %s\n", label, span, value_text(actual, form, was),
+             value < from  ? "less"
+             : value <= to ? "inside"
+                           : "more");
+}
+
+char *demo_predictions(Arena *arena, const json_t *json)
+{
+    CLEANUP(str_donep) Str out = STR_INIT;
+    const json_t *report = json_object_get(json, "rehearsal"), *step = NULL;
+    const json_t *told = json_array_get(json_at(json, "predictions.changes"), 0);
+    size_t i = 0;
+    if (report == NULL || told == NULL)
+        return arena_dup(arena, "");
+    char rows[UNIT_TEXT_BYTES], made[UNIT_TEXT_BYTES], title[160];
+    (void)snprintf(title, sizeof title, "rehearsed with %s rows for %s",
+                   unit_count_text((int64_t)json_number_value(json_at(report, "rehearsed_rows")), made),
+                   unit_count_text((int64_t)json_number_value(json_at(report, "rows")), rows));
+    str_addf(&out, "%-48s%26s%14s\n", title, "predicted", "was");
+    for (i = 0; i < ARRAY_LEN(tolds); i++) {
+        const json_t *actual = strncmp(tolds[i].actual, "told.", 5) == 0 ? json_at(told, tolds[i].actual + 5)
+                                                                         : json_at(json, tolds[i].actual);
+        add_told(&out, tolds[i].label, json_at(report, tolds[i].range), actual, tolds[i].form);
+    }
+    json_array_foreach(json_object_get(told, "steps"), i, step)
+    {
+        char label[200];
+        (void)snprintf(label, sizeof label, "%3d %s",
+                       (int)json_integer_value(json_object_get(step, "ordinal")),
+                       json_string_value(json_object_get(step, "title")));
+        if (json_is_true(json_at(step, "seconds.scored")))
+            add_told(&out, label, json_object_get(step, "seconds"), json_at(step, "seconds.actual"),
+                     FORM_SECONDS);
+    }
+    return arena_dup(arena, out.buf);
+}
+
 char *demo_table(Arena *arena, const json_t *json)
 {
     CLEANUP(str_donep) Str out = STR_INIT;
     const json_t *naive = json_object_get(json, "naive");
     const DemoEngine *engine =
-        str_eq(json_string_value(json_object_get(json, "engine")), demo_engine_my.title) ? &demo_engine_my
+        str_eq(json_string_value(json_object_get(json, "engine")), host_engine_my.title) ? &demo_engine_my
                                                                                          : &demo_engine_pg;
     str_addf(&out, "%-26s%14s%14s%18s%10s\n", "", "before", "stoa apply", engine->plain_title, "ratio");
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {

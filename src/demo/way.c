@@ -56,6 +56,14 @@ static void watch_progress(void *context, const Progress *progress)
              progress->throttled_by != NULL ? progress->throttled_by : "");
 }
 
+/* Of exactly this plan. */
+static json_t *rehearsal_of(void *context, const Plan *plan)
+{
+    json_t *report = context;
+    const char *digest = json_string_value(json_object_get(report, "plan_digest"));
+    return str_eq(digest, plan->plan_digest) ? json_incref(report) : NULL;
+}
+
 Err *way_stoa(const Demo *demo, Side *side)
 {
     Change change;
@@ -73,11 +81,15 @@ Err *way_stoa(const Demo *demo, Side *side)
         .database_label = side->database};
     controls_default(&options.controls);
     options.plan.max_stall_ms = options.controls.max_stall_ms;
+    if (demo->rehearsal != NULL) {
+        options.rehearsal = rehearsal_of;
+        options.rehearsal_context = demo->rehearsal;
+    }
     RunSummary summary = {0};
     TRY(run_apply(&options, demo->arena, &change, plan_agree, &watch, &summary));
     side->backfill_seconds = (double)summary.backfill_ms / 1000;
     side->hot_ratio = summary.rows_filled > 0 ? (double)summary.hot_rows / (double)summary.rows_filled : -1;
-    return NULL;
+    return demo->rehearsal == NULL ? NULL : run_predictions(&options, demo->arena, NULL, &side->predictions);
 }
 
 /* ---- the usual way --------------------------------------------------------------------------------------

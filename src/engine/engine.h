@@ -8,11 +8,15 @@
 #pragma once
 #include "base/arena.h"
 #include "base/stop.h"
+#include "base/str.h"
+#include "engine/hide.h"
+#include "engine/journal_sql.h"
 #include "engine/ladder.h"
 #include "engine/load_signal.h"
 #include "engine/probe.h"
 #include "engine/schema.h"
 #include "engine/shadow.h"
+#include "engine/stale.h"
 
 typedef struct EngineOps EngineOps;
 
@@ -22,6 +26,7 @@ struct Target {
     const char *url;              /* as given; may hold a secret: never printed, see target_redacted() */
     const char *password_command; /* what prints the password, for a shell; NULL */
     const char *database;         /* another one than the URL says; NULL */
+    const char *schema; /* stands first in the search path, and has what is named without a schema; NULL */
 };
 
 /* The engine for a URL's scheme; "" and NULL mean the first engine's own conventions (PG*). */
@@ -42,6 +47,8 @@ struct Wait {
     const Stop *stop;   /* may be NULL */
     int64_t timeout_ms; /* 0: no limit; past it the statement is cancelled: ERR_CANCELLED */
     int64_t until_ms;   /* clock_ms(): the same for all statements together; 0 no limit */
+    bool abandon; /* past its time, or at STOP_NOW, the session is given up instead: ERR_CONN_LOST. A server
+                     that hangs may not even take a cancel, which waits for an answer */
 };
 
 /* How long that is from now; INT64_MAX: without a limit. */
@@ -152,73 +159,10 @@ typedef enum Dialect { DIALECT_POSTGRES, DIALECT_MYSQL } Dialect;
 
 enum {
     ENGINE_TRANSACTIONAL_DDL = 1u << 0,
-    ENGINE_SYNC_TRIGGERS = 1u << 1, /* columns are kept in step by our triggers: stoa.sync_columns and what
-                                       goes with it is there */
+    ENGINE_SYNC_TRIGGERS = 1u << 1,  /* columns are kept in step by our triggers: stoa.sync_columns and what
+                                        goes with it is there */
+    ENGINE_SHARED_JOURNAL = 1u << 2, /* the databases of a server have one journal together */
 };
-
-/* Statements of the journal whose text differs between engines (engine/<name>/journal*.c); one text that is
- * right for all stands where it is run (run/). Parameters in order. In some texts a word in braces stands for
- * what the executor puts in its place: {keys} a list of parameters with the keys of the leases, {epochs}
- * "table_key = $1 AND epoch = $2 OR …", {proof} a locking SELECT with one row a lease that is still ours and
- * {count} how many these have to be, {role} us. Flags are "true" or "false". Times in results are text as in
- * "2026-11-29T12:38:33.123456+00:00". */
-typedef enum JournalSql {
-    JOURNAL_CREATE,  /* () creates schema and tables, whole: in the transaction at hand, or so that it can be
-                        repeated, with the version as the last of all */
-    JOURNAL_PROTECT, /* () events become append-only, where the role may do that; "" where nothing is left to
-                      * do
-                      */
-    JOURNAL_UPGRADE, /* () from the version before to the present one, in the transaction at hand */
-    JOURNAL_DROP,    /* () removes all of it, sync triggers and functions included */
-    JOURNAL_GRANTS,  /* what lets {role} use it: shown, never run */
-
-    JOURNAL_FIND_CHANGE,  /* (name) -> id, name, owner, change_digest, plan_digest, sql, state, phase, error,
-                             ready_position, plan of the one that is not aborted or reverted */
-    JOURNAL_ADD_CHANGE,   /* (name, owner, change_digest, plan_digest, sql, plan) -> id */
-    JOURNAL_SET_CHANGE,   /* (change, state, phase or NULL: as it is, error) */
-    JOURNAL_SET_REPLICAS, /* (change, JSON array of names) */
-    JOURNAL_REPLICAS,     /* (change) -> JSON array of names, NULL where none were set */
-
-    JOURNAL_ADD_STEP,  /* (change, ordinal, phase, kind, title); nothing where it is there */
-    JOURNAL_SET_STEP,  /* (change, ordinal, state, error); counts attempts, notes times */
-    JOURNAL_STEP_DONE, /* (change, ordinal) while {proof} has {count} rows */
-
-    JOURNAL_ADD_EVENT,      /* (change or NULL, kind, step, detail as JSON or NULL, text) */
-    JOURNAL_PUT_CHECKPOINT, /* (change, ordinal, body) while {proof} has {count} rows */
-    JOURNAL_SET_CONTROLS, /* (change, paused, max_stall_ms, lock_wait_ms, max_lag_ms, chunk_time_ms, quiet_ms,
-                             whether the window is given, time_window); NULL: as it is */
-    JOURNAL_SET_ABORT,    /* (change, flag) */
-    JOURNAL_SETTINGS,     /* (change) -> name, value: further limits and checks that were given for it */
-    JOURNAL_SET_SETTING,  /* (change, name, value) */
-    JOURNAL_SIGNALS,      /* (change) -> JSON, where it is fresh */
-    JOURNAL_PUT_SIGNALS,  /* (change, JSON): what the signals say now */
-
-    JOURNAL_ADD_LEASE,    /* (key) with epoch 0; nothing where it is there */
-    JOURNAL_LEASES,       /* ({keys} from 1) -> table_key, holder, host, pid, since, whether it is alive,
-                             session_id, session_started, expires_at, in the order of the keys */
-    JOURNAL_LEASES_LOCK,  /* the same, and locks them to the end of the transaction */
-    JOURNAL_SEIZE_LEASES, /* (holder, host, pid, change or NULL, milliseconds to live, {keys} from 6) raises
-                             the epochs -> table_key, epoch. Waits for those that have proved the old ones */
-    JOURNAL_PROVE, /* ({epochs}) -> one row a lease that has this epoch, which it keeps to the end of the
-                      transaction. Renewing does not wait for it */
-    JOURNAL_RENEW_LEASES,   /* (holder, milliseconds to live) */
-    JOURNAL_RELEASE_LEASES, /* (holder) */
-
-    JOURNAL_SINCE_MS,       /* (time as the server writes it) -> milliseconds ago */
-    JOURNAL_EVIDENCE_FRESH, /* (change, ordinal) -> whether that step was done within the hour, or a step of
-                               contract was done on the strength of it */
-    JOURNAL_STATUS,         /* (name or NULL: all, flag: with those that are over) -> id, name, owner,
-                               change_digest, plan_digest, state, phase, throttled_by, error, ready (flag),
-                               created_at, ready_at, ended_at, ready_position, runner ("host pid 17"); by id, or with
-                               a name the newest first */
-    JOURNAL_STEPS,          /* (change) -> ordinal, phase, kind, title, state, attempts, started_at, ended_at,
-                               error, body of its checkpoint; by ordinal */
-    JOURNAL_HISTORY, /* (name or NULL: all, number) -> at, change, kind, step, text, detail, by, number;
-                        oldest first: those with a higher number, or where it is below 0 the last so many */
-    JOURNAL_REQUEST, /* (change) -> sql, plan */
-    JOURNAL_FLAGS,   /* () -> at, detail, by of the events of kind "flag", oldest first */
-    JOURNAL_SQL_COUNT
-} JournalSql;
 
 /* Something that this server or role can do, or cannot, and a change would need. */
 typedef struct ServerCheck {
@@ -239,6 +183,9 @@ typedef struct AlterRequest {
     /* It may not be begun while a transaction that has read the table could go on to write it: where somebody
      * waits for the table the server ends such a transaction as a deadlock. Then it is `blocked`. */
     bool gentle;
+    /* Only while the table's definition, without its counter, is this one: looked at under a lock that keeps
+     * it so. Else it is `changed`. NULL: whatever it is. */
+    const char *while_sql;
 } AlterRequest;
 
 typedef struct AlterResult {
@@ -246,9 +193,16 @@ typedef struct AlterResult {
     bool blocked; /* given up, or cut off, because of the lock */
     bool built;   /* … with the work done already: it was lost */
     bool slow;    /* … because of work_ms */
+    bool changed; /* not begun, since the definition is not while_sql */
     int64_t waited_ms; /* in the queue: how long the application waited behind us */
     int64_t ran_ms;    /* all in all */
 } AlterResult;
+
+/* A column's comment, to be written. */
+typedef struct CommentRequest {
+    const char *schema, *table, *column, *comment;
+    int64_t stall_ms; /* the application may wait that long for the lock, where it waits at all */
+} CommentRequest;
 
 /* ---- the table of functions ------------------------------------------------------------------------------
  */
@@ -298,14 +252,27 @@ struct EngineOps {
     /* Whom `session_id` waits for right now: "pid 123 (psql, idle in transaction for 12 s)"; NULL: nobody. */
     Err *(*waits_for)(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id, const char **ret_who);
 
+    /* What the server says that a long statement of `session_id` does just now ("building index: scanning
+     * table"), and which part of that is done, from 0 to 1; negative where it is not told. *ret_what NULL:
+     * nothing is told. */
+    Err *(*doing)(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id, const char **ret_what,
+                  double *ret_part);
+
     /* Catalog. `load_table` succeeds with kind RELATION_MISSING when there is none; `schema` NULL: by search
      * path. */
     Err *(*load_server)(Conn *conn, const Wait *wait, Arena *arena, Server *ret_server);
     Err *(*load_table)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
                        const char *name, Table *ret_table);
+    /* Fills in the stars of a table that was loaded, from the statistics of statements: they may be large, so
+     * this is for plans alone, and has a limit of time of its own. NULL where the engine has none. */
+    Err *(*load_stars)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, Table *table);
     /* All tables of the database, those of the server and ours left out: schema, name, and the rows written
      * since the server counts them (NULL: it does not tell). */
     Err *(*list_tables)(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows);
+    /* Names of the server's databases, and of the database's schemas, that a change may be about, in their
+     * order; the server's own and ours are left out. `list_schemas` is NULL where a database has none. */
+    Err *(*list_databases)(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows);
+    Err *(*list_schemas)(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows);
     /* The limits that a session of this role begins with, where nobody sets others; 0: none. */
     Err *(*session_limits)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_lock_ms,
                            int64_t *ret_statement_ms);
@@ -324,6 +291,10 @@ struct EngineOps {
      * `twin` is the name that the other column is to have. */
     Err *(*load_column_parts)(Conn *conn, const Wait *wait, Arena *arena, const Table *table,
                               const char *column, const char *twin, ColumnParts *ret_column_parts);
+    /* What a copy of the table, to be called `copy`, needs so that it can take its place, the table being
+     * called `old` from then on. NULL: the engine knows by other means, or copies no tables. */
+    Err *(*load_copy)(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *copy,
+                      const char *old, TableCopy *ret_copy);
     /* The server's number of a table, 0 if there is none: waits for no lock, unlike load_table. */
     Err *(*find_table)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
                        int64_t *ret_id);
@@ -442,9 +413,30 @@ struct EngineOps {
     size_t load_signal_count;
     Err *(*load)(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample);
 
+    /* A cheap read of one row by the primary key, to time where nothing counts the application's statements.
+     * ret_canary->sql is NULL where the table has no such key, or is not there. NULL: none. */
+    Err *(*canary)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
+                   Canary *ret_canary);
+    /* Bytes that are free for the server's data and log, of the disk that has least. What tells it is named
+     * in *ret_source. Where that cannot be known for certain *ret_bytes is -1 and *ret_source says why. */
+    Err *(*disk_free)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes,
+                      const char **ret_source);
+
     /* Asked of a standby itself: bytes of the log it has replayed; comparable with log_bytes of its primary.
      */
     Err *(*replay_bytes)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes);
+    /* Asked of a replica itself: how many sessions there have waited for half a second for what is being
+     * replayed, and how many queries it has ended for the sake of replay, ever; -1: it does not tell. NULL:
+     * none tells. */
+    Err *(*standby_state)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_waiting,
+                          int64_t *ret_ended);
+    /* Asked of a standby itself, in the database of the change: who would hold up the replay of the strongest
+     * lock on these tables, and readers behind it: sessions that use them, and where nothing keeps the
+     * primary from pruning what they see, those with old snapshots, unless replay ends them within
+     * `max_stall_ms`. NULL: `holders` tells. */
+    Err *(*standby_blockers)(Conn *conn, const Wait *wait, Arena *arena, const int64_t *table_ids,
+                             size_t table_count, int64_t max_stall_ms, Blocker **ret_blockers,
+                             size_t *ret_count);
 
     /* Fills a scratch database beside the one of `conn`, which is kept for the next time, with empty copies
      * of `tables` and of all that they depend on or that depends on them, under their own names: schemas,
@@ -458,6 +450,10 @@ struct EngineOps {
     Err *(*clone_open)(const Target *target, Conn *conn, const Wait *wait, const Server *server,
                        const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
                        bool in_schema, Clone **ret_clone);
+    /* All that would be in it, and the settings that would hold there, as text: the same text gives the same
+     * clone, on the same server. NULL: the engine cannot tell. */
+    Err *(*clone_text)(Conn *conn, const Wait *wait, const Server *server, const Table *tables, size_t count,
+                       const Mention *mentions, size_t mention_count, Str *ret_text);
     /* A connection to it, which belongs to the clone. */
     Conn *(*clone_conn)(Clone *clone);
     /* Empties it for the next one, or drops it where it cannot be kept; NULL is fine. */
@@ -474,6 +470,25 @@ struct EngineOps {
      * databases of the server share (roles, databases, tablespaces), or anything outside of scratch schemas.
      */
     Err *(*clone_run)(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside);
+
+    /* The statements that clone_open would carry out, in order, for a copy on another server: read in one
+     * transaction, nothing is made. NULL: the engine has none. */
+    Err *(*copy_statements)(Conn *conn, const Wait *wait, Arena *arena, const Server *server,
+                            const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
+                            CopyStatement **ret_statements, size_t *ret_count);
+
+    /* What a rehearsal needs to know of server and tables (names quoted as in SQL), of which no row is read:
+     * {"server":{"settings","hardware",…},"tables":[{"schema","name","rows","heap_bytes","columns","indexes",
+     * "references",…}]}; rehearse/facts.h tells what stands in it. The caller's. Where the engine has no
+     * load_use, also "statements" of each table: {"key","sql","calls"}. NULL: the engine cannot. */
+    Err *(*load_source)(Conn *conn, const Wait *wait, Arena *arena, const char *const *names, size_t count,
+                        json_t **ret_json);
+
+    /* Adds the statistics of columns that load_source found none of, to its "tables": from `row_count` rows
+     * of each at most, in short ranges of the key that are spread over it, for `most_ms` in all. The session
+     * writes nothing from then on. NULL: a server that may be rehearsed keeps them itself. */
+    Err *(*sample_source)(Conn *conn, const Wait *wait, Arena *arena, json_t *tables, int64_t row_count,
+                          int64_t most_ms);
 
     const char *(*journal_sql)(JournalSql statement);
     /* What stands on users' tables and needs the journal goes before it; NULL: nothing does that
@@ -500,6 +515,17 @@ struct EngineOps {
     Err *(*definition)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
                        const char **ret_text);
 
+    /* What hiding a column, table or index would do; nothing is changed. NULL: this server hides nothing. */
+    Err *(*hide_plan)(Conn *conn, const Wait *wait, Arena *arena, const Server *server,
+                      const HideRequest *request, HidePlan *ret_plan);
+    /* One attempt to hide it, or to show it again, by the plan's `body`: in the transaction at hand where the
+     * engine has ENGINE_TRANSACTIONAL_DDL, else committing by itself. *ret_done: it is so now. A lock that
+     * was not free: ERR_LOCK_TIMEOUT, or not done. hide: ERR_SERIALIZE where the plan is no longer true. */
+    Err *(*hide)(Conn *conn, const Target *target, const Wait *wait, const char *body,
+                 const HideLimits *limits, bool *ret_done);
+    Err *(*show)(Conn *conn, const Target *target, const Wait *wait, const char *body,
+                 const HideLimits *limits, bool *ret_done);
+
     /* Statements that a step's SQL is finished with. */
     /* A quiet, slowed-down VACUUM with fresh statistics. Outside a transaction. */
     Err *(*vacuum)(Conn *conn, const Wait *wait, const Server *server, const Table *table, const char *role);
@@ -509,12 +535,35 @@ struct EngineOps {
     /* Value of a counter of the sync trigger; -1 when it does not exist. */
     Err *(*counter_value)(Conn *conn, const Wait *wait, Arena *arena, const char *counter,
                           int64_t *ret_value);
+    /* By the server's own counters, which begin anew with it: transactions of this database (PostgreSQL's
+     * pg_stat_database), or statements of the whole server (MySQL's and MariaDB's Questions) so far, and the
+     * server's time in seconds since 1970. */
+    Err *(*work_sum)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_at_s, int64_t *ret_sum);
+    /* What the table and its indexes take on disk. NULL: never asked. */
+    Err *(*table_bytes)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
+                        int64_t *ret_heap, int64_t *ret_indexes);
     /* Bytes written to the log so far. */
     Err *(*log_bytes)(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes);
-    /* Minutes since local midnight and day of the week (0 Sunday) in a time zone by the server's own
-     * database. */
-    Err *(*local_time)(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, int *ret_minute,
-                       int *ret_weekday);
+    /* Minutes since local midnight and day of the week (0 Sunday) in a time zone ("Europe/Berlin", "UTC",
+     * "+05:30", east of Greenwich) by the server's own database of zones, else by this machine's: so many
+     * minutes behind `at` ("2026-11-29 12:38:33", UTC), or behind the server's clock where that is NULL.
+     * ERR_SQL: nobody knows the zone. */
+    Err *(*local_time)(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, const char *at,
+                       int64_t ahead_minutes, int *ret_minute, int *ret_weekday);
+
+    /* Facts of one kind for "stoa stale" (engine/stale.h), in a read-only transaction at hand with short
+     * limits of its own. *ret_rows: a new array. ERR_SQL, ERR_PRIVILEGE, ERR_CANCELLED: this fact cannot be
+     * had. NULL: the engine has none. */
+    Err *(*load_stale)(Conn *conn, const Wait *wait, Arena *arena, const Server *server, StaleFact fact,
+                       json_t **ret_rows);
+    /* The comment of a column, NULL where it has none; *ret_there false where there is no such column. */
+    Err *(*column_comment)(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
+                           const char *column, bool *ret_there, const char **ret_comment);
+    /* One attempt at another one in its place, outside of a transaction: a statement that changes nothing
+     * else, under a weak lock, or a strong one for a moment; never work that grows with the table, which is
+     * an error instead. Not getting the lock is none. */
+    Err *(*set_column_comment)(Conn *conn, const Target *target, const Wait *wait, Arena *arena,
+                               const CommentRequest *request, AlterResult *ret_result);
 };
 
 /* What every engine's connection begins with. */

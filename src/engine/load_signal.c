@@ -1,6 +1,8 @@
 /* What the engines' signals share. */
 #include "engine/load_signal.h"
 
+#include <stdlib.h>
+
 enum { LATENCY_LEAST_CALLS = 30 /* fewer say nothing */ };
 
 double load_latency_ratio(LoadStatement *statements, size_t *count, const LoadStatement *now,
@@ -29,4 +31,22 @@ double load_latency_ratio(LoadStatement *statements, size_t *count, const LoadSt
         }
     }
     return calls < LATENCY_LEAST_CALLS ? 0 : weighted / calls;
+}
+
+static int by_size(const void *left, const void *right)
+{
+    const double a = *(const double *)left, b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+double load_canary_ms(double *ms, size_t count)
+{
+    if (count == 0)
+        return 0;
+    double sum = 0;
+    qsort(ms, count, sizeof *ms, by_size);
+    size_t kept = count - count / 10;
+    for (size_t i = 0; i < kept; i++)
+        sum += ms[i];
+    return sum / (double)kept;
 }

@@ -64,3 +64,23 @@ typedef struct Mention {
 
 /* A scratch database with the tables, empty, and all that they depend on. */
 typedef struct Clone Clone;
+
+/* What a statement of a copy makes, in the order in which they are carried out. */
+typedef enum CopyPart {
+    COPY_BEFORE, /* schemas, extensions, types, functions, sequences */
+    COPY_TABLE,
+    COPY_DEFAULT,
+    COPY_CHECK, /* of tables and domains: rows have to hold what it says */
+    COPY_INDEX, /* keys, too */
+    COPY_REFERENCE,
+    COPY_AROUND, /* views, triggers, policies, owners */
+    COPY_PART_COUNT
+} CopyPart;
+
+/* A statement that makes a part of a copy elsewhere. */
+typedef struct CopyStatement {
+    CopyPart part;
+    const char *what; /* "view shop.totals", "table public.orders": names as SQL has them */
+    const char *sql;  /* NULL: there is no statement that copies it */
+    bool optional;    /* the copy is good without it */
+} CopyStatement;

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "engine/column_part.h"
+#include "engine/table_copy.h"
 
 #include <jansson.h>
 
@@ -33,8 +34,8 @@ typedef struct Column {
                           */
     bool writable;       /* the table's owner may UPDATE it */
     bool coming;         /* not there yet: check_expression tries expressions over it as if it were */
-    bool self_set;       /* our UPDATE of other columns also sets this one to itself: see mark_self_set() in
-                            engine/postgres/table.c */
+    bool self_set;       /* our UPDATE of other columns also sets this one to itself: see self_set_mark() in
+                            engine/self_set.h */
 } Column;
 
 typedef struct Index {
@@ -211,7 +212,8 @@ typedef struct Table {
     size_t publication_count;
     StarStatement *stars;
     size_t star_count;
-    bool stars_known; /* statement statistics could be read */
+    bool stars_known;              /* statement statistics could be read */
+    const char *statements_schema; /* where pg_stat_statements is; NULL */
     SyncColumn *sync;
     size_t sync_count;
     const char *const *views; /* views that read the table ("schema.name") */
@@ -224,6 +226,7 @@ typedef struct Table {
     bool repeatable_read_default;    /* the database or a role defaults to REPEATABLE READ or higher */
     const ColumnParts *column_parts; /* of the columns that were asked for (EngineOps.load_column_parts) */
     size_t column_parts_count;
+    const TableCopy *copy;    /* where it may be copied (EngineOps.load_copy was asked); NULL */
     const struct MyTable *my; /* engine/my_table.h, of MySQL and MariaDB; NULL */
 } Table;
 
@@ -345,6 +348,7 @@ typedef struct Server {
     Publication *publications; /* that would carry a new table: FOR ALL TABLES, or the schema stoa */
     size_t publication_count;
     const struct MyServer *my; /* engine/my_server.h, of MySQL and MariaDB; NULL */
+    bool may_read_journal;     /* all of its tables; also where there is none */
 } Server;
 
 /* An object of the catalog in the words of pg_get_object_address(): type "view", "function", "trigger" …

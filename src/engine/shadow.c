@@ -13,6 +13,15 @@ static json_t *list_json(const char *const *items, size_t count)
     return list;
 }
 
+static void put_logs(json_t *json, const ShadowSpec *spec)
+{
+    (void)json_object_set_new(json, "key_log", json_string(spec->key_log));
+    (void)json_object_set_new(json, "copied_log", json_string(spec->copied_log));
+    (void)json_object_set_new(json, "key_types", list_json(spec->key_types, spec->key_count));
+    (void)json_object_set_new(json, "behind", list_json(spec->behind, spec->behind_count));
+    (void)json_object_set_new(json, "role", text_json(spec->role));
+}
+
 json_t *shadow_spec_to_json(const ShadowSpec *spec)
 {
     json_t *columns = json_array();
@@ -22,17 +31,20 @@ json_t *shadow_spec_to_json(const ShadowSpec *spec)
                                                        text_json(column->source), "expr", column->expr,
                                                        "same", column->same));
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:s*, s:s*, s:s*, "
-                     "s:s*, s:s, s:b, s:I}",
-                     "schema", spec->schema, "source", spec->source, "shadow", spec->shadow, "old", spec->old,
-                     "sentry", spec->sentry, "columns", columns, "key", spec->key, "key_columns",
-                     list_json(spec->key_columns, spec->key_count), "key_targets",
-                     list_json(spec->key_targets, spec->key_count), "key_exact", spec->key_exact,
-                     "key_unique", spec->key_unique, "tightens", spec->tightens, "one_writer",
-                     spec->one_writer, "keys_off", spec->keys_off, "keys_on", spec->keys_on, "keys_away",
-                     spec->keys_away, "keys_back", spec->keys_back, "capture",
-                     spec->capture == CAPTURE_LOG ? "log" : "trigger", "back", spec->back, "change_id",
-                     (json_int_t)spec->change_id);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:s*, s:o, s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:s*, s:s*, s:s*, "
+                  "s:s*, s:s, s:b, s:I}",
+                  "schema", spec->schema, "source", spec->source, "shadow", spec->shadow, "old", spec->old,
+                  "sentry", spec->sentry, "columns", columns, "key", spec->key, "key_columns",
+                  list_json(spec->key_columns, spec->key_count), "key_targets",
+                  list_json(spec->key_targets, spec->key_count), "key_exact", spec->key_exact, "key_unique",
+                  spec->key_unique, "tightens", spec->tightens, "one_writer", spec->one_writer, "keys_off",
+                  spec->keys_off, "keys_on", spec->keys_on, "keys_away", spec->keys_away, "keys_back",
+                  spec->keys_back, "capture", spec->capture == CAPTURE_LOG ? "log" : "trigger", "back",
+                  spec->back, "change_id", (json_int_t)spec->change_id);
+    if (spec->key_log != NULL)
+        put_logs(json, spec);
+    return json;
 }
 
 static const char *get_text(Arena *arena, const json_t *json, const char *key)
@@ -91,6 +103,12 @@ const ShadowSpec *shadow_spec_from_json(Arena *arena, const json_t *json)
         .keys_back = get_text(arena, json, "keys_back"),
         .capture = str_eq(json_string_value(json_object_get(json, "capture")), "log") ? CAPTURE_LOG
                                                                                       : CAPTURE_TRIGGER,
+        .key_log = get_text(arena, json, "key_log"),
+        .copied_log = get_text(arena, json, "copied_log"),
+        .key_types = get_list(arena, json_object_get(json, "key_types")),
+        .behind = get_list(arena, json_object_get(json, "behind")),
+        .behind_count = json_array_size(json_object_get(json, "behind")),
+        .role = get_text(arena, json, "role"),
         .back = get_bool(json, "back"),
         .change_id = json_integer_value(json_object_get(json, "change_id")),
     };

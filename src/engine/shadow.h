@@ -29,6 +29,10 @@ typedef struct ShadowColumn {
     bool same;          /* type, length, character set and collation are those of `source`: equal bytes */
 } ShadowColumn;
 
+/* Names of the triggers that capture into ShadowSpec.key_log begin so, and so many there are. */
+#define SHADOW_TRIGGER "stoa_capture"
+enum { SHADOW_TRIGGERS = 3 };
+
 typedef enum CaptureKind { CAPTURE_LOG, CAPTURE_TRIGGER } CaptureKind;
 
 typedef struct ShadowSpec {
@@ -51,6 +55,14 @@ typedef struct ShadowSpec {
      * has none. The source loses them, the shadow gets them (NULL: none stay); and the other way round. */
     const char *keys_off, *keys_on, *keys_away, *keys_back;
     CaptureKind capture;
+    /* Of an engine where captured keys stay in tables of ours until they are brought over (ShadowOps.bring);
+     * names as in SQL. NULL: of another one. */
+    const char *key_log;    /* a row a change: the columns of the key; all NULL: the source was emptied */
+    const char *copied_log; /* a row for each range that is in the shadow */
+    const char *const *key_types; /* of key_columns, as in a cast */
+    const char *const *behind; /* statements behind the copy, in one transaction: the shadow gets its key */
+    size_t behind_count;
+    const char *role;  /* act as (the table's owner); NULL: as ourselves */
     bool back;         /* from the new table into the old one: what capture makes has other names */
     int64_t change_id; /* names what capture makes: unique in the journal; 0 until the change is registered */
 } ShadowSpec;
@@ -72,6 +84,15 @@ typedef struct Applied {
     int64_t rows;      /* written into the shadow */
     int64_t held_ms;   /* the longest time for which rows of others, the source's or parents', were locked */
 } Applied;
+
+/* What bring did. */
+typedef struct Brought {
+    int64_t keys; /* captured rows of the log that are done */
+    bool emptied; /* the source was emptied by TRUNCATE: nothing was done */
+} Brought;
+
+/* Which pass over the source a range is for. */
+typedef enum ShadowPass { SHADOW_COPIES, SHADOW_COMPARES } ShadowPass;
 
 typedef struct Capture Capture;
 
@@ -103,6 +124,13 @@ typedef struct SwapRequest {
      * attempt with nothing done. */
     Err *(*drain)(void *context, Conn *locked, int64_t deadline_ms);
     void *context;
+    /* Of an engine whose swap is one transaction: what it does, and a last look before it is committed; an
+     * error of that ends everything, with nothing done. */
+    const char *const *sql;
+    size_t sql_count;
+    const char
+        *stamp; /* of the source (ShadowOps.stamp): where it is another one under the lock nothing is done */
+    Err *(*look)(void *context, Conn *locked);
 } SwapRequest;
 
 typedef struct SwapResult {
@@ -116,10 +144,11 @@ typedef struct SwapResult {
 typedef struct ShadowOps {
     /* ---- rows (engine/mysql/shadow_rows.c) ---- */
 
-    /* The range of about `size` rows of the source from `low` (NULL: the beginning) in key order; ret_done
-     * where there is none. ret_range->high NULL: to the end of the table. */
-    Err *(*next)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const char *low,
-                 int64_t size, Range *ret_range, bool *ret_done);
+    /* The range of about `size` rows of the source from `low` (NULL: the beginning); ret_done where there is
+     * none. ret_range->high NULL: to the end of the table. Ranges that are compared are in key order, those
+     * that are copied in whatever order the engine likes. */
+    Err *(*next)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, ShadowPass pass,
+                 const char *low, int64_t size, Range *ret_range, bool *ret_done);
     /* In one transaction: rows of the shadow in the range go, those of the source are written. No other
      * session applies keys meanwhile. ERR_VERIFY where a value does not fit, or, with tightens, where two
      * rows are equal in what is to be unique (named). Rows outside of the range make room as for apply:
@@ -151,6 +180,28 @@ typedef struct ShadowOps {
     /* 0 … 1, how far `position` (a Range's low) is between the first and the last key; -1 unknown. */
     double (*fraction)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
                        const char *position);
+
+    /* ---- captured keys that stay in the server until they are brought over (engine/postgres/shadow_*.c).
+     * NULL: the run layer reads them by capture_next and has them applied. With these, apply, owed and all of
+     * capture but its begin and end are NULL, a position is no more than a word, keys are not brought over
+     * before the whole table is copied, and compare and compare_keys leave out exactly those that wait. ----
+     */
+
+    /* Once every chunk is committed: what was captured meanwhile leaves the shadow, which gets its key
+     * (ShadowSpec.behind) unless it has it. To be followed by bring. ERR_VERIFY as copy. */
+    Err *(*copied)(Conn *conn, const Wait *wait, const ShadowSpec *spec);
+    /* In one snapshot: the rows of all keys that are captured in it leave the shadow, are written as they are
+     * in it, and the keys are done. So the shadow is then what the source was in that snapshot, and nothing
+     * that is unique in the source can be twice. Takes no lock on rows of others. `locked`: in the
+     * transaction at hand, which keeps writers from the source. */
+    Err *(*bring)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, bool locked,
+                  Brought *ret_brought);
+    /* These keys count as captured. */
+    Err *(*owe)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const KeyList *keys);
+
+    /* A name for all that the catalog says of the source and of what hangs on it: another one whenever
+     * somebody has changed that. Cheap. NULL: definitions tell (EngineOps.definition). */
+    Err *(*stamp)(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const char **ret_stamp);
 
     /* ---- capture (engine/mysql/capture.c) ---- */
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "engine/sql.h"
+#include "load/mix.h"
 #include "load/schedule.h"
 #include "load/session.h"
 
@@ -128,6 +129,8 @@ static void session_reconnect(Session *session)
 static Err *session_attempt(Session *session)
 {
     const Load *load = session->load;
+    if (load->config.profile == LOAD_MIX)
+        return mix_item(session);
     TRY(load->dialect->prepare(session));
     return load->config.profile == LOAD_PLAIN ? load->dialect->plain_item(session)
                                               : load->dialect->hostile_item(session);
@@ -234,7 +237,9 @@ static Err *config_check(const LoadConfig *config)
                        "a twin table and a new application need the new column and its expression");
     if (!dialect->has_new_column && (config->new_application || config->new_column != NULL))
         return err_new(ERR_USAGE, "an application on this server knows no new column");
-    if (config->twin != NULL && config->profile == LOAD_PLAIN)
+    if (config->profile == LOAD_MIX && config->item_count == 0)
+        return err_new(ERR_USAGE, "a load by a mix needs statements");
+    if (config->twin != NULL && config->profile != LOAD_HOSTILE)
         return err_new(ERR_USAGE, "a twin table is kept by the hostile profile only");
     return NULL;
 }
@@ -274,7 +279,10 @@ static Err *load_run(Load *load)
 {
     for (int i = 0; i < load->session_count; i++)
         TRY(session_connect(&load->sessions[i]));
-    TRY(load->dialect->look(load));
+    if (load->config.profile == LOAD_MIX)
+        atomic_store(&load->max_id, load->config.row_count);
+    else
+        TRY(load->dialect->look(load));
     load->start_us = load->mark_us = clock_us();
     for (int i = 0; i < load->session_count; i++) {
         pthread_mutex_lock(&load->lock);

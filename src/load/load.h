@@ -10,7 +10,16 @@
 typedef enum LoadProfile {
     LOAD_PLAIN,   /* single statements: 60 % reads by key, 25 % updates, 15 % inserts */
     LOAD_HOSTILE, /* everything that makes a schema change hard, see hostile.c */
+    LOAD_MIX,     /* the statements of LoadConfig.items, whatever table they are about */
 } LoadProfile;
+
+/* A statement of LOAD_MIX. */
+typedef struct LoadItem {
+    const char *sql;
+    double share;    /* of all statements, in proportion to the others */
+    int param_count; /* 1: $1 is the number of a row; 2: $2 is one more such number, for a value */
+    bool fresh;      /* $1 is a number that no row had so far */
+} LoadItem;
 
 typedef struct LoadConfig {
     const EngineOps *ops;
@@ -22,6 +31,9 @@ typedef struct LoadConfig {
     const char *twin;     /* hostile: also keep this twin table, row by row, in the same transactions; NULL */
     bool new_application; /* this application knows the column (load_new_column) and writes it itself */
     const char *new_column, *new_expr; /* "amount_cents", "(amount * 100)::bigint" */
+    const LoadItem *items;             /* LOAD_MIX: live as long as the load */
+    size_t item_count;
+    int64_t row_count; /* LOAD_MIX: rows have the numbers below it */
     uint64_t seed;
     const char *application; /* application_name; NULL: "new-app" or "old-app" */
 } LoadConfig;

@@ -1,6 +1,7 @@
 /* notice.h — one thing that is told. Private to notify/. */
 #pragma once
 #include "notify/notify.h"
+#include "notify/post.h"
 
 /* Texts of whoever tells; UTF-8 or not. */
 typedef struct Notice {
@@ -29,23 +30,9 @@ void parcel_id(char *ret_id);
 Err *hook_run(const char *program, const Parcel *parcel, const Stop *stop) MUST_USE;
 
 /* webhook.c */
-typedef struct PostResult {
-    int status;            /* 0: no answer */
-    int64_t retry_after_s; /* what the other side asks for; 0 */
-    char why[256];         /* without the URL's secrets */
-} PostResult;
 /* One try, 15 s at most, less where `stop` is at STOP_NOW. */
 void webhook_post(const char *url, const char *secret, const Parcel *parcel, const Stop *stop,
                   PostResult *ret_result);
-static inline bool post_came_through(const PostResult *result)
-{
-    return result->status >= 200 && result->status < 300;
-}
-/* No answer, 429, 5xx: another try may come through. */
-bool post_may_be_tried_again(const PostResult *result);
-/* How long to wait after try `attempt` (from 0): 1 s, doubled each time up to a minute, less up to half of it
- * by `chance` in [0, 1); what the other side asked for where that is longer. */
-int64_t post_wait_ms(int attempt, double chance, const PostResult *result);
 /* "https://host:port/…": paths and users of webhooks are often secrets. The caller frees. */
 char *webhook_label(const char *url);
 Err *webhook_check(const char *url) MUST_USE;

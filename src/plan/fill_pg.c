@@ -128,6 +128,19 @@ static Err *constraints_add(Maker *maker, TableWork *work, const Wish *wish)
     return NULL;
 }
 
+FillColumn column_fill(Maker *maker, const TableWork *work, const ColumnSpec *spec, const char *type,
+                       const PlanExpr *expr)
+{
+    return (FillColumn){.column = spec->name,
+                        .type = type,
+                        .expr = expr->forms.plain,
+                        .immutable = expr->info.immutable,
+                        .null_legal = !spec->not_null,
+                        .exact_equality = type_exact(maker->arena, type, spec->collation_sql),
+                        .sync = sync_part(maker, work, spec->name, expr->forms.trigger, expr->forms.sources,
+                                          expr->forms.source_count)};
+}
+
 Err *column_backfill(Maker *maker, TableWork *work, const Wish *wish)
 {
     Arena *arena = maker->arena;
@@ -136,14 +149,7 @@ Err *column_backfill(Maker *maker, TableWork *work, const Wish *wish)
         return err_new(ERR_USAGE, "\"%s\" computes its own values: a backfill contradicts that", spec->name);
     const PlanExpr *expr = NULL;
     TRY(maker_expr(maker, work->table, spec->name, false, &expr));
-    FillColumn fill = {.column = spec->name,
-                       .type = wish->type,
-                       .expr = expr->forms.plain,
-                       .immutable = expr->info.immutable,
-                       .null_legal = !spec->not_null,
-                       .exact_equality = type_exact(arena, wish->type, spec->collation_sql),
-                       .sync = sync_part(maker, work, spec->name, expr->forms.trigger, expr->forms.sources,
-                                         expr->forms.source_count)};
+    FillColumn fill = column_fill(maker, work, spec, wish->type, expr);
     expand_place(maker, work);
     *vec_push(arena, &work->expand_sql) = column_add_sql(arena, work, wish, wish->type);
     *vec_push(arena, &work->expand_undo) = column_drop_sql(arena, work, wish);
@@ -162,14 +168,7 @@ Err *column_backfill(Maker *maker, TableWork *work, const Wish *wish)
 Err *column_twin(Maker *maker, TableWork *work, const Wish *wish, const PlanExpr *expr)
 {
     Arena *arena = maker->arena;
-    FillColumn fill = {.column = wish->spec.name,
-                       .type = wish->type,
-                       .expr = expr->forms.plain,
-                       .immutable = expr->info.immutable,
-                       .null_legal = !wish->spec.not_null,
-                       .exact_equality = type_exact(arena, wish->type, wish->spec.collation_sql),
-                       .sync = sync_part(maker, work, wish->spec.name, expr->forms.trigger,
-                                         expr->forms.sources, expr->forms.source_count)};
+    FillColumn fill = column_fill(maker, work, &wish->spec, wish->type, expr);
     expand_place(maker, work);
     *vec_push(arena, &work->expand_sql) = column_add_sql(arena, work, wish, wish->type);
     *vec_push(arena, &work->expand_undo) = column_drop_sql(arena, work, wish);
@@ -387,6 +386,22 @@ static void sync_show(Maker *maker, const TableWork *work, const char *const **r
                 ret_without, ret_without_count);
 }
 
+void fills_sync(Maker *maker, const TableWork *work, Step *step)
+{
+    step->sync = true;
+    step->fills = work->fills.items;
+    step->fill_count = work->fills.len;
+    sync_show(maker, work, &step->sync_sql, &step->sync_sql_count, &step->sync_undo, &step->sync_undo_count);
+}
+
+void fills_unsync(Maker *maker, const TableWork *work, Step *step)
+{
+    const char *const *with = NULL;
+    size_t with_count = 0;
+    step->sync = true;
+    sync_show(maker, work, &with, &with_count, &step->sync_sql, &step->sync_sql_count);
+}
+
 static void expand_write(Maker *maker, TableWork *work)
 {
     Arena *arena = maker->arena;
@@ -395,13 +410,11 @@ static void expand_write(Maker *maker, TableWork *work)
     step->sql_count = work->expand_sql.len;
     for (size_t i = work->expand_undo.len; i > 0; i--) /* what was made last goes first */
         step_add_undo(maker, step, work->expand_undo.items[i - 1]);
-    step->fills = work->fills.items;
-    step->fill_count = work->fills.len;
     step->title =
         work->expand_sql.len > 0
             ? arena_printf(arena, "add %s, nullable, with the sync trigger", fill_names(arena, work))
             : arena_printf(arena, "sync trigger for %s", fill_names(arena, work));
-    sync_show(maker, work, &step->sync_sql, &step->sync_sql_count, &step->sync_undo, &step->sync_undo_count);
+    fills_sync(maker, work, step);
 }
 
 void fills_add_self_set(Str *out, const Table *table, const FillColumn *fills, size_t count)
@@ -483,7 +496,7 @@ static void backfill_write(Maker *maker, TableWork *work, TableWork *leaf)
 
 /* Takes our part of the trigger out: with `complete` where an old application may depend on it, else as soon
  * as the rows are filled. */
-static void contract_write(Maker *maker, TableWork *work)
+void fills_contract(Maker *maker, TableWork *work)
 {
     Arena *arena = maker->arena;
     Step *step = NULL;
@@ -508,12 +521,8 @@ static void contract_write(Maker *maker, TableWork *work)
     for (size_t i = 0; work->swap != NULL && i < work->swap->lock_count; i++)
         if (!str_eq(work->swap->lock_on[i], work->sql))
             step_add_lock_mode(maker, step, work->swap->lock_on[i], work->swap->lock_modes[i]);
-    if (work->fills.len == 0)
-        return;
-    step->sync = true;
-    const char *const *with = NULL;
-    size_t with_count = 0;
-    sync_show(maker, work, &with, &with_count, &step->sync_sql, &step->sync_sql_count);
+    if (work->fills.len > 0)
+        fills_unsync(maker, work, step);
 }
 
 Err *column_finish(Maker *maker, TableWork *work)
@@ -536,6 +545,6 @@ Err *column_finish(Maker *maker, TableWork *work)
                      work->verify.items, work->verify.len);
     if (work->verify.len > 0 && work_is_tree(work))
         maker_newcomers(maker, work, work->verify.items, work->verify.len);
-    contract_write(maker, work);
+    fills_contract(maker, work);
     return NULL;
 }

@@ -159,6 +159,11 @@ Span estimate_index(const Table *table);
 /* How long a scan under a strong lock would hold it, as likely as not: 10 M rows/s, 1 GB/s. */
 int64_t estimate_stall_ms(const Table *table);
 
+/* ---- all of a change in a shadow table (shadow_pg.c, shadow_steps_pg.c) ------------------------ */
+
+/* ERR_UNSAFE, naming it, where something of the table could not be carried over, or is not done so. */
+Err *shadow_write_pg(Maker *maker) MUST_USE;
+
 /* ---- names as the server makes them (name_pg.c) ---------------------------------------------------------
  */
 
@@ -168,6 +173,8 @@ char *name_object(Arena *arena, const char *name1, const char *name2, const char
 /* The same with a number behind the label until no index, constraint of the table or name given by this plan
  * has it; remembered in the work. */
 const char *name_free(Maker *maker, TableWork *work, const char *name2, const char *label);
+/* Another word than "_stoa_" before it. */
+const char *name_headed(Arena *arena, const char *head, const char *name);
 /* "_stoa_" and the name, cut to 63 bytes; what is cut off is kept apart by eight digits of its digest. */
 const char *name_hidden(Arena *arena, const char *name);
 /* Remembers a name that the user chose. */
@@ -225,6 +232,14 @@ Err *column_phased_default(Maker *maker, TableWork *work, const Wish *wish) MUST
 Err *column_add(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
 /* The new column of a twin: expand, backfill and verify, as for a backfill. */
 Err *column_twin(Maker *maker, TableWork *work, const Wish *wish, const PlanExpr *expr) MUST_USE;
+/* Its part of a backfill and of the sync trigger of `work`. */
+FillColumn column_fill(Maker *maker, const TableWork *work, const ColumnSpec *spec, const char *type,
+                       const PlanExpr *expr);
+/* The step adds the work's fills to the sync trigger of its table, or takes this change's part out of it. */
+void fills_sync(Maker *maker, const TableWork *work, Step *step);
+void fills_unsync(Maker *maker, const TableWork *work, Step *step);
+/* The steps of complete: no old writer, then out of the trigger, and what had to wait until then. */
+void fills_contract(Maker *maker, TableWork *work);
 Err *column_default(Maker *maker, const Operation *op, TableWork *work) MUST_USE;
 /* Backfills of columns that the table has already. */
 Err *column_fill_existing(Maker *maker, const BackfillSpec *fill, TableWork *work) MUST_USE;

@@ -49,15 +49,16 @@ static bool name_taken(const TableWork *work, const char *name)
            table_constraint(work->table, name) != NULL;
 }
 
-const char *name_hidden(Arena *arena, const char *name)
+const char *name_headed(Arena *arena, const char *head, const char *name)
 {
-    static const char head[] = "_stoa_";
     if (strlen(name) + strlen(head) <= NAME_BYTES_MAX)
         return arena_printf(arena, "%s%s", head, name);
     const char *digest = digest_text(arena, name, strlen(name)) + strlen("sha256:");
     size_t keep = utf8_clip(name, NAME_BYTES_MAX - strlen(head) - 9);
     return arena_printf(arena, "%s%.*s_%.8s", head, (int)keep, name, digest);
 }
+
+const char *name_hidden(Arena *arena, const char *name) { return name_headed(arena, "_stoa_", name); }
 
 void name_take(Maker *maker, TableWork *work, const char *name)
 {

@@ -130,6 +130,19 @@ const char *timeout_name(Timeout timeout)
     return "none";
 }
 
+const char *step_kept_name(StepKept kept)
+{
+    switch (kept) {
+    case STEP_KEPT_NOT:
+        return NULL;
+    case STEP_KEPT_BEGUN:
+        return "begun";
+    case STEP_KEPT_DONE:
+        return "done";
+    }
+    return NULL;
+}
+
 Err *plan_refusal(const Plan *plan)
 {
     Str message CLEANUP(str_donep) = STR_INIT, options CLEANUP(str_donep) = STR_INIT;

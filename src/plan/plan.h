@@ -97,6 +97,10 @@ typedef struct StepLook {
     const char *before, *after;
 } StepLook;
 
+/* What an unfinished change that gives way has done of a step already (plan/forward.h). */
+typedef enum StepKept { STEP_KEPT_NOT, STEP_KEPT_BEGUN, STEP_KEPT_DONE } StepKept;
+const char *step_kept_name(StepKept kept); /* "begun", "done"; NULL for none */
+
 typedef struct Step {
     int ordinal; /* from 1 */
     Phase phase;
@@ -151,6 +155,7 @@ typedef struct Step {
     const StepLook *looks; /* alter */
     size_t look_count;
     const ShadowSpec *shadow; /* capture, copy, compare, swap; NULL */
+    StepKept kept;            /* like estimates no part of the digest */
 } Step;
 
 /* Something a person should know before saying yes. `accept` names the option that must be given, NULL for a
@@ -177,6 +182,13 @@ typedef enum LateIndexes { LATE_INDEXES_AUTO, LATE_INDEXES_ALWAYS, LATE_INDEXES_
 typedef enum Strategy { STRATEGY_AUTO, STRATEGY_INSTANT, STRATEGY_IN_PLACE, STRATEGY_SHADOW } Strategy;
 typedef enum VerifyMethod { VERIFY_AUTO, VERIFY_EXPRESSION, VERIFY_FILLED } VerifyMethod;
 
+/* The unfinished change of the same name that gives way to this one: what of it is kept says Step.kept. */
+typedef struct PlanReplaces {
+    const char *change_digest;
+    const char *const *undone; /* titles of its steps that are undone first, in that order */
+    size_t undone_count;
+} PlanReplaces;
+
 typedef struct Plan {
     const char *change, *owner, *sql;
     const char *change_digest, *plan_digest;
@@ -195,15 +207,18 @@ typedef struct Plan {
     const char *no_revert; /* why there is none, for people; NULL */
     const PlanMark *marks; /* none where nothing was measured */
     size_t mark_count;
-    const char *version_schema; /* of the views for the new application (--versioned); NULL: none */
-    bool nothing_to_do;         /* everything asked for is there already */
+    const char *version_schema;       /* of the views for the new application (--versioned); NULL: none */
+    bool nothing_to_do;               /* everything asked for is there already */
+    const PlanReplaces *replaces;     /* no part of the digest; NULL */
+    const char *database, *system_id; /* where it was made; no part of it, and not in its JSON; NULL */
 } Plan;
 
 /* What the command line decides about the plan. */
 typedef struct PlanOptions {
     int64_t max_stall_ms;
     VerifyMethod verify;
-    Strategy strategy; /* read by plan_make_my; PostgreSQL's plans are refused when they are made */
+    Strategy strategy; /* read by plan_make_my; of PostgreSQL's, which take a shadow table only where they are
+                          told to, others are refused when they are made */
     LateIndexes late_indexes;
     const char *const
         *accepted; /* ids: "star", "triggers", "scan", "subscribers" (from --subscribers-ready) … */
@@ -212,9 +227,10 @@ typedef struct PlanOptions {
     size_t replica_count;
     bool replicas_given;
     bool max_lag_given;
-    bool measured;              /* --probe on or schema */
-    bool measured_in_schema;    /* --probe schema */
-    bool versioned;             /* --versioned: both applications at once */
+    bool measured;           /* --probe on or schema */
+    bool measured_in_schema; /* --probe schema */
+    double stands_for; /* a rehearsal's: the tables stand for ones so many times as large; 0: they do not */
+    bool versioned;    /* --versioned: both applications at once */
     const char *version_schema; /* --versioned=NAME; NULL: made from the change's name */
 } PlanOptions;
 
@@ -278,6 +294,10 @@ typedef struct WantedName {
 /* The tables an engine must load before plan_make: each name once. */
 void plan_wanted_tables(Arena *arena, const Change *change, WantedName **ret_names, size_t *ret_count);
 
+/* What a shadow of the table is called, and the table behind the cutover: EngineOps.load_copy is asked with
+ * these where the strategy is STRATEGY_SHADOW. */
+void plan_copy_names(Arena *arena, const Table *table, const char **ret_copy, const char **ret_old);
+
 /* The name of the schema for --versioned: `given`, or made of the first changed table's schema and the
  * change's name. NULL where no table gets another shape. */
 const char *plan_version_schema(Arena *arena, const Change *change, const Table *tables,
@@ -308,6 +328,9 @@ void plan_wanted_exprs(Arena *arena, const Change *change, WantedExpr **ret_expr
 /* Lossless: the journal keeps plans in this form; plan --json prints it. Keys as in the command line's
  * contract. */
 json_t *plan_to_json(const Plan *plan);
+/* What the step does, and by what it is undone, in that form: without its place, words, locks, estimates, who
+ * runs it, and texts of the sync trigger, which hold other changes' columns as well. Equal for equal work. */
+json_t *step_work_json(const Step *step);
 Err *plan_from_json(Arena *arena, const json_t *json, Plan *ret_plan) MUST_USE;
 
 /* Adds ", b = b" for the columns that an UPDATE of these ones also sets to themselves (Column.self_set),

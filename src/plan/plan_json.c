@@ -169,6 +169,8 @@ static json_t *step_alone_json(const Step *step)
     put(json, "counters", json_boolean(step->counters));
     put(json, "index_unique", json_boolean(step->index_unique));
     put(json, "role", text_json(step->role));
+    if (step->kept != STEP_KEPT_NOT)
+        put(json, "kept", text_json(step_kept_name(step->kept)));
     return json;
 }
 
@@ -179,6 +181,22 @@ static json_t *step_json(const Step *step)
         (void)json_array_append_new(undo_steps, step_alone_json(&step->undo_steps[i]));
     put(json, "undo_steps", undo_steps);
     return json;
+}
+
+json_t *step_work_json(const Step *step)
+{
+    Step work = *step;
+    work.ordinal = 0;
+    work.title = work.lock = work.role = NULL;
+    work.lock_count = work.lock_tree = work.sync_sql_count = work.sync_undo_count = 0;
+    work.rewrites = work.scans = work.quiet_triggers = false;
+    work.evidence = EVIDENCE_RULE;
+    work.timeout = TIMEOUT_NONE;
+    work.estimate_low_ms = work.estimate_high_ms = 0;
+    work.kept = STEP_KEPT_NOT;
+    if (step->kind == STEP_BACKFILL)
+        work.sql_count = 0; /* a typical statement; what is filled is told by its columns */
+    return step_json(&work);
 }
 
 static json_t *risk_json(const Risk *risk)
@@ -236,6 +254,12 @@ json_t *plan_to_json(const Plan *plan)
     if (plan->mark_count > 0)
         put(json, "fingerprint", marks_json(plan->marks, plan->mark_count));
     put(json, "source", text_json(plan->sql));
+    if (plan->replaces != NULL) {
+        json_t *replaces = json_object();
+        put(replaces, "change_digest", text_json(plan->replaces->change_digest));
+        put(replaces, "undone", list_json(plan->replaces->undone, plan->replaces->undone_count));
+        put(json, "replaces", replaces);
+    }
     return json;
 }
 
@@ -367,6 +391,14 @@ static int timeout_from_name(const char *name)
     return -1;
 }
 
+static StepKept kept_from_name(const char *name)
+{
+    for (StepKept kept = STEP_KEPT_BEGUN; kept <= STEP_KEPT_DONE; kept++)
+        if (str_eq(name, step_kept_name(kept)))
+            return kept;
+    return STEP_KEPT_NOT;
+}
+
 static Err *get_enums(const json_t *json, Step *step)
 {
     int phase = phase_from_name(json_string_value(json_object_get(json, "phase")));
@@ -424,6 +456,7 @@ static Err *get_step_alone(Arena *arena, const json_t *json, Step *ret_step)
                  .index_unique = get_bool(json, "index_unique"),
                  .role = get_text(arena, json, "role")};
     TRY(get_enums(json, &step));
+    step.kept = kept_from_name(json_string_value(json_object_get(json, "kept")));
     const json_t *estimate = json_object_get(json, "estimate_ms");
     step.estimate_low_ms = get_int(estimate, "low");
     step.estimate_high_ms = get_int(estimate, "high");
@@ -506,6 +539,16 @@ static void get_marks(Arena *arena, const json_t *list, Plan *plan)
     plan->marks = marks;
 }
 
+static const PlanReplaces *get_replaces(Arena *arena, const json_t *json)
+{
+    if (!json_is_object(json))
+        return NULL;
+    PlanReplaces *replaces = arena_alloc(arena, sizeof *replaces);
+    replaces->change_digest = get_text(arena, json, "change_digest");
+    replaces->undone = get_list(arena, json_object_get(json, "undone"), 0, SIZE_MAX, &replaces->undone_count);
+    return replaces;
+}
+
 Err *plan_from_json(Arena *arena, const json_t *json, Plan *ret_plan)
 {
     const json_t *steps = json_object_get(json, "steps");
@@ -530,6 +573,7 @@ Err *plan_from_json(Arena *arena, const json_t *json, Plan *ret_plan)
     TRY(get_steps(arena, json_object_get(json, "revert_steps"), &plan.reverts, &plan.revert_count));
     get_risks(arena, json_object_get(json, "risks"), &plan);
     get_marks(arena, json_object_get(json, "fingerprint"), &plan);
+    plan.replaces = get_replaces(arena, json_object_get(json, "replaces"));
     *ret_plan = plan;
     return NULL;
 }

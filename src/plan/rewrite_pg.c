@@ -299,6 +299,8 @@ static Err *operations_write(Maker *maker)
     const Change *change = maker->change;
     TRY(backfills_check(maker));
     TRY(reverses_check(maker));
+    if (maker->input->options.strategy == STRATEGY_SHADOW)
+        return shadow_write_pg(maker);
     operations_consume(maker);
     TRY(natives_sort(maker));
     TRY(natives_before(maker));
@@ -375,7 +377,7 @@ static int step_rank(const Step *step)
 static void plan_steps(Maker *maker, Plan *plan)
 {
     VEC(Step) all = {0};
-    bool visits = false;
+    bool visits = false, copies = false;
     for (int phase = 0; phase < PHASE_REVERT; phase++)
         for (int rank = 0; rank < STEP_RANKS; rank++)
             for (size_t i = 0; i < maker->steps[phase].len; i++) {
@@ -385,12 +387,13 @@ static void plan_steps(Maker *maker, Plan *plan)
                 Step *step = vec_push(maker->arena, &all);
                 *step = *from;
                 step->ordinal = (int)all.len;
+                copies = copies || step->kind == STEP_COPY;
                 visits =
                     visits || step->scans || step->kind == STEP_BACKFILL || step->kind == STEP_CREATE_INDEX;
             }
     plan->steps = all.items;
     plan->step_count = all.len;
-    plan->strategy = visits ? "in-place" : "instant";
+    plan->strategy = copies ? "shadow" : visits ? "in-place" : "instant";
 }
 
 /* The way back, whole or not at all. */

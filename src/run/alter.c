@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "base/failpoint.h"
 #include "base/unit.h"
+#include "run/standby.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ typedef struct Alter {
     Name table;            /* for messages */
     int64_t not_before_ms; /* no attempt that may wait before this time */
     int64_t gentle_until_ms;
+    int standby_tries; /* looks at replicas that found somebody */
     int64_t said_at_ms;
     int tries, lost_builds;
     char blocked_by[BLOCKERS_TEXT_BYTES];
@@ -153,6 +155,32 @@ static Err *holders_of(Alter *alter, Arena *arena, const Name *table, bool *ret_
     return NULL;
 }
 
+/* A replica carries the statement out as well, and its readers queue behind it. */
+static Err *look_at_standbys(Alter *alter, StandbyFound *ret_found)
+{
+    Runner *runner = alter->runner;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    size_t count = alter->step->look_count;
+    Name *names = arena_alloc(arena, (count + 1) * sizeof *names);
+    char who[BLOCKERS_TEXT_BYTES] = "";
+    for (size_t i = 0; i < count; i++)
+        names[i] = alter->step->looks[i].table;
+    TRY(standby_look(runner,
+                     &(StandbyAsk){.names = names, .name_count = count, .tries = alter->standby_tries},
+                     ret_found, who));
+    alter->standby_tries += *ret_found != STANDBY_FREE;
+    if (*ret_found != STANDBY_HELD)
+        return NULL;
+    (void)snprintf(alter->blocked_by, sizeof alter->blocked_by, "%s", who);
+    show_waiting(runner, who);
+    if (alter->said_at_ms != 0 && clock_ms() - alter->said_at_ms <= BLOCKER_SAID_EVERY_MS)
+        return NULL;
+    alter->said_at_ms = clock_ms();
+    runner_event(runner, "lock_blocked", alter->step->ordinal, NULL, "waiting for a lock on %s.%s: %s",
+                 alter->table.schema, alter->table.name, who);
+    return NULL;
+}
+
 /* Of all tables that the statement is about, until one is held for long. */
 static Err *look_at_holders(Alter *alter, bool *ret_long)
 {
@@ -249,6 +277,12 @@ static Err *next_attempt(Alter *alter, bool *ret_tried, AlterResult *ret_result)
     bool gentle = clock_ms() < alter->gentle_until_ms, queue = is_build(alter) || !gentle;
     *ret_tried = false;
     *ret_result = (AlterResult){0};
+    StandbyFound found = STANDBY_FREE;
+    TRY(look_at_standbys(alter, &found));
+    if (found != STANDBY_FREE) {
+        stop_sleep(alter->runner->options->stop, found == STANDBY_HELD ? BLOCKED_PAUSE_MS : NOWAIT_PAUSE_MS);
+        return NULL;
+    }
     bool may_wait = queue || !alter->runner->server.has_no_wait;
     if (may_wait || alter->tries % LOOK_EVERY == 6)
         TRY(look_at_holders(alter, &blocked));
@@ -312,7 +346,10 @@ static Err *carry_out(Alter *alter)
             return lost_too_often(alter);
         if (!result.done && runner_clock_ms(runner) - from >= lock_wait_ms) {
             bool blocked = false;
-            TRY(look_at_holders(alter, &blocked));
+            StandbyFound found = STANDBY_FREE;
+            TRY(look_at_standbys(alter, &found));
+            if (found == STANDBY_FREE)
+                TRY(look_at_holders(alter, &blocked));
             return budget_used(alter, lock_wait_ms);
         }
         if (tried && !result.done)

@@ -4,7 +4,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "run/critical.h"
+#include "run/long.h"
 #include "run/sample.h"
+#include "run/seal.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -13,11 +16,11 @@
 enum {
     TELL_EVERY_MS = 30000,
     SAMPLE_STALE_MS = 5000, /* older than this a sample counts as missing: stop */
-    LONG_LOOK_MS = 1000,    /* a statement that runs longer is asked whom it waits for */
     BROKEN_EVERY_MS = 3000,
     NICE_MOST_MS = 10000,
     NICE_LOOK_MS = 50,
     TALLY_EVERY_MS = 1000,
+    SIZE_EVERY_MS = 5000,
 };
 
 typedef struct Watcher {
@@ -26,6 +29,8 @@ typedef struct Watcher {
     Arena *arena;
     int64_t renewed_at_ms, sampled_at_ms, window_at_ms, looked_at_ms, shown_at_ms, broken_at_ms;
     SampleWatch samples;
+    CriticalWatch critical;
+    SealWatch seals;
     char throttle[SIGNAL_TEXT_BYTES];
     char stored_throttle[SIGNAL_TEXT_BYTES];
     bool stored_resting;
@@ -34,6 +39,8 @@ typedef struct Watcher {
     int64_t tallied_at_ms;
     int64_t log_bytes; /* when a backfill was last looked at; -1: none ran */
     int log_step;
+    int64_t sized_ms; /* when the table that is filled was last measured; 0: none is */
+    int sized_step;
     int tallied_step;
 } Watcher;
 
@@ -99,20 +106,10 @@ static void publish(Watcher *watcher, Controls controls, bool abort_requested)
                                                 : NULL;
     control->controls = controls;
     control->abort_requested = abort_requested;
+    control->pace = watcher->samples.pace;
     (void)snprintf(control->throttled_by, sizeof control->throttled_by, "%s", watcher->throttle);
     control->sampled_at_ms = clock_ms();
     pthread_cond_broadcast(&control->wake);
-    pthread_mutex_unlock(&control->lock);
-}
-
-/* A statement of the server that runs on cannot be slowed: it is ended, and done again when the change goes
- * on. */
-static void end_long_statement(Runner *runner)
-{
-    Control *control = &runner->control;
-    pthread_mutex_lock(&control->lock);
-    if (control->long_statement && control->watched != NULL)
-        runner->ops->cancel(control->watched);
     pthread_mutex_unlock(&control->lock);
 }
 
@@ -120,16 +117,14 @@ static Err *sample(Watcher *watcher)
 {
     Runner *runner = watcher->runner;
     Controls controls;
-    bool abort_requested = false, alarmed = false;
+    bool abort_requested = false, ends = false;
     TRY(journal_load_controls(watcher->conn, watcher->arena, runner->change_id, &controls, &abort_requested));
     TRY(sample_round(runner, watcher->conn, watcher->arena, &controls, &watcher->samples, watcher->throttle));
-    if (!controls.paused)
-        TRY(sample_alarm(runner, watcher->conn, &watcher->samples, &alarmed));
-    if (alarmed) /* the gate is shut before the statement ends that would be tried again */
-        (void)snprintf(watcher->throttle, sizeof watcher->throttle, "paused");
+    TRY(critical_look(runner, watcher->conn, &controls, &watcher->samples.signals, &watcher->critical,
+                      watcher->throttle, &ends));
     publish(watcher, controls, abort_requested);
-    if (alarmed)
-        end_long_statement(runner);
+    if (ends) /* the gate is shut: it would be tried again */
+        long_end(runner);
     return store_throttle(watcher);
 }
 
@@ -152,43 +147,6 @@ static Err *renew(Watcher *watcher)
     return NULL;
 }
 
-static Err *look_at_long(Watcher *watcher)
-{
-    Runner *runner = watcher->runner;
-    Control *control = &runner->control;
-    pthread_mutex_lock(&control->lock);
-    bool look = control->long_statement && clock_ms() - watcher->looked_at_ms >= LONG_LOOK_MS;
-    int64_t session = control->work_session, budget = control->controls.lock_wait_ms;
-    pthread_mutex_unlock(&control->lock);
-    if (!look)
-        return NULL;
-    watcher->looked_at_ms = clock_ms();
-    const char *who = NULL;
-    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
-    TRY(runner->ops->waits_for(watcher->conn, &wait, watcher->arena, session, &who));
-    pthread_mutex_lock(&control->lock);
-    bool fresh = who != NULL && control->waiting_for[0] == '\0';
-    (void)snprintf(control->waiting_for, sizeof control->waiting_for, "%s", who != NULL ? who : "");
-    if (fresh || who == NULL)
-        control->waiting_since_ms = clock_ms();
-    bool over = who != NULL && clock_ms() - control->waiting_since_ms > budget;
-    /* Once only: what is left of an index is dropped by a long statement, too. */
-    bool unwanted = (control->abort_requested || control->fenced) && !control->long_cancelled;
-    Conn *cancel = control->long_statement && (over || unwanted) ? control->watched : NULL;
-    if (cancel != NULL) {
-        control->over_budget = over;
-        control->long_cancelled = true;
-    }
-    if (cancel != NULL)
-        runner->ops->cancel(cancel);
-    pthread_mutex_unlock(&control->lock);
-    if (!fresh)
-        return NULL;
-    const char *text = arena_printf(watcher->arena, "waiting for %s", who);
-    runner_tell(runner, "lock_blocked", 0, NULL, text);
-    return journal_event(watcher->conn, runner->change_id, "lock_blocked", 0, NULL, text);
-}
-
 static void show_progress(Watcher *watcher)
 {
     Runner *runner = watcher->runner;
@@ -199,10 +157,11 @@ static void show_progress(Watcher *watcher)
     watcher->shown_at_ms = clock_ms();
     pthread_mutex_lock(&control->lock);
     Progress progress = control->progress;
-    char why[400], title[160];
+    char why[400], title[sizeof control->title + sizeof control->doing + 2];
     (void)snprintf(why, sizeof why, "%s",
                    control->throttled_by[0] != '\0' ? control->throttled_by : control->waiting_for);
-    (void)snprintf(title, sizeof title, "%s", control->title);
+    (void)snprintf(title, sizeof title, "%s%s%s", control->title, control->doing[0] != '\0' ? ": " : "",
+                   control->doing);
     pthread_mutex_unlock(&control->lock);
     progress.title = title;
     progress.throttled_by = why[0] != '\0' ? why : NULL;
@@ -254,12 +213,50 @@ static Err *count_log(Watcher *watcher)
     return NULL;
 }
 
+static const Step *step_of(const Plan *plan, int ordinal)
+{
+    for (size_t i = 0; i < plan->step_count; i++)
+        if (plan->steps[i].ordinal == ordinal)
+            return &plan->steps[i];
+    return NULL;
+}
+
+/* How large a table has become while it is filled, beside what it was: only where rows are written anew in
+ * the table itself. Once more when that is over. */
+static Err *count_bytes(Watcher *watcher)
+{
+    Runner *runner = watcher->runner;
+    Tally *tally = &runner->tally;
+    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    bool fills = watcher->log_bytes >= 0, over = !fills && watcher->sized_ms != 0;
+    if (runner->ops->table_bytes == NULL || (!fills && !over) ||
+        (fills && watcher->sized_ms != 0 && clock_ms() - watcher->sized_ms < SIZE_EVERY_MS))
+        return NULL;
+    watcher->sized_ms = fills ? clock_ms() : 0;
+    int ordinal = fills ? watcher->log_step : watcher->sized_step;
+    watcher->sized_step = ordinal;
+    const Step *step = step_of(&runner->plan, ordinal);
+    if (step == NULL || step->kind != STEP_BACKFILL || step->table.name == NULL)
+        return NULL;
+    int64_t heap = 0, indexes = 0;
+    TRY(runner->ops->table_bytes(watcher->conn, &wait, watcher->arena, step->table.schema, step->table.name,
+                                 &heap, &indexes));
+    if (heap == 0)
+        return NULL;
+    tally_set(tally, ordinal, "bytes", "heap", heap);
+    tally_set(tally, ordinal, "bytes", "indexes", indexes);
+    tally_keep(tally, ordinal, "bytes", "heap", "heap_before");
+    tally_keep(tally, ordinal, "bytes", "indexes", "indexes_before");
+    return NULL;
+}
+
 /* Behind the lease, as every checkpoint. */
 static Err *store_tally(Watcher *watcher)
 {
     Runner *runner = watcher->runner;
     watcher->tallied_at_ms = clock_ms();
     TRY(count_log(watcher));
+    TRY(count_bytes(watcher));
     if (!runner->lease.held && runner->lease.table_count > 0)
         return NULL;
     CLEANUP(mem_freep) char *text = tally_take(&runner->tally);
@@ -274,15 +271,24 @@ static Err *store_tally(Watcher *watcher)
     return NULL;
 }
 
+/* A statement is to be cancelled in time, and nobody else would. */
+static bool is_watching(Watcher *watcher)
+{
+    Control *control = &watcher->runner->control;
+    pthread_mutex_lock(&control->lock);
+    bool watching = control->watched != NULL && control->watch_until_ms != INT64_MAX;
+    pthread_mutex_unlock(&control->lock);
+    return watching;
+}
+
 /* Once in a while, and when a step is behind us. */
 static bool tally_is_due(Watcher *watcher)
 {
     Control *control = &watcher->runner->control;
     pthread_mutex_lock(&control->lock);
     int step = control->progress.step;
-    bool watching = control->watched != NULL && control->watch_until_ms != INT64_MAX;
     pthread_mutex_unlock(&control->lock);
-    if (watching) /* nobody else would cancel in time */
+    if (is_watching(watcher))
         return false;
     bool due = step != watcher->tallied_step || clock_ms() - watcher->tallied_at_ms >= TALLY_EVERY_MS;
     watcher->tallied_step = step;
@@ -313,8 +319,10 @@ static Err *tick(Watcher *watcher)
     }
     if (tally_is_due(watcher))
         TRY(store_tally(watcher));
+    if (!is_watching(watcher))
+        seal_now_and_then(watcher->conn, &watcher->seals);
     TRY(look_at_broken(watcher));
-    return look_at_long(watcher);
+    return long_look(runner, watcher->conn, watcher->arena, &watcher->looked_at_ms);
 }
 
 static void *control_main(void *argument)
@@ -398,13 +406,21 @@ Controls control_settings(Runner *runner)
     return controls;
 }
 
+static double rest_ratio(Runner *runner)
+{
+    pthread_mutex_lock(&runner->control.lock);
+    double nice = runner->control.controls.nice, pace = runner->control.pace;
+    pthread_mutex_unlock(&runner->control.lock);
+    return nice > pace ? nice : pace;
+}
+
 /* Rests in proportion to the work since the last gate, as long as that is wanted. */
 static void be_nice(Runner *runner)
 {
     int64_t from_ms = clock_ms();
     int64_t worked_ms = runner->worked_from_ms == 0 ? 0 : from_ms - runner->worked_from_ms;
     for (double rest_ms = 1; rest_ms > 0 && stop_level(runner->options->stop) == STOP_NONE;) {
-        double wanted_ms = (double)worked_ms * control_settings(runner).nice;
+        double wanted_ms = (double)worked_ms * rest_ratio(runner);
         rest_ms = (wanted_ms < NICE_MOST_MS ? wanted_ms : NICE_MOST_MS) - (double)(clock_ms() - from_ms);
         if (rest_ms > 0)
             stop_sleep(runner->options->stop, rest_ms < NICE_LOOK_MS ? (int64_t)rest_ms + 1 : NICE_LOOK_MS);
@@ -415,6 +431,7 @@ Err *control_gate(Runner *runner)
 {
     Control *control = &runner->control;
     const char *reason = NULL;
+    bool rested = false;
     for (int64_t from = clock_ms(), since = from;;) {
         int64_t now = clock_ms();
         if (reason != NULL)
@@ -447,8 +464,12 @@ Err *control_gate(Runner *runner)
             return err_hint(
                 err_new(ERR_STOPPED, "change \"%s\" is being aborted by another process", runner->name),
                 "see how it ended: stoa status %s", runner->name);
-        if (!held) {
+        if (!held && !rested) { /* and look again: much may happen in a long rest */
             be_nice(runner);
+            rested = true;
+            continue;
+        }
+        if (!held) {
             runner->rested_ms += clock_ms() - from;
             runner->worked_from_ms = clock_ms();
             return NULL;
@@ -486,35 +507,6 @@ bool control_unwatch(Runner *runner)
     control->watch_fired = false;
     pthread_mutex_unlock(&control->lock);
     return fired;
-}
-
-void control_long_begin(Runner *runner)
-{
-    Control *control = &runner->control;
-    control_watch(runner, runner->conn, INT64_MAX);
-    pthread_mutex_lock(&control->lock);
-    control->long_statement = true;
-    control->over_budget = false;
-    control->waiting_for[0] = '\0';
-    control->waiting_since_ms = clock_ms();
-    control->work_session = runner->ops->session_id(runner->conn);
-    pthread_mutex_unlock(&control->lock);
-}
-
-bool control_long_end(Runner *runner)
-{
-    Control *control = &runner->control;
-    pthread_mutex_lock(&control->lock);
-    bool over = control->over_budget;
-    control->long_statement = false;
-    control->over_budget = false;
-    pthread_mutex_unlock(&control->lock);
-    (void)control_unwatch(runner);
-    pthread_mutex_lock(&control->lock);
-    if (!over)
-        control->waiting_for[0] = '\0';
-    pthread_mutex_unlock(&control->lock);
-    return over;
 }
 
 void control_step(Runner *runner, const Step *step, double fraction)

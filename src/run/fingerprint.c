@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -32,8 +33,29 @@ static Err *add_table(const EngineOps *ops, Conn *conn, const Wait *wait, Arena 
     return NULL;
 }
 
-Err *fingerprint_take(const EngineOps *ops, Conn *conn, const Wait *wait, Arena *arena, const Plan *plan,
-                      const Print *since, Print *ret_print)
+/* Tables under the names of a shadow, before the cutover and behind it: ours, whatever they carry. */
+static Err *leave_out_shadows(const EngineOps *ops, Conn *conn, const Wait *wait, Arena *arena,
+                              const Plan *plan, Numbers *ids)
+{
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const ShadowSpec *spec = plan->steps[i].kind == STEP_SWAP ? plan->steps[i].shadow : NULL;
+        const char *const names[] = {spec == NULL ? NULL : spec->shadow, spec == NULL ? NULL : spec->old};
+        for (size_t n = 0; spec != NULL && n < ARRAY_LEN(names); n++) {
+            int64_t id = 0;
+            size_t kept = 0;
+            TRY(ops->find_table(conn, wait, arena, spec->schema, names[n], &id));
+            for (size_t k = 0; k < ids->len; k++)
+                if (ids->items[k] != id)
+                    ids->items[kept++] = ids->items[k];
+            ids->len = kept;
+        }
+    }
+    return NULL;
+}
+
+/* The tables of `since`, in their order, then those of the plan. */
+static Err *fingerprint_ids(const EngineOps *ops, Conn *conn, const Wait *wait, Arena *arena,
+                            const Plan *plan, const Print *since, Print *ret_print)
 {
     Numbers ids = {0};
     for (size_t i = 0; since != NULL && i < since->id_count; i++)
@@ -46,8 +68,16 @@ Err *fingerprint_take(const EngineOps *ops, Conn *conn, const Wait *wait, Arena 
         if (name.schema != NULL) /* else the lease is of no table */
             TRY(add_table(ops, conn, wait, arena, &name, &ids));
     }
+    TRY(leave_out_shadows(ops, conn, wait, arena, plan, &ids));
     *ret_print = (Print){.ids = ids.items, .id_count = ids.len};
-    return ops->fingerprint(conn, wait, arena, ids.items, ids.len, &ret_print->lines.items,
+    return NULL;
+}
+
+Err *fingerprint_take(const EngineOps *ops, Conn *conn, const Wait *wait, Arena *arena, const Plan *plan,
+                      const Print *since, Print *ret_print)
+{
+    TRY(fingerprint_ids(ops, conn, wait, arena, plan, since, ret_print));
+    return ops->fingerprint(conn, wait, arena, ret_print->ids, ret_print->id_count, &ret_print->lines.items,
                             &ret_print->lines.count);
 }
 
@@ -93,7 +123,8 @@ static Print print_of(Arena *arena, const json_t *detail)
 }
 
 /* The newest; *ret_found false: there is none of that moment. */
-static Err *load_print(Runner *runner, Arena *arena, const char *at, Print *ret_print, bool *ret_found)
+static Err *load_print_of(Runner *runner, Arena *arena, int64_t change_id, const char *at, Print *ret_print,
+                          bool *ret_found)
 {
     Wait wait = journal_wait();
     Rows rows = {0};
@@ -104,7 +135,7 @@ static Err *load_print(Runner *runner, Arena *arena, const char *at, Print *ret_
         runner->conn, &wait, arena, &rows,
         "SELECT detail FROM stoa.events WHERE change_id = $1 AND kind = 'fingerprint' ORDER BY id "
         "DESC",
-        arena_printf(arena, "%lld", (long long)runner->change_id)));
+        arena_printf(arena, "%lld", (long long)change_id)));
     for (size_t i = 0; i < rows.row_count && !*ret_found; i++) {
         const char *text = rows_cell(&rows, i, 0);
         json_t *detail = text == NULL ? NULL : json_loads(text, 0, NULL);
@@ -115,6 +146,11 @@ static Err *load_print(Runner *runner, Arena *arena, const char *at, Print *ret_
         json_decref(detail);
     }
     return NULL;
+}
+
+static Err *load_print(Runner *runner, Arena *arena, const char *at, Print *ret_print, bool *ret_found)
+{
+    return load_print_of(runner, arena, runner->change_id, at, ret_print, ret_found);
 }
 
 static Err *take_now(Runner *runner, Arena *arena, const Print *since, Print *ret_print)
@@ -136,6 +172,43 @@ static Err *keep_now(Runner *runner, const char *at)
     TRY(take_now(runner, arena, NULL, &print));
     return journal_print(runner, at, &print);
 }
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Of tables that the old print says nothing of, what is there now. */
+static Err *add_new_tables(Runner *runner, Arena *arena, Print *print)
+{
+    Wait wait = {.stop = runner->options->stop, .timeout_ms = FINGERPRINT_MS};
+    Print both = {0};
+    TRY(fingerprint_ids(runner->ops, runner->conn, &wait, arena, &runner->plan, print, &both));
+    size_t known = print->id_count, more = both.id_count - known, count = 0;
+    if (more == 0)
+        return NULL;
+    const char *const *lines = NULL;
+    TRY(runner->ops->fingerprint(runner->conn, &wait, arena, both.ids + known, more, &lines, &count));
+    const char **all = arena_alloc(arena, (print->lines.count + count + 1) * sizeof *all);
+    size_t len = 0;
+    for (size_t i = 0; i < print->lines.count; i++)
+        all[len++] = print->lines.items[i];
+    for (size_t i = 0; i < count; i++)
+        if (!str_in_sorted(print->lines.items, print->lines.count, lines[i]))
+            all[len++] = lines[i];
+    qsort(all, len, sizeof *all, compare_lines);
+    both.lines = (Lines){.items = all, .count = len};
+    *print = both;
+    return NULL;
+}
+
+Err *fingerprint_hand_on(Runner *runner, Arena *arena, int64_t from, Print *ret_print, bool *ret_found)
+{
+    TRY(load_print_of(runner, arena, from, "before", ret_print, ret_found));
+    return *ret_found ? add_new_tables(runner, arena, ret_print) : NULL;
+}
+
+Err *fingerprint_keep(Runner *runner, const Print *print) { return journal_print(runner, "before", print); }
 
 /* ---- comparing ------------------------------------------------------------------------------ */
 
@@ -228,22 +301,21 @@ bool fingerprint_is_due(const Plan *plan, const Step *step)
 {
     if (step->kind == STEP_READY)
         return true;
+    if (step->kind == STEP_SWAP) /* it looks by itself, in its transaction */
+        return false;
     for (size_t i = 0; i < plan->step_count && step->phase == PHASE_CUTOVER; i++)
         if (plan->steps[i].phase == PHASE_CUTOVER)
             return plan->steps[i].ordinal == step->ordinal;
     return false;
 }
 
-Err *fingerprint_check(Runner *runner, const Step *step)
+static Err *check_at(Runner *runner, const Step *step, const char *at, const Difference *planned)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    const PlanMark *mark = mark_of(&runner->plan, step->ordinal);
-    const char *at = step->kind == STEP_READY ? "ready" : "cutover";
     Difference real = {0};
     Lines unplanned = {0};
     bool known = false;
-    TRY(compare_since(runner, arena, "before", mark == NULL ? NULL : &mark->difference,
-                      spared_of(&runner->plan), &real, &unplanned, &known));
+    TRY(compare_since(runner, arena, "before", planned, spared_of(&runner->plan), &real, &unplanned, &known));
     if (!known)
         return NULL;
     json_t *detail = detail_of(at, &real, unplanned);
@@ -257,7 +329,7 @@ Err *fingerprint_check(Runner *runner, const Step *step)
                             arena_printf(arena,
                                          "before %s %zu lines of the catalog differ from before the change%s",
                                          at, count,
-                                         mark == NULL          ? " (not measured on a copy, so not compared)"
+                                         planned == NULL       ? " (not measured on a copy, so not compared)"
                                          : unplanned.count > 0 ? ", some not as planned"
                                                                : ", as planned"));
     json_decref(detail);
@@ -270,6 +342,42 @@ Err *fingerprint_check(Runner *runner, const Step *step)
         "somebody else changed these tables meanwhile: undo that and go on with \"stoa resume %s\", keep "
         "it with \"stoa resume %s --accept-drift\", or undo the change with \"stoa abort %s\"",
         runner->name, runner->name, runner->name);
+}
+
+Err *fingerprint_check(Runner *runner, const Step *step)
+{
+    const PlanMark *mark = mark_of(&runner->plan, step->ordinal);
+    return check_at(runner, step, step->kind == STEP_READY ? "ready" : "cutover",
+                    mark == NULL ? NULL : &mark->difference);
+}
+
+Err *fingerprint_check_source(Runner *runner, const Step *step)
+{
+    const Difference none = {0};
+    return check_at(runner, step, "cutover", &none);
+}
+
+Err *fingerprint_check_swap(Runner *runner, const Step *step)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const PlanMark *mark = NULL;
+    for (size_t i = 0; i < runner->plan.mark_count; i++)
+        if (str_eq(runner->plan.marks[i].at, "ready"))
+            mark = &runner->plan.marks[i];
+    Difference real = {0};
+    Lines unplanned = {0};
+    bool known = false;
+    if (mark == NULL)
+        return NULL;
+    TRY(compare_since(runner, arena, "before", &mark->difference, spared_of(&runner->plan), &real, &unplanned,
+                      &known));
+    if (!known || unplanned.count == 0 || accepts_drift(runner))
+        return NULL;
+    return err_hint(err_new(ERR_VERIFY, "the swap of \"%s\" would not leave what was planned: %s",
+                            step->shadow->source, told_lines(arena, unplanned)),
+                    "nothing was swapped; undo with: stoa abort %s, or go on with: stoa resume %s "
+                    "--accept-drift",
+                    runner->name, runner->name);
 }
 
 Err *fingerprint_contract(Runner *runner) { return keep_now(runner, "ready"); }

@@ -32,6 +32,7 @@ static Err *note(Runner *runner, const FlagWish *wish)
     Err *err = journal_event(runner->conn, rows_int(&rows, 0, 0), "flag", 0, detail,
                              arena_printf(runner->arena, "flag %s: %s%s", wish->key, wish->set, because));
     json_decref(detail);
+    runner->told = true;
     return err;
 }
 

@@ -4,6 +4,38 @@
 #include "run/runner.h"
 
 #include "base/failpoint.h"
+#include "run/standby.h"
+
+/* Dropping an index is the strongest lock on it, which standbys replay: readers there that use the table are
+ * waited for, within --lock-wait. */
+static Err *wait_for_standbys(Runner *runner, const Step *step)
+{
+    enum { PAUSE_MS = 100, MOMENT_MS = 10, SAID_EVERY_MS = 10000 };
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(runner);
+    char who[BLOCKERS_TEXT_BYTES] = "";
+    int64_t from = runner_clock_ms(runner), said_ms = 0, id = 0;
+    StandbyFound found = standby_is_watched(runner) ? STANDBY_HELD : STANDBY_FREE;
+    StandbyAsk ask = {.ids = &id, .id_count = 1};
+    if (found != STANDBY_FREE)
+        TRY(runner->ops->find_table(runner->conn, &wait, arena, step->table.schema, step->table.name, &id));
+    for (; found != STANDBY_FREE; ask.tries++) {
+        TRY(control_gate(runner));
+        TRY(standby_look(runner, &ask, &found, who));
+        int64_t lock_wait_ms = control_settings(runner).lock_wait_ms;
+        if (found != STANDBY_FREE && runner_clock_ms(runner) - from > lock_wait_ms)
+            return err_hint(err_new(ERR_LOCK_BUDGET, "index \"%s\" cannot be dropped: %s", step->index, who),
+                            "end or wait for that session, then apply again; or raise --lock-wait");
+        if (found == STANDBY_HELD && (said_ms == 0 || clock_ms() - said_ms > SAID_EVERY_MS)) {
+            said_ms = clock_ms();
+            runner_event(runner, "lock_blocked", step->ordinal, NULL, "waiting to drop index %s: %s",
+                         step->index, who);
+        }
+        if (found != STANDBY_FREE)
+            stop_sleep(runner->options->stop, found == STANDBY_HELD ? PAUSE_MS : MOMENT_MS);
+    }
+    return NULL;
+}
 
 /* One statement that may wait long for old transactions; it blocks no reader or writer meanwhile. */
 Err *step_run_long(Runner *runner, const Step *step, const char *sql)
@@ -34,6 +66,7 @@ static Err *drop_leftover(Runner *runner, const Step *step)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     runner_event(runner, "invalid_index", step->ordinal, NULL,
                  "dropping what an interrupted build left: index \"%s\"", step->index);
+    TRY(wait_for_standbys(runner, step));
     return step_run_long(runner, step,
                          arena_printf(arena, "DROP INDEX CONCURRENTLY IF EXISTS %s",
                                       sql_name(arena, step->table.schema, step->index)));
@@ -99,6 +132,8 @@ Err *step_drop_index(Runner *runner, const Step *step, const char *const *sql, s
     TRY(index_state(runner, step, &state));
     /* never another table's index, nor one that the step before undoes with the parent's */
     bool ours = state == INDEX_VALID || state == INDEX_INVALID;
+    if (ours)
+        TRY(wait_for_standbys(runner, step));
     for (size_t i = 0; ours && i < count; i++)
         TRY(step_run_long(runner, step, sql[i]));
     return NULL;

@@ -1,6 +1,7 @@
 /* The journal: what was intended, what happened, how far it went; the truth that resume starts from. */
-#include "run/load_limit.h"
 #include "run/runner.h"
+#include "run/seal.h"
+#include "run/settings.h"
 
 #include "base/log.h"
 
@@ -73,25 +74,15 @@ static Err *journal_fenced(Conn *conn, const Lease *lease, JournalSql statement,
 
 static bool has_sync(const Conn *conn) { return (conn->ops->features & ENGINE_SYNC_TRIGGERS) != 0; }
 
-const char *journal_grants(Arena *arena, const EngineOps *ops, const Server *server)
+/* Where the role may not, or another has done it just now, events are append-only by our own conduct. */
+static void protect(Conn *conn, const EngineOps *ops, JournalSql statement)
 {
-    return journal_fill(arena, ops->journal_sql(JOURNAL_GRANTS), "role", server->role_sql);
-}
-
-Err *journal_check_version(const EngineOps *ops, const Server *server)
-{
-    if (server->journal_version > ops->journal_version)
-        return err_hint(
-            err_new(ERR_CONFIG,
-                    "the journal in schema \"stoa\" is of version %d, this program knows version %d",
-                    server->journal_version, ops->journal_version),
-            "use the newer stoa that made it");
-    if (server->journal_version == 0 || server->may_use_journal)
-        return NULL;
-    CLEANUP(arena_freep) Arena *arena = arena_new();
-    return err_hint(
-        err_new(ERR_PRIVILEGE, "role \"%s\" may not use the journal in schema \"stoa\"", server->role),
-        "connect as the role that made it, or: %s", journal_grants(arena, ops, server));
+    const char *sql = ops->journal_sql(statement);
+    Wait wait = journal_wait();
+    Err *err = sql[0] == '\0' ? NULL : conn_exec(conn, &wait, sql);
+    if (err != NULL)
+        log_line(LOG_DEBUG, "the journal's events are not protected: %s", err->msg);
+    err_free(err);
 }
 
 Err *journal_upgrade(Conn *conn, const EngineOps *ops, Server *server)
@@ -110,6 +101,8 @@ Err *journal_upgrade(Conn *conn, const EngineOps *ops, Server *server)
         err = ops->commit(conn, &wait);
     if (err == NULL) {
         server->journal_version = ops->journal_version;
+        protect(conn, ops, JOURNAL_PROTECT_SEALS);
+        seal_quietly(conn);
         return NULL;
     }
     ops->rollback(conn);
@@ -118,17 +111,6 @@ Err *journal_upgrade(Conn *conn, const EngineOps *ops, Server *server)
     return err_is(err, ERR_PRIVILEGE)
                ? err_hint(err, "run \"stoa resume\" or \"stoa apply\" once as the role that owns schema stoa")
                : err;
-}
-
-/* Where the role may not, or another has done it just now, events are append-only by our own conduct. */
-static void protect_events(Conn *conn, const EngineOps *ops)
-{
-    const char *sql = ops->journal_sql(JOURNAL_PROTECT);
-    Wait wait = journal_wait();
-    Err *err = sql[0] == '\0' ? NULL : conn_exec(conn, &wait, sql);
-    if (err != NULL)
-        log_line(LOG_DEBUG, "the journal's events are not protected: %s", err->msg);
-    err_free(err);
 }
 
 Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server)
@@ -142,7 +124,8 @@ Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server)
     if (err == NULL)
         err = ops->commit(conn, &wait);
     if (err == NULL) {
-        protect_events(conn, ops);
+        protect(conn, ops, JOURNAL_PROTECT);
+        protect(conn, ops, JOURNAL_PROTECT_SEALS);
         return NULL;
     }
     ops->rollback(conn);
@@ -207,69 +190,6 @@ Err *journal_look_again(Conn *conn, Arena *arena, JournalChange *change)
     return NULL;
 }
 
-/* ---- settings ------------------------------------------------------------------------------- */
-
-static const char *const check_names[OUTSIDE_COUNT] = {"check-sql", "check-url", "stop-file"};
-
-static void take_limit(const EngineOps *ops, const char *name, const char *prefix, const char *value,
-                       double *limits)
-{
-    for (size_t i = 0; str_starts(name, prefix) && i < ops->load_signal_count; i++)
-        if (str_eq(name + strlen(prefix), ops->load_signals[i].name))
-            limits[i] = strtod(value, NULL);
-}
-
-static Err *load_settings(Conn *conn, Arena *arena, int64_t change_id, Controls *controls)
-{
-    const EngineOps *ops = conn->ops;
-    Wait wait = journal_wait();
-    Rows rows = {0};
-    controls->nice = LIMIT_UNSET;
-    for (size_t i = 0; i < LOAD_SIGNALS_MAX; i++)
-        controls->load_limits[i] = controls->critical_limits[i] = LIMIT_UNSET;
-    TRY(conn_params(conn, &wait, arena, &rows, ops->journal_sql(JOURNAL_SETTINGS), num(arena, change_id)));
-    for (size_t row = 0; row < rows.row_count; row++) {
-        const char *name = rows_cell(&rows, row, 0), *value = rows_cell(&rows, row, 1);
-        take_limit(ops, name, "max-load.", value, controls->load_limits);
-        take_limit(ops, name, "critical-load.", value, controls->critical_limits);
-        if (str_eq(name, "nice"))
-            controls->nice = strtod(value, NULL);
-        for (size_t i = 0; i < OUTSIDE_COUNT; i++)
-            if (str_eq(name, check_names[i]))
-                controls->checks[i] = value;
-    }
-    return NULL;
-}
-
-static Err *store_setting(Conn *conn, Arena *arena, int64_t change_id, const char *name, const char *value)
-{
-    const char *const params[] = {num(arena, change_id), name, value};
-    return journal_write(conn, JOURNAL_SET_SETTING, ARRAY_LEN(params), params);
-}
-
-static Err *store_number(Conn *conn, Arena *arena, int64_t change_id, const char *name, double value)
-{
-    return value < 0 ? NULL
-                     : store_setting(conn, arena, change_id, name, arena_printf(arena, "%.17g", value));
-}
-
-/* Those that are given; others stay as they were. */
-static Err *store_settings(Conn *conn, Arena *arena, int64_t change_id, const Controls *controls)
-{
-    const EngineOps *ops = conn->ops;
-    for (size_t i = 0; i < ops->load_signal_count; i++) {
-        const char *name = ops->load_signals[i].name;
-        TRY(store_number(conn, arena, change_id, arena_printf(arena, "max-load.%s", name),
-                         controls->load_limits[i]));
-        TRY(store_number(conn, arena, change_id, arena_printf(arena, "critical-load.%s", name),
-                         controls->critical_limits[i]));
-    }
-    for (size_t i = 0; i < OUTSIDE_COUNT; i++)
-        if (controls->checks[i] != NULL)
-            TRY(store_setting(conn, arena, change_id, check_names[i], controls->checks[i]));
-    return store_number(conn, arena, change_id, "nice", controls->nice);
-}
-
 Err *journal_put_signals(Conn *conn, int64_t change_id, json_t *signals)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
@@ -314,7 +234,7 @@ Err *journal_insert(Conn *conn, Arena *arena, const Plan *plan, const Controls *
         "quiet_ms, time_window) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         ARRAY_LEN(params), params, NULL));
     *ret_id = rows_int(&rows, 0, 0);
-    TRY(store_settings(conn, arena, *ret_id, controls));
+    TRY(settings_store(conn, arena, *ret_id, controls));
     return journal_insert_steps(conn, arena, plan->steps, plan->step_count, *ret_id);
 }
 
@@ -416,7 +336,7 @@ Err *journal_load_controls(Conn *conn, Arena *arena, int64_t change_id, Controls
         .quiet_ms = rows_int(&rows, 0, 6),
         .window = rows_cell(&rows, 0, 7),
     };
-    return load_settings(conn, arena, change_id, ret_controls);
+    return settings_load(conn, arena, change_id, ret_controls);
 }
 
 Err *journal_store_controls(Conn *conn, int64_t change_id, const Controls *controls, unsigned given,
@@ -437,7 +357,7 @@ Err *journal_store_controls(Conn *conn, int64_t change_id, const Controls *contr
         controls->window,
     };
     TRY(journal_write(conn, JOURNAL_SET_CONTROLS, ARRAY_LEN(params), params));
-    return store_settings(conn, arena, change_id, controls);
+    return settings_store(conn, arena, change_id, controls);
 }
 
 Err *journal_request_abort(Conn *conn, int64_t change_id, bool requested)

@@ -2,6 +2,8 @@
 #include "run/lag.h"
 
 #include "base/clock.h"
+#include "run/load_limit.h"
+#include "run/standby.h"
 
 #include <string.h>
 
@@ -11,6 +13,7 @@ typedef struct Look {
     Conn *conn;
     Arena *arena;
     LagWatch *watch;
+    const Controls *controls;
     int64_t max_lag_ms;
     Signals *signals;
 } Look;
@@ -77,6 +80,7 @@ static void judge_replica(const Look *look, const char *name, const Replica *rep
     }
     int64_t lag = lag_of(look, replica, bytes);
     double lag_s = (double)lag / 1000, limit_s = (double)look->max_lag_ms / 1000;
+    signal->critical = load_limit_critical(look->runner->ops, look->controls, "replica-lag");
     if (lag < 0)
         signal_missing(signal, clock_ms(), "replica %s: its lag is not known yet", shown);
     else
@@ -92,41 +96,36 @@ static void judge_replicas(const Look *look, const Replica *replicas, size_t cou
                       bytes);
 }
 
-/* Where it stands; `now` is bytes of the log, or where a row of the journal tells, the time written into it.
- */
-static Err *ask_progress(const Look *look, Conn *conn, int64_t now, Replica *ret_replica)
+/* What its readers feel, against the limits of the signals of that name, where the engine has them. */
+static void tell_readers(const Look *look, size_t at, const StandbySeen *seen)
 {
-    const EngineOps *ops = look->runner->ops;
-    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
-    int64_t there = 0;
-    if (ops->beat_seen == NULL) {
-        TRY(ops->replay_bytes(conn, &wait, look->arena, &there));
-        ret_replica->lag_bytes = now - there;
-        return NULL;
-    }
-    TRY(ops->beat_seen(conn, &wait, look->arena, &there));
-    ret_replica->lag_bytes = -1;
-    ret_replica->lag_ms = now > there ? now - there : 0;
-    return NULL;
+    const char *shown = target_redacted(look->arena, look->runner->standbys[at].name);
+    const struct {
+        const char *name;
+        int64_t value;
+    } told[] = {{"standby-waiting", seen->waiting}, {"standby-ended", seen->ended}};
+    for (size_t i = 0; i < ARRAY_LEN(told); i++)
+        if (told[i].value >= 0)
+            load_limit_one(look->runner->ops, look->controls, told[i].name, shown, (double)told[i].value,
+                           clock_ms(), look->signals);
 }
 
-/* A replica given by URL is asked itself. */
-static void ask_replica(const Look *look, size_t at, int64_t now, Replica *ret_replica)
+/* A replica given by URL, as it said itself; `bytes`: where the log stands. */
+static void take_standby(const Look *look, size_t at, int64_t bytes, Replica *ret_replica)
 {
-    Runner *runner = look->runner;
-    Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
-    Err *err = NULL;
-    *ret_replica = (Replica){.name = runner->standbys[at].name};
-    if (runner->replica_conns[at] == NULL)
-        err = runner_ask_standby(runner, at, &wait, &runner->replica_conns[at]);
-    if (err == NULL)
-        err = ask_progress(look, runner->replica_conns[at], now, ret_replica);
-    ret_replica->sampled = err == NULL;
-    if (err == NULL)
+    StandbySeen seen = standby_watch_seen(look->watch->standbys, at);
+    *ret_replica = (Replica){.name = look->runner->standbys[at].name, .sampled = seen.sampled};
+    if (!seen.sampled) {
+        ret_replica->why = arena_dup(look->arena, seen.why);
         return;
-    ret_replica->why = arena_dup(look->arena, err->msg);
-    err_free(err);
-    conn_closep(&runner->replica_conns[at]);
+    }
+    tell_readers(look, at, &seen);
+    if (look->runner->ops->beat == NULL) {
+        ret_replica->lag_bytes = bytes - seen.there;
+        return;
+    }
+    ret_replica->lag_bytes = -1;
+    ret_replica->lag_ms = seen.beat_ms > seen.there ? seen.beat_ms - seen.there : 0;
 }
 
 static Err *look_at_all(const Look *look)
@@ -138,6 +137,9 @@ static Err *look_at_all(const Look *look)
     Replica *replicas = NULL;
     size_t count = 0;
     int64_t bytes = 0;
+    bool first = look->watch->standbys == NULL;
+    if (first)
+        TRY(standby_watch_start(runner, &look->watch->standbys));
     bool beats = runner->ops->beat != NULL;
     TRY(beats ? runner->ops->beat(look->conn, &wait, look->arena, &bytes)
               : runner->ops->log_bytes(look->conn, &wait, look->arena, &bytes));
@@ -146,22 +148,33 @@ static Err *look_at_all(const Look *look)
     Replica *all = arena_alloc(look->arena, (count + runner->standby_count) * sizeof *all);
     if (count > 0)
         memcpy(all, replicas, count * sizeof *all);
+    if (beats)
+        standby_watch_beat(look->watch->standbys, bytes);
+    if (first)
+        standby_watch_settle(look->watch->standbys);
     for (size_t i = 0; i < runner->standby_count; i++)
         if (strstr(runner->standbys[i].name, "://") != NULL)
-            ask_replica(look, i, bytes, &all[count++]);
+            take_standby(look, i, bytes, &all[count++]);
     if (!beats)
         remember_position(look->watch, bytes, look->max_lag_ms);
     judge_replicas(look, all, count, bytes);
     return NULL;
 }
 
-Err *lag_watch(Runner *runner, Conn *conn, Arena *arena, int64_t max_lag_ms, LagWatch *watch,
+Err *lag_watch(Runner *runner, Conn *conn, Arena *arena, const Controls *controls, LagWatch *watch,
                Signals *signals)
 {
     return look_at_all(&(Look){.runner = runner,
                                .conn = conn,
                                .arena = arena,
                                .watch = watch,
-                               .max_lag_ms = max_lag_ms,
+                               .controls = controls,
+                               .max_lag_ms = controls->max_lag_ms,
                                .signals = signals});
+}
+
+void lag_done(LagWatch *watch)
+{
+    standby_watch_free(watch->standbys);
+    watch->standbys = NULL;
 }

@@ -4,7 +4,7 @@
  * A successor raises the epoch, which waits for transactions that have proved the old one (a shared lock of
  * the key against an update of a key column) and fails all later ones. Renewing changes no key column, so it
  * waits for nobody. */
-#include "run/runner.h"
+#include "run/brownout.h"
 
 #include "base/clock.h"
 #include "base/failpoint.h"
@@ -114,6 +114,8 @@ static Err *take_in_tx(Runner *runner, Arena *arena, bool hint_free, Rows *ret_b
     Err *err = add_leases(runner, arena);
     if (err == NULL)
         err = look(runner, arena, hint_free, true, ret_before);
+    if (err == NULL)
+        err = brownouts_refuse(runner);
     if (err == NULL)
         err = seize(runner, arena);
     if (err == NULL)

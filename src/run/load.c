@@ -1,5 +1,6 @@
 /* From a request to a plan: what the server knows of it is loaded, and what it thinks of the expressions is
  * asked. */
+#include "plan/forward.h"
 #include "run/runner.h"
 
 #include "base/clock.h"
@@ -77,6 +78,19 @@ static Err *load_partitions(Runner *runner, Arena *arena, Table *table, bool clo
     return NULL;
 }
 
+/* Where one schema is worked on, a name without one means what is there, and nothing else that the search
+ * path would find in its place. */
+static Err *check_schema(const Runner *runner, const WantedName *wanted, const Table *table)
+{
+    const char *schema = runner->options->target.schema;
+    if (schema == NULL || wanted->name.schema != NULL || table->kind == RELATION_MISSING ||
+        str_eq(table->schema, schema))
+        return NULL;
+    return err_hint(err_new(ERR_USAGE, "there is no \"%s\" in the schema \"%s\", only one in \"%s\"",
+                            wanted->name.name, schema, table->schema),
+                    "write %s.%s if that is meant", table->schema, wanted->name.name);
+}
+
 static Err *load_wanted(Runner *runner, Arena *arena, const WantedName *wanted, Table *ret_table)
 {
     Wait wait = runner_wait(runner);
@@ -91,6 +105,7 @@ static Err *load_wanted(Runner *runner, Arena *arena, const WantedName *wanted, 
         name = (Name){.schema = schema, .name = table};
     }
     TRY(runner_load_table(runner, arena, &name, ret_table));
+    TRY(check_schema(runner, wanted, ret_table));
     if (ret_table->kind == RELATION_PARTITIONED) {
         ret_table->row_estimate = 0; /* the server's own number of a parent is ANALYZE's */
         TRY(load_partitions(runner, arena, ret_table, wanted->closely));
@@ -101,6 +116,21 @@ static Err *load_wanted(Runner *runner, Arena *arena, const WantedName *wanted, 
     TRY(runner->ops->load_face(runner->conn, &wait, arena, ret_table->id, face));
     ret_table->face = face;
     return runner->ops->load_dependents(runner->conn, &wait, arena, ret_table);
+}
+
+/* What a copy of it would have to carry. */
+static Err *load_copy(Runner *runner, Arena *arena, Table *table)
+{
+    Wait wait = runner_wait(runner);
+    const char *copy = NULL, *old = NULL;
+    TableCopy *facts = arena_alloc(arena, sizeof *facts);
+    if (runner->options->plan.strategy != STRATEGY_SHADOW || runner->ops->load_copy == NULL ||
+        table->kind != RELATION_TABLE || table->temporary)
+        return NULL;
+    plan_copy_names(arena, table, &copy, &old);
+    TRY(runner->ops->load_copy(runner->conn, &wait, arena, table, copy, old, facts));
+    table->copy = facts;
+    return NULL;
 }
 
 /* The table that an expression is about, among those loaded by the names as written. */
@@ -295,9 +325,13 @@ static Err *load_tables(Runner *runner, Arena *arena, const Change *change, cons
     Table *tables = arena_alloc(arena, (count + 1) * sizeof *tables);
     for (size_t i = 0; i < count; i++)
         TRY(load_wanted(runner, arena, &names[i], &tables[i]));
+    for (size_t i = 0; i < count && runner->forward != NULL; i++)
+        forward_strip(arena, runner->forward, &runner->server, &tables[i]);
     for (size_t i = 0; i < count; i++)
         if (tables[i].id != 0 && !names[i].index)
             TRY(load_column_parts(runner, arena, change, names, tables, count, i));
+    for (size_t i = 0; i < count; i++)
+        TRY(load_copy(runner, arena, &tables[i]));
     *ret_tables = tables;
     return NULL;
 }
@@ -334,6 +368,9 @@ Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_p
         grows = plan_grow(arena, change, names, tables, count, grown);
         change = grows ? grown : change;
     }
+    Wait wait = runner_wait(runner);
+    for (size_t i = 0; i < count; i++)
+        TRY(runner->ops->load_stars(runner->conn, &wait, arena, &runner->server, &tables[i]));
     plan_wanted_exprs(arena, change, &wanted, &expr_count);
     PlanExpr *exprs = arena_alloc(arena, (expr_count + 1) * sizeof *exprs);
     for (size_t i = 0; i < expr_count; i++) {
@@ -367,5 +404,7 @@ Err *runner_plan(Runner *runner, Arena *arena, const Change *change, Plan *ret_p
     TRY(plan_make_pg(arena, &input, ret_plan));
     const Table *all = with_partitions(arena, tables, &count);
     TRY(measure_plan(runner, arena, all, count, ret_plan));
+    if (runner->forward != NULL)
+        forward_match(arena, runner->forward, ret_plan);
     return plan_unmeasured(ret_plan);
 }

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "run/canary.h"
+#include "run/runner.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,10 +13,12 @@
 
 enum { ROUND_MS = 1000 };
 
-static Err *not_a_limit(const EngineOps *ops, const char *text)
+static Err *not_a_limit(const EngineOps *ops, const char *text, bool critical)
 {
     CLEANUP(str_donep) Str names = STR_INIT;
     for (size_t i = 0; i < ops->load_signal_count; i++) {
+        if (!critical && ops->load_signals[i].limited_by != NULL)
+            continue;
         str_sep(&names, ", ");
         str_add(&names, ops->load_signals[i].name);
     }
@@ -24,7 +28,7 @@ static Err *not_a_limit(const EngineOps *ops, const char *text)
                     "NAME=NUMBER, or NAME=off, of %s", names.buf);
 }
 
-Err *load_limit_parse(const EngineOps *ops, const char *text, double *limits)
+Err *load_limit_parse(const EngineOps *ops, const char *text, bool critical, double *limits)
 {
     const char *equals = strchr(text, '=');
     for (size_t i = 0; equals != NULL && i < ops->load_signal_count; i++) {
@@ -33,13 +37,16 @@ Err *load_limit_parse(const EngineOps *ops, const char *text, double *limits)
             continue;
         char *end = NULL;
         double limit = str_eq(equals + 1, "off") ? LIMIT_OFF : strtod(equals + 1, &end);
+        if (!critical && ops->load_signals[i].limited_by != NULL)
+            return err_hint(err_new(ERR_USAGE, "\"%s\" has an option of its own", name), "%s",
+                            ops->load_signals[i].limited_by);
         bool number = end == NULL || (end != equals + 1 && *end == '\0');
         if (!number || !isfinite(limit) || limit < 0)
             break;
         limits[i] = limit;
         return NULL;
     }
-    return not_a_limit(ops, text);
+    return not_a_limit(ops, text, critical);
 }
 
 /* Optional grants stay optional while nobody relies on the signal. */
@@ -59,11 +66,16 @@ void load_limit_tell(const EngineOps *ops, const Controls *controls, const LoadS
              blind = is_blind(sample, i, given || given_critical);
         if (sample->state[i] != SIGNAL_READ && (off || !blind))
             continue;
-        Signal *signal = signal_tell(signals, load->name, "");
+        const char *source = sample->source[i];
+        Signal *signal = signal_tell(signals, load->name, source != NULL ? source : "");
         if (signal == NULL)
             continue;
         signal->critical = given_critical ? controls->critical_limits[i] : LIMIT_OFF;
-        if (sample->state[i] == SIGNAL_READ)
+        if (sample->state[i] == SIGNAL_READ && source != NULL)
+            signal_value(signal, sample->value[i], limit, sample->at_ms,
+                         "the time of our own %s, against before, is %.12g (--max-load %s=%.12g)", source,
+                         round(sample->value[i] * 1000) / 1000, load->name, limit);
+        else if (sample->state[i] == SIGNAL_READ)
             signal_value(signal, sample->value[i], limit, sample->at_ms, "%s is %.12g (--max-load %s=%.12g)",
                          load->title, round(sample->value[i] * 1000) / 1000, load->name, limit);
         else
@@ -72,7 +84,83 @@ void load_limit_tell(const EngineOps *ops, const Controls *controls, const LoadS
     }
 }
 
-Err *load_watch(Conn *conn, const Wait *wait, Arena *arena, const Controls *controls, LoadWatch *watch,
+void load_limit_one(const EngineOps *ops, const Controls *controls, const char *name, const char *target,
+                    double value, int64_t now_ms, Signals *signals)
+{
+    for (size_t i = 0; i < ops->load_signal_count; i++) {
+        const LoadSignal *load = &ops->load_signals[i];
+        double limit = controls->load_limits[i] >= 0 ? controls->load_limits[i] : load->usual_limit;
+        if (!str_eq(load->name, name))
+            continue;
+        Signal *signal = signal_tell(signals, name, target);
+        if (signal == NULL)
+            return;
+        signal->critical = controls->critical_limits[i] >= 0 ? controls->critical_limits[i] : LIMIT_OFF;
+        signal_value(signal, value, limit, now_ms, "%s on %s is %.12g (--max-load %s=%.12g)", load->title,
+                     target, value, name, limit);
+    }
+}
+
+/* The row of that name; their number where there is none. */
+static size_t row_of(const EngineOps *ops, const char *name)
+{
+    size_t at = 0;
+    while (at < ops->load_signal_count && !str_eq(ops->load_signals[at].name, name))
+        at++;
+    return at;
+}
+
+double load_limit_critical(const EngineOps *ops, const Controls *controls, const char *name)
+{
+    size_t at = row_of(ops, name);
+    bool given = at < ops->load_signal_count && controls->critical_limits[at] >= 0;
+    return given ? controls->critical_limits[at] : LIMIT_OFF;
+}
+
+/* Where the server counts no statements, and somebody wants to know how long they take. */
+static Err *ask_canary(const Runner *runner, Arena *arena, size_t at, LoadWatch *watch)
+{
+    LoadSample *sample = &watch->sample;
+    watch->counted_state = sample->state[at];
+    watch->counted = sample->value[at];
+    if ((sample->wanted & 1U << at) == 0 || sample->state[at] == SIGNAL_READ || runner->ops->canary == NULL) {
+        load_done(watch);
+        return NULL;
+    }
+    if (watch->canary == NULL)
+        TRY(canary_start(runner, &watch->canary));
+    CanarySeen seen = canary_seen(watch->canary);
+    const char *text = arena_dup(arena, seen.text);
+    sample->state[at] = seen.known ? SIGNAL_READ : SIGNAL_UNREADABLE;
+    sample->value[at] = seen.ratio;
+    sample->source[at] = seen.known ? text : NULL;
+    sample->why[at] = seen.known ? NULL : text;
+    return NULL;
+}
+
+/* The server is not asked for all of it in each round, so it finds what it said last. */
+static Err *ask_server(const Runner *runner, Conn *conn, Arena *arena, LoadWatch *watch)
+{
+    const EngineOps *ops = conn->ops;
+    const Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
+    LoadSample *sample = &watch->sample;
+    size_t latency = row_of(ops, "latency");
+    if (latency < ops->load_signal_count) {
+        sample->state[latency] = watch->counted_state;
+        sample->value[latency] = watch->counted;
+        sample->source[latency] = NULL;
+    }
+    TRY(ops->load(conn, &wait, arena, sample));
+    return latency < ops->load_signal_count ? ask_canary(runner, arena, latency, watch) : NULL;
+}
+
+void load_done(LoadWatch *watch)
+{
+    canary_free(watch->canary);
+    watch->canary = NULL;
+}
+
+Err *load_watch(const Runner *runner, Conn *conn, Arena *arena, const Controls *controls, LoadWatch *watch,
                 Signals *signals)
 {
     const EngineOps *ops = conn->ops;
@@ -90,7 +178,7 @@ Err *load_watch(Conn *conn, const Wait *wait, Arena *arena, const Controls *cont
         if (limit < LIMIT_OFF || controls->critical_limits[i] >= 0)
             watch->sample.wanted |= 1U << i;
     }
-    TRY(ops->load(conn, wait, arena, &watch->sample));
+    TRY(ask_server(runner, conn, arena, watch));
     load_limit_tell(ops, controls, &watch->sample, signals);
     return NULL;
 }

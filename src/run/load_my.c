@@ -476,7 +476,8 @@ static Err *check_reading(const LoadMy *load)
                          .version = server->version_num,
                          .ansi_quotes = server->my->ansi_quotes,
                          .no_backslash_escapes = server->my->no_backslash_escapes};
-    ChangeInput input = {.sql = change->sql, .name = change->name, .owner = change->owner};
+    /* its name is not among what is read */
+    ChangeInput input = {.sql = change->sql, .owner = change->owner, .contract = change->contract};
     Change again;
     change_parse_my(load->arena, &input, &dialect, &again);
     bool same = again.operation_count == change->operation_count && again.problem_count == 0;
@@ -529,6 +530,7 @@ Err *runner_plan_my(Runner *runner, Arena *arena, const Change *change, Plan *re
                         "SET GLOBAL sql_mode to one without it while the change is planned and carried out");
     TRY(check_reading(&load));
     TRY(load_tables_my(&load));
+    load_scale_my(&load);
     TRY(ask_and_make(&load, ret_plan));
     return try_plan(&load, ret_plan);
 }

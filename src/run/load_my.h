@@ -23,6 +23,8 @@ const Table *load_named_my(const LoadMy *load, const char *name);
 /* All tables and views that the change is about or speaks of: those that its foreign keys refer to, those in
  * its views, and what these stand on. */
 Err *load_tables_my(LoadMy *load) MUST_USE;
+/* Sizes in the measure of PlanOptions.stands_for. */
+void load_scale_my(LoadMy *load);
 /* The statements in the order in which they are carried out, ALTER TABLEs of one table together where nothing
  * in between could need the first or be needed by the second. `ret_len[i]` is how many of them from i on
  * belong together; 0 inside of a group. */

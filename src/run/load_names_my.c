@@ -101,6 +101,26 @@ Err *load_tables_my(LoadMy *load)
     return NULL;
 }
 
+/* As the tables are that those of a rehearsal stand for: what is done may depend on how large they are. */
+void load_scale_my(LoadMy *load)
+{
+    double times = load->runner->options->plan.stands_for;
+    for (size_t i = 0; times > 1 && i < load->tables.len; i++) {
+        Table *table = &load->tables.items[i];
+        int64_t *sizes[] = {&table->row_estimate, &table->heap_bytes, &table->index_bytes,
+                            &table->total_bytes};
+        for (size_t k = 0; k < ARRAY_LEN(sizes); k++)
+            *sizes[k] = (int64_t)((double)*sizes[k] * times);
+        if (table->my == NULL || table->my->row_count < 0)
+            continue;
+        MyTable *my = arena_alloc(load->arena, sizeof *my);
+        *my = *table->my;
+        double rows = (double)my->row_count * times;
+        my->row_count = rows > MY_ROWS_COUNTED ? MY_ROWS_COUNTED : (int64_t)rows;
+        table->my = my;
+    }
+}
+
 /* ---- order ---------------------------------------------------------------------------------- */
 
 static bool is_alter(const Operation *operation) { return operation->my->kind == MY_STATEMENT_ALTER_TABLE; }

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/unit.h"
+#include "run/standby.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,7 @@ typedef struct Attempt {
     int64_t queue_after_ms; /* no attempt in the queue before this time */
     int64_t said_at_ms;
     int tries, held_too_long;
+    int standby_tries; /* looks at standbys that found somebody */
     char blocked_by[BLOCKERS_TEXT_BYTES];
 } Attempt;
 
@@ -188,6 +190,22 @@ static size_t leave_out_yielding(const Runner *runner, Blocker *blockers, size_t
     return kept;
 }
 
+/* In the event log now and then, and wherever it is shown at once; "": nobody is. */
+static void say_blocked(Runner *runner, Attempt *attempt, const char *on, const char *who)
+{
+    if (who[0] != '\0')
+        (void)snprintf(attempt->blocked_by, sizeof attempt->blocked_by, "%s", who);
+    if (who[0] != '\0' &&
+        (attempt->said_at_ms == 0 || clock_ms() - attempt->said_at_ms > BLOCKER_SAID_EVERY_MS)) {
+        attempt->said_at_ms = clock_ms();
+        runner_event(runner, "lock_blocked", attempt->step->ordinal, NULL, "waiting for a lock on %s: %s", on,
+                     who);
+    }
+    pthread_mutex_lock(&runner->control.lock);
+    (void)snprintf(runner->control.waiting_for, sizeof runner->control.waiting_for, "%s", who);
+    pthread_mutex_unlock(&runner->control.lock);
+}
+
 /* Long transactions in the way of the groups from number `first` on: those of the first that has any. */
 static Err *look_at_blockers(Runner *runner, Attempt *attempt, size_t first, bool *ret_long)
 {
@@ -209,18 +227,46 @@ static Err *look_at_blockers(Runner *runner, Attempt *attempt, size_t first, boo
         *ret_long = blockers_text(blockers, count, patience_ms, who);
         on = count > 0 ? blockers[0].relation : on;
     }
-    if (*ret_long)
-        (void)snprintf(attempt->blocked_by, sizeof attempt->blocked_by, "%s", who);
-    if (*ret_long && (attempt->said_at_ms == 0 || clock_ms() - attempt->said_at_ms > BLOCKER_SAID_EVERY_MS)) {
-        attempt->said_at_ms = clock_ms();
-        runner_event(runner, "lock_blocked", attempt->step->ordinal, NULL, "waiting for a lock on %s: %s", on,
-                     who);
-    }
-    pthread_mutex_lock(&runner->control.lock);
-    (void)snprintf(runner->control.waiting_for, sizeof runner->control.waiting_for, "%s",
-                   *ret_long ? who : "");
-    pthread_mutex_unlock(&runner->control.lock);
+    say_blocked(runner, attempt, on, *ret_long ? who : "");
     return NULL;
+}
+
+/* The strongest lock is taken on hot standbys as well, where readers queue behind it: those that can be asked
+ * are looked at before each attempt, and again before its end. */
+static Err *look_at_standbys(Runner *runner, Attempt *attempt, bool quick, StandbyFound *ret_found)
+{
+    char who[BLOCKERS_TEXT_BYTES] = "";
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    size_t count = 0;
+    *ret_found = STANDBY_FREE;
+    for (size_t i = 0; i < attempt->group_count; i++)
+        count += attempt->groups[i].id_count;
+    int64_t *ids = arena_alloc(arena, (count + 1) * sizeof *ids);
+    count = 0;
+    for (size_t i = 0; i < attempt->group_count; i++) {
+        const Group *group = &attempt->groups[i];
+        for (size_t j = 0; str_eq(group->mode, "ACCESS EXCLUSIVE") && j < group->id_count; j++)
+            ids[count++] = group->ids[j];
+    }
+    if (count == 0 || !standby_is_watched(runner))
+        return NULL;
+    TRY(standby_look(
+        runner, &(StandbyAsk){.ids = ids, .id_count = count, .tries = attempt->standby_tries, .quick = quick},
+        ret_found, who));
+    attempt->standby_tries += *ret_found != STANDBY_FREE;
+    if (*ret_found == STANDBY_HELD && !quick)
+        say_blocked(runner, attempt, attempt->step->lock_count > 0 ? attempt->step->lock_on[0] : "", who);
+    return NULL;
+}
+
+/* Somebody may have come there since; the lock is given up then, and nothing was seen of it there. */
+static Err *look_again(Runner *runner, Attempt *attempt)
+{
+    StandbyFound found = STANDBY_FREE;
+    TRY(look_at_standbys(runner, attempt, true, &found));
+    return found == STANDBY_FREE
+               ? NULL
+               : err_new(ERR_LOCK_TIMEOUT, "somebody on a replica has begun to use the table");
 }
 
 /* ---- one attempt ---------------------------------------------------------------------------- */
@@ -286,6 +332,8 @@ static Err *locked(Runner *runner, Attempt *attempt, bool no_wait, int64_t *ret_
     if (err == NULL)
         err = attempt->body(runner, step, table, attempt->context);
     if (err == NULL)
+        err = look_again(runner, attempt);
+    if (err == NULL)
         err = failpoint_at("locked_before_commit");
     if (err == NULL)
         err = runner->ops->commit(runner->conn, &wait);
@@ -318,6 +366,16 @@ static void count_attempt(Runner *runner, const Step *step, const Err *err, int6
         tally_time(tally, step->ordinal, "lock_hold_s", (now - got_ms) * 1000);
 }
 
+/* The log of an attempt that held its lock may have got to standbys already, where the lock is held until the
+ * end of the attempt gets there as well. The server is in no hurry to write that; a commit of ours makes it.
+ */
+static void tell_standbys(Runner *runner, const Step *step, int64_t got_ms)
+{
+    if (got_ms != 0 && standby_is_watched(runner))
+        runner_event(runner, "lock_given_up", step->ordinal, NULL, "the lock was given up after %lld ms",
+                     (long long)(clock_ms() - got_ms));
+}
+
 /* One attempt; *ret_done tells whether it succeeded. A lock that was not granted is no error. */
 static Err *try_once(Runner *runner, Attempt *attempt, bool no_wait, bool *ret_done)
 {
@@ -335,6 +393,7 @@ static Err *try_once(Runner *runner, Attempt *attempt, bool no_wait, bool *ret_d
     count_attempt(runner, attempt->step, err, from, got);
     if (err == NULL)
         return NULL;
+    tell_standbys(runner, attempt->step, got);
     pause_after(attempt, no_wait, from, got);
     bool too_long = err->kind == ERR_CANCELLED && stop_level(runner->options->stop) == STOP_NONE;
     if (err->kind != ERR_LOCK_TIMEOUT && err->kind != ERR_DEADLOCK && !too_long)
@@ -375,10 +434,13 @@ static Err *next_attempt(Runner *runner, Attempt *attempt, bool *ret_done)
     size_t first = attempt->step->table.name != NULL ? 1 : 0;
     if (attempt->group_count > first)
         TRY(look_at_blockers(runner, attempt, first, &blocked));
-    if (blocked || !paid) {
+    StandbyFound found = STANDBY_FREE;
+    if (!blocked && paid)
+        TRY(look_at_standbys(runner, attempt, false, &found));
+    if (blocked || !paid || found == STANDBY_HELD)
         stop_sleep(runner->options->stop, BLOCKED_PAUSE_MS);
+    if (blocked || !paid || found != STANDBY_FREE)
         return NULL;
-    }
     bool queue = attempt->tries >= NOWAIT_TRIES && clock_ms() >= attempt->queue_after_ms;
     if (queue || attempt->tries % 20 == 6) {
         TRY(look_at_blockers(runner, attempt, 0, &blocked));
@@ -403,7 +465,10 @@ Err *lockwait_run(Runner *runner, const Step *step, bool undo, LockedBody *body,
         int64_t lock_wait_ms = control_settings(runner).lock_wait_ms;
         if (!done && runner_clock_ms(runner) - from >= lock_wait_ms) {
             bool blocked = false;
-            TRY(look_at_blockers(runner, &attempt, 0, &blocked));
+            StandbyFound found = STANDBY_FREE;
+            TRY(look_at_standbys(runner, &attempt, false, &found));
+            if (found == STANDBY_FREE)
+                TRY(look_at_blockers(runner, &attempt, 0, &blocked));
             return budget_used(&attempt, lock_wait_ms);
         }
         if (!done)

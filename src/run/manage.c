@@ -1,4 +1,6 @@
 /* The verbs that steer and end a change: pause, abort, complete, uninstall. */
+#include "run/brownout.h"
+#include "run/contract.h"
 #include "run/fingerprint.h"
 #include "run/runner.h"
 
@@ -135,8 +137,7 @@ static Err *undo_step(Runner *runner, const Step *step)
     return journal_step(runner->conn, runner->change_id, step->ordinal, "undone", NULL);
 }
 
-/* The same retries as forward steps: a lost connection or a busy row does not leave an abort half done. */
-static Err *undo_with_retries(Runner *runner, const Step *step)
+Err *undo_with_retries(Runner *runner, const Step *step)
 {
     for (int tries = 0;; tries++) {
         Err *err = undo_step(runner, step);
@@ -311,6 +312,8 @@ Err *run_complete(const RunOptions *options, Arena *arena, const char *change, R
         err = contract_all(&runner);
     if (err != NULL)
         runner.summary.state = STATE_READY;
+    else
+        contract_settle(&runner);
     *ret_summary = runner.summary;
     journal_change_done(&known);
     runner_close(&runner);
@@ -367,7 +370,9 @@ Err *run_uninstall(const RunOptions *options, Arena *arena)
     Err *err = runner_open(&runner, options, arena);
     bool there = err == NULL && runner.server.journal_version > 0;
     Wait wait = runner_wait(&runner);
-    if (there && !options->force)
+    if (there)
+        err = brownouts_over(&runner);
+    if (there && err == NULL && !options->force)
         err = refuse_under_way(&runner);
     if (there && err == NULL && runner.ops->undress != NULL)
         err = runner.ops->undress(runner.conn, &wait);

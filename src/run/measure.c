@@ -1,7 +1,9 @@
 /* The plan before it is shown: its DDL runs on an empty clone, step by step, and what the server did there is
  * what the plan says. */
 #include "change/names.h"
+#include "plan/forward.h"
 #include "run/fingerprint.h"
+#include "run/measure_known.h"
 #include "run/runner.h"
 
 #include "base/failpoint.h"
@@ -55,7 +57,8 @@ static void note_error(const Measure *measure, Err *err)
 static bool is_ddl(const Step *step)
 {
     bool kind = step->kind == STEP_DDL || step->kind == STEP_VALIDATE || step->kind == STEP_CREATE_INDEX ||
-                step->kind == STEP_DROP_INDEX || step->kind == STEP_LONG || step->kind == STEP_OUTSIDE;
+                step->kind == STEP_DROP_INDEX || step->kind == STEP_LONG || step->kind == STEP_OUTSIDE ||
+                step->kind == STEP_COPY || step->kind == STEP_SWAP;
     /* the clone's materialized views hold nothing that could be refreshed beside it */
     bool refresh = step->kind == STEP_LONG && str_starts(step->sql[0], "REFRESH ");
     return kind && !refresh && step->sql_count + step->sync_sql_count > 0;
@@ -190,10 +193,10 @@ static void mark_step(Measure *measure, const Step *step, bool *ret_contracts)
 }
 
 /* The sync trigger stands on the journal's tables; making these takes longer than all the rest. */
-static bool needs_journal(const Plan *plan)
+static bool needs_journal(const Step *steps, size_t count)
 {
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const Step *step = &plan->steps[i];
+    for (size_t i = 0; i < count; i++) {
+        const Step *step = &steps[i];
         bool needs = step->sync_sql_count > 0;
         for (size_t s = 0; s < step->sql_count && is_ddl(step); s++)
             needs = needs || strstr(step->sql[s], "stoa.") != NULL;
@@ -211,14 +214,35 @@ static Err *make_journal(const Measure *measure)
     return ops->clone_run(measure->conn, &wait, &sql, 1, false);
 }
 
+/* What a change that gives way has left in the copy goes, as it is planned on the tables without that. */
+static Err *undo_left(const Measure *measure, const Step *undos, size_t count)
+{
+    const EngineOps *ops = measure->runner->ops;
+    Wait wait = {.stop = measure->runner->options->stop, .timeout_ms = STATEMENT_MS};
+    for (size_t i = 0; i < count; i++) {
+        Statements sql = statements_of(measure, &undos[i]);
+        Err *err = ops->clone_run(measure->conn, &wait, sql.items, sql.len, undos[i].kind == STEP_DROP_INDEX);
+        if (err_is(err, ERR_UNSAFE))
+            err->kind = ERR_SQL; /* of the copy alone: then all goes by rule */
+        TRY(err);
+    }
+    return NULL;
+}
+
 static Err *measure_steps(Measure *measure)
 {
     Plan *plan = measure->plan;
     measure->steps = arena_alloc(measure->arena, (plan->step_count + 1) * sizeof *measure->steps);
     memcpy(measure->steps, plan->steps, plan->step_count * sizeof *measure->steps);
     plan->steps = measure->steps;
-    if (needs_journal(plan))
+    const Step *undos = NULL;
+    size_t undo_count = 0;
+    if (measure->runner->forward != NULL)
+        forward_undos(measure->arena, measure->runner->forward, measure->tables, measure->table_count, &undos,
+                      &undo_count);
+    if (needs_journal(plan->steps, plan->step_count) || needs_journal(undos, undo_count))
         TRY(make_journal(measure));
+    TRY(undo_left(measure, undos, undo_count));
     measure->prints = measure->stale = true;
     take_print(measure);
     measure->from = measure->last;
@@ -263,6 +287,12 @@ Err *measure_plan(Runner *runner, Arena *arena, const Table *tables, size_t coun
     Wait wait = {.stop = runner->options->stop, .timeout_ms = CLONE_MS};
     Clone *clone = NULL;
     Mentions mentions = names_of_plan(arena, plan);
+    size_t risks = plan->risk_count;
+    const char *key = NULL;
+    if (runner->options->measured != NULL && runner->forward == NULL)
+        key = measure_key(runner, arena, tables, count, mentions.items, mentions.len, plan);
+    if (measure_take(runner, arena, key, plan))
+        return NULL;
     Err *err = runner->ops->clone_open(&runner->options->target, runner->conn, &wait, &runner->server, tables,
                                        count, mentions.items, mentions.len,
                                        runner->options->plan.measured_in_schema, &clone);
@@ -275,6 +305,8 @@ Err *measure_plan(Runner *runner, Arena *arena, const Table *tables, size_t coun
     runner->ops->clone_close(clone);
     bool fatal =
         err_is(err, ERR_USAGE) || err_is(err, ERR_UNSAFE) || err_is(err, ERR_STOPPED) || err_is(err, ERR_BUG);
+    if (err == NULL && plan->risk_count == risks) /* nothing went by rule */
+        measure_tell(runner, key, plan);
     if (err == NULL || fatal)
         return err;
     note_error(&measure, err);

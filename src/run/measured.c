@@ -61,7 +61,7 @@ static Err *load_facts(Runner *runner, const char *id, json_t **ret_facts)
         plan = (Plan){0};
     err_free(err);
     *ret_facts = plan_facts(arena, &plan);
-    json_decref(json);
+    (void)json_object_set_new(*ret_facts, "plan", json != NULL ? json : json_null());
     return NULL;
 }
 
@@ -96,6 +96,15 @@ static Err *load_tallies(Runner *runner, json_t **ret_tallies)
     return NULL;
 }
 
+/* Under "": {name: plan}, the newest of each name. */
+static void keep_by_name(json_t *plans, const json_t *change, const json_t *facts)
+{
+    if (!json_is_object(json_object_get(plans, "")))
+        (void)json_object_set_new(plans, "", json_object());
+    (void)json_object_set(json_object_get(plans, ""), json_string_value(json_object_get(change, "name")),
+                          json_object_get(facts, "plan"));
+}
+
 static Err *add_to(Runner *runner, json_t *change, json_t *plans, const json_t *tallies)
 {
     json_int_t number = json_integer_value(json_object_get(change, "id"));
@@ -107,6 +116,8 @@ static Err *add_to(Runner *runner, json_t *change, json_t *plans, const json_t *
             (void)json_object_set(plans, id, facts);
     }
     add_facts(change, facts);
+    if (plans != NULL)
+        keep_by_name(plans, change, facts);
     json_decref(facts);
     (void)json_object_set_new(change, "measured", json_is_object(tally) ? json_incref(tally) : json_object());
     return NULL;

@@ -1,8 +1,9 @@
-/* Statement, URL, file. */
+/* Statement, URL, file, disk. */
 #include "run/outside.h"
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/unit.h"
 #include "run/url_probe.h"
 
 #include <errno.h>
@@ -79,6 +80,32 @@ static Err *ask_statement(Conn *conn, const Wait *wait, Arena *arena, const char
     return NULL;
 }
 
+/* Not less than the least; the text names what tells it. */
+static Err *ask_disk(Conn *conn, const Wait *wait, Arena *arena, const char *least_text, Signals *signals)
+{
+    int64_t least = 0, bytes = -1;
+    const char *source = "this kind of server does not tell";
+    char free_text[UNIT_TEXT_BYTES];
+    Signal *signal = signal_tell(signals, "free-disk", "");
+    Err *err = unit_parse_size(least_text, &least);
+    if (err == NULL && conn->ops->disk_free != NULL)
+        err = conn->ops->disk_free(conn, wait, arena, &bytes, &source);
+    if (err != NULL && !err_is(err, ERR_SQL) && !err_is(err, ERR_CANCELLED) && !err_is(err, ERR_PRIVILEGE) &&
+        !err_is(err, ERR_USAGE))
+        return err;
+    if (err != NULL)
+        source = arena_dup(arena, err_root(err)->msg);
+    if (signal != NULL)
+        signal->minimum = true;
+    if (bytes < 0)
+        signal_missing(signal, clock_ms(), "--min-free-disk: %s", source);
+    else
+        signal_value(signal, (double)bytes, (double)least, clock_ms(), "%s are free (%s; --min-free-disk %s)",
+                     unit_size_text(bytes, free_text), source, least_text);
+    err_free(err);
+    return NULL;
+}
+
 Err *outside_watch(Conn *conn, const Wait *wait, Arena *arena, const Controls *controls, OutsideWatch *watch,
                    Signals *signals)
 {
@@ -86,14 +113,20 @@ Err *outside_watch(Conn *conn, const Wait *wait, Arena *arena, const Controls *c
         look_at_file(controls, signals);
     if (is_set(controls, OUTSIDE_URL))
         look_at_url(watch, controls, signals);
-    if (!is_set(controls, OUTSIDE_SQL))
-        return NULL;
-    if (watch->at_ms != 0 && clock_ms() - watch->at_ms < ROUND_MS) {
-        signal_keep(signals, "check-sql");
+    bool sql = is_set(controls, OUTSIDE_SQL), disk = is_set(controls, OUTSIDE_DISK);
+    bool same = watch->asked == (sql + 2 * disk); /* else one would be kept that was never asked */
+    if (watch->at_ms != 0 && same && clock_ms() - watch->at_ms < ROUND_MS) {
+        if (sql)
+            signal_keep(signals, "check-sql");
+        if (disk)
+            signal_keep(signals, "free-disk");
         return NULL;
     }
     watch->at_ms = clock_ms();
-    return ask_statement(conn, wait, arena, controls->checks[OUTSIDE_SQL], signals);
+    watch->asked = sql + 2 * disk;
+    if (disk)
+        TRY(ask_disk(conn, wait, arena, controls->checks[OUTSIDE_DISK], signals));
+    return sql ? ask_statement(conn, wait, arena, controls->checks[OUTSIDE_SQL], signals) : NULL;
 }
 
 void outside_done(OutsideWatch *watch)

@@ -211,7 +211,7 @@ static Err *ask_each(Runner *runner, Arena *arena, const char *position, bool *r
     *ret_all = true;
     for (size_t i = 0; i < runner->standby_count && *ret_all; i++) {
         CLEANUP(conn_closep) Conn *conn = NULL;
-        TRY(runner_ask_standby(runner, i, &wait, &conn));
+        TRY(runner_ask_standby(runner, i, NULL, &wait, &conn));
         TRY(runner->ops->reached(conn, &wait, arena, position, ret_all));
     }
     return NULL;
@@ -275,6 +275,7 @@ Err *ready_settle(Runner *runner)
     TRY(wait_for_replicas(runner, position));
     TRY(conn_params(runner->conn, &wait, arena, &rows,
                     "UPDATE stoa.changes SET ready_position = $2 WHERE id = $1", id, position));
+    span_ready(runner);
     runner_event(runner, "ready", 0, NULL, "ready: the application may rely on change \"%s\"", runner->name);
     return NULL;
 }

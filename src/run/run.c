@@ -1,13 +1,14 @@
 /* The executor: intent into the journal, the step, the outcome; retries; and how a run begins and ends. */
+#include "run/brownout.h"
 #include "run/fingerprint.h"
 #include "run/load_limit.h"
+#include "run/predicted.h"
 #include "run/runner.h"
-#include "run/window.h"
+#include "run/seal.h"
 
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "base/unit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,6 @@ enum {
     RETRY_PAUSE_MAX_MS = 2000,
     RECONNECT_BUDGET_MS = 300000,
     RETRY_SAID_MS = 10000,
-    WINDOW_LOOK_MS = 2000,
 };
 
 void controls_default(Controls *ret_controls)
@@ -29,6 +29,8 @@ void controls_default(Controls *ret_controls)
                                .chunk_time_ms = 100,
                                .quiet_ms = 86400000};
     ret_controls->nice = LIMIT_UNSET;
+    ret_controls->window_heavy = -1;
+    ret_controls->critical_retries = -1;
     for (size_t i = 0; i < LOAD_SIGNALS_MAX; i++)
         ret_controls->load_limits[i] = ret_controls->critical_limits[i] = LIMIT_UNSET;
 }
@@ -91,6 +93,7 @@ void runner_event(Runner *runner, const char *kind, int step, json_t *detail, co
         if (err != NULL)
             log_line(LOG_DEBUG, "event not journalled: %s", err->msg);
         err_free(err);
+        runner->told = true;
     }
 }
 
@@ -103,27 +106,48 @@ Err *runner_connect(Runner *runner)
     return runner->ops->load_server(runner->conn, &wait, runner->arena, &runner->server);
 }
 
-Err *runner_open(Runner *runner, const RunOptions *options, Arena *arena)
+Err *runner_begin(Runner *runner, const RunOptions *options, Arena *arena)
 {
     *runner = (Runner){.options = options, .ops = options->ops, .arena = arena, .scratch = arena_new()};
     tally_init(&runner->tally);
     if (pthread_mutex_init(&runner->telling, NULL) != 0)
         return err_new(ERR_BUG, "cannot make a mutex");
+    return NULL;
+}
+
+Err *runner_open(Runner *runner, const RunOptions *options, Arena *arena)
+{
+    TRY(runner_begin(runner, options, arena));
     TRY(runner_connect(runner));
-    return journal_check_version(runner->ops, &runner->server);
+    TRY(journal_check_version(runner->ops, &runner->server));
+    brownouts_expire(runner);
+    return NULL;
+}
+
+Err *runner_open_to_read(Runner *runner, const RunOptions *options, Arena *arena)
+{
+    TRY(runner_begin(runner, options, arena));
+    TRY(runner_connect(runner));
+    TRY(journal_check_readable(runner->ops, &runner->server));
+    brownouts_expire(runner); /* where the role may */
+    return NULL;
 }
 
 void runner_close(Runner *runner)
 {
     shadow_close_all(runner);
     control_stop(runner);
+    if (runner->told && runner->conn != NULL)
+        seal_quietly(runner->conn);
     lease_release(runner);
     conn_closep(&runner->conn);
-    for (size_t i = 0; i < ARRAY_LEN(runner->replica_conns); i++)
-        conn_closep(&runner->replica_conns[i]);
+    for (size_t i = 0; i < ARRAY_LEN(runner->standby_conns); i++)
+        conn_closep(&runner->standby_conns[i]);
     arena_free(runner->scratch);
     runner->scratch = NULL;
     tally_done(&runner->tally);
+    json_decref(runner->rehearsed);
+    runner->rehearsed = NULL;
 }
 
 /* One try to get back: the old session is ended first, since its transaction must not commit behind our back.
@@ -146,9 +170,11 @@ static Err *come_back(Runner *runner, int64_t old_session, const char *old_start
     return lease_note_session(runner);
 }
 
-Err *runner_ask_standby(const Runner *runner, size_t at, const Wait *wait, Conn **ret_conn)
+Err *runner_ask_standby(const Runner *runner, size_t at, const char *database, const Wait *wait,
+                        Conn **ret_conn)
 {
     Target target = {.url = runner->standbys[at].name,
+                     .database = database,
                      .password_command = runner->options->target.password_command};
     return runner->ops->connect(&target, "replica", wait, ret_conn);
 }
@@ -255,49 +281,6 @@ static Err *recover(Runner *runner, const Step *step, const Err *why, bool *ret_
     return NULL;
 }
 
-/* Whether a statement that cannot be slowed would be through before the window closes; with what is to be
- * said. */
-static Err *fits_window(Runner *runner, Arena *arena, const Step *step, const char *text,
-                        const char **ret_why)
-{
-    Window window;
-    int minute = 0, weekday = 0;
-    Wait wait = runner_wait(runner);
-    char need_text[UNIT_TEXT_BYTES];
-    int64_t need = (step->estimate_high_ms + 59999) / 60000;
-    *ret_why = NULL;
-    TRY(window_parse(text, &window));
-    TRY(runner->ops->local_time(runner->conn, &wait, arena, window.time_zone, &minute, &weekday));
-    int left = window_left(&window, minute, weekday);
-    if (need <= left)
-        return NULL;
-    unit_duration_text(step->estimate_high_ms, need_text);
-    if (need > window_longest(&window))
-        return err_hint(err_new(ERR_HELD, "step %d may take %s, which is longer than the window %s",
-                                step->ordinal, need_text, text),
-                        "give it a longer one: stoa resume %s --window '22:00-08:00 UTC'", runner->name);
-    *ret_why =
-        arena_printf(arena, "it may take %s, and the window %s closes in %d min", need_text, text, left);
-    return NULL;
-}
-
-static Err *wait_for_window(Runner *runner, const Step *step)
-{
-    for (bool told = false;; told = true) {
-        CLEANUP(arena_freep) Arena *arena = arena_new();
-        const char *text = control_settings(runner).window, *why = NULL;
-        TRY(control_gate(runner));
-        if (step->timeout != TIMEOUT_WATCHDOG || text == NULL || text[0] == '\0')
-            return NULL;
-        TRY(fits_window(runner, arena, step, text, &why));
-        if (why == NULL)
-            return NULL;
-        if (!told)
-            runner_event(runner, "window_wait", step->ordinal, NULL, "%s", why);
-        stop_sleep(runner->options->stop, WINDOW_LOOK_MS);
-    }
-}
-
 /* The intent goes into the journal; *ret_done tells that nothing is left to do. */
 static Err *step_begin(Runner *runner, const Step *step, bool *ret_done)
 {
@@ -307,7 +290,7 @@ static Err *step_begin(Runner *runner, const Step *step, bool *ret_done)
     *ret_done = str_eq(state, "done") && step->kind != STEP_QUIET;
     if (*ret_done)
         return NULL;
-    TRY(wait_for_window(runner, step));
+    TRY(window_wait(runner, step));
     if (fingerprint_is_due(&runner->plan, step))
         TRY(fingerprint_check(runner, step));
     if (step->phase < PHASE_READY)
@@ -315,6 +298,7 @@ static Err *step_begin(Runner *runner, const Step *step, bool *ret_done)
     TRY(journal_step(runner->conn, runner->change_id, step->ordinal, "running", NULL));
     TRY(failpoint_at("step_intent"));
     runner_event(runner, "step_started", step->ordinal, NULL, "%s", step->title);
+    runner->step_from_ms = runner_clock_ms(runner);
     return NULL;
 }
 
@@ -324,7 +308,7 @@ static Err *step_try(Runner *runner, const Step *step, bool *ret_begun, bool *re
     if (!*ret_begun)
         TRY(step_begin(runner, step, ret_done));
     else
-        TRY(wait_for_window(runner, step));
+        TRY(window_wait(runner, step));
     if (*ret_done)
         return NULL;
     *ret_begun = true;
@@ -374,13 +358,18 @@ static Err *step_through(Runner *runner, const Step *step, bool *ret_begun)
 Err *runner_step(Runner *runner, const Step *step)
 {
     Tally *tally = &runner->tally;
-    int64_t from = runner_clock_ms(runner);
+    int64_t from = runner_clock_ms(runner), from_us = clock_wall_us(), rested_ms = runner->rested_ms;
+    int64_t log_from = predicted_log(runner);
     bool begun = false;
     Err *err = step_through(runner, step, &begun);
     if (begun)
         tally_add(tally, step->ordinal, "sums", "took_ms", runner_clock_ms(runner) - from);
+    if (begun)
+        predicted_step(runner, step, log_from);
     if (begun && err == NULL)
         tally_keep(tally, step->ordinal, "sums", "took_ms", "done_ms");
+    if (begun)
+        span_step(runner, step, from_us, rested_ms, err);
     return err;
 }
 
@@ -463,6 +452,7 @@ static Err *finish(Runner *runner, Phase last)
     if (!was_last)
         return journal_state(runner->conn, runner->change_id, "paused", NULL, NULL);
     TRY(ready_settle(runner));
+    predicted_settle(runner);
     if (contracts)
         return NULL;
     runner->summary.state = STATE_COMPLETED;
@@ -481,9 +471,9 @@ static Err *fix_standbys(Runner *runner)
     if (known && !plan->replicas_given)
         return NULL;
     size_t count = plan->replicas_given ? plan->replica_count : runner->server.standby_count;
-    if (count > ARRAY_LEN(runner->replica_conns))
+    if (count > ARRAY_LEN(runner->standby_conns))
         return err_new(ERR_USAGE, "%zu replicas are more than the %zu that can be watched", count,
-                       ARRAY_LEN(runner->replica_conns));
+                       ARRAY_LEN(runner->standby_conns));
     if (!plan->replicas_given && runner->ops->replicas == NULL)
         count = 0; /* they cannot be asked without a URL; the plan said so */
     runner->standbys = arena_alloc(runner->arena, (count + 1) * sizeof *runner->standbys);

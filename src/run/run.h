@@ -9,6 +9,7 @@ typedef enum OutsideCheck {
     OUTSIDE_SQL,  /* a statement whose value holds the work while it is true, or a number other than 0 */
     OUTSIDE_URL,  /* holds the work while it answers otherwise than with 2xx */
     OUTSIDE_FILE, /* holds the work while it is there */
+    OUTSIDE_DISK, /* a size: holds the work while less is free on the server's disks */
     OUTSIDE_COUNT
 } OutsideCheck;
 
@@ -24,8 +25,10 @@ typedef struct Controls {
     const char *window;                       /* "22:00-06:00 Europe/Berlin"; NULL: any time */
     double load_limits[LOAD_SIGNALS_MAX];     /* of EngineOps.load_signals; negative: the usual one */
     double critical_limits[LOAD_SIGNALS_MAX]; /* past which the change is paused; negative: none */
-    double nice;                       /* rest for each second of work; negative: as it was, which is 0 */
+    int64_t critical_retries; /* of a statement that was ended there; negative: as it was, which is 3 */
+    double nice;              /* rest for each second of work; negative: as it was, which is 0 */
     const char *checks[OUTSIDE_COUNT]; /* NULL: as it was; "": none */
+    int window_heavy; /* the window is for heavy steps alone: 1; for all: 0; -1: as it was, which is 0 */
 } Controls;
 void controls_default(Controls *ret_controls);
 
@@ -49,14 +52,36 @@ typedef struct Progress {
     const char *throttled_by;      /* NULL: running */
 } Progress;
 
+/* What was carried out from one time to another, for traces: a step in one run of the program, or (step 0)
+ * the change from when it was planned until it became ready. Times are microseconds since 1970. */
+typedef struct TraceSpan {
+    const char *change, *change_digest, *database, *engine;
+    int64_t change_id;
+    int step;
+    const char *title, *phase, *kind, *table, *lock; /* of a step; table "" and lock "" where there is none */
+    int64_t from_us, to_us;
+    int64_t rows;                            /* that a backfill or copy has done so far; -1: it has none */
+    int64_t locks_acquired, locks_timed_out; /* attempts so far */
+    int64_t rested_ms;                       /* waited at the gate meanwhile */
+    const char *failed;                      /* NULL */
+} TraceSpan;
+
 /* `event` is called from the working and the control thread, never two at a time; `progress` from the control
  * thread, about four times a second.
  */
 typedef struct Observer {
     void (*event)(void *context, const Event *event);
     void (*progress)(void *context, const Progress *progress);
+    void (*span)(void *context, const TraceSpan *span); /* from the working thread; may be NULL */
     void *context;
 } Observer;
+
+/* What is to stand in the journal of a change that is begun, or gone on with: an event of a kind of its own.
+ */
+typedef struct RunNote {
+    const char *kind, *text;
+    json_t *detail; /* borrowed */
+} RunNote;
 
 typedef struct RunOptions {
     const EngineOps *ops;
@@ -69,8 +94,24 @@ typedef struct RunOptions {
     int until;               /* Phase to stop after, or -1 */
     const char *expect;      /* plan_digest that must match; NULL */
     bool force;              /* complete: also with old writers seen */
+    bool replace;            /* apply: an unfinished change of this name gives way */
+    int64_t approvals;       /* how many others must have approved the plan; 0: none */
+    const char *signers;     /* file of allowed signers; NULL: signatures do not count */
+    const char *sign_key;    /* whoever applies signs with it; NULL */
+    const char *environment; /* its name; NULL */
     PlanOptions plan;
     const char *database_label; /* redacted, for messages */
+    bool no_comment;            /* a contract is kept in the journal alone, not as the column's comment */
+    const RunNote *note;        /* of apply; NULL */
+    /* What plans came to when they were tried out, by all that this depends on: {key: plan}, borrowed. A plan
+     * that stands there need not be tried out again. What is new is told as an event "measured" with key and
+     * plan, and not journalled. NULL: each is tried out. */
+    const json_t *measured;
+    /* Of apply: the rehearsal of exactly this plan, as `stoa rehearse --json` tells it, a new reference; NULL
+     * where there is none. Asked once, when a change is begun: what it predicts is journalled, and held
+     * against what was measured once the change is ready. NULL: nobody is asked. */
+    json_t *(*rehearsal)(void *context, const Plan *plan);
+    void *rehearsal_context;
 } RunOptions;
 enum {
     CONTROL_MAX_STALL = 1 << 0,
@@ -153,9 +194,34 @@ Err *run_view_look(RunView *view, Arena *arena, int64_t after, json_t **ret_chan
 /* [{"flag","set","reason","account","at","by"}]: what operators said of flags, oldest first, as of the last
  * look. */
 const json_t *run_view_flags(const RunView *view);
+/* {"w": {…}}: the plans of all changes by name, as the journal has them, as of the last look; it goes on
+ * being changed by the next. NULL: there are none. */
+const json_t *run_view_plans(const RunView *view);
+/* Whether the table has such a column now. */
+Err *run_view_column(RunView *view, Arena *arena, const char *schema, const char *table, const char *column,
+                     bool *ret_there) MUST_USE;
 /* What the server was at the last look. Its texts live as long as that look's arena. */
 const Server *run_view_server(const RunView *view);
 void run_view_close(RunView *view);
+
+/* What is approved, and how. */
+typedef struct ApproveWish {
+    const Plan *plan;
+    bool revoke;                         /* take back what there is, instead */
+    const char *key;                     /* sign with this key; NULL: as the role of the session */
+    int64_t ttl_ms;                      /* how long it holds */
+    const char *account;                 /* who says so, as far as the machine knows; NULL */
+    const char *signed_text, *signature; /* what run_sign() came to elsewhere, in place of a key; NULL */
+} ApproveWish;
+/* Puts the approval into the event log, making the journal where there is none. With options->signers the
+ * signature is looked at first: ERR_UNSAFE where it would not count. *ret_who: the signer, or the role. */
+Err *run_approve(const RunOptions *options, Arena *arena, const ApproveWish *wish,
+                 const char **ret_who) MUST_USE;
+/* Signs an approval of wish->plan with wish->key, by the clock of this machine and without a server: for the
+ * database that the plan was made in, and options->environment. To be recorded by run_approve() of somebody
+ * who can reach it, with options->signers: ERR_UNSAFE there where it does not count, or was taken back. */
+Err *run_sign(const RunOptions *options, Arena *arena, const ApproveWish *wish, const char **ret_text,
+              const char **ret_signature) MUST_USE;
 
 /* What an operator says of a flag. */
 typedef struct FlagWish {
@@ -166,7 +232,46 @@ typedef struct FlagWish {
 } FlagWish;
 /* Notes it in the journal, with who asks. ERR_USAGE where there is no such change. */
 Err *run_flag(const RunOptions *options, Arena *arena, const FlagWish *wish) MUST_USE;
+/* What may be removed, with evidence: {"v":1,"findings":[{"kind","object","confidence","evidence","do",…}],
+ * "unknown":[{"what","why","fix"}],"cost":{…},…}; docs/stale.md. Replicas of options->plan are asked as well.
+ * Nothing is changed. */
+Err *run_stale(const RunOptions *options, Arena *arena, json_t **ret_json) MUST_USE;
+/* The life of a column over all changes: {"v":1,"column":…,"events":[…]} as run_history(). `name` is
+ * table.column or schema.table.column: without a schema that of the first change that was about such a
+ * column. ERR_USAGE where none was. */
+Err *run_life(const RunOptions *options, Arena *arena, const char *name, json_t **ret_json) MUST_USE;
+/* What a journal has of a request that stands in another one, too. */
+typedef struct FoundChange {
+    const char *name; /* NULL: nothing */
+    const char *change_digest, *state, *phase;
+    bool same;  /* it is the request with this digest; else another one by its name */
+    bool ready; /* or completed, at a position that every replica has replayed */
+} FoundChange;
+/* Looks for the change with this digest, and where there is none for that of the name; those that were
+ * aborted or reverted do not count. `suffix`: names of changes that count end in it; "": they have no "@". */
+Err *run_find(const RunOptions *options, Arena *arena, const char *change_digest, const char *name,
+              const char *suffix, FoundChange *ret_found) MUST_USE;
 /* {"v":1,"events":[…]} of one change or of all, oldest first. */
 Err *run_history(const RunOptions *options, Arena *arena, const char *change, json_t **ret_json) MUST_USE;
+/* What rehearsals said of changes that became ready, and what came of it, oldest first; `change` NULL: of
+ * all.
+ * {"v":1,"inside","scored","steps_inside","steps_scored","changes":[{"change","at","cut",
+ *  "seconds":{"low","high","actual","inside","scored"},"wal_bytes":{…},"steps":[{"ordinal","kind","title",
+ *  "seconds":{…},"wal_bytes":{…}}],"past":{…}}]}; docs/rehearse.md. */
+Err *run_predictions(const RunOptions *options, Arena *arena, const char *change, json_t **ret_json) MUST_USE;
+/* Whether the event log is as it was sealed (run/chain.h), and the head of the chain, which may be kept
+ * elsewhere and be `expected` later; NULL: none is.
+ * {"v":1,"verified","sealed","unsealed","head":{"seal","hash","event"},"expected_head":{"hash","found","seal"},
+ *  "finding_count","findings":[{"kind","event","seal","text"}]} */
+Err *run_history_verify(const RunOptions *options, Arena *arena, const char *expected,
+                        json_t **ret_json) MUST_USE;
+/* Whether a window is open at `at` ("2026-11-29 12:38:33", UTC; NULL: the server's clock), as a check of
+ * run_doctor() that joins those of `doctor`. */
+Err *run_window(const RunOptions *options, Arena *arena, const char *window, const char *at,
+                json_t *doctor) MUST_USE;
+/* Notes in the file `path`, made where there is none, how much the server has done so far, and adds the check
+ * "quiet hours" with what all samples in it suggest: "window" (text or null), "rates_per_s" by hour in UTC.
+ */
+Err *run_quiet(const RunOptions *options, Arena *arena, const char *path, json_t *doctor) MUST_USE;
 /* {"v":1,"server":…,"checks":[{"name","ok","severity":"block|warn|note","message","fix"}]} */
 Err *run_doctor(const RunOptions *options, Arena *arena, json_t **ret_json) MUST_USE;

@@ -13,6 +13,7 @@ enum {
     LEASE_TTL_MS = 10000,
     LEASE_RENEW_MS = 2000,
     CONTROL_TICK_MS = 200,
+    CONTROL_TIMEOUT_MS = 3000,  /* of the control thread's statements */
     JOURNAL_TIMEOUT_MS = 15000, /* a journal statement that takes longer is a lost server */
 };
 
@@ -40,18 +41,22 @@ typedef struct Control {
     bool abort_requested;
     bool fenced;            /* the lease is no longer ours */
     char throttled_by[200]; /* "" : go */
+    double pace;            /* rest for each second of work, for the sake of latency, if --nice is less */
     bool resting;           /* the working thread has come to its gate and waits there */
     int64_t sampled_at_ms;  /* last complete round of samples; 0 none */
     int64_t started_at_ms;
     char failed[200]; /* why the last round did not come through; "" */
     bool told_failed;
-    char waiting_for[400];  /* who blocks the statement that runs; "" nobody */
+    char waiting_for[400]; /* who blocks the statement that runs; "" nobody */
     int64_t waiting_since_ms;
 
     Conn *watched;          /* cancel this connection … */
     int64_t watch_until_ms; /* … at this time; INT64_MAX never */
     bool watch_fired;
     bool long_statement; /* look whom it waits for; over lock_wait it is cancelled */
+    int64_t long_from_ms;
+    bool ended;      /* at a critical limit (run/critical.h) */
+    char doing[120]; /* "building index: scanning table, 42 %"; "" not known */
     bool over_budget;
     bool long_cancelled; /* because of an abort that was asked for, or a lost lease */
     int64_t work_session;
@@ -82,13 +87,18 @@ typedef struct Runner {
     int64_t counted_rows, counted_hot, counted_ms;
     Replica *standbys; /* the fixed set, by name */
     size_t standby_count;
-    Conn *replica_conns[16]; /* to --replicas URLs; used by the control thread only */
+    Conn *standby_conns[16]; /* to --replicas URLs, of the working thread */
     pthread_mutex_t telling;
+    _Atomic bool told;      /* events were written that have no seal yet */
     int64_t progress_marks; /* raised whenever something was committed: retries are counted between marks */
     int64_t deadline_ms;    /* statements of the working thread are cancelled past it; 0: none */
     int64_t rested_ms;      /* the working thread has waited at its gate, all in all */
     int64_t worked_from_ms; /* when it last passed its gate; 0 never */
     struct ShadowRun *shadows; /* open ones (run/shadow.h) */
+    json_t *rehearsed;         /* what a rehearsal said, until it was held against the truth; NULL */
+    int64_t step_from_ms;      /* when the step at hand was begun, by runner_clock_ms() */
+    bool cut;                  /* a process that worked on it ended without a word */
+    struct Forward *forward;   /* the change that gives way to this one (plan/forward.h); NULL */
 } Runner;
 
 /* Monotonic, and stands still while the change is paused or throttled: for --lock-wait. */
@@ -115,8 +125,12 @@ typedef struct JournalChange {
 /* run.c */
 /* Tells the observer, one event at a time, from any thread; nothing is journalled. */
 void runner_tell(Runner *runner, const char *kind, int step, json_t *detail, const char *text);
+/* Makes an empty one, without a connection. */
+Err *runner_begin(Runner *runner, const RunOptions *options, Arena *arena) MUST_USE;
 /* Connects, loads the server's facts and checks the journal's version. */
 Err *runner_open(Runner *runner, const RunOptions *options, Arena *arena) MUST_USE;
+/* The same for whoever only reads the journal: the right to read its tables is enough. */
+Err *runner_open_to_read(Runner *runner, const RunOptions *options, Arena *arena) MUST_USE;
 void runner_close(Runner *runner);
 /* Runs the steps from the first that is not done, up to and including those of phase `last`, and records how
  * it ended. */
@@ -130,15 +144,24 @@ Err *runner_adopt(Runner *runner, const RunOptions *options, Arena *arena, const
 void runner_event(Runner *runner, const char *kind, int step, json_t *detail, const char *fmt, ...)
     PRINTF(5, 6);
 Err *runner_connect(Runner *runner) MUST_USE;
-/* Connects to a replica that was given by URL, with the password command of the primary. */
-Err *runner_ask_standby(const Runner *runner, size_t at, const Wait *wait, Conn **ret_conn) MUST_USE;
+/* Connects to a replica that was given by URL, with the password command of the primary; to `database`, or
+ * where that is NULL to the URL's own. */
+Err *runner_ask_standby(const Runner *runner, size_t at, const char *database, const Wait *wait,
+                        Conn **ret_conn) MUST_USE;
 /* The work connection is lost or suspect: closes it, connects again within `budget_ms`, proves the lease. */
 Err *runner_reconnect(Runner *runner, int64_t budget_ms) MUST_USE;
 bool err_is_transient(const Err *err); /* deadlock, serialization, lock timeout, cancelled, connection lost */
 
+/* span.c: a step that was carried out from then on, whatever came of it; `rested_ms` of the runner when it
+ * began. */
+void span_step(Runner *runner, const Step *step, int64_t from_us, int64_t rested_ms, const Err *err);
+/* The change has become ready. */
+void span_ready(Runner *runner);
+
 /* journal.c */
 Err *journal_ensure(Conn *conn, const EngineOps *ops, const Server *server) MUST_USE;
 Err *journal_check_version(const EngineOps *ops, const Server *server) MUST_USE;
+Err *journal_check_readable(const EngineOps *ops, const Server *server) MUST_USE;
 /* A journal of the version before gets what is new, in one short transaction, whoever else works with it.
  * ERR_PRIVILEGE where its owner must do that. */
 Err *journal_upgrade(Conn *conn, const EngineOps *ops, Server *server) MUST_USE;
@@ -203,7 +226,8 @@ Err *journal_load_replicas(Conn *conn, Arena *arena, int64_t change_id, bool *re
 
 /* measured.c: what plan and tally say of changes, into the objects that `stoa status --json` shows: tables,
  * strategy and "measured" (run/tally.h), and of each step table, lock and estimate. `plans` keeps what plans
- * say, by the change's number; NULL: nothing is kept. */
+ * say, by the change's number, and under "" the plans themselves by the change's name; NULL: nothing is
+ * kept. */
 Err *measured_add(Runner *runner, json_t *changes, json_t *plans) MUST_USE;
 
 /* lease.c */
@@ -233,9 +257,19 @@ void control_rows(Runner *runner, int64_t rows_done, int64_t rows_total, double 
  * fired. */
 void control_watch(Runner *runner, Conn *conn, int64_t at_ms);
 bool control_unwatch(Runner *runner);
-/* A statement that may wait long: its blockers are named, and past --lock-wait of waiting it is cancelled. */
+/* long.c: a statement that may wait long: its blockers are named, how far it is is told, and past --lock-wait
+ * of waiting it is cancelled. */
 void control_long_begin(Runner *runner);
 bool control_long_end(Runner *runner); /* true: cancelled because the budget was used up */
+
+/* window_gate.c */
+/* What reads or writes many rows, or may take longer than a minute. */
+bool step_is_heavy(const Step *step);
+/* Whether the change's window is for the step at hand. Takes the control's lock. */
+bool window_is_for(Runner *runner, const Controls *controls);
+/* Passes the gate, and waits until the window, where it is for this step, is open long enough. ERR_HELD: it
+ * never is. */
+Err *window_wait(Runner *runner, const Step *step) MUST_USE;
 
 /* lockwait.c */
 /* How long attempts that make nobody wait go on before each that does: half of --lock-wait, a minute at most.
@@ -298,6 +332,9 @@ Err *reverting(const char *change) MUST_USE;
 /* Whether something of the phase is done, or may be half done: then there is no way but on. Looking whether
  * the old shape is still used does not count. */
 Err *phase_has_begun(Runner *runner, Phase phase, bool *ret_begun) MUST_USE;
+/* Undoes a step, as far as it was begun, and journals that. The same retries as forward steps: a lost
+ * connection or a busy row does not leave an abort half done. */
+Err *undo_with_retries(Runner *runner, const Step *step) MUST_USE;
 /* ERR_UNSAFE: complete has taken something away already. */
 Err *contract_check(Runner *runner) MUST_USE;
 

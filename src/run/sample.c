@@ -3,21 +3,24 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "run/pace.h"
 #include "run/window.h"
 
 #include <string.h>
 
-enum { STORE_MS = 2000 };
+enum { STORE_MS = 2000, PACE_MS = 2000 };
 
-static Err *sample_window(Runner *runner, Conn *conn, Arena *arena, const char *text, Signals *signals)
+static Err *sample_window(Runner *runner, Conn *conn, Arena *arena, const Controls *controls,
+                          Signals *signals)
 {
+    const char *text = controls->window;
     Window window;
     int minute = 0, weekday = 0;
     Wait wait = {.timeout_ms = CONTROL_TIMEOUT_MS};
-    if (text == NULL || text[0] == '\0')
+    if (text == NULL || text[0] == '\0' || !window_is_for(runner, controls))
         return NULL;
     TRY(window_parse(text, &window));
-    TRY(runner->ops->local_time(conn, &wait, arena, window.time_zone, &minute, &weekday));
+    TRY(runner->ops->local_time(conn, &wait, arena, window.time_zone, NULL, 0, &minute, &weekday));
     signal_value(signal_tell(signals, "window", text), !window_contains(&window, minute, weekday), 0,
                  clock_ms(), "outside the window %s", text);
     return NULL;
@@ -50,6 +53,23 @@ static void take_names(const Runner *runner, SampleWatch *watch)
     }
 }
 
+/* Once a window: the mean of two seconds does not tell more often what came of the last step. */
+static void set_pace(const Signals *signals, SampleWatch *watch)
+{
+    const Signal *latency = NULL;
+    for (size_t i = 0; i < signals->count; i++)
+        if (str_eq(signals->items[i].name, "latency") && signals->items[i].known)
+            latency = &signals->items[i];
+    bool limited = latency != NULL && latency->limit < LIMIT_OFF;
+    if (!limited || watch->paced_ms == 0)
+        watch->pace = limited ? PACE_FIRST : 0;
+    if (limited && watch->paced_ms != 0 && clock_ms() - watch->paced_ms < PACE_MS)
+        return;
+    if (limited && watch->paced_ms != 0)
+        watch->pace = pace_next(watch->pace, latency->value, latency->limit);
+    watch->paced_ms = limited ? clock_ms() : 0;
+}
+
 static Err *store(Runner *runner, Conn *conn, SampleWatch *watch, const char *throttle)
 {
     if (clock_ms() - watch->stored_ms < STORE_MS && str_eq(throttle, watch->stored))
@@ -62,6 +82,17 @@ static Err *store(Runner *runner, Conn *conn, SampleWatch *watch, const char *th
     return err;
 }
 
+/* The most sessions that were ever seen to wait for the step that is under way. */
+static void keep_blocked(Runner *runner, const Signals *signals)
+{
+    pthread_mutex_lock(&runner->control.lock);
+    int step = runner->control.progress.step;
+    pthread_mutex_unlock(&runner->control.lock);
+    for (size_t i = 0; i < signals->count && step > 0; i++)
+        if (signals->items[i].known && str_eq(signals->items[i].name, "blocked-sessions"))
+            tally_at_least(&runner->tally, step, "sums", "blocked_max", (int64_t)signals->items[i].value);
+}
+
 Err *sample_round(Runner *runner, Conn *conn, Arena *arena, const Controls *controls, SampleWatch *watch,
                   char *ret_throttle)
 {
@@ -69,11 +100,13 @@ Err *sample_round(Runner *runner, Conn *conn, Arena *arena, const Controls *cont
     Signals *signals = &watch->signals;
     take_names(runner, watch);
     signals_begin(signals);
-    TRY(sample_window(runner, conn, arena, controls->window, signals));
-    TRY(lag_watch(runner, conn, arena, controls->max_lag_ms, &watch->lag, signals));
-    TRY(load_watch(conn, &wait, arena, controls, &watch->load, signals));
+    TRY(sample_window(runner, conn, arena, controls, signals));
+    TRY(lag_watch(runner, conn, arena, controls, &watch->lag, signals));
+    TRY(load_watch(runner, conn, arena, controls, &watch->load, signals));
     TRY(outside_watch(conn, &wait, arena, controls, &watch->outside, signals));
     signals_end(signals);
+    keep_blocked(runner, signals);
+    set_pace(signals, watch);
     const Signal *holder = signals_holder(signals);
     (void)snprintf(ret_throttle, SIGNAL_TEXT_BYTES, "%s",
                    controls->paused ? "paused"
@@ -82,25 +115,10 @@ Err *sample_round(Runner *runner, Conn *conn, Arena *arena, const Controls *cont
     return store(runner, conn, watch, ret_throttle);
 }
 
-Err *sample_alarm(Runner *runner, Conn *conn, const SampleWatch *watch, bool *ret_paused)
-{
-    const Signal *signal = signals_alarm(&watch->signals);
-    const bool paused = true;
-    *ret_paused = signal != NULL;
-    if (signal == NULL)
-        return NULL;
-    CLEANUP(arena_freep) Arena *arena = arena_new();
-    const char *text = arena_printf(arena, "paused: %s is %.12g (--critical-load %s=%.12g)", signal->name,
-                                    signal->value, signal->name, signal->critical);
-    Controls none;
-    controls_default(&none);
-    TRY(journal_store_controls(conn, runner->change_id, &none, 0, &paused));
-    runner_tell(runner, "alarm", 0, NULL, text);
-    return journal_event(conn, runner->change_id, "alarm", 0, NULL, text);
-}
-
 void sample_done(SampleWatch *watch)
 {
+    lag_done(&watch->lag);
+    load_done(&watch->load);
     outside_done(&watch->outside);
     arena_free(watch->names);
     watch->names = NULL;

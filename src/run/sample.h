@@ -9,7 +9,9 @@ typedef struct SampleWatch {
     LoadWatch load;
     OutsideWatch outside;
     Signals signals;
-    Arena *names; /* of the change's tables; NULL before the first round */
+    double pace;                    /* rest for each second of work, for the sake of latency; 0: none */
+    int64_t paced_ms;               /* when it was last thought over; 0: latency has no limit */
+    Arena *names;                   /* of the change's tables; NULL before the first round */
     int64_t stored_ms;              /* when they were last put into the journal */
     char stored[SIGNAL_TEXT_BYTES]; /* what held the work then */
 } SampleWatch;
@@ -18,7 +20,4 @@ typedef struct SampleWatch {
  * one, and writes the reason why the work must rest into `ret_throttle` (SIGNAL_TEXT_BYTES); "": none. */
 Err *sample_round(Runner *runner, Conn *conn, Arena *arena, const Controls *controls, SampleWatch *watch,
                   char *ret_throttle) MUST_USE;
-/* Past its critical limit a signal pauses the change, which is told, until somebody resumes it. *ret_paused:
- * it did. */
-Err *sample_alarm(Runner *runner, Conn *conn, const SampleWatch *watch, bool *ret_paused) MUST_USE;
 void sample_done(SampleWatch *watch);

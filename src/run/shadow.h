@@ -112,6 +112,7 @@ struct ShadowRun {
     size_t suspect_count, suspect_cap;
     int64_t keys_applied, keys_displaced, repaired, busy_ms;
     int64_t saved_at_ms, told_at_ms, reported_at_ms, applied_per_s;
+    bool brought;   /* the last call of bring, or of copied, came through */
     bool follows;   /* rows are compared while others are copied: both passes began together */
     bool settle;    /* what is captured must be applied before the next chunk */
     size_t backlog; /* behind the last apply turn */
@@ -176,6 +177,19 @@ Err *shadow_apply_turn(ShadowRun *run, int64_t budget_ms) MUST_USE;
 Err *shadow_catch_up(ShadowRun *run) MUST_USE;
 /* Title and figures for those who watch. */
 void shadow_report(ShadowRun *run, const Pass *pass);
+
+/* ---- shadow_bring.c: captured keys that stay in the server ---------------------------------- */
+
+/* The engine is of that kind. */
+bool shadow_stays(const ShadowRun *run);
+/* One call of bring, by a worker; run->brought tells whether it came through. */
+Err *shadow_bring_turn(ShadowRun *run) MUST_USE;
+/* Until one that began behind this call came through, or the copy was begun anew. */
+Err *shadow_bring_all(ShadowRun *run) MUST_USE;
+/* Under the lock of the swap. ERR_CANCELLED where something must be looked at in peace. */
+Err *shadow_bring_locked(ShadowRun *run, Conn *locked, const Wait *wait) MUST_USE;
+/* Behind the last chunk: ShadowOps.copied. */
+Err *shadow_all_copied(ShadowRun *run) MUST_USE;
 
 /* ---- shadow_pass.c -------------------------------------------------------------------------- */
 

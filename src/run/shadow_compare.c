@@ -199,6 +199,10 @@ static Err *judge(ShadowRun *run, size_t count, const KeyList *different, const 
     runner_event(run->runner, "repaired", run->step->ordinal, NULL,
                  "%zu row%s of the copy differed and %s brought over again: %s", repair_count,
                  repair_count == 1 ? "" : "s", repair_count == 1 ? "is" : "are", names.buf);
+    if (shadow_stays(run)) {
+        Wait wait = runner_wait(run->runner);
+        return run->ops->owe(run->runner->conn, &wait, scratch, run->spec, &list);
+    }
     pthread_mutex_lock(&run->lock);
     keys_add(run->keys, &list);
     pthread_mutex_unlock(&run->lock);
@@ -219,7 +223,7 @@ static Err *look_again(ShadowRun *run)
     TRY(run->ops->compare_keys(runner->conn, &wait, runner->scratch, run->spec,
                                &(KeyList){.keys = keys, .count = count}, &different, &busy));
     bool known = true;
-    if (different.count > 0)
+    if (different.count > 0 && !shadow_stays(run))
         TRY(read_up_to_now(run, &known));
     return known ? judge(run, count, &different, &busy) : NULL;
 }

@@ -77,10 +77,13 @@ static Err *copy_some(ShadowRun *run)
     int64_t until = from + control_settings(run->runner).chunk_time_ms * TURN_CHUNKS;
     Err *err = shadow_turn(run, copy_task, copiers(run) + run->follows, until);
     TRY(shadow_forgive(run, err));
-    TRY(apply_share(run, clock_ms() - from));
+    if (!shadow_stays(run))
+        TRY(apply_share(run, clock_ms() - from));
     if (run->suspect_count > SETTLE_ROWS)
         TRY(shadow_settle(run));
     if (pass_is_through(&run->copy)) {
+        if (shadow_stays(run))
+            TRY(shadow_all_copied(run));
         TRY(shadow_catch_up(run));
         bool still = pass_is_through(&run->copy); /* the source was not emptied meanwhile */
         run->copied = still;
@@ -95,7 +98,7 @@ Err *shadow_until_copied(ShadowRun *run)
 {
     if (run->share == 0)
         run->share = 1;
-    run->follows = str_eq(pass_watermark(&run->copy), pass_watermark(&run->compare));
+    run->follows = !shadow_stays(run) && str_eq(pass_watermark(&run->copy), pass_watermark(&run->compare));
     while (!run->copied)
         TRY(copy_some(run));
     return NULL;

@@ -226,6 +226,9 @@ Err *shadow_begin_anew(ShadowRun *run, const char *why)
         TRY(shadow_source_check(run));
         TRY(shadow_read_start(run, position));
     }
+    if (shadow_stays(run)) /* what says that it was emptied goes as well: a successor must know without */
+        TRY(shadow_save(run));
+    TRY(failpoint_at("shadow_empties"));
     TRY(run->ops->empty(runner->conn, &wait, run->spec));
     return shadow_save(run);
 }
@@ -278,6 +281,8 @@ static Err *load_body(Runner *runner, ShadowRun *run, json_t **ret_body)
             TRY(journal_load_checkpoint(runner->conn, run->arena, runner->change_id, step->ordinal,
                                         ret_body));
     }
+    if (*ret_body == NULL && shadow_stays(run)) /* captured since the transaction of the swap */
+        *ret_body = json_pack("{s:s, s:b}", "position", "server", "copied", 1);
     return NULL;
 }
 
@@ -299,6 +304,8 @@ static Err *take_debts(ShadowRun *run)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = runner_wait(run->runner);
     KeyList owed = {0};
+    if (shadow_stays(run))
+        return NULL;
     TRY(run->ops->owed(run->runner->conn, &wait, arena, run->spec, &owed));
     keys_owe(run->keys, NULL, 0, &owed);
     return NULL;

@@ -107,7 +107,8 @@ static Err *take_next(Worker *worker, Pass *pass, Chunk **ret_chunk)
     pthread_mutex_lock(&run->lock);
     int64_t size = pass->size;
     pthread_mutex_unlock(&run->lock);
-    TRY(run->ops->next(worker->conn, &wait, worker->arena, run->spec, pass->low, size, &range, &done));
+    TRY(run->ops->next(worker->conn, &wait, worker->arena, run->spec,
+                       pass == &run->copy ? SHADOW_COPIES : SHADOW_COMPARES, pass->low, size, &range, &done));
     pthread_mutex_lock(&run->lock);
     pass->through = done || range.high == NULL;
     /* Behind the source's last row the shadow may still have some: that is compared, too. */

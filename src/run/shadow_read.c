@@ -177,6 +177,10 @@ static void *reader_main(void *argument)
 Err *shadow_read_start(ShadowRun *run, const char *position)
 {
     Wait wait = runner_wait(run->runner);
+    if (shadow_stays(run)) {
+        keep(&run->begun_at, position);
+        return NULL;
+    }
     TRY(run->ops->capture_open(&run->runner->options->target, &wait, run->spec, position, &run->capture));
     keep(&run->begun_at, position);
     TRY(stop_init(&run->quit));

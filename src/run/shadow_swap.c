@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/unit.h"
+#include "run/fingerprint.h"
+#include "run/standby.h"
 
 #include <stdlib.h>
 
@@ -18,13 +20,17 @@ enum {
     JITTER_MS = 40,     /* between attempts that cost nothing */
     REST_LOOK_MS = 100, /* while resting, what is captured is applied so often */
     SAID_EVERY_MS = 10000,
+    GENTLE_ATTEMPTS = 40, /* of these all but one do not wait in the queue */
 };
 
 typedef struct Swap {
     ShadowRun *run;
     int64_t from_ms, not_before_ms, said_at_ms;
     int64_t gentle_until_ms;
-    int stalls;      /* attempts that stopped writers and were not done */
+    int attempts;
+    char *stamp; /* of a source that is as it was before the change; owned */
+    int stalls;  /* attempts that stopped writers and were not done */
+    int standby_tries;
     int64_t slow_ms; /* how long catching up took when it was too slow */
     char blocked_by[BLOCKERS_TEXT_BYTES];
     char *position; /* of the log when the table was locked; owned */
@@ -66,6 +72,8 @@ static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
     ShadowRun *run = swap->run;
     Wait wait = {.until_ms = deadline_ms};
     TRY(failpoint_at("swap_locked"));
+    if (shadow_stays(run))
+        return shadow_bring_locked(run, locked, &wait);
     TRY(shadow_mark(run, locked, &wait));
     for (bool applied = false;;) {
         if (clock_ms() >= deadline_ms)
@@ -120,20 +128,46 @@ static void show_waiting(Runner *runner, const char *who)
     pthread_mutex_unlock(&runner->control.lock);
 }
 
-static void tell_blocked(Swap *swap, const SwapResult *result)
+/* Swap.blocked_by, wherever it is shown at once, and in the event log now and then. */
+static void say_blocked(Swap *swap, const char *hint)
 {
     ShadowRun *run = swap->run;
-    if (result->blocker == NULL)
-        return;
-    (void)snprintf(swap->blocked_by, sizeof swap->blocked_by, "%s%s", result->blocker,
-                   result->old_snapshot ? " (its snapshot is older than the copy's last rows)" : "");
     show_waiting(run->runner, swap->blocked_by);
     if (swap->said_at_ms != 0 && clock_ms() - swap->said_at_ms < SAID_EVERY_MS)
         return;
     swap->said_at_ms = clock_ms();
     runner_event(run->runner, "lock_blocked", run->step->ordinal, NULL, "waiting to swap %s: %s%s",
-                 run->spec->source, swap->blocked_by,
-                 result->old_snapshot ? "; --allow-old-snapshots does not wait for it" : "");
+                 run->spec->source, swap->blocked_by, hint);
+}
+
+static void tell_blocked(Swap *swap, const SwapResult *result)
+{
+    if (result->blocker == NULL)
+        return;
+    (void)snprintf(swap->blocked_by, sizeof swap->blocked_by, "%s%s", result->blocker,
+                   result->old_snapshot ? " (its snapshot is older than the copy's last rows)" : "");
+    say_blocked(swap, result->old_snapshot ? "; --allow-old-snapshots does not wait for it" : "");
+}
+
+/* Replicas rename as well, with their readers behind it: no attempt while somebody there holds the table. */
+static Err *look_at_standbys(Swap *swap, bool *ret_ready)
+{
+    ShadowRun *run = swap->run;
+    Name name = {.schema = run->spec->schema, .name = run->spec->source};
+    char who[BLOCKERS_TEXT_BYTES] = "";
+    StandbyFound found = STANDBY_FREE;
+    TRY(standby_look(run->runner,
+                     &(StandbyAsk){.names = &name, .name_count = 1, .tries = swap->standby_tries}, &found,
+                     who));
+    swap->standby_tries += found != STANDBY_FREE;
+    *ret_ready = found == STANDBY_FREE;
+    if (found == STANDBY_HELD) {
+        (void)snprintf(swap->blocked_by, sizeof swap->blocked_by, "%s", who);
+        say_blocked(swap, "");
+    }
+    if (found != STANDBY_FREE)
+        stop_sleep(run->runner->options->stop, found == STANDBY_HELD ? REST_LOOK_MS : DRAIN_WAIT_MS);
+    return NULL;
 }
 
 static Err *budget_used(const Swap *swap)
@@ -175,6 +209,12 @@ static Err *come_near(ShadowRun *run, int64_t most_ms, int64_t *ret_took_ms)
     TRY(shadow_gate(run));
     if (!run->copied) /* begun anew */
         return NULL;
+    if (shadow_stays(run)) {
+        TRY(shadow_bring_turn(run));
+        TRY(shadow_save_if_due(run));
+        *ret_took_ms = run->brought ? clock_ms() - from : most_ms + 1;
+        return NULL;
+    }
     TRY(shadow_mark(run, run->runner->conn, &wait));
     bool reached = false;
     while (!reached && clock_ms() - from <= most_ms) {
@@ -265,6 +305,45 @@ static void count_attempt(ShadowRun *run, bool done, const SwapResult *result)
         tally_time(tally, ordinal, "lock_hold_s", result->locked_ms * 1000);
 }
 
+/* As with any other strong lock: most attempts do not wait (lockwait.c). */
+static bool is_gentle(Swap *swap)
+{
+    if (!shadow_stays(swap->run))
+        return clock_ms() < swap->gentle_until_ms;
+    return ++swap->attempts % GENTLE_ATTEMPTS != 0;
+}
+
+/* What the catalog will be when the swap is committed must be what the plan said. */
+static Err *look_at_catalog(void *context, Conn *locked UNUSED)
+{
+    const Swap *swap = context;
+    if (swap->run->back)
+        return NULL;
+    TRY(fingerprint_check_swap(swap->run->runner, swap->run->step));
+    return failpoint_at("swap_looked");
+}
+
+/* What somebody else has changed of the source would be lost with it: it must be what it was before the
+ * change. It is compared in full whenever it has another stamp, and under the lock by its stamp alone. */
+static Err *check_source(Swap *swap)
+{
+    ShadowRun *run = swap->run;
+    Runner *runner = run->runner;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(runner);
+    const char *stamp = NULL;
+    if (run->ops->stamp == NULL)
+        return shadow_source_check(run);
+    TRY(run->ops->stamp(runner->conn, &wait, arena, run->spec, &stamp));
+    if (str_eq(stamp, swap->stamp))
+        return NULL;
+    if (!run->back)
+        TRY(fingerprint_check_source(runner, run->step));
+    free(swap->stamp);
+    swap->stamp = mem_dup(stamp);
+    return NULL;
+}
+
 static Err *attempt(Swap *swap, bool *ret_done)
 {
     ShadowRun *run = swap->run;
@@ -273,14 +352,18 @@ static Err *attempt(Swap *swap, bool *ret_done)
     arena_clear(runner->scratch);
     Wait wait = runner_wait(runner);
     SwapResult result = {0};
+    TRY(check_source(swap));
     const SwapRequest request = {.spec = run->spec,
                                  .max_stall_ms = controls.max_stall_ms,
                                  .allow_old_snapshots = accepts_old_snapshots(runner),
-                                 .gentle = clock_ms() < swap->gentle_until_ms,
+                                 .gentle = is_gentle(swap),
                                  .drain = drain,
-                                 .context = swap};
+                                 .context = swap,
+                                 .sql = run->step->sql,
+                                 .sql_count = run->step->sql_count,
+                                 .stamp = swap->stamp,
+                                 .look = look_at_catalog};
     TRY(lease_prove(runner));
-    TRY(shadow_source_check(run));
     TRY(failpoint_at("swap_before"));
     int64_t from = clock_ms();
     set_swapping(run, true);
@@ -319,7 +402,7 @@ static Err *prepare_back(const Swap *swap)
     ShadowRun *run = swap->run;
     Runner *runner = run->runner;
     const Step *back = run->back ? NULL : shadow_step_back(runner, run->spec);
-    if (back == NULL || back->shadow->capture != CAPTURE_TRIGGER)
+    if (back == NULL || back->shadow->capture != CAPTURE_TRIGGER || shadow_stays(run))
         return NULL;
     CLEANUP(arena_freep) Arena *arena = arena_new();
     ShadowSpec early = *shadow_spec_of(runner, arena, back);
@@ -344,6 +427,8 @@ static Err *swap_all(Swap *swap)
     for (bool done = false; !done;) {
         bool ready = false;
         TRY(get_ready(swap, &ready));
+        if (ready)
+            TRY(look_at_standbys(swap, &ready));
         if (ready)
             TRY(prepare_back(swap));
         if (ready)
@@ -424,5 +509,6 @@ Err *shadow_swap(Runner *runner, const Step *step)
     if (err == NULL)
         err = swap_done(runner, step, swap.position);
     free(swap.position);
+    free(swap.stamp);
     return shadow_failed(runner, err);
 }

@@ -212,7 +212,8 @@ Err *shadow_gate(ShadowRun *run)
     TRY(shadow_begin_anew(run, NULL));
     TRY(failpoint_at("shadow_emptied"));
     pthread_mutex_lock(&run->lock);
-    keys_release(run->keys, number);
+    if (!shadow_stays(run))
+        keys_release(run->keys, number);
     pthread_mutex_unlock(&run->lock);
     return NULL;
 }
@@ -302,6 +303,8 @@ static void choose_appliers(ShadowRun *run, size_t before, size_t after, int64_t
 
 Err *shadow_apply_turn(ShadowRun *run, int64_t budget_ms)
 {
+    if (shadow_stays(run))
+        return shadow_bring_turn(run);
     size_t before = run->backlog, waiting = backlog_of(run);
     if (waiting == 0) {
         run->backlog = 0;
@@ -351,6 +354,8 @@ Err *shadow_catch_up(ShadowRun *run)
     int64_t began_ms = runner_clock_ms(runner);
     uint64_t through_before = 0;
     bool marked = false;
+    if (shadow_stays(run))
+        return shadow_bring_all(run);
     for (;;) {
         TRY(shadow_gate(run));
         Wait wait = runner_wait(runner);

@@ -46,13 +46,18 @@ void signal_keep(Signals *signals, const char *name)
             signals->items[i].told = true;
 }
 
-/* Above its limit it holds; below, it lets go once it is far enough below, or has been for long enough. */
+static bool is_past(const Signal *signal, double limit)
+{
+    return signal->minimum ? signal->value < limit : signal->value > limit;
+}
+
+/* Past its limit it holds; else it lets go once it is far enough from it, or has been for long enough. */
 static bool still_holds(const Signal *signal, int64_t now_ms)
 {
-    if (signal->value > signal->limit)
+    if (is_past(signal, signal->limit))
         return true;
-    return signal->holds && signal->value > signal->limit * SIGNAL_RELEASE &&
-           now_ms - signal->calm_ms < SIGNAL_SETTLE_MS;
+    double near = signal->minimum ? signal->limit / SIGNAL_RELEASE : signal->limit * SIGNAL_RELEASE;
+    return signal->holds && is_past(signal, near) && now_ms - signal->calm_ms < SIGNAL_SETTLE_MS;
 }
 
 void signal_value(Signal *signal, double value, double limit, int64_t now_ms, const char *fmt, ...)
@@ -67,12 +72,12 @@ void signal_value(Signal *signal, double value, double limit, int64_t now_ms, co
     signal->value = value;
     signal->limit = limit;
     signal->read_ms = now_ms;
-    if (value > limit)
+    if (is_past(signal, limit))
         signal->calm_ms = 0;
     else if (signal->calm_ms == 0)
         signal->calm_ms = now_ms;
     signal->holds = still_holds(signal, now_ms);
-    signal->alarms = value > signal->critical;
+    signal->alarms = signal->critical < LIMIT_OFF && is_past(signal, signal->critical);
 }
 
 void signal_missing(Signal *signal, int64_t now_ms, const char *fmt, ...)
@@ -113,11 +118,12 @@ json_t *signals_json(const Signals *signals, int64_t now_ms)
     for (size_t i = 0; i < signals->count; i++) {
         const Signal *signal = &signals->items[i];
         (void)json_array_append_new(
-            list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:s, s:I}", "name", signal->name, "target",
-                            signal->target, "value", signal->known ? json_real(signal->value) : json_null(),
-                            "limit", limit_json(signal->limit), "critical", limit_json(signal->critical),
-                            "holds", (int)signal->holds, "text", signal->holds ? signal->text : "", "age_ms",
-                            (json_int_t)(now_ms - signal->read_ms)));
+            list,
+            json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:s, s:I}", "name", signal->name, "target",
+                      signal->target, "value", signal->known ? json_real(signal->value) : json_null(),
+                      "limit", limit_json(signal->limit), "critical", limit_json(signal->critical), "minimum",
+                      (int)signal->minimum, "holds", (int)signal->holds, "text",
+                      signal->holds ? signal->text : "", "age_ms", (json_int_t)(now_ms - signal->read_ms)));
     }
     return list;
 }

@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 enum {
-    SIGNALS_MAX = 40,
+    SIGNALS_MAX = 80,
     SIGNAL_NAME_BYTES = 40,
     SIGNAL_TARGET_BYTES = 120,
     SIGNAL_TEXT_BYTES = 200,
@@ -27,6 +27,7 @@ typedef struct Signal {
     bool known;                       /* there is a value */
     double value, limit;              /* LIMIT_OFF: it only shows */
     double critical;                  /* past it the change is paused; LIMIT_OFF */
+    bool minimum;                     /* less is worse, and the limit the least there may be */
     bool holds;                       /* the work, now */
     bool alarms;                      /* it was read in this round, and is past `critical` */
     char text[SIGNAL_TEXT_BYTES];     /* what is said while it holds, or why there is no value */
@@ -59,5 +60,5 @@ void signal_missing(Signal *signal, int64_t now_ms, const char *fmt, ...) PRINTF
 const Signal *signals_holder(const Signals *signals);
 /* The first that is past its critical limit; NULL. */
 const Signal *signals_alarm(const Signals *signals);
-/* [{"name","target","value","limit","critical","holds","text","age_ms"}] */
+/* [{"name","target","value","limit","critical","minimum","holds","text","age_ms"}] */
 json_t *signals_json(const Signals *signals, int64_t now_ms);

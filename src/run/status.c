@@ -1,4 +1,5 @@
 /* What the journal tells: status, history. */
+#include "run/brownout.h"
 #include "run/columns.h"
 #include "run/runner.h"
 
@@ -193,7 +194,7 @@ Err *run_status(const RunOptions *options, Arena *arena, const char *change, boo
 {
     Runner runner;
     json_t *changes = json_array();
-    Err *err = runner_open(&runner, options, arena);
+    Err *err = runner_open_to_read(&runner, options, arena);
     if (err == NULL)
         err = status_of(&runner, change, all, NULL, NULL, changes);
     runner_close(&runner);
@@ -240,7 +241,7 @@ Err *run_history(const RunOptions *options, Arena *arena, const char *change, js
 {
     Runner runner;
     json_t *events = json_array();
-    Err *err = runner_open(&runner, options, arena);
+    Err *err = runner_open_to_read(&runner, options, arena);
     if (err == NULL)
         err = load_events(&runner, change, 0, false, events);
     runner_close(&runner);
@@ -272,7 +273,7 @@ Err *run_view_open(const RunOptions *options, RunView **ret_view)
     view->plans = json_object();
     view->columns = json_object();
     view->flags = json_array();
-    Err *err = runner_open(&view->runner, options, view->arena);
+    Err *err = runner_open_to_read(&view->runner, options, view->arena);
     if (err != NULL) {
         run_view_close(view);
         return err;
@@ -286,7 +287,8 @@ static Err *look(RunView *view, Arena *arena)
 {
     Wait wait = {.stop = view->runner.options->stop, .timeout_ms = JOURNAL_TIMEOUT_MS};
     view->runner.arena = arena;
-    return view->runner.ops->load_server(view->runner.conn, &wait, arena, &view->runner.server);
+    TRY(view->runner.ops->load_server(view->runner.conn, &wait, arena, &view->runner.server));
+    return journal_check_readable(view->runner.ops, &view->runner.server);
 }
 
 /* All that operators ever said of flags, anew where there may be more of it. */
@@ -325,6 +327,8 @@ Err *run_view_look(RunView *view, Arena *arena, int64_t after, json_t **ret_chan
     view->runner.deadline_ms = clock_ms() + JOURNAL_TIMEOUT_MS;
     Err *err = look(view, arena);
     if (err == NULL)
+        brownouts_expire(&view->runner);
+    if (err == NULL)
         err = status_of(&view->runner, NULL, true, view->plans, view->columns, changes);
     if (err == NULL)
         err = load_events(&view->runner, NULL, after, true, events);
@@ -342,6 +346,20 @@ Err *run_view_look(RunView *view, Arena *arena, int64_t after, json_t **ret_chan
 }
 
 const json_t *run_view_flags(const RunView *view) { return view->flags; }
+
+const json_t *run_view_plans(const RunView *view) { return json_object_get(view->plans, ""); }
+
+Err *run_view_column(RunView *view, Arena *arena, const char *schema, const char *table, const char *column,
+                     bool *ret_there)
+{
+    Runner *runner = &view->runner;
+    Table found = {0};
+    runner->deadline_ms = clock_ms() + JOURNAL_TIMEOUT_MS;
+    Wait wait = runner_wait(runner);
+    TRY(runner->ops->load_table(runner->conn, &wait, arena, &runner->server, schema, table, &found));
+    *ret_there = found.kind != RELATION_MISSING && table_column(&found, column) != NULL;
+    return NULL;
+}
 
 const Server *run_view_server(const RunView *view) { return &view->runner.server; }
 

@@ -93,13 +93,41 @@ void tally_set(Tally *tally, int step, const char *group, const char *key, int64
     pthread_mutex_unlock(&tally->lock);
 }
 
+void tally_only(Tally *tally, int step, const char *group, const char *key, int64_t value)
+{
+    char number[16];
+    (void)snprintf(number, sizeof number, "%d", step);
+    pthread_mutex_lock(&tally->lock);
+    bool none = json_object_size(json_object_get(json_object_get(tally->json, number), group)) == 0;
+    if (key != NULL || !none) {
+        json_t *all = group_of(tally, step, group);
+        (void)json_object_clear(all);
+        if (key != NULL)
+            (void)json_object_set_new(all, key, json_integer(value));
+    }
+    pthread_mutex_unlock(&tally->lock);
+}
+
 void tally_at_least(Tally *tally, int step, const char *group, const char *key, int64_t value)
 {
     pthread_mutex_lock(&tally->lock);
+    bool news = tally->news;
     json_t *sums = group_of(tally, step, group);
-    if (value_of(sums, key) < value)
+    bool more = json_object_get(sums, key) == NULL || value_of(sums, key) < value;
+    if (more)
         (void)json_object_set_new(sums, key, json_integer(value));
+    tally->news = news || more; /* it is asked again and again */
     pthread_mutex_unlock(&tally->lock);
+}
+
+int64_t tally_value(Tally *tally, int step, const char *group, const char *key)
+{
+    char number[16];
+    (void)snprintf(number, sizeof number, "%d", step);
+    pthread_mutex_lock(&tally->lock);
+    int64_t value = value_of(json_object_get(json_object_get(tally->json, number), group), key);
+    pthread_mutex_unlock(&tally->lock);
+    return value;
 }
 
 void tally_keep(Tally *tally, int step, const char *group, const char *from, const char *to)
@@ -166,30 +194,42 @@ void tally_batch(Tally *tally, int step, const Err *err, int64_t rows, int64_t u
 /* ---- why it waits --------------------------------------------------------------------------- */
 
 const char *const throttle_reasons[] = {
-    "replica_lag",     "query_latency", "lock_waiters", "wal_queue", "autovacuum",
-    "threads_running", "history_list",  "disk",         "window",    "manual",
-    "no_sample",       "galera",        "other",        NULL};
+    "replica_lag",     "query_latency",   "lock_waiters", "wal_queue", "autovacuum",
+    "active_sessions", "threads_running", "history_list", "dead_rows", "snapshot_age",
+    "check",           "window",          "manual",       "no_sample", "galera",
+    "critical",        "replica_readers", "disk",         "other",     NULL};
 
 /* Words of our own texts, in this order. A signal says its name in the option that limits it. */
 static const struct {
     const char *word, *reason;
 } words[] = {
     {"outside the window", "window"},
+    {"--critical-load", "critical"},
     {"no sample", "no_sample"},
     {"no fresh sample", "no_sample"},
     {": gone", "no_sample"},
     {"is not known yet", "no_sample"},
     {" lags ", "replica_lag"},
-    {"threads-running", "threads_running"},
-    {"history", "history_list"},
-    {"lock_wait", "lock_waiters"},
-    {"lock-wait", "lock_waiters"},
-    {"latency", "query_latency"},
-    {"autovacuum", "autovacuum"},
-    {"wal", "wal_queue"},
-    {"disk", "disk"},
-    {"flow-control", "galera"},
-    {"receive-queue", "galera"},
+    {"--max-load threads-running=", "threads_running"},
+    {"--max-load history-list=", "history_list"},
+    {"--max-load blocked-sessions=", "lock_waiters"},
+    {"--max-load active-sessions=", "active_sessions"},
+    {"--max-load latency=", "query_latency"},
+    {"--max-load autovacuum=", "autovacuum"},
+    {"--max-load dead-rows=", "dead_rows"},
+    {"--max-load snapshot-age=", "snapshot_age"},
+    {"--max-load archive-queue=", "wal_queue"},
+    {"--max-load wal-rate=", "wal_queue"},
+    {"--max-load slot-wal=", "wal_queue"},
+    {"--max-load redo-rate=", "wal_queue"},
+    {"--max-load checkpoint-", "wal_queue"},
+    {"--max-load standby-", "replica_readers"},
+    {"--min-free-disk", "disk"},
+    {"--max-load flow-control=", "galera"},
+    {"--max-load receive-queue=", "galera"},
+    {"--check-sql", "check"},
+    {" is there", "check"},
+    {" answers ", "check"},
 };
 
 const char *throttle_reason(const char *text)

@@ -32,11 +32,15 @@ void tally_untaken(Tally *tally);
 void tally_add(Tally *tally, int step, const char *group, const char *key, int64_t by);
 void tally_set(Tally *tally, int step, const char *group, const char *key, int64_t value);
 void tally_at_least(Tally *tally, int step, const char *group, const char *key, int64_t value);
+/* The group has this key alone; NULL: none. */
+void tally_only(Tally *tally, int step, const char *group, const char *key, int64_t value);
 /* sums[to] = sums[from], unless there is such a one already. */
 void tally_keep(Tally *tally, int step, const char *group, const char *from, const char *to);
 void tally_time(Tally *tally, int step, const char *group, int64_t us);
 /* By the SQLSTATE, else the server's number, else our own kind. */
 void tally_error(Tally *tally, const char *component, const Err *err);
+/* 0 where nothing was counted. */
+int64_t tally_value(Tally *tally, int step, const char *group, const char *key);
 /* A batch that was committed, or failed. */
 void tally_batch(Tally *tally, int step, const Err *err, int64_t rows, int64_t us);
 

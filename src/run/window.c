@@ -76,6 +76,16 @@ int window_left(const Window *window, int minute, int weekday)
     return left;
 }
 
+int window_shift(int minute, int later, int64_t ahead)
+{
+    int64_t shift = (later - minute - ahead) % DAY_MINUTES;
+    if (shift > DAY_MINUTES / 2)
+        shift -= DAY_MINUTES;
+    else if (shift <= -DAY_MINUTES / 2)
+        shift += DAY_MINUTES;
+    return (int)shift;
+}
+
 int window_longest(const Window *window)
 {
     int longest = 0;

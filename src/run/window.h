@@ -17,5 +17,8 @@ bool window_contains(const Window *window, int minute, int weekday);
  * closes. */
 enum { WINDOW_WEEK = 7 * 1440 };
 int window_left(const Window *window, int minute, int weekday);
+/* How far the clocks are set forward on the way from local `minute` to local `later`, `ahead` minutes of real
+ * time behind it; negative: back. */
+int window_shift(int minute, int later, int64_t ahead);
 /* The most that it is ever open without a break. */
 int window_longest(const Window *window);

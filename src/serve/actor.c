@@ -18,8 +18,8 @@ typedef struct Act {
     Actor *actor;
     Arena *arena;
     const char *verb, *change;
-    const char *word; /* behind it; NULL */
-    const char *words[WORDS_MAX + 5];
+    const char *input;
+    const char *words[WORDS_MAX + ACT_OPTIONS + 7];
     char at[CLOCK_TEXT_BYTES];
     bool over;
     int code;
@@ -83,6 +83,7 @@ static void *act_main(void *argument)
     void *context = actor->options.context;
     Command command = {.words = (char *const *)(const void *)act->words,
                        .variables = actor->options.variables,
+                       .input = act->input,
                        .stop = &actor->stop,
                        .end_signal = SIGTERM};
     CLEANUP(str_donep) Str said = STR_INIT;
@@ -98,24 +99,37 @@ static void *act_main(void *argument)
 
 static Err *add_argument(const Actor *actor, Act *act, size_t *count, const char *name, const json_t *value)
 {
+    size_t i = 0;
+    const json_t *each = NULL;
+    if (json_is_array(value)) { /* an option that may be given several times */
+        json_array_foreach(value, i, each)
+        {
+            if (json_is_array(each))
+                return err_new(ERR_USAGE, "\"%s\" is a list in a list", name);
+            TRY(add_argument(actor, act, count, name, each));
+        }
+        return NULL;
+    }
     const char *text = json_string_value(value);
-    if (*count == WORDS_MAX || !actor->options.may_give(act->verb, name))
+    if (*count >= WORDS_MAX || !actor->options.may_give(act->verb, name))
         return err_new(ERR_USAGE, "\"%s\" cannot be given to %s from here", name, act->verb);
     if (text == NULL && !json_is_true(value))
-        return err_hint(err_new(ERR_USAGE, "\"%s\" is neither a text nor true", name),
+        return err_hint(err_new(ERR_USAGE, "\"%s\" is neither a text, a list of texts nor true", name),
                         "{\"max-lag\": \"2s\"}");
     act->words[(*count)++] = text == NULL ? arena_printf(act->arena, "--%s", name)
                                           : arena_printf(act->arena, "--%s=%s", name, text);
     return NULL;
 }
 
-/* These only write to the journal, whatever else is under way, and ask nobody. */
+/* These only write to the journal, whatever else is under way. */
 static bool steers(const char *verb)
 {
-    return str_eq(verb, "pause") || str_eq(verb, "resume") || str_eq(verb, "flag");
+    return str_eq(verb, "pause") || str_eq(verb, "resume") || str_eq(verb, "flag") || str_eq(verb, "approve");
 }
 
-static Err *make_words(const Actor *actor, Act *act, const json_t *arguments)
+static bool asks(const char *verb) { return !steers(verb) || str_eq(verb, "approve"); }
+
+static Err *make_words(const Actor *actor, Act *act, const ActWish *wish)
 {
     size_t count = 0;
     const char *name = NULL;
@@ -123,14 +137,17 @@ static Err *make_words(const Actor *actor, Act *act, const json_t *arguments)
     act->words[count++] = actor->options.program;
     act->words[count++] = act->verb;
     act->words[count++] = "--json";
-    if (!steers(act->verb))
+    if (asks(act->verb))
         act->words[count++] = "--yes";
-    json_object_foreach((json_t *)(uintptr_t)arguments, name, value)
+    for (size_t i = 0; wish->options != NULL && i < ACT_OPTIONS && wish->options[i] != NULL; i++)
+        act->words[count++] = arena_dup(act->arena, wish->options[i]);
+    json_object_foreach((json_t *)(uintptr_t)wish->arguments, name, value)
         TRY(add_argument(actor, act, &count, name, value));
     act->words[count++] = "--";
-    act->words[count++] = act->change;
-    if (act->word != NULL)
-        act->words[count++] = act->word;
+    if (wish->input == NULL)
+        act->words[count++] = act->change;
+    if (wish->word != NULL)
+        act->words[count++] = arena_dup(act->arena, wish->word);
     act->words[count] = NULL;
     return NULL;
 }
@@ -189,22 +206,16 @@ static Err *launch(Actor *actor, Act *act)
     return err;
 }
 
-Err *actor_ask(Actor *actor, const char *verb, const char *change, const json_t *arguments)
-{
-    return actor_ask_word(actor, verb, change, NULL, arguments);
-}
-
-Err *actor_ask_word(Actor *actor, const char *verb, const char *change, const char *word,
-                    const json_t *arguments)
+Err *actor_ask(Actor *actor, const ActWish *wish)
 {
     Act *act = mem_zero(sizeof *act);
     act->actor = actor;
     act->arena = arena_new();
-    act->verb = arena_dup(act->arena, verb);
-    act->change = arena_dup(act->arena, change);
-    act->word = word == NULL ? NULL : arena_dup(act->arena, word);
+    act->verb = arena_dup(act->arena, wish->verb);
+    act->change = arena_dup(act->arena, wish->change);
+    act->input = wish->input == NULL ? NULL : arena_dup(act->arena, wish->input);
     clock_wall_text(act->at);
-    Err *err = make_words(actor, act, arguments);
+    Err *err = make_words(actor, act, wish);
     if (err == NULL)
         err = launch(actor, act);
     if (err != NULL)

@@ -19,13 +19,18 @@ typedef struct ActorOptions {
 
 /* The options' texts must live as long as the actor. */
 Actor *actor_new(const ActorOptions *options) __attribute__((returns_nonnull));
-/* Starts "stoa VERB CHANGE --yes" with options from `arguments`, {"max-lag": "2s", "force": true}, and does
- * not wait for it. Errors: ERR_USAGE for an argument that may not be given; ERR_HELD while the same change
- * has such a process already that is not at its end ("pause" and "resume" may come between). */
-Err *actor_ask(Actor *actor, const char *verb, const char *change, const json_t *arguments) MUST_USE;
-/* The same with a second word behind the first, which need not be a change. */
-Err *actor_ask_word(Actor *actor, const char *verb, const char *change, const char *word,
-                    const json_t *arguments) MUST_USE;
+enum { ACT_OPTIONS = 4 };
+typedef struct ActWish {
+    const char *verb, *change;  /* the first word behind the verb, which need not be a change */
+    const char *word;           /* a second one; NULL */
+    const json_t *arguments;    /* options from outside, {"max-lag": "2s", "force": true}; NULL: none */
+    const char *input;          /* what it reads, in place of words: `change` is only told then; NULL */
+    const char *const *options; /* that nobody from outside can give, at most ACT_OPTIONS; NULL ends; NULL */
+} ActWish;
+/* Starts "stoa VERB CHANGE --yes" and does not wait for it. Errors: ERR_USAGE for an argument that may not be
+ * given; ERR_HELD while the same change has such a process already that is not at its end (those that only
+ * write to the journal may come between). */
+Err *actor_ask(Actor *actor, const ActWish *wish) MUST_USE;
 /* [{"verb","change","asked_at","state":"running|done|failed","code","error"}], the last 20, newest first. */
 json_t *actor_told(Actor *actor);
 /* Asks what is under way to stop at a safe place (SIGTERM) and waits for it. */

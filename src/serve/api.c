@@ -35,8 +35,10 @@ static void get_status(void *context, const HttpRequest *request, HttpReply *rep
     json_t *json = about(serve, picture);
     (void)json_object_set_new(json, "changes", shared(picture->changes));
     (void)json_object_set_new(json, "acts", actor_told(serve->actor));
-    (void)json_object_set_new(json, "may_act", json_boolean(request->trusted));
+    (void)json_object_set_new(json, "may_act", json_boolean(request->trusted && !picture->reads_only));
+    (void)json_object_set_new(json, "reads_only", json_boolean(picture->reads_only));
     (void)json_object_set_new(json, "has_token", json_boolean(serve->options.token != NULL));
+    (void)json_object_set_new(json, "takes_approvals", json_boolean(serve->options.signers != NULL));
     http_reply_json(request, reply, 200, json);
     board_give(serve->board, picture);
 }
@@ -93,12 +95,16 @@ static void get_change(void *context, const HttpRequest *request, HttpReply *rep
     else if (str_eq(word, "steps"))
         http_reply_json(request, reply, 200,
                         json_pack("{s:i, s:o}", "v", 1, "steps", shared(json_object_get(change, "steps"))));
+    else if (str_eq(word, "plan"))
+        http_reply_json(
+            request, reply, 200,
+            json_pack("{s:i, s:o}", "v", 1, "plan", shared(json_object_get(picture->plans, name))));
     else if (str_eq(word, "events"))
         http_reply_json(request, reply, 200,
                         json_pack("{s:i, s:o}", "v", 1, "events",
                                   events_after(picture, name, number_of(http_query(request, "after")))));
     else
-        http_reply_error(request, reply, 404, "usage", "a change has steps and events", NULL);
+        http_reply_error(request, reply, 404, "usage", "a change has a plan, steps and events", NULL);
     board_give(serve->board, picture);
 }
 
@@ -222,24 +228,33 @@ void api_refuse(const HttpRequest *request, HttpReply *reply, Err *err)
     err_free(err);
 }
 
+void api_refuse_to_write(const HttpRequest *request, HttpReply *reply)
+{
+    http_reply_error(request, reply, 403, "privilege",
+                     "this server only shows: its role may read the journal, and not write it",
+                     "start it as a role that may: docs/serve.md");
+}
+
 static void post_change(void *context, const HttpRequest *request, HttpReply *reply)
 {
     Serve *serve = context;
     const char *verb = "", *name = split_rest(request, &verb);
     const Picture *picture = board_take(serve->board);
-    bool known = picture_change(picture, name) != NULL;
+    bool known = picture_change(picture, name) != NULL, reads_only = picture->reads_only;
     board_give(serve->board, picture);
     json_t *arguments =
         request->body_len == 0 ? json_object() : json_loadb(request->body, request->body_len, 0, NULL);
     if (!known) {
         no_change(request, reply, name);
+    } else if (reads_only) {
+        api_refuse_to_write(request, reply);
     } else if (!may_be_asked(verb)) {
         http_reply_error(request, reply, 404, "usage", "this cannot be asked for",
                          "POST …/pause, resume, abort, complete or revert");
     } else if (!json_is_object(arguments)) {
         http_reply_error(request, reply, 400, "usage", "the body is no JSON object", "{\"max-lag\": \"2s\"}");
     } else {
-        Err *err = actor_ask(serve->actor, verb, name, arguments);
+        Err *err = actor_ask(serve->actor, &(ActWish){.verb = verb, .change = name, .arguments = arguments});
         if (err != NULL)
             api_refuse(request, reply, err);
         else
@@ -248,6 +263,38 @@ static void post_change(void *context, const HttpRequest *request, HttpReply *re
         board_hurry(serve->board);
     }
     json_decref(arguments);
+}
+
+/* Signed elsewhere, by "stoa approve --to": whose signature it is, and whether it counts, is looked at by the
+ * process that records it, and told in the status. */
+static void post_approval(void *context, const HttpRequest *request, HttpReply *reply)
+{
+    Serve *serve = context;
+    const Picture *picture = board_take(serve->board);
+    bool reads_only = picture->reads_only;
+    board_give(serve->board, picture);
+    json_t *paper = json_loadb(request->body, request->body_len, 0, NULL);
+    const char *name = json_string_value(json_object_get(json_object_get(paper, "bundle"), "change"));
+    if (reads_only) {
+        api_refuse_to_write(request, reply);
+    } else if (serve->options.signers == NULL) {
+        http_reply_error(request, reply, 409, "config", "nobody's signature is known here",
+                         "start it with --allowed-signers FILE");
+    } else if (name == NULL || !json_is_string(json_object_get(paper, "signature"))) {
+        http_reply_error(request, reply, 400, "usage", "the body is no signed approval",
+                         "stoa approve --bundle review.json --sign KEY --to approval.json");
+    } else {
+        const char *options[] = {
+            "--signed=-", arena_printf(request->arena, "--allowed-signers=%s", serve->options.signers), NULL};
+        ActWish wish = {.verb = "approve", .change = name, .input = request->body, .options = options};
+        Err *err = actor_ask(serve->actor, &wish);
+        if (err != NULL)
+            api_refuse(request, reply, err);
+        else
+            http_reply_json(request, reply, 202,
+                            json_pack("{s:i, s:s, s:s}", "v", 1, "asked", "approve", "change", name));
+    }
+    json_decref(paper);
 }
 
 /* ---- health --------------------------------------------------------------------------------- */
@@ -283,6 +330,7 @@ void api_routes(Serve *serve, Arena *arena, Routes *routes)
                              {"GET", "/api/v1/changes", HTTP_READS, false, get_changes, serve},
                              {"GET", "/api/v1/changes/*", HTTP_READS, false, get_change, serve},
                              {"POST", "/api/v1/changes/*", HTTP_ACTS, false, post_change, serve},
+                             {"POST", "/api/v1/approvals", HTTP_ACTS, false, post_approval, serve},
                              {"GET", "/api/v1/events", HTTP_READS, false, get_events, serve}};
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         *vec_push(arena, routes) = all[i];

@@ -16,7 +16,7 @@ enum { RETRY_MS = 1000, SERVER_TEXTS = 4 };
 /* A picture with what it is made of. */
 typedef struct Frame {
     Picture picture;
-    json_t *changes, *events, *flags;
+    json_t *changes, *events, *flags, *plans;
     char *failed;
     char *texts[SERVER_TEXTS]; /* engine, server, database, system_id */
     int holders;               /* under the board's lock */
@@ -33,12 +33,13 @@ struct Board {
 
 /* ---- frames --------------------------------------------------------------------------------- */
 
-static Frame *frame_new(json_t *changes, json_t *events, json_t *flags)
+static Frame *frame_new(json_t *changes, json_t *events, json_t *flags, json_t *plans)
 {
     Frame *frame = mem_zero(sizeof *frame);
     frame->changes = changes;
     frame->events = events;
     frame->flags = flags;
+    frame->plans = plans;
     for (size_t i = 0; i < SERVER_TEXTS; i++)
         frame->texts[i] = mem_dup("");
     frame->holders = 1;
@@ -50,6 +51,7 @@ static void frame_free(Frame *frame)
     json_decref(frame->changes);
     json_decref(frame->events);
     json_decref(frame->flags);
+    json_decref(frame->plans);
     free(frame->failed);
     for (size_t i = 0; i < SERVER_TEXTS; i++)
         free(frame->texts[i]);
@@ -61,6 +63,7 @@ static void frame_seal(Frame *frame)
     frame->picture.changes = frame->changes;
     frame->picture.events = frame->events;
     frame->picture.flags = frame->flags;
+    frame->picture.plans = frame->plans;
     frame->picture.failed = frame->failed;
     frame->picture.engine = frame->texts[0];
     frame->picture.server = frame->texts[1];
@@ -147,6 +150,7 @@ static void take_server(Arena *arena, Frame *frame, const Server *server)
         mariadb ? "mariadb" : server->engine, server->version, server->database,
         arena_printf(arena, "%s/%lld", server->system_id, (long long)server->timeline)};
     take_texts(frame, texts);
+    frame->picture.reads_only = !server->may_use_journal || server->in_recovery || server->read_only;
 }
 
 static void looked(Board *board, bool fresh)
@@ -165,7 +169,9 @@ static Err *look(Board *board, RunView *view, Arena *arena)
     TRY(run_view_look(view, arena, read_from(before->events), &changes, &fresh));
     json_t *events = join_events(before->events, fresh);
     json_decref(fresh);
-    Frame *frame = frame_new(changes, events, json_incref((json_t *)(uintptr_t)run_view_flags(view)));
+    json_t *plans = json_copy((json_t *)(uintptr_t)run_view_plans(view)); /* the next look adds to them */
+    Frame *frame = frame_new(changes, events, json_incref((json_t *)(uintptr_t)run_view_flags(view)),
+                             plans != NULL ? plans : json_object());
     take_server(arena, frame, run_view_server(view));
     bool same = before->picture.seen_ms > 0 && before->failed == NULL &&
                 json_equal(changes, before->changes) && json_equal(events, before->events) &&
@@ -189,10 +195,11 @@ static void look_failed(Board *board, const Err *err)
         return;
     }
     log_line(LOG_WARN, "cannot look at the journal: %s", text);
-    Frame *frame =
-        frame_new(json_incref(before->changes), json_incref(before->events), json_incref(before->flags));
+    Frame *frame = frame_new(json_incref(before->changes), json_incref(before->events),
+                             json_incref(before->flags), json_incref(before->plans));
     take_texts(frame, (const char *const *)before->texts);
     frame->failed = text;
+    frame->picture.reads_only = before->picture.reads_only;
     frame->picture.number = before->picture.number + 1;
     frame->picture.seen_ms = before->picture.seen_ms;
     frame->picture.failed_ms = before->picture.failed_ms > 0 ? before->picture.failed_ms : clock_ms();
@@ -250,7 +257,7 @@ Board *board_new(const BoardOptions *options)
 {
     Board *board = mem_zero(sizeof *board);
     board->options = *options;
-    board->frame = frame_new(json_array(), json_array(), json_array());
+    board->frame = frame_new(json_array(), json_array(), json_array(), json_object());
     frame_seal(board->frame);
     (void)pthread_mutex_init(&board->lock, NULL);
     clock_condition_init(&board->wake);

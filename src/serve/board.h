@@ -17,10 +17,12 @@ typedef struct Picture {
         *changes;         /* as in run_status(), with those that are over; read only, and not to be counted */
     const json_t *events; /* the last PICTURE_EVENTS, oldest first, each with its "id"; likewise */
     const json_t *flags;  /* as run_view_flags(); likewise */
+    const json_t *plans;  /* by the change's name; likewise */
     const char *engine;   /* "postgres", "mysql", "mariadb"; "" before the first look */
     const char *server;   /* its version: "15.20" */
     const char *database;
     const char *system_id; /* of this server and timeline; "" */
+    bool reads_only;       /* the journal cannot be written by this role, or on this server */
 } Picture;
 
 typedef struct BoardOptions {

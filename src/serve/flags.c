@@ -20,7 +20,9 @@ struct Flags {
     pthread_mutex_t lock;
     Held *held; /* the present one first, then those that somebody still has */
     _Atomic int64_t counts[FLAG_REASON_COUNT + 1];
+    FlagCounts *by_flag;
     /* The board's thread alone: */
+    int64_t looked; /* the number of the picture that all of it is of; 0 */
     json_t *changes, *said, *promised;
     json_t *lost; /* what operators said that another timeline does not know */
     char *database, *system;
@@ -107,6 +109,13 @@ bool flags_known(Flags *flags)
 }
 
 void flags_count(Flags *flags, FlagReason reason) { atomic_fetch_add(&flags->counts[reason], 1); }
+
+void flags_count_one(Flags *flags, const Flag *flag, FlagReason reason)
+{
+    flags_count(flags, reason);
+    if (flag->counted != NULL)
+        atomic_fetch_add(reason == FLAG_ERROR ? &flag->counted->errors : &flag->counted->values, 1);
+}
 
 int64_t flags_counted(const Flags *flags, FlagReason reason) { return atomic_load(&flags->counts[reason]); }
 
@@ -221,7 +230,8 @@ static void make(Flags *flags, const char *unproved)
                          .system = flags->proving != NULL ? flags->proving : flags->system,
                          .environment = flags->options.environment,
                          .promised = flags->promised,
-                         .unproved = unproved};
+                         .unproved = unproved,
+                         .counts = flags->by_flag};
     FlagSet *set = flagset_make(&source);
     const FlagSet *before = flags_take(flags);
     CLEANUP(arena_freep) Arena *arena = arena_new();
@@ -280,6 +290,10 @@ void flags_look(Flags *flags, const Picture *picture)
         return;
     bool known = flags->system != NULL, same = known && str_eq(flags->system, picture->system_id);
     bool again = flags->proving != NULL && str_eq(flags->proving, picture->system_id);
+    if (same && flags->proving == NULL && flags->held != NULL && picture->number > 0 &&
+        picture->number == flags->looked)
+        return; /* most looks find nothing new */
+    flags->looked = picture->number;
     if (known && !same && !again) {
         doubt(flags, picture);
         return;
@@ -346,6 +360,7 @@ Flags *flags_new(const FlagsOptions *options)
     flags->options = *options;
     flags->options.label = options->label == NULL ? "" : options->label;
     (void)pthread_mutex_init(&flags->lock, NULL);
+    flags->by_flag = flag_counts_new();
     flags->changes = json_array();
     flags->said = json_array();
     flags->promised = json_object();
@@ -366,6 +381,7 @@ void flags_free(Flags *flags)
     json_decref(flags->said);
     json_decref(flags->promised);
     json_decref(flags->lost);
+    flag_counts_free(flags->by_flag);
     char *const texts[] = {flags->database, flags->system, flags->proving, flags->state_etag,
                            flags->flagd_etag};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)

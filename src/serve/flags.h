@@ -28,4 +28,6 @@ void flags_give(Flags *flags, const FlagSet *set);
 bool flags_known(Flags *flags);
 /* How often there was such an answer; FLAG_REASON_COUNT: there was no such flag. */
 void flags_count(Flags *flags, FlagReason reason);
+/* One flag was asked for by its name. */
+void flags_count_one(Flags *flags, const Flag *flag, FlagReason reason);
 int64_t flags_counted(const Flags *flags, FlagReason reason);

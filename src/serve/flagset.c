@@ -228,6 +228,8 @@ static void finish_flags(FlagSet *set)
         Flag *flag = &set->flags.items[i];
         if (set->source.unproved != NULL)
             flag->unproved = set->source.unproved;
+        if (set->source.counts != NULL)
+            flag->counted = flag_counts_of(set->source.counts, flag->key);
         flag_prepare(&maker, flag, set->changes.items[i]);
         set->split = set->split || flag->in.reason == FLAG_SPLIT;
     }
@@ -319,7 +321,8 @@ static void keep_source(FlagSet *set, const FlagSource *source)
         .database = arena_dup(arena, source->database),
         .system = arena_dup(arena, source->system),
         .environment = source->environment == NULL ? NULL : arena_dup(arena, source->environment),
-        .unproved = source->unproved == NULL ? NULL : arena_dup(arena, source->unproved)};
+        .unproved = source->unproved == NULL ? NULL : arena_dup(arena, source->unproved),
+        .counts = source->counts};
 }
 
 FlagSet *flagset_make(const FlagSource *source)

@@ -2,6 +2,7 @@
  * is in docs/flags.md. */
 #pragma once
 #include "base/str.h"
+#include "serve/flag_counts.h"
 #include "serve/flag_key.h"
 
 #include <jansson.h>
@@ -40,6 +41,7 @@ typedef struct Flag {
     int share;            /* FLAG_SHARE_ALL: everybody */
     const json_t *said;   /* the operator's last word, as run_view_flags() has it; NULL */
     const char *unproved; /* why it is answered with an error; NULL */
+    FlagCount *counted;   /* NULL: not by itself */
     FlagAnswer in, out;   /* the same where there is no share; `out` also for who is without a key */
 } Flag;
 
@@ -52,6 +54,7 @@ typedef struct FlagSource {
     const char *environment; /* NULL */
     const json_t *promised;  /* {"key": "change"}: what was answered with true; NULL */
     const char *unproved;    /* nothing of it is proved, and why; NULL */
+    FlagCounts *counts;      /* must live as long as the set; NULL: flags are not counted */
 } FlagSource;
 
 FlagSet *flagset_make(const FlagSource *source) __attribute__((returns_nonnull));

@@ -24,7 +24,7 @@ enum {
     FILES_OF_OTHERS = 256, /* descriptors that connections leave to the rest of the program */
     IDLE_S = 30,
     THREADS = 2,
-    CONNECTION_BYTES = 32 << 10,
+    CONNECTION_BYTES = 16 << 10, /* cleared for each request */
     STREAM_BLOCK = 8 << 10,
 };
 
@@ -352,6 +352,8 @@ static void log_answer(struct MHD_Connection *connection, const HttpRequest *req
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     char from[64] = "?";
+    if (!log_wanted(LOG_DEBUG))
+        return;
     if (info != NULL && info->client_addr != NULL) {
         socklen_t len = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
                                                                  : sizeof(struct sockaddr_in);

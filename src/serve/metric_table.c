@@ -36,8 +36,10 @@ static const Metric metrics[] = {
     /* ---- a change ---- */
     {.name = "stoa_migration_info",
      .type = METRIC_INFO,
-     .labels = "table, kind",
-     .help = "A change, once for each of its tables; kind is its strategy.",
+     .labels = "table, kind, approver_count",
+     .help =
+         "A change, once for each of its tables; kind is its strategy, approver_count how many had approved "
+         "its plan where that was asked for.",
      .each = metrics_info},
     {.name = "stoa_migration_runner",
      .type = METRIC_GAUGE,
@@ -72,11 +74,6 @@ static const Metric metrics[] = {
      .labels = "table",
      .help = "Rows that were filled or copied, those of an anew begun copy again.",
      .each = metrics_rows_updated},
-    {.name = "stoa_backfill_rows_skipped_total",
-     .type = METRIC_COUNTER,
-     .labels = "table, reason",
-     .help = "Rows that were left out: already_set, gone, conflict.",
-     .later = "statements that count what they leave out"},
     {.name = "stoa_backfill_hot_rows_total",
      .type = METRIC_COUNTER,
      .labels = "table",
@@ -103,6 +100,13 @@ static const Metric metrics[] = {
      .help =
          "What the whole server wrote to its log while the backfill or copy ran: WAL, or InnoDB's redo log.",
      .each = metrics_wal},
+    {.name = "stoa_table_bytes",
+     .type = METRIC_GAUGE,
+     .labels = "table, step, kind, part, when",
+     .help =
+         "What a table that is filled takes on disk, heap or indexes, before and now or when that was over "
+         "(PostgreSQL).",
+     .each = metrics_table_bytes},
     {.name = "stoa_backfill_eta_seconds",
      .type = METRIC_GAUGE,
      .labels = "bound",
@@ -128,7 +132,7 @@ static const Metric metrics[] = {
     {.name = "stoa_signal_threshold",
      .type = METRIC_GAUGE,
      .labels = "signal, target",
-     .help = "Above this the signal throttles.",
+     .help = "Past this the signal throttles.",
      .each = metrics_threshold},
     {.name = "stoa_signal_age_seconds",
      .type = METRIC_GAUGE,
@@ -138,13 +142,15 @@ static const Metric metrics[] = {
     {.name = "stoa_replica_lag_seconds",
      .type = METRIC_GAUGE,
      .labels = "replica, method",
-     .help = "How far a replica is behind: heartbeat, lsn or status.",
+     .help = "How far a replica is behind, by the positions of its log (lsn), or by a row that Stoa writes "
+             "(heartbeat).",
      .each = metrics_replica_lag},
     {.name = "stoa_query_latency_ratio",
      .type = METRIC_GAUGE,
-     .labels = "fingerprint, stat",
-     .help = "Latency of the application's statements now, by that of before the change.",
-     .later = "a signal of statement latency"},
+     .labels = "stat",
+     .help = "The mean time of the application's statements on the change's tables, by that of before the "
+             "change; of the last 5 s, 0 where there were too few. Only with --max-load latency=N.",
+     .each = metrics_latency_ratio},
 
     /* ---- locks ---- */
     {.name = "stoa_lock_attempts_total",
@@ -167,8 +173,9 @@ static const Metric metrics[] = {
     {.name = "stoa_blocked_sessions_max",
      .type = METRIC_GAUGE,
      .labels = "table, step, kind",
-     .help = "The most sessions that were queued behind a step.",
-     .later = "a signal of lock waiters"},
+     .help = "The most sessions that were seen to wait for one of ours during a step (PostgreSQL, and only "
+             "where other sessions are visible).",
+     .each = metrics_blocked},
 
     /* ---- steps and estimates ---- */
     {.name = "stoa_step_duration_seconds",
@@ -181,6 +188,14 @@ static const Metric metrics[] = {
      .labels = "table, step, kind, bound",
      .help = "What the plan expected of a step.",
      .each = metrics_step_predicted},
+    {.name = "stoa_step_progress_ratio",
+     .type = METRIC_GAUGE,
+     .labels = "table, step, kind, stage",
+     .help =
+         "Which part the server has done of what a long statement does just now, in its own words "
+         "(PostgreSQL from 12 on, MariaDB; MySQL where events_stages_current is on). The next stage begins "
+         "at 0 again.",
+     .each = metrics_step_progress},
     {.name = "stoa_prediction_error_ratio",
      .type = METRIC_HISTOGRAM,
      .labels = "kind",
@@ -202,7 +217,10 @@ static const Metric metrics[] = {
     {.name = "stoa_flag_evaluations_total",
      .type = METRIC_COUNTER,
      .labels = "flag, result",
-     .help = "How often a flag was asked for since the process began.",
+     .help =
+         "How often a flag was asked for by its own name since the process began, and answered with a value "
+         "or "
+         "an error; not_found has no flag. Asking for all at once counts in stoa_ofrep_requests_total only.",
      .once = metrics_flag_evaluations},
     {.name = "stoa_ofrep_requests_total",
      .type = METRIC_COUNTER,
@@ -252,8 +270,7 @@ void metric_page(Str *text)
         "| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n");
     for (size_t i = 0; i < metric_count(); i++) {
         const Metric *metric = metric_at(i);
-        str_addf(text, "| `%s` | %s | %s | %s%s%s%s |\n", metric->name, metric_type_name(metric->type),
-                 metric->labels, metric->help, metric->later != NULL ? " *Not yet: needs " : "",
-                 metric->later != NULL ? metric->later : "", metric->later != NULL ? ".*" : "");
+        str_addf(text, "| `%s` | %s | %s | %s |\n", metric->name, metric_type_name(metric->type),
+                 metric->labels, metric->help);
     }
 }

@@ -2,6 +2,7 @@
 #include "serve/metrics.h"
 
 #include "run/tally.h"
+#include "serve/flag_counts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ENDED_MOST = 100, FLAGS_MOST = 500 };
+enum { ENDED_MOST = 100, FLAGS_MOST = FLAG_COUNTS_MAX };
 
 /* ---- changes -------------------------------------------------------------------------------- */
 
@@ -166,7 +167,8 @@ void metrics_flag(Scrape *scrape)
     size_t count = flags_of(scrape, &values);
     for (size_t i = 0; i < count; i++) {
         const Label labels[] = {{"environment", values[i].environment}, {"flag", values[i].flag}};
-        exposition_sample(&scrape->out, labels, ARRAY_LEN(labels), values[i].value);
+        if (values[i].value >= 0)
+            exposition_sample(&scrape->out, labels, ARRAY_LEN(labels), values[i].value);
     }
 }
 
@@ -183,6 +185,9 @@ void metrics_flag_evaluations(Scrape *scrape)
         labels[2].value = "error";
         exposition_sample(&scrape->out, labels, ARRAY_LEN(labels), (double)values[i].errors);
     }
+    const Label none[] = {{"environment", scrape->source->environment}, {"result", "not_found"}};
+    if (scrape->source->flag_values != NULL && scrape->source->flags_not_found >= 0)
+        exposition_sample(&scrape->out, none, ARRAY_LEN(none), (double)scrape->source->flags_not_found);
 }
 
 /* ---- estimates, over all changes that the journal has --------------------------------------- */

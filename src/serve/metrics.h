@@ -20,7 +20,7 @@ void http_counts_answered(void *counts, const HttpRoute *route, int code, double
 /* What is served for a flag right now. */
 typedef struct FlagValue {
     const char *flag, *environment;
-    bool value;
+    int value;                   /* 0, 1; negative: it is neither, or not proved */
     int64_t evaluations, errors; /* since the start; negative: not counted */
 } FlagValue;
 
@@ -34,6 +34,7 @@ typedef struct MetricsSource {
      */
     size_t (*flag_values)(void *context, Arena *arena, FlagValue *values, size_t size);
     void *flag_context;
+    int64_t flags_not_found; /* asked for, since the start; negative: not counted */
 } MetricsSource;
 
 /* All metrics; those without a value are absent. `open`: OpenMetrics. */
@@ -66,7 +67,6 @@ typedef struct Metric {
     const char *help;
     void (*once)(Scrape *scrape);
     void (*each)(Scrape *scrape, const ScrapeChange *change); /* for every change */
-    const char *later; /* where nothing gives values yet: what will; NULL */
 } Metric;
 
 size_t metric_count(void);
@@ -97,17 +97,20 @@ void metrics_eta(Scrape *scrape, const ScrapeChange *change);
 void metrics_throttle(Scrape *scrape, const ScrapeChange *change);
 void metrics_throttled(Scrape *scrape, const ScrapeChange *change);
 void metrics_last_read(Scrape *scrape, const ScrapeChange *change);
-/* From change["signals"], where it is there: [{"name", "target", "value", "threshold", "age_ms"}]. */
+/* From change["signals"], where it is there: [{"name", "target", "value", "limit", "age_ms"}]. */
 void metrics_signal(Scrape *scrape, const ScrapeChange *change);
 void metrics_threshold(Scrape *scrape, const ScrapeChange *change);
 void metrics_signal_age(Scrape *scrape, const ScrapeChange *change);
 void metrics_replica_lag(Scrape *scrape, const ScrapeChange *change);
+void metrics_latency_ratio(Scrape *scrape, const ScrapeChange *change);
 /* metrics_step.c: */
 void metrics_rows(Scrape *scrape, const ScrapeChange *change);
 void metrics_rows_updated(Scrape *scrape, const ScrapeChange *change);
 void metrics_hot(Scrape *scrape, const ScrapeChange *change);
 void metrics_batches(Scrape *scrape, const ScrapeChange *change);
 void metrics_batch_duration(Scrape *scrape, const ScrapeChange *change);
+void metrics_step_progress(Scrape *scrape, const ScrapeChange *change);
+void metrics_table_bytes(Scrape *scrape, const ScrapeChange *change);
 void metrics_batch_rows(Scrape *scrape, const ScrapeChange *change);
 void metrics_wal(Scrape *scrape, const ScrapeChange *change);
 void metrics_lock_attempts(Scrape *scrape, const ScrapeChange *change);
@@ -116,6 +119,7 @@ void metrics_lock_hold(Scrape *scrape, const ScrapeChange *change);
 void metrics_step_duration(Scrape *scrape, const ScrapeChange *change);
 void metrics_step_predicted(Scrape *scrape, const ScrapeChange *change);
 void metrics_violations(Scrape *scrape, const ScrapeChange *change);
+void metrics_blocked(Scrape *scrape, const ScrapeChange *change);
 
 /* What they use. */
 enum { METRIC_LABELS_MAX = 10 };

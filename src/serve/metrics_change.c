@@ -17,7 +17,11 @@ void metrics_info(Scrape *scrape, const ScrapeChange *change)
 {
     size_t i = 0;
     const json_t *table = NULL;
-    Label labels[] = {{"table", NULL}, {"kind", text_of(change->json, "strategy")}};
+    const json_t *approvers = json_object_get(metrics_sums(change, TALLY_CHANGE, "sums"), "approvers");
+    Label labels[] = {
+        {"table", NULL},
+        {"kind", text_of(change->json, "strategy")},
+        {"approver_count", arena_printf(scrape->arena, "%lld", (long long)json_integer_value(approvers))}};
     json_array_foreach(json_object_get(change->json, "tables"), i, table)
     {
         labels[0].value = json_string_value(table);
@@ -211,26 +215,43 @@ static void put_signals(Scrape *scrape, const ScrapeChange *change, const char *
 void metrics_signal(Scrape *scrape, const ScrapeChange *change) { put_signals(scrape, change, "value", 1); }
 void metrics_threshold(Scrape *scrape, const ScrapeChange *change)
 {
-    put_signals(scrape, change, "threshold", 1);
+    put_signals(scrape, change, "limit", 1);
 }
 void metrics_signal_age(Scrape *scrape, const ScrapeChange *change)
 {
     put_signals(scrape, change, "age_ms", 0.001);
 }
 
-/* A signal of that name that tells how it was measured. */
-void metrics_replica_lag(Scrape *scrape, const ScrapeChange *change)
+/* The values of the signals of one name; a label "replica" where `method` is not NULL, else "stat". */
+static void put_named(Scrape *scrape, const ScrapeChange *change, const char *name, const char *method)
 {
     size_t i = 0;
     const json_t *signal = NULL;
     json_array_foreach(json_object_get(change->json, "signals"), i, signal)
     {
-        const json_t *lag_ms = json_object_get(signal, "lag_ms");
-        const Label labels[] = {{"replica", target_of(scrape, signal, i)},
-                                {"method", text_of(signal, "method")}};
-        if (json_is_number(lag_ms))
-            metrics_put(scrape, change, labels, ARRAY_LEN(labels), json_number_value(lag_ms) / 1000);
+        const json_t *value = json_object_get(signal, "value");
+        const Label replica[] = {{"replica", target_of(scrape, signal, i)}, {"method", method}};
+        const Label stat[] = {{"stat", "mean"}};
+        if (!json_is_number(value) || !str_eq(text_of(signal, "name"), name))
+            continue;
+        if (method != NULL)
+            metrics_put(scrape, change, replica, ARRAY_LEN(replica), json_number_value(value));
+        else
+            metrics_put(scrape, change, stat, ARRAY_LEN(stat), json_number_value(value));
     }
+}
+
+/* Where the log tells how far a replica is, that is used; elsewhere a row that Stoa writes. */
+void metrics_replica_lag(Scrape *scrape, const ScrapeChange *change)
+{
+    bool log = str_eq(scrape->source->picture->engine, "postgres");
+    put_named(scrape, change, "replica-lag", log ? "lsn" : "heartbeat");
+}
+
+/* 0 stands for too few calls to tell. */
+void metrics_latency_ratio(Scrape *scrape, const ScrapeChange *change)
+{
+    put_named(scrape, change, "latency", NULL);
 }
 
 /* ---- who still reads it ---------------------------------------------------------------------- */

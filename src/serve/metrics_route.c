@@ -13,32 +13,27 @@ static int64_t wall_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Where they are put. */
-typedef struct FlagList {
-    Arena *arena;
-    FlagValue *values;
-    size_t size, count;
-    const char *environment;
-} FlagList;
-
-static void add_flag(void *context, const char *key, bool value)
+/* What operators say of a share of targets is not told: everybody else gets the value. */
+static FlagValue value_of(const Serve *serve, Arena *arena, const Flag *flag)
 {
-    FlagList *list = context;
-    if (list->count < list->size)
-        list->values[list->count++] = (FlagValue){.flag = arena_dup(list->arena, key),
-                                                  .environment = list->environment,
-                                                  .value = value,
-                                                  .evaluations = -1};
+    bool told = flag->kind != FLAG_STAGE && flag->unproved == NULL;
+    return (FlagValue){.flag = arena_dup(arena, flag->key),
+                       .environment = serve->options.environment,
+                       .value = told ? flag->in.on : -1,
+                       .evaluations = flag->counted == NULL ? -1 : atomic_load(&flag->counted->values),
+                       .errors = flag->counted == NULL ? -1 : atomic_load(&flag->counted->errors)};
 }
 
-/* Who asks for which one is not counted: that would cost the answer more than the answer itself. */
 static size_t flag_values(void *context, Arena *arena, FlagValue *values, size_t size)
 {
-    Serve *serve = context;
-    FlagList list = {
-        .arena = arena, .values = values, .size = size, .environment = serve->options.environment};
-    (void)flags_each(serve, add_flag, &list);
-    return list.count;
+    const Serve *serve = context;
+    size_t count = 0;
+    const FlagSet *set = flags_take(serve->flags);
+    for (size_t i = 0; set != NULL && i < flagset_count(set) && count < size; i++)
+        values[count++] = value_of(serve, arena, flagset_at(set, i));
+    if (set != NULL)
+        flags_give(serve->flags, set);
+    return count;
 }
 
 void serve_metrics(Serve *serve, const Picture *picture, bool open, Str *text)
@@ -50,6 +45,7 @@ void serve_metrics(Serve *serve, const Picture *picture, bool open, Str *text)
                                    .look_failures = serve->look_failures,
                                    .flag_values = flag_values,
                                    .flag_context = serve,
+                                   .flags_not_found = flags_counted(serve->flags, FLAG_REASON_COUNT),
                                    .now_ms = clock_ms(),
                                    .wall_ms = wall_ms()});
 }

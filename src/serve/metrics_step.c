@@ -204,6 +204,21 @@ static void put_now(Scrape *scrape, const ScrapeChange *change, const char *key)
 void metrics_batch_rows(Scrape *scrape, const ScrapeChange *change) { put_now(scrape, change, "batch_rows"); }
 void metrics_violations(Scrape *scrape, const ScrapeChange *change) { put_now(scrape, change, "violations"); }
 
+/* Of those steps that the signals were looked at for. */
+void metrics_blocked(Scrape *scrape, const ScrapeChange *change)
+{
+    size_t i = 0;
+    const json_t *step = NULL;
+    json_array_foreach(json_object_get(change->json, "steps"), i, step)
+    {
+        const json_t *most = json_object_get(metrics_sums(change, ordinal_of(step), "sums"), "blocked_max");
+        Label labels[STEP_LABELS];
+        step_labels(scrape, step, labels);
+        if (most != NULL)
+            metrics_put(scrape, change, labels, STEP_LABELS, json_number_value(most));
+    }
+}
+
 void metrics_step_duration(Scrape *scrape, const ScrapeChange *change)
 {
     size_t i = 0;
@@ -232,6 +247,51 @@ void metrics_step_predicted(Scrape *scrape, const ScrapeChange *change)
             labels[STEP_LABELS] = (Label){"bound", ends[at]};
             metrics_put(scrape, change, labels, ARRAY_LEN(labels),
                         json_number_value(json_object_get(estimate, ends[at])) / 1000);
+        }
+    }
+}
+
+/* What the server says of a statement that runs long: what it does, and which part of that is done. */
+void metrics_step_progress(Scrape *scrape, const ScrapeChange *change)
+{
+    size_t i = 0;
+    const json_t *step = NULL;
+    json_array_foreach(json_object_get(change->json, "steps"), i, step)
+    {
+        const char *what = NULL;
+        json_t *part = NULL;
+        json_t *stages = (json_t *)(uintptr_t)metrics_sums(change, ordinal_of(step), "stage");
+        Label labels[STEP_LABELS + 1];
+        step_labels(scrape, step, labels);
+        json_object_foreach(stages, what, part)
+        {
+            labels[STEP_LABELS] = (Label){"stage", what};
+            if (str_eq(text_of(step, "state"), "running"))
+                metrics_put(scrape, change, labels, ARRAY_LEN(labels), json_number_value(part) / 1000);
+        }
+    }
+}
+
+void metrics_table_bytes(Scrape *scrape, const ScrapeChange *change)
+{
+    static const struct {
+        const char *key, *part, *when;
+    } all[] = {{"heap_before", "heap", "before"},
+               {"heap", "heap", "now"},
+               {"indexes_before", "indexes", "before"},
+               {"indexes", "indexes", "now"}};
+    size_t i = 0;
+    const json_t *step = NULL;
+    json_array_foreach(json_object_get(change->json, "steps"), i, step)
+    {
+        const json_t *bytes = metrics_sums(change, ordinal_of(step), "bytes");
+        Label labels[STEP_LABELS + 2];
+        step_labels(scrape, step, labels);
+        for (size_t at = 0; bytes != NULL && at < ARRAY_LEN(all); at++) {
+            labels[STEP_LABELS] = (Label){"part", all[at].part};
+            labels[STEP_LABELS + 1] = (Label){"when", all[at].when};
+            metrics_put(scrape, change, labels, ARRAY_LEN(labels),
+                        json_number_value(json_object_get(bytes, all[at].key)));
         }
     }
 }

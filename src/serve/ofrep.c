@@ -96,7 +96,7 @@ static void answer_one(Serve *serve, const HttpRequest *request, HttpReply *repl
     if (flag != NULL) {
         const FlagAnswer *answer = flag_answer(flag, asked->target, asked->target_len);
         reply_answer(request, reply, key, flag, answer);
-        flags_count(serve->flags, answer->reason);
+        flags_count_one(serve->flags, flag, answer->reason);
     } else {
         reply_failure(request, reply, set == NULL ? 500 : 404, key,
                       set == NULL ? "GENERAL" : "FLAG_NOT_FOUND", why);
@@ -273,9 +273,12 @@ static void ask_for(Serve *serve, const HttpRequest *request, HttpReply *reply, 
 {
     json_t *arguments =
         request->body_len == 0 ? json_object() : json_loadb(request->body, request->body_len, 0, NULL);
-    Err *err = !json_is_object(arguments)
-                   ? err_hint(err_new(ERR_USAGE, "the body is no JSON object"), "{\"reason\": \"…\"}")
-                   : actor_ask_word(serve->actor, "flag", flag->key, word, arguments);
+    Err *err =
+        !json_is_object(arguments)
+            ? err_hint(err_new(ERR_USAGE, "the body is no JSON object"), "{\"reason\": \"…\"}")
+            : actor_ask(
+                  serve->actor,
+                  &(ActWish){.verb = "flag", .change = flag->key, .word = word, .arguments = arguments});
     if (err != NULL)
         api_refuse(request, reply, err);
     else
@@ -293,10 +296,15 @@ static void post_told(void *context, const HttpRequest *request, HttpReply *repl
     const char *key = slash == NULL
                           ? request->rest
                           : arena_dupn(request->arena, request->rest, (size_t)(slash - request->rest));
+    const Picture *picture = board_take(serve->board);
+    bool reads_only = picture->reads_only;
+    board_give(serve->board, picture);
     bool known_word = str_eq(word, "on") || str_eq(word, "off") || flag_share_read(word) >= 0;
     const FlagSet *set = flags_take(serve->flags);
     const Flag *flag = set == NULL ? NULL : flagset_find(set, request->arena, key, &why);
-    if (!known_word)
+    if (reads_only)
+        api_refuse_to_write(request, reply);
+    else if (!known_word)
         http_reply_error(request, reply, 404, "usage", "this cannot be said of a flag",
                          "POST /api/v1/flags/KEY/off, KEY/on or KEY/25%25");
     else if (flag == NULL)
@@ -305,22 +313,6 @@ static void post_told(void *context, const HttpRequest *request, HttpReply *repl
         ask_for(serve, request, reply, flag, word);
     if (set != NULL)
         flags_give(serve->flags, set);
-}
-
-size_t flags_each(Serve *serve, void (*each)(void *context, const char *key, bool value), void *context)
-{
-    size_t count = 0;
-    const FlagSet *set = flags_take(serve->flags);
-    for (size_t i = 0; set != NULL && i < flagset_count(set); i++) {
-        const Flag *flag = flagset_at(set, i);
-        if (flag->kind == FLAG_STAGE || flag->unproved != NULL)
-            continue;
-        each(context, flag->key, flag->in.on);
-        count++;
-    }
-    if (set != NULL)
-        flags_give(serve->flags, set);
-    return count;
 }
 
 void ofrep_routes(Serve *serve, Arena *arena, Routes *routes)

@@ -12,6 +12,7 @@ typedef struct ServeOptions {
     const char *token;                   /* NULL: it only shows */
     const char *tls_cert, *tls_key;      /* PEM texts; NULL */
     const char *environment;             /* "production"; NULL */
+    const char *signers;                 /* file of allowed signers, for approvals; NULL: none are taken */
     const char *textfile;                /* metrics are written there every few seconds; NULL */
     const char *state_file, *flagd_file; /* as FlagsOptions has them; NULL */
     const char *const *public_hosts;     /* as HttpOptions has them */
@@ -51,8 +52,9 @@ void serve_routes(Serve *serve, Arena *arena, Routes *routes);
 
 /* Answers with what an act was refused for; takes the error over. */
 void api_refuse(const HttpRequest *request, HttpReply *reply, Err *err);
-/* Every flag that is true or false and proved, as it is answered without shares; returns how many. */
-size_t flags_each(Serve *serve, void (*each)(void *context, const char *key, bool value), void *context);
+
+/* Where the role may only read: 403. */
+void api_refuse_to_write(const HttpRequest *request, HttpReply *reply);
 
 /* metrics_route.c: the metrics of this picture, now. */
 void serve_metrics(Serve *serve, const Picture *picture, bool open, Str *text);

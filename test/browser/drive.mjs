@@ -40,6 +40,7 @@ const commands = {
   click: (where) => at(where).first().click(),
   fill: (where, text) => at(where).fill(text),
   select: (where, value) => at(where).selectOption(value),
+  choose: (where, path) => at(where).setInputFiles(path),
   check: (where) => at(where).check(),
   press: (key) => page.keyboard.press(key),
   type: (text) => page.keyboard.type(text),

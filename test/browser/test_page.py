@@ -1,5 +1,7 @@
 """The page: live, behind the token, by keyboard, with hostile names, and while server or database are gone."""
 import json
+import pathlib
+import subprocess
 
 from test.lib.http import TOKEN
 from test.lib.servers import Server, until
@@ -29,6 +31,8 @@ def test_live_while_it_fills(browser, web, slow, stoa):
     assert seen == sorted(seen), "rows only become more"
     browser.wait("document.querySelector('#rate-text')?.innerText.startsWith('Now')")
     assert "rows/s" in browser.attribute("#rate-chart", "aria-label")
+    browser.shows("Table on disk", "#progress")
+    browser.wait("/Indexes on disk\\s+[0-9.]+×.*before, .* now/s.test(document.querySelector('#progress').innerText)")
     stoa("resume", "w", "--nice", "0")
     running.wait(0)
     browser.shows("ready", "#head .pill")
@@ -101,6 +105,43 @@ def test_buttons_need_the_token(browser, web, slow, stoa):
     assert sent[1:] == [f"Bearer {TOKEN}"] * len(sent[1:]) and not [one for one in browser.requests() if one["authorization"] and one["method"] != "POST"]
     browser.click("button:Forget token")
     assert browser.evaluate("sessionStorage.length") == 0
+    browser.no_problems(REFUSED)
+
+
+def test_a_plan_is_approved(browser, web, table, stoa, tmp_path):
+    """By a file that somebody signed, before there is a change of that name."""
+    key, signers, bundle, paper = (str(tmp_path / name) for name in ("alice", "signers", "review.json", "approval.json"))
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    (tmp_path / "signers").write_text(f'alice namespaces="stoa" {(tmp_path / "alice.pub").read_text()}')
+    change = ("ALTER TABLE t ADD COLUMN w int NOT NULL", "--name", "w-one", "--backfill", "t.w = 1")
+    stoa("plan", *change, "--bundle", bundle)
+    stoa("approve", "--bundle", bundle, "--sign", key, "--to", paper, "--yes")
+    stoa.apply("ALTER TABLE t ADD COLUMN other int")
+    browser.open(web().ready().url)
+    browser.shows("completed", "#head .pill")
+    assert not browser.visible("#approve"), "nobody's signature is known there"
+    browser.open(web("--allowed-signers", signers).ready().url)
+    browser.wait("!document.getElementById('approve').hidden")
+    browser.click("button:Approve a plan")
+    browser.fill("#ask-token", TOKEN)
+    browser.click("#ask-go")
+    browser.shows("No signed approval is chosen", "dialog")
+    browser.choose("dialog input[type=file]", signers)
+    browser.shows("is no signed approval", "dialog")
+    hostile = json.loads(pathlib.Path(paper).read_text())
+    hostile["bundle"]["plan"]["steps"][0]["title"] = "<img src=x onerror=alert(1)>"
+    browser.choose("dialog input[type=file]", stoa.file("hostile.json", json.dumps(hostile)))
+    browser.shows("<img src=x", "dialog li")
+    assert browser.count("dialog img") == 0
+    browser.choose("dialog input[type=file]", paper)
+    browser.wait("!document.querySelector('dialog').innerText.includes('<img')")
+    browser.shows("w-one", "dialog .name")
+    assert json.loads(pathlib.Path(bundle).read_text())["plan_digest"] in browser.text("dialog") and browser.count("dialog li") > 5
+    browser.is_accessible()
+    browser.click("#ask-go")
+    browser.wait("document.querySelector('#acts tbody')?.innerText.includes('done')")
+    assert "approve w-one" in browser.text("#acts tbody")
+    stoa("apply", *change, "--yes", "--approvals", "1", "--allowed-signers", signers)
     browser.no_problems(REFUSED)
 
 

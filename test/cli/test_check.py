@@ -257,6 +257,18 @@ def test_checkstyle():
     assert len(xml.fromstring(check("-", "--format", "checkstyle", stdin="SELECT 1;").out)) == 0
 
 
+@pytest.mark.parametrize("form", ["html", "markdown"])
+def test_formats_of_other_verbs(form, tmp_path):
+    """What rehearse writes, and check does not, is refused rather than written as text; from stoa.yaml, too."""
+    done = check("-", "--format", form, stdin=NASTY, code=2)
+    assert done.out == "" and "sarif" in done.err and "write text, json, sarif, github, gitlab or checkstyle" in done.err
+    file = tmp_path / "stoa.yaml"
+    file.write_text(f"rehearse:\n  format: {form}\n")
+    check("-", "--config", file, stdin=NASTY, code=4)
+    file.write_text(f"check:\n  format: {form}\n")
+    assert form in check("-", "--config", file, stdin=NASTY, code=2).err
+
+
 def test_all_formats_tell_the_same():
     counts = {}
     for form in FORMATS:

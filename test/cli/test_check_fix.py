@@ -8,6 +8,7 @@ import pytest
 
 from test.cli.test_check import BIN, ROOT, check
 
+FULL = bool(os.environ.get("STOA_CHECK_FULL"))
 QUIET = ["--rule", "lock-timeout-missing=off", "--rule", "lock-wait-timeout-missing=off"]
 
 
@@ -185,8 +186,10 @@ def blocks(text, engine, version):
 
 
 def test_no_example_gets_worse():
-    """Every example of every rule: what was fixed is gone, no new block comes, and a second time changes nothing."""
+    """Examples of the rules (each fourth rule, all with STOA_CHECK_FULL): what was fixed is gone, no new block comes, and a
+    second time changes nothing."""
     known = (ROOT / "test/unit/check/rules.txt").read_text().split("\n= ")[1:]
+    known = known if FULL else known[::4]
     changed = 0
     for block in known:
         _, engine, version = block.split("\n")[0].split()[:3]
@@ -204,4 +207,4 @@ def test_no_example_gets_worse():
                 assert left.count(rule) <= max(first.count(rule) - done.count(rule), 0), (rule, text, after)
             changed += after != text
             assert fixed(after, *args, quiet=False) == after, text
-    assert changed > 50
+    assert changed > (50 if FULL else 10)

@@ -56,7 +56,8 @@ def test_tables_hold_what_the_contract_names():
             "replicas", "accept-star", "accept-triggers", "accept-scan", "accept-standby-stall",
             "subscribers-ready", "json"} <= set(VERBS["apply"]["options"])
     for name, option in OPTIONS.items():
-        assert any(name in verb["options"] for verb in VERBS.values()), f"--{name} belongs to no verb"
+        used = any(name in verb["options"] for verb in VERBS.values())
+        assert used != option["file_only"], f"--{name} belongs to no verb, or does not stand in the file only"
         assert (option["kind"] == "flag") == (option["metavar"] is None), name
 
 
@@ -190,7 +191,7 @@ DURATIONS = [name for name, option in OPTIONS.items() if option["kind"] == "dura
 
 @pytest.mark.parametrize("name", DURATIONS)
 def test_a_bare_number_where_a_unit_is_needed_is_an_error(name):
-    verb = next(verb for verb in ("apply", "complete") if name in VERBS[verb]["options"])
+    verb = next(verb for verb in ("apply", "complete", "retire", "approve", "rehearse") if name in VERBS[verb]["options"])
     for args in ([f"--{name}", "5"], [f"--{name}=5"]):
         shown = stoa(verb, *args, "x")
         assert shown.code == 2 and f'--{name}: "5" lacks a unit' in shown.err, str(shown)

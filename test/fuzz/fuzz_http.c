@@ -1,6 +1,8 @@
-/* Bytes as what a client sends, to a real server over a board that knows nothing. The first byte says in
- * which pieces they come. */
+/* Bytes as what a client sends, to a real server with all of its routes over a journal that never changes.
+ * The first byte says in which pieces they come. */
 #include "serve/serve.h"
+
+#include "engine/my_server.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -12,18 +14,44 @@
 
 static const char token[] = "a-token-that-is-long-enough";
 
-/* Nobody looks at a journal here. */
-Err *run_view_open(const RunOptions *options UNUSED, RunView **ret_view UNUSED)
+/* A journal that never changes. */
+static const char changes_text[] =
+    "[{\"name\":\"w\",\"state\":\"ready\",\"phase\":\"ready\",\"ready_position\":\"0/"
+    "1\",\"columns\":[{\"schema\":\"public\","
+    "\"table\":\"orders\",\"column\":\"c\",\"is\":\"added\"}],\"steps\":[{\"ordinal\":1,\"phase\":\"expand\","
+    "\"kind\":\"ddl\","
+    "\"state\":\"done\"}]},{\"name\":\"a "
+    "b\",\"state\":\"running\",\"phase\":\"backfill\",\"columns\":[],\"steps\":[]}]";
+static const char flags_text[] =
+    "[{\"flag\":\"schema.public.orders.c.write\",\"set\":\"25%\",\"at\":\"2026-11-20T21:04:31Z\"}]";
+static const char events_text[] = "[{\"id\":1,\"change\":\"w\",\"event\":\"planned\",\"text\":\"x\"},"
+                                  "{\"id\":4,\"change\":\"w\",\"event\":\"ready\",\"text\":\"x\"}]";
+struct RunView {
+    json_t *flags;
+};
+static RunView view;
+
+Err *run_view_open(const RunOptions *options UNUSED, RunView **ret_view)
 {
-    return err_new(ERR_CONNECT, "none");
+    view.flags = json_loads(flags_text, 0, NULL);
+    *ret_view = &view;
+    return NULL;
 }
-Err *run_view_look(RunView *view UNUSED, Arena *arena UNUSED, int64_t after UNUSED,
-                   json_t **ret_changes UNUSED, json_t **ret_events UNUSED)
+Err *run_view_look(RunView *looked UNUSED, Arena *arena UNUSED, int64_t after UNUSED, json_t **ret_changes,
+                   json_t **ret_events)
 {
-    return err_new(ERR_CONNECT, "none");
+    *ret_changes = json_loads(changes_text, 0, NULL);
+    *ret_events = json_loads(events_text, 0, NULL);
+    return NULL;
 }
-const Server *run_view_server(const RunView *view UNUSED) { return NULL; }
-void run_view_close(RunView *view UNUSED) {}
+const json_t *run_view_flags(const RunView *looked) { return looked->flags; }
+const Server *run_view_server(const RunView *looked UNUSED)
+{
+    static const Server server = {
+        .engine = "postgres", .version = "15", .database = "shop", .system_id = "7", .may_use_journal = true};
+    return &server;
+}
+void run_view_close(RunView *looked) { json_decref(looked->flags); }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,21 +59,16 @@ static bool may_give(const char *verb UNUSED, const char *option UNUSED) { retur
 
 static int start(void)
 {
-    static Serve serve;
-    static Routes routes;
-    static Arena *arena;
-    arena = arena_new();
-    serve.options.token = token;
-    serve.board = board_new(&(BoardOptions){.every_ms = 500});
-    serve.actor = actor_new(&(ActorOptions){.program = "/bin/false", .may_give = may_give});
-    api_routes(&serve, arena, &routes);
-    openapi_routes(&serve, arena, &routes);
-    HttpOptions options = {
-        .listen = "127.0.0.1:0", .token = token, .routes = routes.items, .route_count = routes.len};
-    Err *err = http_start(&options, &serve.http);
+    static RunOptions run = {.database_label = "shop"};
+    Serve *serve = NULL;
+    Err *err = serve_start(&(ServeOptions){.run = &run,
+                                           .listen = "127.0.0.1:0",
+                                           .token = token,
+                                           .actor = {.program = "/bin/false", .may_give = may_give}},
+                           &serve);
     if (err != NULL)
         abort();
-    return atoi(strrchr(http_url(serve.http), ':') + 1);
+    return atoi(strrchr(http_url(serve->http), ':') + 1);
 }
 
 /* From one of 200 addresses, so that ports do not run out. */

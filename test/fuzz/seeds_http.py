@@ -10,10 +10,15 @@ token = b"Authorization: Bearer a-token-that-is-long-enough\r\n"
 requests = []
 for path, methods in paths.items():
     for method in methods:
-        body = b'{"max-lag": "2s"}' if method == "post" else b""
+        body = b"" if method != "post" else b'{"context": {"targetingKey": "u1"}}' if "ofrep" in path else b'{"max-lag": "2s"}'
         requests.append(b"%s %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n%s"
-                        % (method.upper().encode(), path.replace("{change}", "a%20b").encode(), token, len(body), body))
+                        % (method.upper().encode(), path.replace("{change}", "a%20b").replace("{key}", "orders.c.write").encode(), token, len(body), body))
 requests += [
+    b"OPTIONS /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: localhost\r\nOrigin: http://app.example\r\nAccess-Control-Request-Headers: if-none-match\r\n\r\n",
+    b"POST /ofrep/v1/evaluate/flags/schema.public.orders.c.write?flagConfigEtag=1 HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Prefix: /p/\r\nContent-Length: 2\r\n\r\n{}",
+    b"POST /api/v1/flags/orders.c.write/25%25 HTTP/1.1\r\nHost: localhost\r\nX-API-Key: a-token-that-is-long-enough\r\nContent-Length: 14\r\n\r\n{\"reason\":\"x\"}",
+    b"GET /ofrep/v1/stream HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: abc\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: application/openmetrics-text\r\n\r\n",
     b"GET /api/v1/events?after=3 HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nLast-Event-ID: 9\r\n\r\n",
     b"POST /api/v1/changes/w/pause HTTP/1.1\r\nHost: [::1]:1\r\nOrigin: http://evil\r\nX-API-Key: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     b"OPTIONS /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n",

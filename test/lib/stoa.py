@@ -122,6 +122,24 @@ class Running:
         assert code is None or result.code == code, f"expected exit {code}: {result}"
         return result
 
+    def children(self):
+        """Of the process, by number."""
+        found = []
+        for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                words = path.read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(words[1]) == self.pid:
+                found.append(int(path.parent.name))
+        return found
+
+    def kill_all(self):
+        """With its children, which come first: nobody is left who could notice."""
+        for child in self.children():
+            os.kill(child, signal.SIGKILL)
+        self.kill()
+
     def kill(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)

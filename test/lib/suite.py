@@ -65,6 +65,12 @@ class Suites:
         self.lines.append(f"{title:<34} {seconds:7.1f} s  {passed:5} passed  {failed:3} failed  {remark}".rstrip())
         print(f"   {self.lines[-1]}", flush=True)
 
+    def say(self, lines):
+        """Figures, beside the lines of the suites."""
+        for line in lines:
+            self.lines.append(line)
+            print(f"   {line}", flush=True)
+
     def pytest(self, title, paths, options=(), env=None):
         report = ROOT / "build" / "reports" / (re.sub(r"\W+", "-", title) + ".xml")
         report.parent.mkdir(parents=True, exist_ok=True)
@@ -190,33 +196,39 @@ def my_servers(text):
 def options():
     parser = argparse.ArgumentParser(prog="script/test", allow_abbrev=False, description=(
         "Builds, then runs the floor check, the unit tests, and the tests of the whole program and against real "
-        "servers on PostgreSQL 15. The last line says how many passed and failed."))
+        "servers on PostgreSQL 15. Where suites are named, they run instead of the last ones, which --base brings "
+        "back. The last line says how many passed and failed."))
+    parser.add_argument("--base", action="store_true", help="the tests on PostgreSQL 15 too, beside the suites that are named")
     parser.add_argument("--matrix", type=matrices, nargs="?", const=VERSIONS, metavar="pg|mysql|all|10,13,…|mysql-9.7,…",
-                        help="also every operation on PostgreSQL 10 to 18, or on those named: its plan, what the server "
+                        help="every operation on PostgreSQL 10 to 18, or on those named: its plan, what the server "
                              "does against what the plan says, and a run; on 15 and 18 also blocked, killed, aborted. "
-                             f"mysql: the same on {', '.join(MY_SERVERS)}, killed on the first and the third")
+                             f"mysql: the same on {', '.join(MY_SERVERS)}, changes of ten kinds killed at each of their points")
     parser.add_argument("--servers", type=versions, nargs="?", const=VERSIONS, metavar="pg|10,13,…",
-                        help="also the server tests on PostgreSQL 10 to 18, or on those named")
+                        help="the server tests on PostgreSQL 10 to 18, or on those named")
     parser.add_argument("--check", type=matrices, nargs="?", const=VERSIONS + CHECKED, metavar="pg|mysql|all|10,mariadb-10.11,…",
-                        help="also the examples of all rules of stoa check, and its corpus, against what servers do with them: "
+                        help="the examples of all rules of stoa check, and its corpus, against what servers do with them: "
                              f"PostgreSQL 10 to 18, {', '.join(CHECKED)}, or those named; with STOA_RECORD=1 docs/rules.md is made "
                              "from it")
     parser.add_argument("--mysql", type=my_servers, nargs="?", const=["mariadb-10.11", "mysql-9.7"],
                         metavar="mariadb-10.11,…",
-                        help=f"also the tests on MariaDB 10.11 and MySQL 9.7, or on those named ({', '.join(MY_SERVERS)})")
-    parser.add_argument("--flags", action="store_true", help="also OpenFeature's own clients, under Node")
+                        help=f"the tests on MariaDB 10.11 and MySQL 9.7, or on those named ({', '.join(MY_SERVERS)})")
+    parser.add_argument("--flags", action="store_true", help="OpenFeature's own clients, under Node")
+    parser.add_argument("--promtool", action="store_true", help="Prometheus' own promtool on /metrics, the alert rules and the dashboard")
     parser.add_argument("--cutover", type=int, nargs="?", const=300, metavar="N",
-                        help="also N cutovers (300) under fire on each server of MariaDB and MySQL: rows lost and the "
+                        help="N cutovers (300) under fire on each server of MariaDB and MySQL: rows lost and the "
                              "longest wait are printed")
-    parser.add_argument("--browser", action="store_true", help="also the page in a headless Chromium")
+    parser.add_argument("--browser", action="store_true", help="the page in a headless Chromium")
     parser.add_argument("--crash", type=int, nargs="?", const=200, metavar="N",
-                        help="also the crash loops: every journal write, N random moments (200), and changes of all kinds "
+                        help="the crash loops: every journal write, N random moments (200), and changes of all kinds "
                              "killed at each of their points")
+    parser.add_argument("--long", action="store_true",
+                        help="tests of minutes, one at a time: replicas and their readers through whole changes, latency, "
+                             "sessions that are cut, 200 databases, rehearsals, 1,000 slow clients")
     parser.add_argument("--fuzz", type=duration, nargs="?", const=60, metavar="TIME",
-                        help="also fuzz the parsers of outside bytes that long (60s)")
+                        help="fuzz the parsers of outside bytes that long (60s)")
     parser.add_argument("--sanitize", choices=["all", "unit"], nargs="?", const="all",
-                        help="also the same suites (or the unit tests only) with ASan and UBSan, in build-asan")
-    parser.add_argument("--tidy", action="store_true", help="also clang-format, clang-tidy and cppcheck")
+                        help="the same suites (or the unit tests only) with ASan and UBSan, in build-asan")
+    parser.add_argument("--tidy", action="store_true", help="clang-format, clang-tidy and cppcheck")
     parser.add_argument("--all", action="store_true", help="all of these")
     parser.add_argument("--budget", type=duration, metavar="TIME", help="leave out what does not fit into this time")
     given = parser.parse_args()
@@ -229,11 +241,13 @@ def options():
         given.fuzz = given.fuzz or 60
         given.sanitize = given.sanitize or "all"
         given.mysql = given.mysql or MY_SERVERS
-        given.tidy = given.flags = given.browser = True
+        given.tidy = given.flags = given.promtool = given.browser = given.long = True
+    named = {name: value for name, value in vars(given).items() if name not in ("all", "base", "budget")}
+    given.base = given.base or given.all or not any(named.values())
     return given
 
 
-WITHOUT_CRASHES = ["-m", "not crash"]  # they have an option of their own
+SHORT = ["-m", "not crash and not long"]  # those have options of their own
 
 
 def main():
@@ -248,7 +262,8 @@ def main():
     if build(suites, "build", ["-Dwerror=true"], "build"):
         suites.run("page of rules", [PYTHON, "tools/rules_doc.py", "--check"])
         suites.meson("unit tests", "build")
-        suites.pytest("program and server tests, 15", programs, WITHOUT_CRASHES)
+        if wanted.base:
+            suites.pytest("program and server tests, 15", programs, SHORT)
         if wanted.crash:
             suites.pytest("changes killed at each point", ["test/server"], ["-m", "crash"])
             suites.pytest(f"crash loops, {wanted.crash} moments", ["test/crash"], ["--timeout=3600"],
@@ -264,17 +279,28 @@ def main():
     checks(suites, [version for version in wanted.check or [] if version in VERSIONS])
     for version in wanted.servers or []:
         if version != "15":
-            suites.pytest(f"server tests, {version}", ["test/server"], [*WITHOUT_CRASHES, f"--pg={version}"])
+            suites.pytest(f"server tests, {version}", ["test/server"], [*SHORT, f"--pg={version}"])
     if wanted.mysql:
         # Three tests at once are no place to measure waits: the bound itself is held by script/bench mysql.
-        suites.pytest("MariaDB and MySQL", ["test/server_my"], [f"--my={','.join(wanted.mysql)}"], {"STOA_SLACK_S": "1"})
+        suites.pytest("MariaDB and MySQL", ["test/server_my"], ["-m", "not long", f"--my={','.join(wanted.mysql)}"],
+                      {"STOA_SLACK_S": "1"})
     if wanted.flags:
         suites.pytest("OpenFeature's clients", ["test/openfeature"])
+    if wanted.promtool:
+        suites.pytest("promtool", ["test/promtool"])
     if wanted.browser:
         suites.pytest("the page in a browser", ["test/browser"])
     if wanted.cutover:
+        figures = ROOT / "build" / "reports" / "cutovers.txt"
+        figures.unlink(missing_ok=True)
         suites.pytest(f"{wanted.cutover} cutovers a server", [FIRE], [f"--my={','.join(MY_SERVERS)}", "--timeout=7200", "-s"],
-                      {"STOA_FIRE": str(wanted.cutover)})
+                      {"STOA_FIRE": str(wanted.cutover), "STOA_FIRE_OUT": str(figures)})
+        suites.say(figures.read_text().splitlines() if figures.exists() else [])
+    if wanted.long:
+        suites.pytest("long tests", programs, ["-m", "long", "-n", "1", "-s"])
+        if wanted.mysql:
+            suites.pytest("long tests, MariaDB and MySQL", ["test/server_my"],
+                          ["-m", "long", "-n", "1", "-s", f"--my={','.join(wanted.mysql)}"])
     if wanted.fuzz:
         fuzz(suites, wanted.fuzz)
 
@@ -306,11 +332,10 @@ def checks(suites, chosen):
     out.parent.mkdir(parents=True, exist_ok=True)
     out.unlink(missing_ok=True)
     for version in chosen:
-        suites.pytest(f"rules, {version}", ["test/server/test_check_rules.py"], [f"--pg={version}", "--timeout=600"],
-                      {"STOA_CHECK_OUT": str(out), "STOA_CHECK_FULL": "1"})
-    for line in check_summary(out):
-        suites.lines.append(line)
-        print(f"   {line}", flush=True)
+        suites.pytest(f"rules, {version}", ["test/server/test_check_rules.py", "test/server/test_check_fix.py"],
+                      [f"--pg={version}", "--timeout=600"], {"STOA_CHECK_OUT": str(out), "STOA_CHECK_FULL": "1"})
+    suites.pytest("fixes of all examples", ["test/cli/test_check_fix.py"], ["--timeout=600"], {"STOA_CHECK_FULL": "1"})
+    suites.say(check_summary(out))
     if os.environ.get("STOA_RECORD"):
         suites.run("docs/rules.md", [PYTHON, "tools/rules_doc.py", "--record", str(out)])
 

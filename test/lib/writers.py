@@ -11,7 +11,8 @@ class Writers:
     """Statements are SQL templates with {t} for the table. Parameters: %(n)s a small number that hits existing
     rows, %(m)s any number, %(new)s a number never used before. Where the twin has another shape, a pair: one for the
     table and one for the twin. `options` are the session's settings, as libpq takes them; `first` sets new numbers
-    of several applications apart."""
+    of several applications apart.
+    What hit no row of the table is not run on the twin: nothing holds others off, and the row may be there by then."""
 
     def __init__(self, db, table, statements, count=1000, threads=2, twin=None, user=None, pause=0.004, tolerate=(),
                  options="", first=1):
@@ -41,8 +42,8 @@ class Writers:
                 statement, on_twin = statement if isinstance(statement, tuple) else (statement, statement)
                 started = time.monotonic()
                 try:
-                    conn.execute(statement.replace("{t}", table), values)
-                    if twin:
+                    hit = conn.execute(statement.replace("{t}", table), values).rowcount
+                    if twin and hit != 0:
                         conn.execute(on_twin.replace("{t}", twin), values)
                     conn.commit()
                 except psycopg.Error as problem:

@@ -1,4 +1,4 @@
-"""Fixtures of the matrix on MariaDB and MySQL: one server a name; crashes on two of them only (--my as elsewhere)."""
+"""Fixtures of the matrix on MariaDB and MySQL: one server a name (--my as elsewhere)."""
 import json
 import os
 
@@ -8,11 +8,9 @@ from test.lib.my_servers import MyServer
 from test.matrix_my.operations import OPERATIONS
 from test.matrix_my.place import Place
 
-DEEP = ("mariadb-10.11", "mysql-9.7")
-
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "crash: killed at every point, on MariaDB 10.11 and MySQL 9.7")
+    config.addinivalue_line("markers", "crash: killed at every point")
 
 
 def pytest_addoption(parser):
@@ -32,7 +30,7 @@ def pytest_collection_modifyitems(config, items):
         if not hasattr(item, "callspec") or "op" not in item.callspec.params:
             return True
         name, op = item.callspec.params["my_name"], item.callspec.params["op"]
-        if item.get_closest_marker("crash") and not (op.crash and name in DEEP):
+        if item.get_closest_marker("crash") and not op.crash:
             return False
         return name in op.servers
     left = [item for item in items if not wanted(item)]

@@ -73,6 +73,7 @@ def test_rows_that_do_not_fit(db, stoa, busy):
     assert db.fingerprint() == before
 
 
+@pytest.mark.crash
 def test_attach_aborted_from_anywhere(db, stoa, busy):
     fresh(db, 300)
     before = db.fingerprint()

@@ -1,4 +1,5 @@
 """stoa check --fix on a server: the fixed SQL ends in the same schema as the original, on a table with rows."""
+import os
 import subprocess
 
 import pytest
@@ -8,6 +9,7 @@ from test.lib.database import Database
 from test.server.probe_cases import CASES
 from test.server.test_probe import SCHEMA, SCHEMA_11, make
 
+FULL = bool(os.environ.get("STOA_CHECK_FULL"))
 MORE = [
     "CREATE INDEX more ON orders (customer_id, (qty + 1)) WHERE qty > 3",
     "CREATE UNIQUE INDEX more ON orders (id DESC) INCLUDE (note)",
@@ -43,9 +45,10 @@ def plain(lines, name):
 
 @pytest.mark.slow
 def test_the_same_schema_comes_out(server, tmp_path):
-    """Without the names of database and owner, which differ. What fails as written may fail as fixed."""
+    """Without the names of database and owner, which differ. What fails as written may fail as fixed. A third of the probe's
+    statements, all with STOA_CHECK_FULL."""
     changed, different = 0, []
-    for sql in [case[0] for case in CASES] + MORE:
+    for sql in [case[0] for case in (CASES if FULL else CASES[::3])] + MORE:
         fixed = fix(tmp_path, sql, server.version)
         if fixed == sql + ";\n" or fixed.replace("SET lock_timeout = '2s';\n", "") == sql + ";\n":
             continue
@@ -62,4 +65,4 @@ def test_the_same_schema_comes_out(server, tmp_path):
         if ends[0][:2] != ends[1][:2]:
             odd = set(ends[0][1]) ^ set(ends[1][1])
             different.append((sql, fixed, ends[1][2], odd))
-    assert different == [] and changed >= 15
+    assert different == [] and changed >= (15 if FULL else 8)

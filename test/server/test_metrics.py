@@ -50,6 +50,7 @@ def test_a_change_that_is_killed_throttled_and_gone_on_with(rows, serving, stoa)
     scraper = Scraper(web)
     running = stoa.start("apply", SQL, "--name", "w", *FILL, "--chunk-time", "20ms")
     until(lambda: done_rows(web) > 20000, 60, "nothing is filled")
+    until(lambda: total(values_of(web), "stoa_table_bytes", migration="w", part="indexes", when="now") > 0, 30, "the table is not measured")
     running.kill()
     killed_at = done_rows(web)
     assert killed_at < 300000

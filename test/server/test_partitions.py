@@ -214,6 +214,7 @@ def test_lock_that_is_not_granted(db, stoa, busy):
     stoa.apply("ALTER TABLE events ADD COLUMN x int")
 
 
+@pytest.mark.long
 def test_two_hundred_partitions(db, stoa):
     db.run("CREATE TABLE wide (id bigint NOT NULL, day int NOT NULL) PARTITION BY RANGE (day);" + "".join(
         f"CREATE TABLE wide_{i} PARTITION OF wide FOR VALUES FROM ({i}) TO ({i + 1});" for i in range(200)))

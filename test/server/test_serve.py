@@ -54,13 +54,20 @@ def test_who_may_do_what(serving, stoa):
     assert web.ask("/api/v1/changes/none/pause", "POST", trusted=True)[0] == 404
     assert web.ask("/api/v1/changes/w/uninstall", "POST", trusted=True)[0] == 404
     assert web.ask("/api/v1/changes/w/resume", "POST", body="[1]", trusted=True)[0] == 400
+    assert web.ask("/api/v1/changes/w/resume", "POST", body={"max-load": [["x"]]}, trusted=True)[0] == 400
     for argument in ("url", "password-command", "config", "accept-scan", "yes", "x", "max-lag=1s --url"):
         status, _, body = web.ask("/api/v1/changes/w/resume", "POST", body={argument: "x"}, trusted=True)
         assert status == 400 and argument in body["error"]["message"]
-    status, _, body = web.ask("/api/v1/changes/w/resume", "POST", body={"max-lag": "2s"}, headers={"X-API-Key": TOKEN})
+    status, _, body = web.ask("/api/v1/changes/w/resume", "POST", body={"max-lag": "2s", "max-load": ["slot-wal=901", "dead-rows=902"]}, headers={"X-API-Key": TOKEN})
     assert status == 202 and body["asked"] == "resume"
-    until(lambda: web.get("/api/v1/changes/w")["change"]["state"] == "ready", 30, "it did not go on")
+    until(lambda: web.get("/api/v1/changes/w")["change"]["state"] == "ready", 30,
+          lambda: f"it did not go on: {web.get('/api/v1/changes/w')['change']['throttled_by']} {web.get('/api/v1/status')['acts']}")
     assert web.get("/api/v1/status", trusted=True)["may_act"]
+    limits = {signal["name"]: signal["limit"] for signal in web.get("/api/v1/changes/w")["change"]["signals"]}
+    assert limits["slot-wal"] == 901 and limits["dead-rows"] == 902, limits
+    plan = web.get("/api/v1/changes/w/plan")["plan"]
+    assert plan["change"] == "w" and [step["ordinal"] for step in plan["steps"]] == [step["ordinal"] for step in web.get("/api/v1/changes/w/steps")["steps"]]
+    assert any("ALTER TABLE" in sql for step in plan["steps"] for sql in step["statements"])
     web.ask("/api/v1/changes/w/resume", "POST", body={"max-lag": "2 parsecs"}, trusted=True)
     until(lambda: web.get("/api/v1/status")["acts"][0]["state"] == "failed", 20, "what failed is not told")
     assert "parsecs" in web.get("/api/v1/status")["acts"][0]["error"]

@@ -1,6 +1,5 @@
 """The HTTP of stoa serve: names it answers to, what it says of itself, and clients that are slow, many, or both."""
 import concurrent.futures
-import json
 import os
 import resource
 import socket
@@ -82,12 +81,12 @@ class Api:
 
 def test_the_description_is_true(serving, stoa):
     stoa.apply(SQL, *FILL, "--until", "expand")
-    web = serving().ready()
+    web = serving("--allowed-signers", stoa.file("signers", "")).ready()
     until(lambda: web.get("/api/v1/changes")["changes"], 10)
     api = Api(web)
     one = "/api/v1/changes/{change}"
     seen = {api.check(path, path) for path in ("/healthz", "/readyz", "/api/v1/openapi.json", "/api/v1/status", "/api/v1/changes", "/api/v1/events")}
-    seen |= {api.check(one.format(change="w") + more, one + more) for more in ("", "/steps", "/events")}
+    seen |= {api.check(one.format(change="w") + more, one + more) for more in ("", "/plan", "/steps", "/events")}
     for verb in ("pause", "resume", "abort", "complete", "revert"):
         path = f"{one}/{verb}"
         api.check(path.format(change="none"), path, "post", 404, trusted=True)
@@ -96,6 +95,10 @@ def test_the_description_is_true(serving, stoa):
         api.check(path.format(change="w"), path, "post", 403, trusted=True, headers={"Origin": "http://evil.example"})
         api.check(path.format(change="w"), path, "post", 413, trusted=True, body="x" * (2 << 20))
         api.check(path.format(change="w"), path, "post", 421, trusted=True, headers={"Host": "evil.example"})
+    signed, trusted = {"text": "x", "signature": "y", "bundle": {"change": "w", "plan": {}}}, {"trusted": True}
+    for status, more in ((401, {}), (400, trusted), (403, {**trusted, "headers": {"Origin": "http://evil.example"}}), (413, {**trusted, "body": "x" * (2 << 20)}),
+                         (421, {**trusted, "headers": {"Host": "evil.example"}}), (202, {**trusted, "body": signed})):
+        seen.add(api.check("/api/v1/approvals", "/api/v1/approvals", "post", status, **more))
     for verb in ("pause", "resume", "complete", "revert", "abort"):
         until(lambda: all(act["state"] != "running" for act in web.get("/api/v1/status")["acts"]), 30)
         path = f"{one}/{verb}"
@@ -103,7 +106,7 @@ def test_the_description_is_true(serving, stoa):
     until(lambda: all(act["state"] != "running" for act in web.get("/api/v1/status")["acts"]), 30)
     api.check("/api/v1/status", "/api/v1/status")
     api.check("/api/v1/changes", "/api/v1/changes")
-    assert seen >= {(path, method) for path, methods in api.doc["paths"].items() for method in methods if path.startswith(("/api/v1/changes", "/api/v1/status",
+    assert seen >= {(path, method) for path, methods in api.doc["paths"].items() for method in methods if path.startswith(("/api/v1/changes", "/api/v1/approvals", "/api/v1/status",
                     "/api/v1/events", "/api/v1/openapi", "/healthz", "/readyz"))}, "each is asked"
     assert api.doc["openapi"] == "3.1.0" and web.ask("/api/v1/openapi.json", headers={"If-None-Match": web.ask("/api/v1/openapi.json")[1]["ETag"]})[0] == 304
     jsonschema.Draft202012Validator.check_schema(api.doc["components"]["schemas"]["Change"])
@@ -181,36 +184,7 @@ def answer_ms(web, count=20):
     return sorted(took)
 
 
-def test_slow_clients_do_not_disturb_a_backfill(serving, table, files):
-    table.run("INSERT INTO t SELECT i, i FROM generate_series(20001, 400000) i")
-
-    def rows_per_s(name, slow):
-        web = serving(f"ALTER TABLE t ADD COLUMN {name} int NOT NULL", "--name", name, "--backfill", f"t.{name} = v + 1", "--yes", "--json", verb="apply")
-        clients = Slow(web.port) if slow else None
-        waits = []
-        until(lambda: web.process.poll() is not None or (web.get("/api/v1/changes")["changes"] or [{}])[-1].get("phase") == "backfill", 60)
-        def ask():
-            try:
-                waits.extend(answer_ms(web, 1) if slow else ())
-            except OSError:
-                return True
-            return web.process.poll() is not None
-        until(ask, 120, "it does not end", every=0.1)
-        assert web.process.wait(120) == 0, web.said
-        if clients:
-            clients.close()
-        for reader in web.readers:
-            reader.join(10)
-        summary = [json.loads(line) for line in web.out if '"summary"' in line][0]["summary"]
-        return summary["rows_filled"] * 1000 / max(summary["backfill_ms"], 1), sorted(waits)
-    alone, _ = rows_per_s("a", False)
-    beside, waits = rows_per_s("b", True)
-    print(f"rows/s alone {alone:.0f}, beside {SLOW} slow clients {beside:.0f}; /healthz of {len(waits)}: median {waits[len(waits) // 2]:.1f} ms, worst {waits[-1]:.1f} ms")
-    assert table.value("SELECT count(*) FROM t WHERE b = v + 1") == 400000
-    assert beside > alone / 4, "a machine with others on it may be slow, but not by this"
-    assert waits[len(waits) // 2] < 100
-
-
+@pytest.mark.long
 def test_slow_clients_do_not_disturb_others(serving, files):
     web = serving().ready()
     slow = Slow(web.port)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from test.lib.servers import Server, until
+from test.lib.stoa import Stoa
 
 ROWS = 60000
 
@@ -53,11 +54,16 @@ def held(db, running, stoa, name, words):
     return signal
 
 
-def released(db, running, stoa):
+def ended(db, running, stoa):
+    """It comes to its end; returns the events of the change."""
     assert stoa("resume", "w", "--nice", "0").code == 0
     assert running.wait(0).code == 0
     assert filled(db) == ROWS and status(stoa)["ready"]
-    events = [one["event"] for one in json.loads(stoa("history", "w", "--json").out)["events"]]
+    return [one["event"] for one in json.loads(stoa("history", "w", "--json").out)["events"]]
+
+
+def released(db, running, stoa):
+    events = ended(db, running, stoa)
     assert "throttled" in events and "released" in events
 
 
@@ -281,26 +287,117 @@ def test_critical(db, begun):
     assert status(begun)["state"] == "paused" and filled(db) < ROWS
     events = [one for one in json.loads(begun("history", "w", "--json").out)["events"] if one["event"] == "alarm"]
     assert len(events) == 1 and "--critical-load active-sessions=0" in events[0]["text"]
-    begun("resume", "w", "--critical-load", "active-sessions=off")
+    begun("resume", "w", "--critical-load", "active-sessions=off", "--nice", "0", "--chunk-time", "100ms")
     running.wait(0)
 
 
-def test_critical_ends_an_index_build(db, stoa):
+BUILDING = ("SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND state = 'active' AND datname = "
+            "current_database()")
+
+
+def slow_index(db, stoa, *args):
+    """Applies an index that takes minutes; once fast_index() was called, no time."""
     db.run("CREATE TABLE t (id bigint PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 300000) i;"
            "CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.0005); RETURN $1; END'")
     db.admin.execute(f"GRANT pg_read_all_stats TO {db.owner}")
-    running = stoa.start("apply", "CREATE INDEX slow_index ON t (slow(v))", "--name", "w", "--yes", "--critical-load", "active-sessions=0")
-    until(lambda: ask(db, "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND state = 'active' AND datname = "
-                          "current_database()"), 60, lambda: "no index is built\n" + str(running.partial()))
+    running = stoa.start("apply", "CREATE INDEX slow_index ON t (slow(v))", "--name", "w", "--yes", "--critical-load", "active-sessions=0",
+                         *args)
+    until(lambda: ask(db, BUILDING), 60, lambda: "no index is built\n" + str(running.partial()))
+    return running
+
+
+def fast_index(db):
+    db.run("CREATE OR REPLACE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END'")
+
+
+def is_built(db):
+    return (ask(db, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'slow_index'::regclass") == [(True,)]
+            and ask(db, "SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)])
+
+
+def test_critical_ends_an_index_build(db, stoa):
+    """With no retries it is paused until somebody resumes it."""
+    running = slow_index(db, stoa, "--critical-retries", "0")
     with session(db, "SELECT pg_sleep(600)"):
         until(lambda: status(stoa)["throttled_by"] == "paused", 30, f"it is not paused\n{running.partial()}")
-        until(lambda: not ask(db, "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%' AND state = 'active'"), 30,
+        until(lambda: not ask(db, BUILDING), 30,
               lambda: f"the build goes on {ask(db, 'SELECT pid, state, query FROM pg_stat_activity')} {running.partial()}")
-    db.run("CREATE OR REPLACE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END'")
+    fast_index(db)
     stoa("resume", "w", "--critical-load", "active-sessions=off")
     running.wait(0)
-    assert ask(db, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'slow_index'::regclass") == [(True,)]
-    assert ask(db, "SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
+    assert is_built(db)
+
+
+def test_critical_begins_an_index_build_again(db, stoa):
+    """It is ended, what it left is gone while it rests, and it begins by itself once the signal is well below; what is
+    ended once more than that is paused."""
+    running = slow_index(db, stoa, "--critical-retries", "2")
+    with session(db, "SELECT pg_sleep(600)"):
+        until(lambda: "waits for that to be over" in (status(stoa)["throttled_by"] or ""), 30, lambda: f"it is not ended {running.partial()}")
+        until(lambda: not ask(db, "SELECT 1 FROM pg_index WHERE NOT indisvalid"), 30, "an INVALID index is left")
+        time.sleep(12)  # longer than the least rest: the signal is still there
+        assert not ask(db, BUILDING) and running.is_running()
+    until(lambda: ask(db, BUILDING), 30, lambda: f"it does not begin again {running.partial()}")
+    until(lambda: [step for step in status(stoa)["steps"] if step["state"] == "running"], 10, "no step runs")
+    with session(db, "SELECT pg_sleep(600)"):
+        until(lambda: not ask(db, BUILDING), 30, "the second build is not ended")
+    until(lambda: ask(db, BUILDING), 40, lambda: f"it does not begin a second time {running.partial()}")
+    with session(db, "SELECT pg_sleep(600)"):
+        until(lambda: status(stoa)["throttled_by"] == "paused", 30, lambda: f"the budget has no end {running.partial()}")
+    fast_index(db)
+    assert stoa("resume", "w").code == 0
+    running.wait(0)
+    assert is_built(db)
+    events = [one for one in json.loads(stoa("history", "w", "--json").out)["events"] if one["event"] == "alarm"]
+    assert ["(1 of 2)" in events[0]["text"], "(2 of 2)" in events[1]["text"], "after 2 tries" in events[2]["text"]] == [True] * 3, events
+
+
+def test_how_far_an_index_build_is(db, stoa, version):
+    """The server's own figures of it, from PostgreSQL 12 on."""
+    running = slow_index(db, stoa, "--critical-load", "active-sessions=off")
+
+    def stages():
+        measured = status(stoa)["measured"]
+        return [stage for step in measured.values() for stage in step.get("stage", {}).items()]
+    if int(version) >= 12:
+        until(lambda: any("building index" in what and 0 < part <= 1000 for what, part in stages()), 60, lambda: f"{stages()}")
+    fast_index(db)
+    pid = ask(db, BUILDING)
+    for one in pid:  # a function that runs keeps its body
+        db.admin.execute("SELECT pg_cancel_backend(%s)", list(one))
+    running.wait(0)
+    assert is_built(db) and not stages()
+
+
+def test_critical_lag(home, version):
+    """A replica that is further behind than is critical: the change is paused, and stays so when the replica is back."""
+    server = Server(home, version)
+    standby = Server(home, version, standby_of=server)
+    program = Stoa(f"postgres://postgres@127.0.0.1:{server.port}/postgres")
+    replica = f"postgres://postgres@127.0.0.1:{standby.port}/postgres"
+    try:
+        with server.connect() as conn, standby.connect() as reader:
+            conn.execute(f"CREATE TABLE t (id bigint PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, {ROWS}) i")
+            until(lambda: reader.execute("SELECT to_regclass('t')").fetchone()[0], 30, "the table is not there")
+            running = program.start("apply", "ALTER TABLE t ADD COLUMN w int NOT NULL", "--name", "w", "--backfill", "t.w = v + 1", "--yes",
+                                    "--replicas", replica, "--max-lag", "1m", "--critical-load", "replica-lag=2", "--chunk-time", "10ms", "--nice", "20")
+            until(lambda: conn.execute("SELECT to_regclass('stoa.checkpoints')").fetchone()[0] and
+                  conn.execute("SELECT count(*) FROM stoa.checkpoints WHERE ordinal > 0").fetchone()[0], 60, lambda: f"nothing is begun {running.partial()}")
+            until(lambda: (signal_of(program, "replica-lag") or {}).get("critical") == 2 and status(program)["rows_done"] > 0, 60,
+                  lambda: f"nothing is filled {running.partial()}")
+            reader.execute("SELECT pg_wal_replay_pause()")
+            until(lambda: status(program)["throttled_by"] == "paused", 30, lambda: f"it is not paused {running.partial()}")
+            reader.execute("SELECT pg_wal_replay_resume()")
+            until(lambda: signal_of(program, "replica-lag")["value"] < 1, 30, "the replica does not catch up")
+            assert status(program)["throttled_by"] == "paused"
+        events = [one["text"] for one in json.loads(program("history", "w", "--json").out)["events"] if one["event"] == "alarm"]
+        assert len(events) == 1 and "--critical-load replica-lag=2" in events[0], events
+        program("resume", "w", "--nice", "0", "--chunk-time", "100ms")
+        running.wait(0)
+    finally:
+        program.close()
+        standby.end()
+        server.end()
 
 
 def test_a_statement_that_does_not_fit_the_window(db, stoa):
@@ -352,6 +449,7 @@ def test_hidden_sessions(db, begun):
 def test_what_cannot_be_given(stoa, db):
     db.run("CREATE TABLE t (id int)")
     for args, told in ((["--max-load", "nothing=1"], "active-sessions, blocked-sessions"), (["--critical-load", "latency"], "--critical-load"),
+                       (["--max-load", "replica-lag=5"], "--max-lag"), (["--critical-retries", "-1"], "--critical-retries"),
                        (["--nice", "x"], "--nice"), (["--nice", "-1"], "--nice"), (["--check-url", "file:///etc/passwd"], "http")):
         done = stoa("apply", "ALTER TABLE t ADD COLUMN w int", "--yes", *args, code=2)
         assert told in done.err, done

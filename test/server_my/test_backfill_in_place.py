@@ -1,7 +1,9 @@
 """Columns computed from others, filled in the table itself, under an application that does not know the column."""
+import contextlib
 import functools
 import signal
 
+import pymysql
 import pytest
 
 from test.lib.servers import until
@@ -108,6 +110,30 @@ def test_a_held_row_is_left_for_later(my, stoa):  # noqa: F811
         assert running.is_running()
         cursor.execute("COMMIT")
     running.wait(0)
+    assert wrong(my) == ()
+
+
+@modern
+def test_who_waits_for_us_holds_the_work(my, stoa):  # noqa: F811
+    """A chunk that is stuck before its commit makes the application wait for its rows: that is told, and once they are
+    free the work goes on by itself."""
+    running = stoa.start("apply", SQL, "--yes", *NAMED, "--lock-wait", "2m", env={"STOA_FAILPOINT": "wave_before_commit=sleep:1"})
+    with my.connect("shop") as conn, conn.cursor() as cursor:
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
+
+        def filled():
+            with contextlib.suppress(pymysql.err.OperationalError):  # there is no such column yet
+                cursor.execute("SELECT id FROM orders WHERE total IS NOT NULL LIMIT 1")
+                row = cursor.fetchone()
+                conn.rollback()  # keeps no lock that the change would wait for
+                return row
+        until(filled, 60, lambda: f"no chunk is under way {running.partial()}")
+        cursor.execute("UPDATE orders SET note = 'waited' WHERE id = %s", filled())  # until the chunk commits
+        cursor.execute("COMMIT")
+    running.wait(0)
+    events = [(event["event"], event["text"]) for event in stoa("history", "total", "--json").json["events"]]
+    assert any(kind == "throttled" and "the number of sessions that wait for us is 1" in text for kind, text in events), events
+    assert any(kind == "released" for kind, _ in events)
     assert wrong(my) == ()
 
 

@@ -6,6 +6,7 @@ row that a cutover loses or doubles is met by the next statement, and at the end
 import hashlib
 import json
 import os
+import pathlib
 import random
 import signal
 import statistics
@@ -288,13 +289,15 @@ def test_under_fire(my, shop, capsys):
             assert not application.problems, (number, lines, application.problems[:5])
     finally:
         application.close()
+    said = (f"{my.name}: {CUTOVERS} cutovers in {attempts} attempts ({snapshots} given up for old snapshots), "
+            f"{application.statements} statements, 0 errors, 0 rows lost or doubled, {application.held} times a parent held "
+            f"behind a death; longest wait in an attempt: p50 {statistics.median(quiet):.0f} ms, max {max(quiet):.0f} ms; "
+            f"with deaths p50 {statistics.median(hit):.0f} ms, max {max(hit):.0f} ms; between them {application.noise():.0f} ms")
     with capsys.disabled():
-        print(f"\n{my.name}: {CUTOVERS} cutovers in {attempts} attempts ({snapshots} given up for old snapshots), "
-              f"{application.statements} statements, 0 errors, 0 rows lost or doubled, {application.held} times a parent held "
-              f"behind a death; longest wait in an attempt: "
-              f"p50 {statistics.median(quiet):.0f} ms, max {max(quiet):.0f} ms; "
-              f"with deaths p50 {statistics.median(hit):.0f} ms, max {max(hit):.0f} ms; "
-              f"between them {application.noise():.0f} ms")
+        print(f"\n{said}")
+    if "STOA_FIRE_OUT" in os.environ:  # where several run at once, what they print is not seen
+        with open(os.environ["STOA_FIRE_OUT"], "a") as out:
+            out.write(said + "\n")
     assert max(quiet + hit) < STALL_MS + 100 + application.noise()
 
 
@@ -331,10 +334,12 @@ def test_an_open_transaction_is_named(my, shop):
             cursor.execute("SELECT id, note FROM t WHERE id = 3")
             time.sleep(1.1)
             line = swap(my, shop, code=1)[0]
-            assert not line["done"] and not line["old_snapshot"]
+            assert not line["done"]
             assert f"pid {conn.thread_id()} (root@localhost)" in line["blocker"], line
-            assert "idle in transaction" in line["blocker"]
+            # Its snapshot is older than the copy, too; whole seconds make two of 1.1, and then that is seen first.
+            assert "idle in transaction" in line["blocker"] or (line["old_snapshot"] and line["waited"] == 0), line
             if not my.is_mariadb and my.version > (8,):  # the server tells who holds what: nobody was made to wait
+                assert not line["old_snapshot"]
                 assert "SELECT id, note FROM t" in line["blocker"] and line["waited"] == 0
                 assert waits(application, [line])[0] < 100 + application.noise()
             else:
@@ -347,6 +352,13 @@ def test_an_open_transaction_is_named(my, shop):
 
 def test_maria_tells_with_its_plugin(my, shop):
     if not my.is_mariadb:
+        return
+    if not pathlib.Path(my.query("SELECT @@plugin_dir")[0][0], "metadata_lock_info.so").exists():
+        with my.connect(shop) as conn, conn.cursor() as cursor:  # then it goes by transactions
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT id FROM t WHERE id = 3")
+            time.sleep(1.1)
+            assert f"pid {conn.thread_id()} (root@localhost), " in swap(my, shop, code=1)[0]["blocker"]
         return
     my.query("INSTALL SONAME 'metadata_lock_info'")
     try:
@@ -404,13 +416,16 @@ SNAPSHOTS = {  # what a session does before, and whether it is in the way
     "only begun": (["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "BEGIN"], False),
     "only written": (["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "BEGIN", "INSERT INTO other VALUES (8)"], False),
     "read committed": (["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "BEGIN", "SELECT * FROM other"], False),
-    "serializable": (["SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE", "BEGIN", "SELECT * FROM other"], False),
+    "serializable": (["SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE", "BEGIN", "SELECT * FROM other"], None),  # where its locks go with one
 }
 
 
 @pytest.mark.parametrize("what", SNAPSHOTS)
 def test_old_snapshots(my, shop, what):
     statements, blocks = SNAPSHOTS[what]
+    if blocks is None:
+        blocks = my.query("SHOW VARIABLES LIKE 'innodb_snapshot_isolation'")[:1] == (("innodb_snapshot_isolation", "ON"),)
+    level = "SERIALIZABLE" if what == "serializable" else "REPEATABLE READ"
     with my.connect(shop) as conn, conn.cursor() as cursor:
         for sql in statements:
             cursor.execute(sql)
@@ -418,7 +433,7 @@ def test_old_snapshots(my, shop, what):
         lines = swap(my, shop, "--tries", 1, code=1 if blocks else 0)
         assert lines[0]["old_snapshot"] == blocks and lines[0]["done"] == (not blocks), lines
         if blocks:
-            assert f"pid {conn.thread_id()} (root@localhost), REPEATABLE READ with a snapshot" in lines[0]["blocker"]
+            assert f"pid {conn.thread_id()} (root@localhost), {level} with a snapshot" in lines[0]["blocker"]
             assert swap(my, shop, "--allow-old")[0]["done"]
         else:
             cursor.execute(f"SELECT COUNT(*) FROM t")

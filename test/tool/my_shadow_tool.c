@@ -159,7 +159,8 @@ static Err *copy_all(Tool *tool, int64_t size)
         Range range = {0};
         bool done = false;
         size_t count = 0;
-        TRY(ops->next(tool->conn, &no_wait, tool->arena, tool->spec, low, size, &range, &done));
+        TRY(ops->next(tool->conn, &no_wait, tool->arena, tool->spec, SHADOW_COPIES, low, size, &range,
+                      &done));
         if (done)
             return NULL;
         TRY(copy_chunk(tool, &range));
@@ -238,8 +239,8 @@ static Err *call_rows(Tool *tool, const json_t *call, Arena *arena, json_t *answ
     int64_t rows = 0;
     bool done = false;
     if (strcmp(name, "next") == 0) {
-        TRY(ops->next(conn, &no_wait, arena, tool->spec, range.low, number_of(call, "size", 1000), &range,
-                      &done));
+        TRY(ops->next(conn, &no_wait, arena, tool->spec, SHADOW_COPIES, range.low,
+                      number_of(call, "size", 1000), &range, &done));
         json_object_update(
             answer, json_pack("{s:s?, s:s?, s:b}", "low", range.low, "high", range.high, "done", done));
     } else if (strcmp(name, "copy") == 0) {

@@ -211,10 +211,28 @@ static void test_whose_key(void **state)
     json_decref(changes);
 }
 
+/* A counter stays where it is; there is an end to them. */
+static void test_counts(void **state)
+{
+    (void)state;
+    FlagCounts *counts = flag_counts_new();
+    FlagCount *first = flag_counts_of(counts, "k0");
+    char key[16];
+    first->values = 7;
+    for (int i = 0; i < FLAG_COUNTS_MAX; i++) {
+        (void)snprintf(key, sizeof key, "k%d", i);
+        assert_non_null(flag_counts_of(counts, key));
+    }
+    assert_null(flag_counts_of(counts, "one more"));
+    assert_ptr_equal(flag_counts_of(counts, "k0"), first);
+    assert_true(flag_counts_of(counts, "k0")->values == 7 && flag_counts_of(counts, "k1")->values == 0);
+    flag_counts_free(counts);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_keys), cmocka_unit_test(test_shares),
-                                       cmocka_unit_test(test_facts), cmocka_unit_test(test_promises),
-                                       cmocka_unit_test(test_whose_key)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_keys),     cmocka_unit_test(test_shares),
+                                       cmocka_unit_test(test_counts),   cmocka_unit_test(test_facts),
+                                       cmocka_unit_test(test_promises), cmocka_unit_test(test_whose_key)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

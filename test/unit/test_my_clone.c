@@ -1,5 +1,6 @@
 /* Texts of clones and definitions of MySQL and MariaDB. */
 #include "engine/mysql/clone.h"
+#include "engine/mysql/comment.h"
 #include "engine/mysql/definition.h"
 
 #include <setjmp.h> /* cmocka.h needs these before */
@@ -100,6 +101,44 @@ static void what_changes_by_itself_is_left_out(void **state)
         "CHARACTER SET latin1,\n  `x` text");
 }
 
+static void contracts_are_left_out(void **state)
+{
+    (void)state;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    static const char *const cases[][2] = {
+        {"  `a` int COMMENT '[stoa: owner it''s]',\n", "  `a` int,\n"},
+        {"  `a` int COMMENT 'it''s \\\\  [stoa: owner x]',\n", "  `a` int COMMENT 'it''s \\\\ ',\n"},
+        {"  `a` int COMMENT 'a [stoa: x] b'\n", "  `a` int COMMENT 'a [stoa: x] b'\n"},
+        {"  `a` int COMMENT 'a [b]'\n", "  `a` int COMMENT 'a [b]'\n"},
+        {"  `a` text DEFAULT ' COMMENT ''[stoa: x]''',\n", "  `a` text DEFAULT ' COMMENT ''[stoa: x]''',\n"},
+        {"  `a` int COMMENT '[stoa: x", "  `a` int COMMENT '[stoa: x"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_string_equal(definition_without_contracts(arena, cases[i][0]), cases[i][1]);
+}
+
+static void a_comment_has_its_place(void **state)
+{
+    (void)state;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    static const char *const cases[][2] = {
+        {"`a` int DEFAULT NULL", "`a` int DEFAULT NULL COMMENT 'n'"},
+        {"`a` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT '{}' CHECK (json_valid(`a`))",
+         "`a` JSON DEFAULT '{}' COMMENT 'n' CHECK (json_valid(`a`))"},
+        {"`a` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT NULL",
+         "`a` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT NULL COMMENT 'n'"},
+        {"`a` int DEFAULT NULL CHECK (`a` > 0)", "`a` int DEFAULT NULL COMMENT 'n' CHECK (`a` > 0)"},
+        {"`a` int COMMENT 'it''s \\\\ x' CHECK (`a` > 0)", "`a` int COMMENT 'n' CHECK (`a` > 0)"},
+        {"`a CHECK (` text DEFAULT ' COMMENT ''b'''",
+         "`a CHECK (` text DEFAULT ' COMMENT ''b''' COMMENT 'n'"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_string_equal(comment_in_line(arena, cases[i][0], "'n'"), cases[i][1]);
+    assert_string_equal(definition_column_line(arena, "CREATE TABLE `t` (\n  `a` int,\n  `b` int\n)", "a"),
+                        "`a` int");
+    assert_null(definition_column_line(arena, "CREATE TABLE `t` (\n  `a` int\n)", "c"));
+}
+
 static void only_alter_and_indexes_are_tried(void **state)
 {
     (void)state;
@@ -123,6 +162,8 @@ int main(void)
         cmocka_unit_test(references_are_found),
         cmocka_unit_test(locks_of_databases),
         cmocka_unit_test(what_changes_by_itself_is_left_out),
+        cmocka_unit_test(contracts_are_left_out),
+        cmocka_unit_test(a_comment_has_its_place),
         cmocka_unit_test(only_alter_and_indexes_are_tried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,6 +226,9 @@ static void test_ddl(void **state)
         {"SET STATEMENT lock_wait_timeout=1 FOR RENAME TABLE d.status TO d.x", DDL_ALTERED},
         {"ALTER TABLE status ADD w INT", DDL_ALTERED},
         {"ALTER TABLE status__stoa_new ADD w INT", DDL_NONE},
+        {"/* stoa: contract of a column */ ALTER TABLE d.status MODIFY COLUMN `w` int COMMENT 'x', "
+         "ALGORITHM=INSTANT",
+         DDL_NONE},
         {"ALTER TABLE e.x ADD status INT", DDL_NONE},
         {"ALTER TABLE x ADD COLUMN a INT, RENAME COLUMN status TO state, DROP INDEX status", DDL_NONE},
         {"ALTER TABLE x RENAME COLUMN state TO status", DDL_NONE},

@@ -1,5 +1,7 @@
 /* Signals: limits, patience, missing samples, alarms; the ratio of latencies. */
 #include "base/str.h"
+#include "run/critical.h"
+#include "run/pace.h"
 #include "run/signal.h"
 
 #include <setjmp.h>
@@ -134,10 +136,75 @@ static void test_latency(void **state)
     assert_true(load_latency_ratio(known, &count, now, 2) == 1);
 }
 
+/* Less is worse: free disk. */
+static void test_minimum(void **state)
+{
+    (void)state;
+    Signals signals = {0};
+    static const struct {
+        double value;
+        int64_t at_ms;
+        bool holds;
+    } rounds[] = {
+        {10, 1000, false}, {9.5, 1200, true}, {10, 1400, true}, {12, 1600, true}, {12.6, 1800, false}};
+    for (size_t i = 0; i < ARRAY_LEN(rounds); i++) {
+        Signal *signal = signal_tell(&signals, "free-disk", "");
+        signal->minimum = true;
+        signal_value(signal, rounds[i].value, 10, rounds[i].at_ms, "%g free", rounds[i].value);
+        assert_int_equal(signal->holds, rounds[i].holds);
+        assert_false(signal->alarms);
+    }
+    Signal *signal = signal_tell(&signals, "free-disk", "");
+    signal->critical = 5;
+    signal_value(signal, 4, 10, 2000, "4 free");
+    assert_true(signal->alarms);
+}
+
+/* Twice the rest past the limit, less where there is room or nobody to feel it, the same in between. */
+static void test_pace(void **state)
+{
+    (void)state;
+    assert_true(pace_next(4, 1.3, 1.2) == 8);
+    assert_true(pace_next(0, 1.3, 1.2) == 1);
+    assert_true(pace_next(60, 9, 1.2) == 64);
+    assert_true(pace_next(4, 1.15, 1.2) == 4);
+    assert_true(pace_next(4, 0, 1.2) == 4 * 0.7);
+    assert_true(pace_next(10, 1.05, 1.2) == 7);
+    assert_true(pace_next(0.1, 0.9, 1.2) == 0);
+    assert_true(pace_next(4, 0.5, 0.8) == 4 * 0.7); /* a limit that asks for less than before */
+}
+
+/* What was ended rests as long as it had run, within bounds, and until its signal is well below what was
+ * critical. */
+static void test_critical_rest(void **state)
+{
+    (void)state;
+    assert_int_equal(critical_rest_ms(40), CRITICAL_REST_LEAST_MS);
+    assert_int_equal(critical_rest_ms(90000), 90000);
+    assert_int_equal(critical_rest_ms(INT64_C(86400000)), CRITICAL_REST_MOST_MS);
+    static Signals signals;
+    signals = (Signals){0};
+    CriticalWatch watch = {.until_ms = 5000};
+    signals_begin(&signals);
+    Signal *signal = signal_tell(&signals, "replica-lag", "b");
+    signal->critical = 10;
+    signal_value(signal, 3, 5, 1000, "3 s");
+    watch.past = *signal;
+    assert_false(critical_is_over(&watch, &signals, 4999));
+    assert_true(critical_is_over(&watch, &signals, 5000));
+    signal_value(signal, 9, 5, 6000, "9 s");
+    assert_false(critical_is_over(&watch, &signals, 6000)); /* below, but not well below */
+    signal_missing(signal, 7000, "gone");
+    assert_false(critical_is_over(&watch, &signals, 7000));
+    signal->critical = LIMIT_OFF; /* nobody asks for it any more */
+    assert_true(critical_is_over(&watch, &signals, 4000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_release), cmocka_unit_test(test_missing),
-                                       cmocka_unit_test(test_alarm), cmocka_unit_test(test_full),
-                                       cmocka_unit_test(test_latency)};
+                                       cmocka_unit_test(test_alarm),   cmocka_unit_test(test_full),
+                                       cmocka_unit_test(test_latency), cmocka_unit_test(test_minimum),
+                                       cmocka_unit_test(test_pace),    cmocka_unit_test(test_critical_rest)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

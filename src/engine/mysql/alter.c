@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "engine/mysql/conn.h"
+#include "engine/mysql/definition.h"
 #include "engine/mysql/error.h"
 #include "engine/mysql/quote.h"
 #include "engine/mysql/written.h"
@@ -222,9 +223,10 @@ static Err *run_alone(Conn *conn, const Wait *wait, const AlterRequest *request,
  */
 static bool locks_first(const Conn *conn, const AlterRequest *request)
 {
-    return request->gentle && !request->queue && !request->unchecked && !flavor_is_mariadb(my_flavor(conn)) &&
-           request->table != NULL && str_starts(request->sql, "ALTER TABLE ") &&
-           strcasestr(request->sql, " RENAME ") == NULL;
+    return request->while_sql != NULL ||
+           (request->gentle && !request->queue && !request->unchecked &&
+            !flavor_is_mariadb(my_flavor(conn)) && request->table != NULL &&
+            str_starts(request->sql, "ALTER TABLE ") && strcasestr(request->sql, " RENAME ") == NULL);
 }
 
 static Err *lock_table(Conn *conn, const Wait *wait, const AlterRequest *request, AlterResult *ret_result)
@@ -245,18 +247,39 @@ static Err *lock_table(Conn *conn, const Wait *wait, const AlterRequest *request
     return NULL;
 }
 
-static Err *alter_locked(Watch *watch, const Wait *wait, const AlterRequest *request, AlterResult *ret_result)
+static Err *look_first(Conn *conn, const Wait *wait, const AlterRequest *request, bool *ret_changed)
 {
-    TRY(lock_table(watch->work, wait, request, ret_result));
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Rows rows = {0};
+    if (request->while_sql == NULL)
+        return NULL;
+    TRY(conn_query(
+        conn, wait, arena, &rows,
+        arena_printf(arena, "SHOW CREATE TABLE %s", my_name(arena, request->schema, request->table))));
+    const char *sql = rows.row_count == 0 ? NULL : rows_cell(&rows, 0, 1);
+    *ret_changed = sql == NULL || !str_eq(definition_plain(arena, sql), request->while_sql);
+    return NULL;
+}
+
+/* `watch` NULL: nothing is waited for. */
+static Err *alter_locked(Conn *conn, Watch *watch, const Wait *wait, const AlterRequest *request,
+                         AlterResult *ret_result)
+{
+    bool changed = false;
+    TRY(lock_table(conn, wait, request, ret_result));
     if (ret_result->blocked)
         return NULL;
     int64_t waited_ms = ret_result->waited_ms;
-    Err *err = run_watched(watch, wait, request, ret_result);
+    Err *err = look_first(conn, wait, request, &changed);
+    if (err == NULL && !changed)
+        err = watch != NULL ? run_watched(watch, wait, request, ret_result)
+                            : run_alone(conn, wait, request, ret_result);
     ret_result->waited_ms += waited_ms;
+    ret_result->changed = changed;
     Wait tidy = {.timeout_ms = WATCH_TIMEOUT_MS};
     if (!err_is(err, ERR_CONN_LOST))
-        err_free(my_exec(watch->work, &tidy, "UNLOCK TABLES"));
-    if (err == NULL || err->server_errno != MY_ER_TABLE_NOT_LOCKED)
+        err_free(my_exec(conn, &tidy, "UNLOCK TABLES"));
+    if (err == NULL || err->server_errno != MY_ER_TABLE_NOT_LOCKED || request->while_sql != NULL)
         return err;
     err_free(err); /* it needs another table: nothing was done */
     *ret_result = (AlterResult){0};
@@ -279,7 +302,7 @@ static Err *alter_watched(Conn *conn, const Target *target, const Wait *wait, co
     if (!clear)
         return NULL;
     if (locks_first(conn, request))
-        return alter_locked(&watch, wait, request, ret_result);
+        return alter_locked(conn, &watch, wait, request, ret_result);
     return run_watched(&watch, wait, request, ret_result);
 }
 
@@ -295,8 +318,10 @@ Err *my_alter(Conn *conn, const Target *target, const Wait *wait, const AlterReq
         TRY(my_exec(conn, wait, "SET SESSION foreign_key_checks = 0"));
     if (request->as_written)
         TRY(my_written_begin(conn, wait));
-    Err *err = needs_no_watch(conn, request) ? run_alone(conn, wait, request, ret_result)
-                                             : alter_watched(conn, target, wait, request, ret_result);
+    bool alone = needs_no_watch(conn, request);
+    Err *err = !alone                       ? alter_watched(conn, target, wait, request, ret_result)
+               : locks_first(conn, request) ? alter_locked(conn, NULL, wait, request, ret_result)
+                                            : run_alone(conn, wait, request, ret_result);
     if (!err_is(err, ERR_CONN_LOST))
         usual_limits(conn, request->as_written);
     return err;

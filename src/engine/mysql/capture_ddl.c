@@ -2,6 +2,7 @@
 #include "engine/mysql/capture_parts.h"
 
 #include "base/str.h"
+#include "engine/mysql/comment.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -373,7 +374,7 @@ char *my_keys_mark(Arena *arena, int64_t change_id)
 static bool is_marked(const ShadowSpec *spec, const char *statement)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    return str_starts(statement, my_keys_mark(arena, spec->change_id));
+    return str_starts(statement, COMMENT_MARK) || str_starts(statement, my_keys_mark(arena, spec->change_id));
 }
 
 /* MariaDB logs SET STATEMENT name = value, … FOR with the statement behind it (seen on 10.11). */

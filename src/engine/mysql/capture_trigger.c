@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/str.h"
 #include "engine/mysql/conn.h"
+#include "engine/mysql/definition.h"
 #include "engine/mysql/quote.h"
 #include "engine/mysql/shadow_form.h"
 #include "engine/mysql/trigger.h"
@@ -139,7 +140,7 @@ static Err *identify(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpe
     }
     TRY(err);
     *ret_tables = tables == NULL ? "" : tables;
-    *ret_definition = plain_definition(arena, rows_cell(&rows, 0, 1));
+    *ret_definition = plain_definition(arena, definition_without_contracts(arena, rows_cell(&rows, 0, 1)));
     return NULL;
 }
 

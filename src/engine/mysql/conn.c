@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "engine/mysql/error.h"
 #include "engine/mysql/mysql.h"
+#include "engine/mysql/own.h"
 #include "engine/mysql/params.h"
 #include "engine/mysql/sessions.h"
 #include "engine/mysql/url.h"
@@ -34,10 +35,20 @@ static MyConn *my_of(Conn *conn) { return (MyConn *)conn; }
 static inline void result_freep(MYSQL_RES **res) { mysql_free_result(*res); }
 
 const Flavor *my_flavor(const Conn *conn) { return &((const MyConn *)conn)->flavor; }
+const char *my_server_name(const Conn *conn) { return ((const MyConn *)conn)->server; }
 int64_t my_session_id(const Conn *conn) { return ((const MyConn *)conn)->session_id; }
 unsigned my_warning_count(const Conn *conn) { return ((const MyConn *)conn)->warning_count; }
 void **my_memo(Conn *conn) { return &((MyConn *)conn)->memo; }
 Arena *my_memory(Conn *conn) { return ((MyConn *)conn)->arena; }
+
+bool my_only_lock(Conn *conn, const char *name)
+{
+    MyConn *my = (MyConn *)conn;
+    if (my->only_lock == NULL)
+        my->only_lock = arena_dup(my->arena, name);
+    return str_eq(my->only_lock, name);
+}
+
 bool my_was_killed(const Conn *conn) { return ((const MyConn *)conn)->was_killed; }
 
 /* ---- waiting ---------------------------------------------------------------------------------------------
@@ -48,7 +59,7 @@ static _Thread_local Patience *patience_now;
 Patience my_patience(const Wait *wait, MyConn *conn)
 {
     int64_t limit = wait_limit_ms(wait);
-    return (Patience){.conn = conn,
+    return (Patience){.conn = wait != NULL && wait->abandon ? NULL : conn,
                       .stop = wait == NULL ? NULL : wait->stop,
                       .timeout_ms = limit == INT64_MAX ? 0 : limit,
                       .deadline_ms = limit == INT64_MAX ? INT64_MAX : clock_ms() + limit};
@@ -136,6 +147,8 @@ static Err *settle(Patience *patience, Err *err)
     if (err_is(err, ERR_CONN_LOST)) {
         err_free(err);
         err_free(patience->cancelled);
+        if (patience->conn == NULL)
+            return err_new(ERR_CONN_LOST, "no answer within %lld ms", (long long)patience->timeout_ms);
         return err_new(ERR_CONN_LOST, "connection lost: the server did not answer a cancel within %d ms",
                        CANCEL_GRACE_MS);
     }
@@ -157,6 +170,8 @@ static void killer_drop(MyConn *conn)
 void my_close(Conn *base)
 {
     MyConn *conn = my_of(base);
+    if (conn->session_id != 0)
+        my_own_end(conn->server, conn->session_id);
     if (conn->my != NULL)
         mysql_close(conn->my);
     killer_drop(conn);

@@ -47,8 +47,12 @@ unsigned my_warning_count(const Conn *conn);
  * arena that lives as long as the session. */
 void **my_memo(Conn *conn);
 Arena *my_memory(Conn *conn);
+/* Of a server whose sessions hold one GET_LOCK() at most: whether it is, or may become, this one. */
+bool my_only_lock(Conn *conn, const char *name);
 
 const Flavor *my_flavor(const Conn *conn);
+/* Tells the servers apart that this process has sessions with. */
+const char *my_server_name(const Conn *conn);
 /* CONNECTION_ID(). */
 int64_t my_session_id(const Conn *conn);
 /* The text in quotes, right for this session's character set and sql_mode; in `arena`. */

@@ -16,12 +16,14 @@ typedef struct MyConn {
     MyUrl url;
     Target target; /* as it was given; its texts are the session's own */
     const char *purpose;
+    const char *server; /* which one it is: host, port and socket of the URL */
     Flavor flavor;
     int64_t session_id;
     bool was_killed;
     unsigned warning_count;
     SessionsView sessions;
     void *memo;
+    const char *only_lock; /* see my_only_lock() */
     pthread_mutex_t killer_lock;
     MYSQL *killer; /* a second session, for KILL QUERY; NULL until it is needed */
     bool killer_is_lent;

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "engine/mysql/error.h"
 #include "engine/mysql/mysql.h"
+#include "engine/mysql/own.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -132,6 +133,7 @@ static Err *session_prepare(MyConn *conn)
     if (rows.row_count != 1 || rows.col_count != 3)
         return err_new(ERR_CONNECT, "the server does not say which it is");
     conn->session_id = rows_int(&rows, 0, 0);
+    my_own_begin(conn->server, conn->session_id);
     const char *version = rows_cell(&rows, 0, 1), *comment = rows_cell(&rows, 0, 2);
     TRY(flavor_parse(arena_dup(conn->arena, version == NULL ? "" : version), comment == NULL ? "" : comment,
                      &conn->flavor));
@@ -163,6 +165,8 @@ Err *my_connect(const Target *target, const char *purpose, const Wait *wait, Con
         conn->target.url = arena_dup(conn->arena, target->url == NULL ? "" : target->url);
         if (target->password_command != NULL)
             conn->target.password_command = arena_dup(conn->arena, target->password_command);
+        conn->server = arena_printf(conn->arena, "%s:%u:%s", conn->url.host == NULL ? "" : conn->url.host,
+                                    conn->url.port, conn->url.socket == NULL ? "" : conn->url.socket);
         conn->purpose = arena_printf(conn->arena, "stoa: %s", purpose);
         err = my_connect_handle(conn, wait, &conn->my);
     }

@@ -2,6 +2,7 @@
 #include "engine/mysql/definition.h"
 
 #include "base/str.h"
+#include "engine/contract_mark.h"
 #include "engine/mysql/quote.h"
 #include "engine/mysql/scratch.h"
 
@@ -23,14 +24,15 @@ char *definition_plain(Arena *arena, const char *create_sql)
     return arena_printf(arena, "%.*s%s", (int)(at - create_sql), create_sql, behind);
 }
 
-/* The length of a literal or quoted name at `at`; 0 elsewhere. */
-static size_t quoted(const char *at)
+size_t definition_quoted(const char *at)
 {
     if (*at != '\'' && *at != '`')
         return 0;
     const char *end = at + 1;
-    while (*end != '\0' && *end != *at)
-        end += *end == '\\' && *at == '\'' && end[1] != '\0' ? 2 : 1;
+    while (*end != '\0' && (*end != *at || end[1] == *at)) {
+        bool pair = *end == *at || (*end == '\\' && *at == '\'' && end[1] != '\0');
+        end += pair ? 2 : 1;
+    }
     return (size_t)(end - at) + (*end != '\0');
 }
 
@@ -53,18 +55,63 @@ char *definition_any_definer(Arena *arena, const char *create_sql)
     if (!str_starts(create_sql, "CREATE ALGORITHM=") || at == NULL || name == NULL || name < at)
         return arena_dup(arena, create_sql);
     const char *behind = at + strlen(word);
-    behind += quoted(behind);
+    behind += definition_quoted(behind);
     behind += *behind == '@';
-    behind += quoted(behind);
+    behind += definition_quoted(behind);
     return arena_printf(arena, "%.*s%s", (int)(at - create_sql), create_sql, behind);
+}
+
+/* Of " COMMENT 'text [stoa: …]'" the text alone goes to `out`, and nothing where that is all; returns how
+ * long it is, 0 elsewhere. */
+static size_t without_contract(Str *out, const char *at)
+{
+    static const char word[] = " COMMENT '";
+    if (!str_starts(at, word))
+        return 0;
+    const char *text = at + strlen(word);
+    size_t len = definition_quoted(text - 1), text_len = len < 2 ? 0 : len - 2;
+    size_t kept = contract_mark_at(text, text_len);
+    if (kept == text_len)
+        return 0;
+    if (kept > 0)
+        str_addf(out, "%s%.*s'", word, (int)kept, text);
+    return strlen(word) - 1 + len;
+}
+
+char *definition_without_contracts(Arena *arena, const char *create_sql)
+{
+    CLEANUP(str_donep) Str str = STR_INIT;
+    for (const char *at = create_sql; *at != '\0';) {
+        size_t len = without_contract(&str, at);
+        at += len;
+        if (len > 0)
+            continue;
+        len = definition_quoted(at);
+        len = len == 0 ? 1 : len;
+        str_addn(&str, at, len);
+        at += len;
+    }
+    return arena_dup(arena, str.buf);
+}
+
+const char *definition_column_line(Arena *arena, const char *create_sql, const char *column)
+{
+    const char *mark = arena_printf(arena, "\n  %s ", my_ident(arena, column)),
+               *at = strstr(create_sql, mark);
+    if (at == NULL)
+        return NULL;
+    at += strlen("\n  ");
+    size_t len = strcspn(at, "\n");
+    return arena_dupn(arena, at, len > 0 && at[len - 1] == ',' ? len - 1 : len);
 }
 
 char *definition_canonical(Arena *arena, const char *create_sql)
 {
     CLEANUP(str_donep) Str str = STR_INIT;
-    for (const char *at = definition_any_definer(arena, definition_plain(arena, create_sql)); *at != '\0';) {
+    const char *plain = definition_any_definer(arena, definition_plain(arena, create_sql));
+    for (const char *at = definition_without_contracts(arena, plain); *at != '\0';) {
         at += needless(at);
-        size_t len = quoted(at);
+        size_t len = definition_quoted(at);
         len = len == 0 ? 1 : len;
         str_addn(&str, at, len);
         at += len;

@@ -85,7 +85,7 @@ Err *my_scan_choose(Conn *conn, const Wait *wait, Arena *arena, const Server *se
 Err *my_scan_next(Conn *conn, const Wait *wait, Arena *arena, Scan *scan, const char *low, int64_t size,
                   Range *ret_range, bool *ret_done)
 {
-    return my_shadow_next(conn, wait, arena, scan->rows, low, size, ret_range, ret_done);
+    return my_shadow_next(conn, wait, arena, scan->rows, SHADOW_COPIES, low, size, ret_range, ret_done);
 }
 
 static const char *const *names_of(Arena *arena, const Scan *scan)

@@ -18,6 +18,11 @@
     "NULL, at "                                                                                              \
     "DATETIME(6) NOT NULL) ENGINE=InnoDB;\n"
 
+/* The hash chain over the events (run/chain.h). */
+#define SEAL_TABLE                                                                                           \
+    "CREATE TABLE IF NOT EXISTS stoa.seals (ordinal BIGINT NOT NULL PRIMARY KEY, event_id BIGINT NOT NULL, " \
+    "hash VARCHAR(80) NOT NULL, UNIQUE KEY seals_event (event_id)) ENGINE=InnoDB;\n"
+
 static const char create_sql[] =
     "CREATE DATABASE IF NOT EXISTS stoa CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;\n"
     "CREATE TABLE IF NOT EXISTS stoa.meta (version INT NOT NULL PRIMARY KEY, created_at DATETIME(6) NOT "
@@ -60,9 +65,9 @@ static const char create_sql[] =
     "epoch)) "
     "ENGINE=InnoDB;\n"
     "CREATE TABLE IF NOT EXISTS stoa.heartbeat (id TINYINT NOT NULL PRIMARY KEY, at_ms BIGINT NOT NULL) "
-    "ENGINE=InnoDB;\n" SIGNAL_TABLES
-    "INSERT INTO stoa.meta (version, created_at, created_by) VALUES (4, UTC_TIMESTAMP(6), CURRENT_USER()) ON "
-    "DUPLICATE KEY UPDATE version = 4";
+    "ENGINE=InnoDB;\n" SIGNAL_TABLES SEAL_TABLE
+    "INSERT INTO stoa.meta (version, created_at, created_by) VALUES (5, UTC_TIMESTAMP(6), CURRENT_USER()) ON "
+    "DUPLICATE KEY UPDATE version = 5";
 
 /* Needs SUPER, or log_bin_trust_function_creators, where the binary log is on (MySQL refman "Stored Program
  * Binary Logging"). */
@@ -72,6 +77,14 @@ static const char protect_sql[] =
     "CREATE TRIGGER stoa.events_kept BEFORE DELETE ON stoa.events FOR EACH ROW SIGNAL SQLSTATE '45000' SET "
     "MESSAGE_TEXT = 'stoa.events is append-only'";
 
+static const char protect_seals_sql[] =
+    "CREATE TRIGGER stoa.seals_stay BEFORE UPDATE ON stoa.seals FOR EACH ROW SIGNAL SQLSTATE '45000' SET "
+    "MESSAGE_TEXT = 'stoa.seals is append-only';\n"
+    "CREATE TRIGGER stoa.seals_kept BEFORE DELETE ON stoa.seals FOR EACH ROW SIGNAL SQLSTATE '45000' SET "
+    "MESSAGE_TEXT = 'stoa.seals is append-only'";
+
+#define EVENT                                                                                                \
+    "e.id, DATE_FORMAT(e.at, '%Y-%m-%dT%H:%i:%s.%f'), e.change_id, e.kind, e.step, e.detail, e.text, e.`by`"
 #define TIME_TEXT(column) "DATE_FORMAT(" column ", '%Y-%m-%dT%H:%i:%s.%f+00:00')"
 #define FLAG(parameter)   "(" parameter " = 'true')"
 #define ALIVE             "expires_at > UTC_TIMESTAMP(6)"
@@ -90,14 +103,16 @@ static const char protect_sql[] =
 static const char *const texts[JOURNAL_SQL_COUNT] = {
     [JOURNAL_CREATE] = create_sql,
     [JOURNAL_PROTECT] = protect_sql,
-    /* Version 2 had no limits, version 3 had them in a table of their own. */
-    [JOURNAL_UPGRADE] =
-        LIMITS_TABLE SIGNAL_TABLES "INSERT IGNORE INTO stoa.settings (change_id, name, value) SELECT "
-                                   "change_id, CONCAT('max-load.', name), most FROM "
-                                   "stoa.limits;\n"
-                                   "DROP TABLE IF EXISTS stoa.limits;\nUPDATE stoa.meta SET version = 4",
+    [JOURNAL_PROTECT_SEALS] = protect_seals_sql,
+    /* Version 2 had no limits, version 3 had them in a table of their own, version 4 had no seals. */
+    [JOURNAL_UPGRADE] = LIMITS_TABLE SIGNAL_TABLES
+    "INSERT IGNORE INTO stoa.settings (change_id, name, value) SELECT "
+    "change_id, CONCAT('max-load.', name), most FROM "
+    "stoa.limits;\n"
+    "DROP TABLE IF EXISTS stoa.limits;\n" SEAL_TABLE "UPDATE stoa.meta SET version = 5",
     [JOURNAL_DROP] = "DROP DATABASE IF EXISTS stoa",
     [JOURNAL_GRANTS] = "GRANT ALL ON stoa.* TO {role}",
+    [JOURNAL_READ_GRANTS] = "GRANT SELECT ON stoa.* TO {role}",
 
     [JOURNAL_FIND_CHANGE] = "SELECT id, name, owner, change_digest, plan_digest, `sql`, state, phase, error, "
                             "ready_position, plan "
@@ -197,8 +212,34 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
                 "NULL OR c.name = $1) AND e.id > CASE WHEN $2 < 0 THEN (SELECT max(id) FROM "
                 "stoa.events) + $2 ELSE $2 END ORDER BY e.id",
     [JOURNAL_REQUEST] = "SELECT `sql`, plan FROM stoa.changes WHERE id = $1",
+    [JOURNAL_CREATED] =
+        "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at) FROM stoa.changes WHERE id = $1",
     [JOURNAL_FLAGS] =
         "SELECT " TIME_TEXT("at") ", detail, `by` FROM stoa.events WHERE kind = 'flag' ORDER BY id",
+    [JOURNAL_CONTRACTS] =
+        "SELECT " TIME_TEXT("e.at") ", e.detail, e.`by`, c.id, c.name, c.state FROM stoa.events e JOIN "
+                                    "stoa.changes c ON c.id = e.change_id "
+                                    "WHERE e.kind = 'contract' AND ($1 IS NULL OR c.id = $1) ORDER BY e.id",
+
+    [JOURNAL_UNSEALED] =
+        "SELECT " EVENT " FROM stoa.events e LEFT JOIN stoa.seals s ON s.event_id = e.id WHERE "
+        "e.id > $1 AND s.ordinal IS NULL ORDER BY e.id LIMIT 1000",
+    [JOURNAL_SEALS] =
+        "SELECT s.ordinal, s.hash, s.event_id, " EVENT " FROM stoa.seals s LEFT JOIN stoa.events "
+        "e ON e.id = s.event_id WHERE s.ordinal > $1 ORDER BY s.ordinal LIMIT 2000",
+    [JOURNAL_MISPLACED] = "SELECT e.id, " TIME_TEXT(
+        "e.at") " FROM stoa.events e WHERE (SELECT n.at FROM stoa.events "
+                "n WHERE n.id > e.id ORDER BY n.id LIMIT 1) < e.at - INTERVAL 1 HOUR ORDER BY e.id",
+    [JOURNAL_NOW] = "SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%dT%H:%i:%s'), CURRENT_USER()",
+    [JOURNAL_APPROVALS] = "SELECT id, " TIME_TEXT("at") ", detail, `by`, kind FROM stoa.events WHERE kind IN "
+                                                        "('approval', 'approval-revoked') ORDER BY id",
+    [JOURNAL_RETIRES] =
+        "SELECT detail, TIMESTAMPDIFF(MICROSECOND, at, UTC_TIMESTAMP(6)) DIV 1000, " TIME_TEXT(
+            "at") " FROM stoa.events WHERE kind = 'retire' ORDER BY id",
+    [JOURNAL_BROWNOUTS] =
+        "SELECT table_key, epoch, expires_at <= UTC_TIMESTAMP(6), host, pid, DATE_FORMAT(since, '%Y-%m-%d "
+        "%H:%i:%s+00'), TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), expires_at) DIV 1000 FROM stoa.leases "
+        "WHERE table_key LIKE 'brownout:%' AND holder IS NOT NULL ORDER BY table_key",
 };
 
 const char *my_journal_sql(JournalSql statement) { return texts[statement]; }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "engine/mysql/conn.h"
+#include "engine/mysql/own.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -11,8 +12,9 @@
 #include <strings.h>
 
 enum {
-    LATENCY_ROUND_MS = 5000,
+    LATENCY_ROUND_MS = 2000,
     LATENCY_COUNTER = 1, /* of LoadSample.counter: when the statements were last looked at */
+    REDO_COUNTER = 2,    /* bytes of redo in the last round */
 };
 
 const LoadSignal my_load_signals[MY_LOAD_COUNT] = {
@@ -24,6 +26,20 @@ const LoadSignal my_load_signals[MY_LOAD_COUNT] = {
     [LOAD_LATENCY] = {.name = "latency",
                       .title = "the time of the application's statements, against before,",
                       .usual_limit = LOAD_NO_LIMIT},
+    [LOAD_REDO] = {.name = "redo-rate", .title = "redo in MB a second", .usual_limit = LOAD_NO_LIMIT},
+    [LOAD_CHECKPOINT] = {.name = "checkpoint-age",
+                         .title = "the part of the redo log that is waiting for a checkpoint",
+                         .usual_limit = LOAD_NO_LIMIT},
+    [LOAD_BLOCKED] = {.name = "blocked-sessions",
+                      .title = "the number of sessions that wait for us",
+                      .usual_limit = 0},
+    [LOAD_STANDBY_WAITING] = {.name = "standby-waiting",
+                              .title = "the number of sessions that wait for replay",
+                              .usual_limit = 0},
+    [LOAD_LAG] = {.name = "replica-lag",
+                  .title = "the lag of a replica",
+                  .usual_limit = LOAD_NO_LIMIT,
+                  .limited_by = "--max-lag"},
     [LOAD_QUEUE] = {.name = "receive-queue", .title = "Galera's receive queue", .usual_limit = 100},
 };
 static_assert((int)MY_LOAD_COUNT <= (int)LOAD_SIGNALS_MAX, "a sample holds all signals");
@@ -70,11 +86,39 @@ static void take_flow(const Rows *rows, int64_t now_ms, LoadSample *sample)
     sample->counter[0] = paused_ns;
 }
 
+static void take_redo(const Rows *rows, int64_t now_ms, LoadSample *sample)
+{
+    const char *written = status_of(rows, "Innodb_os_log_written");
+    int64_t bytes = written == NULL ? -1 : strtoll(written, NULL, 10), before = sample->counter[REDO_COUNTER];
+    bool rate = bytes >= before && before > 0 && sample->at_ms > 0 && now_ms > sample->at_ms;
+    sample->state[LOAD_REDO] = rate ? SIGNAL_READ : SIGNAL_ABSENT;
+    sample->value[LOAD_REDO] =
+        rate ? (double)(bytes - before) / 1048576 * 1000 / (double)(now_ms - sample->at_ms) : 0;
+    sample->counter[REDO_COUNTER] = bytes;
+}
+
+static void take_checkpoint(const Rows *rows, LoadSample *sample)
+{
+    static const char *const names[][2] = {
+        {"Innodb_checkpoint_age", "Innodb_checkpoint_max_age"},
+        {"Innodb_redo_log_logical_size", "Innodb_redo_log_capacity_resized"}};
+    sample->state[LOAD_CHECKPOINT] = SIGNAL_ABSENT;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *age = status_of(rows, names[i][0]), *most = status_of(rows, names[i][1]);
+        if (age == NULL || most == NULL || strtod(most, NULL) <= 0)
+            continue;
+        sample->state[LOAD_CHECKPOINT] = SIGNAL_READ;
+        sample->value[LOAD_CHECKPOINT] = strtod(age, NULL) / strtod(most, NULL);
+    }
+}
+
 void my_load_status(const Rows *rows, int64_t now_ms, LoadSample *sample)
 {
     take(sample, LOAD_THREADS, status_of(rows, "Threads_running"));
     take_flow(rows, now_ms, sample);
     take(sample, LOAD_QUEUE, status_of(rows, "wsrep_local_recv_queue"));
+    take_redo(rows, now_ms, sample);
+    take_checkpoint(rows, sample);
     sample->at_ms = now_ms;
 }
 
@@ -106,6 +150,26 @@ static Err *sample_history(Conn *conn, const Wait *wait, Arena *arena, LoadSampl
                                                              : SIGNAL_READ;
     sample->value[LOAD_HISTORY] = (double)length;
     sample->why[LOAD_HISTORY] = err != NULL ? arena_dup(arena, err->msg) : "the server does not tell it";
+    err_free(err);
+    return NULL;
+}
+
+/* ---- who waits ----------------------------------------------------------------------------------------- */
+
+/* Where nobody waits for any row nobody waits for ours: then nothing more is asked. */
+static Err *sample_blocked(Conn *conn, const Wait *wait, Arena *arena, const Rows *status, LoadSample *sample)
+{
+    const char *waits = status_of(status, "Innodb_row_lock_current_waits");
+    int64_t count = 0;
+    Err *err = waits == NULL || str_eq(waits, "0") ? NULL : my_blocked_sessions(conn, wait, arena, &count);
+    if (err != NULL && !err_is(err, ERR_PRIVILEGE) && !err_is(err, ERR_SQL))
+        return err;
+    sample->state[LOAD_BLOCKED] = waits == NULL                ? SIGNAL_ABSENT
+                                  : err == NULL                ? SIGNAL_READ
+                                  : err_is(err, ERR_PRIVILEGE) ? SIGNAL_FORBIDDEN
+                                                               : SIGNAL_UNREADABLE;
+    sample->value[LOAD_BLOCKED] = (double)count;
+    sample->why[LOAD_BLOCKED] = err == NULL ? NULL : arena_dup(arena, err->msg);
     err_free(err);
     return NULL;
 }
@@ -175,8 +239,12 @@ Err *my_load(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample)
     Rows rows = {0};
     TRY(conn_query(conn, wait, arena, &rows,
                    "SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_running', "
-                   "'wsrep_flow_control_paused', 'wsrep_flow_control_paused_ns', 'wsrep_local_recv_queue')"));
+                   "'wsrep_flow_control_paused', 'wsrep_flow_control_paused_ns', 'wsrep_local_recv_queue', "
+                   "'Innodb_row_lock_current_waits', 'Innodb_os_log_written', 'Innodb_checkpoint_age', "
+                   "'Innodb_checkpoint_max_age', "
+                   "'Innodb_redo_log_logical_size', 'Innodb_redo_log_capacity_resized')"));
     my_load_status(&rows, clock_ms(), sample);
+    TRY(sample_blocked(conn, wait, arena, &rows, sample));
     TRY(sample_history(conn, wait, arena, sample));
     return sample_latency(conn, wait, arena, sample);
 }

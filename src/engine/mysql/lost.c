@@ -2,6 +2,7 @@
 #include "engine/mysql/lost.h"
 
 #include "base/str.h"
+#include "engine/contract_mark.h"
 #include "engine/my_table.h"
 
 #include <string.h>
@@ -43,6 +44,13 @@ static const char *quoted(Arena *arena, const char *word, const char *text)
 /* ---- columns ---------------------------------------------------------------------------------------------
  */
 
+/* Without its contract, which the journal has, and which is written again. */
+static const char *comment_of(Arena *arena, const MyColumn *column)
+{
+    const char *text = column->comment == NULL ? "" : column->comment;
+    return quoted(arena, "COMMENT", arena_dupn(arena, text, contract_mark_at(text, strlen(text))));
+}
+
 static void compare_column(Losses *losses, const MyColumn *a, const MyColumn *b)
 {
     Arena *arena = losses->arena;
@@ -53,7 +61,7 @@ static void compare_column(Losses *losses, const MyColumn *a, const MyColumn *b)
     add(losses, object, said(arena, "DEFAULT", a->default_sql), said(arena, "DEFAULT", b->default_sql));
     add(losses, object, said(arena, "ON UPDATE", a->on_update), said(arena, "ON UPDATE", b->on_update));
     add(losses, object, a->auto_increment ? "AUTO_INCREMENT" : "", b->auto_increment ? "AUTO_INCREMENT" : "");
-    add(losses, object, quoted(arena, "COMMENT", a->comment), quoted(arena, "COMMENT", b->comment));
+    add(losses, object, comment_of(arena, a), comment_of(arena, b));
     add(losses, object, said(arena, "CHARACTER SET", a->charset), said(arena, "CHARACTER SET", b->charset));
     add(losses, object, said(arena, "COLLATE", a->collation), said(arena, "COLLATE", b->collation));
     add(losses, object, a->invisible ? "INVISIBLE" : "", b->invisible ? "INVISIBLE" : "");

@@ -2,15 +2,21 @@
  * is NULL. */
 #include "engine/mysql/mysql.h"
 
+#include "engine/mysql/comment.h"
 #include "engine/mysql/conn.h"
 #include "engine/mysql/fill_rows.h"
+#include "engine/mysql/hide.h"
 #include "engine/mysql/journal.h"
 #include "engine/mysql/load_signals.h"
 #include "engine/mysql/my.h"
+#include "engine/mysql/outside.h"
+#include "engine/mysql/own.h"
 #include "engine/mysql/quote.h"
 #include "engine/mysql/server.h"
 #include "engine/mysql/session.h"
 #include "engine/mysql/shadow_my.h"
+#include "engine/mysql/source.h"
+#include "engine/mysql/stale.h"
 
 static const char *const schemes[] = {"mysql", "mariadb", NULL};
 
@@ -18,7 +24,8 @@ const EngineOps engine_mysql = {
     .name = "mysql",
     .schemes = schemes,
     .dialect = DIALECT_MYSQL,
-    .journal_version = 4,
+    .features = ENGINE_SHARED_JOURNAL,
+    .journal_version = 5,
     .shadow = &my_shadow_ops,
     .connect = my_connect,
     .close = my_close,
@@ -33,6 +40,7 @@ const EngineOps engine_mysql = {
     .end_session = my_end_session,
     .hint_lock = my_hint_lock,
     .waits_for = my_waits_for,
+    .doing = my_doing,
     .holders = my_holders,
     .alter = my_alter,
     .load_server = my_load_server,
@@ -40,6 +48,8 @@ const EngineOps engine_mysql = {
     .find_table = my_find_table,
     .find_schema = my_find_schema,
     .list_tables = my_list_tables,
+    .load_stale = my_load_stale,
+    .list_databases = my_list_databases,
     .session_limits = my_session_limits,
     .index_table = my_index_table,
     .checks = my_checks,
@@ -59,6 +69,7 @@ const EngineOps engine_mysql = {
     .shape = my_shape,
     .position = my_position,
     .reached = my_reached,
+    .work_sum = my_work_sum,
     .log_bytes = my_log_bytes,
     .local_time = my_local_time,
     .beat = my_beat,
@@ -66,6 +77,9 @@ const EngineOps engine_mysql = {
     .load_signals = my_load_signals,
     .load_signal_count = MY_LOAD_COUNT,
     .load = my_load,
+    .canary = my_canary,
+    .disk_free = my_disk_free,
+    .standby_state = my_standby_state,
     .journal_sql = my_journal_sql,
     .undress = my_undress,
     .clone_open = my_clone_open,
@@ -73,7 +87,15 @@ const EngineOps engine_mysql = {
     .clone_close = my_clone_close,
     .clone_forget = my_clone_forget,
     .clone_run = my_clone_run,
+    .copy_statements = my_copy_statements,
+    .load_source = my_load_source,
+    .sample_source = my_sample_source,
     .clone_run_written = my_clone_run_written,
     .ladder = my_ladder,
     .definition = my_definition,
+    .column_comment = my_column_comment,
+    .set_column_comment = my_set_column_comment,
+    .hide_plan = my_hide_plan,
+    .hide = my_hide,
+    .show = my_show,
 };

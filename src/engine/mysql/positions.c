@@ -2,6 +2,7 @@
 #include "engine/mysql/server.h"
 
 #include "base/str.h"
+#include "base/zone.h"
 #include "engine/mysql/conn.h"
 #include "engine/mysql/journal.h"
 
@@ -77,6 +78,17 @@ Err *my_reached(Conn *conn, const Wait *wait, Arena *arena, const char *position
     return NULL;
 }
 
+Err *my_work_sum(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_at_s, int64_t *ret_sum)
+{
+    Rows rows = {0};
+    const char *sum = NULL;
+    TRY(conn_query(conn, wait, arena, &rows, "SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)"));
+    TRY(my_status(conn, wait, arena, "Questions", &sum));
+    *ret_at_s = rows_int(&rows, 0, 0);
+    *ret_sum = sum == NULL ? 0 : strtoll(sum, NULL, 10);
+    return NULL;
+}
+
 Err *my_log_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes)
 {
     const char *bytes = NULL;
@@ -115,19 +127,42 @@ Err *my_beat_seen(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_ms)
 /* ---- time -------------------------------------------------------------------------------------------------
  */
 
-Err *my_local_time(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, int *ret_minute,
-                   int *ret_weekday)
+/* mysql.time_zone is empty unless somebody has loaded it: then it is this machine's database that tells. */
+static Err *local_by_machine(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone,
+                             const char *at, int64_t ahead_minutes, int *ret_minute, int *ret_weekday)
+{
+    Rows rows = {0};
+    int64_t offset_s = 0;
+    TRY(conn_params(
+        conn, wait, arena, &rows,
+        "SELECT TIMESTAMPDIFF(SECOND, '1970-01-01 00:00:00', COALESCE($1, UTC_TIMESTAMP())) + $2 * 60", at,
+        arena_printf(arena, "%lld", (long long)ahead_minutes)));
+    int64_t utc_s = rows_int(&rows, 0, 0);
+    Err *err = zone_offset_s(NULL, time_zone, utc_s, &offset_s);
+    if (err != NULL) {
+        err_free(err);
+        return err_hint(
+            err_new(ERR_SQL, "neither the server nor this machine knows a time zone \"%s\"", time_zone),
+            "give it as an offset (+01:00), or load the zones: mysql_tzinfo_to_sql "
+            "/usr/share/zoneinfo | mysql mysql");
+    }
+    int64_t minutes = (utc_s + offset_s) / 60;
+    *ret_minute = (int)(minutes % 1440);
+    *ret_weekday = (int)((minutes / 1440 + 4) % 7); /* 1970 began on a Thursday */
+    return NULL;
+}
+
+Err *my_local_time(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, const char *at,
+                   int64_t ahead_minutes, int *ret_minute, int *ret_weekday)
 {
     Rows rows = {0};
     const char *zone = str_eq(time_zone, "UTC") ? "+00:00" : time_zone;
     TRY(conn_params(conn, wait, arena, &rows,
-                    "SELECT HOUR(t) * 60 + MINUTE(t), DAYOFWEEK(t) - 1 FROM (SELECT "
-                    "CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', $1) AS t) now",
-                    zone));
+                    "SELECT HOUR(t) * 60 + MINUTE(t), DAYOFWEEK(t) - 1 FROM (SELECT CONVERT_TZ(COALESCE($2, "
+                    "UTC_TIMESTAMP()) + INTERVAL $3 MINUTE, '+00:00', $1) AS t) now",
+                    zone, at, arena_printf(arena, "%lld", (long long)ahead_minutes)));
     if (rows.row_count == 0 || rows_cell(&rows, 0, 0) == NULL)
-        return err_hint(err_new(ERR_SQL, "the server knows no time zone \"%s\"", time_zone),
-                        "give it as an offset (+01:00), or load the zones: mysql_tzinfo_to_sql "
-                        "/usr/share/zoneinfo | mysql mysql");
+        return local_by_machine(conn, wait, arena, time_zone, at, ahead_minutes, ret_minute, ret_weekday);
     *ret_minute = (int)rows_int(&rows, 0, 0);
     *ret_weekday = (int)rows_int(&rows, 0, 1);
     return NULL;

@@ -67,10 +67,11 @@ static Err *load_journal(Conn *conn, const Wait *wait, Arena *arena, const Grant
     Rows rows = {0};
     bool there = false;
     TRY(my_find_schema(conn, wait, arena, "stoa", &there));
-    server->may_use_journal = grants_have(grants, "SELECT", "stoa") &&
-                              grants_have(grants, "INSERT", "stoa") &&
+    server->may_read_journal = grants_have(grants, "SELECT", "stoa");
+    server->may_use_journal = server->may_read_journal && grants_have(grants, "INSERT", "stoa") &&
                               grants_have(grants, "UPDATE", "stoa") &&
                               grants_have(grants, "DELETE", "stoa") && grants_have(grants, "CREATE", "stoa");
+    server->may_read_journal = server->may_read_journal || !there;
     if (!there)
         return NULL;
     Err *err = conn_query(conn, wait, arena, &rows, "SELECT MAX(version) FROM stoa.meta");
@@ -202,6 +203,15 @@ Err *my_load_server(Conn *conn, const Wait *wait, Arena *arena, Server *ret_serv
 #define TABLES_SQL(writes, join)                                                                             \
     "SELECT t.table_schema, t.table_name, " writes " FROM information_schema.tables t " join                 \
     "WHERE t.table_schema = DATABASE() AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY 1, 2"
+
+Err *my_list_databases(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows)
+{
+    return conn_query(
+        conn, wait, arena, ret_rows,
+        "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN ('mysql', "
+        "'sys', 'information_schema', 'performance_schema', 'stoa') AND schema_name NOT LIKE "
+        "'stoa\\_scratch\\_%' ORDER BY BINARY schema_name");
+}
 
 /* A role need not see performance_schema, nor has every server one. */
 Err *my_list_tables(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows)

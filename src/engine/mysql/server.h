@@ -15,6 +15,7 @@ Err *my_setting(Conn *conn, const Wait *wait, Arena *arena, const char *name,
 /* Likewise a counter of SHOW GLOBAL STATUS. */
 Err *my_status(Conn *conn, const Wait *wait, Arena *arena, const char *name, const char **ret_value) MUST_USE;
 Err *my_list_tables(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows) MUST_USE;
+Err *my_list_databases(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows) MUST_USE;
 Err *my_session_limits(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_lock_ms,
                        int64_t *ret_statement_ms) MUST_USE;
 Err *my_find_schema(Conn *conn, const Wait *wait, Arena *arena, const char *name, bool *ret_there) MUST_USE;
@@ -44,7 +45,8 @@ Err *my_position(Conn *conn, const Wait *wait, Arena *arena, const char **ret_po
 /* ERR_UNSAFE for a position that this server cannot compare its own with. */
 Err *my_reached(Conn *conn, const Wait *wait, Arena *arena, const char *position, bool *ret_reached) MUST_USE;
 /* Innodb_os_log_written: of the redo log. */
+Err *my_work_sum(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_at_s, int64_t *ret_sum) MUST_USE;
 Err *my_log_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes) MUST_USE;
 /* A zone by name needs the server's time zone tables; "UTC", "SYSTEM" and "+01:00" do not. */
-Err *my_local_time(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, int *ret_minute,
-                   int *ret_weekday) MUST_USE;
+Err *my_local_time(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, const char *at,
+                   int64_t ahead_minutes, int *ret_minute, int *ret_weekday) MUST_USE;

@@ -122,20 +122,21 @@ Err *my_end_session(Conn *conn, const Wait *wait, int64_t session_id, const char
     return NULL;
 }
 
-/* MySQL refman "Locking Functions": names of at most 64 characters; several at once as of 5.7.5. MariaDB KB
- * "GET_LOCK": several as of 10.0.2. */
+/* MySQL refman "Locking Functions": names of at most 64 characters; several at once as of 5.7.5, before that
+ * a second one gives the first back. MariaDB KB "GET_LOCK": several as of 10.0.2. */
 Err *my_hint_lock(Conn *conn, const Wait *wait, const char *key, bool *ret_taken)
 {
     enum { PREFIX = sizeof "sha256:" - 1, SHOWN = 40 };
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const Flavor *flavor = my_flavor(conn);
+    bool has_one = flavor->version < (flavor_is_mariadb(flavor) ? 100002 : 50705);
+    const char *digest = digest_text(arena, key, strlen(key));
+    const char *name = arena_printf(arena, "stoa.%.*s", SHOWN, digest + PREFIX);
     Rows rows = {0};
     *ret_taken = false;
-    if (flavor->version < (flavor_is_mariadb(flavor) ? 100002 : 50705))
+    if (has_one && !my_only_lock(conn, name))
         return NULL;
-    const char *digest = digest_text(arena, key, strlen(key));
-    Err *err = conn_query(conn, wait, arena, &rows,
-                          arena_printf(arena, "SELECT GET_LOCK('stoa.%.*s', 0)", SHOWN, digest + PREFIX));
+    Err *err = conn_query(conn, wait, arena, &rows, arena_printf(arena, "SELECT GET_LOCK('%s', 0)", name));
     if (err_is(err, ERR_SQL)) {
         err_free(err);
         return NULL;

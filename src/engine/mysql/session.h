@@ -17,8 +17,8 @@ Err *my_act_as(Conn *conn, const Wait *wait, const char *role) MUST_USE;
 /* The second at which the server was started: numbers of sessions are not used twice within one run of it. */
 Err *my_session_started(Conn *conn, const Wait *wait, Arena *arena, const char **ret_started) MUST_USE;
 Err *my_end_session(Conn *conn, const Wait *wait, int64_t session_id, const char *started) MUST_USE;
-/* By GET_LOCK(). Not where a session can have one of these only (before MySQL 5.7.5 and MariaDB 10.0.2), nor
- * where the server refuses it (Galera): never taken then. */
+/* By GET_LOCK(). Where a session can have one of these only (before MySQL 5.7.5 and MariaDB 10.0.2) the first
+ * key alone; none where the server refuses it (Galera). */
 Err *my_hint_lock(Conn *conn, const Wait *wait, const char *key, bool *ret_taken) MUST_USE;
 
 /* ---- holders.c ---- */

@@ -8,8 +8,8 @@ extern const ShadowOps my_shadow_ops;
 /* ---- rows (shadow_rows.c, shadow_apply.c, shadow_compare.c) ---------------------------------------------
  */
 
-Err *my_shadow_next(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const char *low,
-                    int64_t size, Range *ret_range, bool *ret_done) MUST_USE;
+Err *my_shadow_next(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, ShadowPass pass,
+                    const char *low, int64_t size, Range *ret_range, bool *ret_done) MUST_USE;
 Err *my_shadow_copy(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const Range *range,
                     int64_t *ret_rows, KeyList *ret_displaced) MUST_USE;
 Err *my_shadow_apply(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const KeyList *keys,

@@ -197,8 +197,8 @@ static Err *key_at(Conn *conn, const Wait *wait, Arena *arena, const Form *form,
     return NULL;
 }
 
-Err *my_shadow_next(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec, const char *low,
-                    int64_t size, Range *ret_range, bool *ret_done)
+Err *my_shadow_next(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
+                    ShadowPass pass UNUSED, const char *low, int64_t size, Range *ret_range, bool *ret_done)
 {
     Form *form;
     const char *high = NULL, *first = NULL;

@@ -90,16 +90,15 @@ static const char by_plugin_sql[] =
     "WHERE "
     "m.LOCK_TYPE = 'Table metadata lock' AND LOWER(m.TABLE_SCHEMA) = LOWER($1) AND LOWER(m.TABLE_NAME) IN "
     "(LOWER($2), LOWER($3)) AND p.TIME >= $4 ORDER BY p.TIME DESC LIMIT 20";
-/* Everywhere: open transactions, oldest first, and before them what runs and names the table. */
-static const char by_guess_sql[] = "SELECT p.ID, p.USER, p.HOST, p.COMMAND, COALESCE(TIMESTAMPDIFF(SECOND, "
-                                   "x.trx_started, SYSDATE()), p.TIME), p.STATE, "
-                                   "LEFT(p.INFO, 400), NULL FROM information_schema.PROCESSLIST p LEFT JOIN "
-                                   "information_schema.INNODB_TRX x ON "
-                                   "x.trx_mysql_thread_id = p.ID WHERE (x.trx_id IS NOT NULL OR p.COMMAND IN "
-                                   "('Query', 'Execute')) AND COALESCE(p.STATE, "
-                                   "'') <> 'Waiting for table metadata lock' AND p.TIME >= $4 ORDER BY "
-                                   "LOCATE($2, COALESCE(p.INFO, '')) > 0 DESC, "
-                                   "COALESCE(x.trx_started, SYSDATE()) LIMIT 20";
+/* Everywhere: what names the table and has run for a second, then open transactions, oldest first. What began
+ * just now is the traffic that comes and goes. */
+#define GUESSED_AGE "COALESCE(TIMESTAMPDIFF(SECOND, x.trx_started, SYSDATE()), p.TIME)"
+static const char by_guess_sql[] =
+    "SELECT p.ID, p.USER, p.HOST, p.COMMAND, " GUESSED_AGE ", p.STATE, LEFT(p.INFO, 400), NULL FROM "
+    "information_schema.PROCESSLIST p LEFT JOIN information_schema.INNODB_TRX x ON x.trx_mysql_thread_id = "
+    "p.ID WHERE (x.trx_id IS NOT NULL OR p.COMMAND IN ('Query', 'Execute')) AND COALESCE(p.STATE, '') <> "
+    "'Waiting for table metadata lock' AND p.TIME >= $4 ORDER BY LOCATE($2, COALESCE(p.INFO, '')) > 0 "
+    "AND " GUESSED_AGE " >= 1 DESC, COALESCE(x.trx_started, SYSDATE()) LIMIT 20";
 
 static Err *first_other(Attempt *a, const char *sql, int min_seconds, const char *what, const char **ret_who)
 {

@@ -100,7 +100,8 @@ bool swap_is_ours(const Attempt *attempt, int64_t session_id);
 /* Waits at most until `deadline_ms` for all snapshots of other sessions to end that were there when this was
  * called; ret_who is NULL when they have, else whose is left. */
 Err *swap_snapshots(Attempt *attempt, int64_t deadline_ms, const char **ret_who) MUST_USE;
-/* Before the lock: ret_go false, and the session named, where one has had a snapshot for seconds. */
+/* Before the lock: ret_go false, and the session named, where one has had a snapshot for seconds. Rests until
+ * swap_snapshots() need not wait for a list of its own. */
 Err *swap_long_snapshot(Attempt *attempt, bool *ret_go) MUST_USE;
 /* Whether we may see them at all: ERR_PRIVILEGE with the GRANT. */
 Err *swap_may_see(Attempt *attempt) MUST_USE;

@@ -36,17 +36,9 @@ char *catalog_sql_text(Arena *arena, const char *sql, int version_num)
     return arena_dup(arena, text.buf);
 }
 
-Err *catalog_query(Conn *conn, const Wait *wait, const char *sql, size_t param_count,
-                   const char *const *params, json_t **ret_rows)
+static Err *take_json(const Rows *rows, json_t **ret_rows)
 {
-    CLEANUP(arena_freep) Arena *arena = arena_new();
-    const char *text = catalog_sql_text(arena, sql, pg_conn_version(conn));
-    Rows rows = {0};
-    TRY(conn->ops->query(
-        conn, wait, arena,
-        arena_printf(arena, "SELECT pg_catalog.json_agg(pg_catalog.row_to_json(q)) FROM (\n%s) q", text),
-        param_count, params, &rows));
-    const char *cell = rows.row_count == 1 ? rows_cell(&rows, 0, 0) : NULL;
+    const char *cell = rows->row_count == 1 ? rows_cell(rows, 0, 0) : NULL;
     json_error_t error;
     json_t *json = cell == NULL ? json_array() : json_loads(cell, 0, &error);
     if (json == NULL)
@@ -54,6 +46,30 @@ Err *catalog_query(Conn *conn, const Wait *wait, const char *sql, size_t param_c
                         "a name in the catalog may hold bytes that are no valid UTF-8");
     *ret_rows = json;
     return NULL;
+}
+
+static const char *as_json(Arena *arena, const Conn *conn, const char *sql)
+{
+    return arena_printf(arena, "SELECT pg_catalog.json_agg(pg_catalog.row_to_json(q)) FROM (\n%s) q",
+                        catalog_sql_text(arena, sql, pg_conn_version(conn)));
+}
+
+Err *catalog_query(Conn *conn, const Wait *wait, const char *sql, size_t param_count,
+                   const char *const *params, json_t **ret_rows)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Rows rows = {0};
+    TRY(conn->ops->query(conn, wait, arena, as_json(arena, conn, sql), param_count, params, &rows));
+    return take_json(&rows, ret_rows);
+}
+
+Err *catalog_query_kept(Conn *conn, const Wait *wait, const char *sql, size_t param_count,
+                        const char *const *params, json_t **ret_rows)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    Rows rows = {0};
+    TRY(pg_query_kept(conn, wait, arena, sql, as_json(arena, conn, sql), param_count, params, &rows));
+    return take_json(&rows, ret_rows);
 }
 
 const char *catalog_text(Arena *arena, const json_t *row, const char *member)

@@ -7,12 +7,19 @@
 #include <jansson.h>
 
 Err *pg_load_server(Conn *conn, const Wait *wait, Arena *arena, Server *ret_server) MUST_USE;
+Err *pg_load_stars(Conn *conn, const Wait *wait, Arena *arena, const Server *server, Table *table) MUST_USE;
 Err *pg_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
                    const char *name, Table *ret_table) MUST_USE;
 Err *pg_load_dependents(Conn *conn, const Wait *wait, Arena *arena, Table *table) MUST_USE;
 Err *pg_load_use(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const char *schema,
                  const char *table, bool parts, const char *const *columns, size_t column_count,
                  Use *ret_use) MUST_USE;
+Err *pg_load_stale(Conn *conn, const Wait *wait, Arena *arena, const Server *server, StaleFact fact,
+                   json_t **ret_rows) MUST_USE;
+Err *pg_column_comment(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
+                       const char *column, bool *ret_there, const char **ret_comment) MUST_USE;
+Err *pg_set_column_comment(Conn *conn, const Target *target, const Wait *wait, Arena *arena,
+                           const CommentRequest *request, AlterResult *ret_result) MUST_USE;
 Err *pg_flush_counters(Conn *conn, const Wait *wait) MUST_USE;
 Err *pg_load_object(Conn *conn, const Wait *wait, Arena *arena, const ObjectAsk *ask,
                     ObjectState *ret_state) MUST_USE;
@@ -20,9 +27,18 @@ Err *pg_index_table(Conn *conn, const Wait *wait, Arena *arena, const char *sche
                     const char **ret_schema, const char **ret_table) MUST_USE;
 Err *pg_load_face(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id, Face *ret_face) MUST_USE;
 Err *pg_list_tables(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows) MUST_USE;
+/* Names, in their order; the server's own and ours are left out. */
+Err *pg_list_databases(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows) MUST_USE;
+Err *pg_list_schemas(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows) MUST_USE;
 Err *pg_session_limits(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_lock_ms,
                        int64_t *ret_statement_ms) MUST_USE;
+Err *pg_load_source(Conn *conn, const Wait *wait, Arena *arena, const char *const *names, size_t count,
+                    json_t **ret_json) MUST_USE;
 Err *pg_find_schema(Conn *conn, const Wait *wait, Arena *arena, const char *name, bool *ret_there) MUST_USE;
+/* Makes one fingerprint of this table, taken in a transaction of this session, cheap: it is planned now. */
+Err *pg_fingerprint_prepare(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id) MUST_USE;
+Err *pg_load_copy(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *copy,
+                  const char *old, TableCopy *ret_copy) MUST_USE;
 Err *pg_load_column_parts(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *column,
                           const char *twin, ColumnParts *ret_column_parts) MUST_USE;
 /* Errors: ERR_PRIVILEGE where temporary tables may not be made, or the expression reads what the role may
@@ -57,6 +73,9 @@ char *catalog_sql_text(Arena *arena, const char *sql, int version_num) __attribu
 /* Runs the query and gives its rows as a JSON array of objects by column name; the caller frees. */
 Err *catalog_query(Conn *conn, const Wait *wait, const char *sql, size_t param_count,
                    const char *const *params, json_t **ret_rows) MUST_USE;
+/* The same of a static text that a session asks often; see pg_query_kept(). */
+Err *catalog_query_kept(Conn *conn, const Wait *wait, const char *sql, size_t param_count,
+                        const char *const *params, json_t **ret_rows) MUST_USE;
 static inline void catalog_json_freep(json_t **json)
 {
     json_decref(*json);

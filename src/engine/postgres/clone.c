@@ -18,10 +18,12 @@ struct Clone {
 /* ---- settings ------------------------------------------------------------------------------- */
 
 /* What ALTER DATABASE … SET says (search_path, standard_conforming_strings …) belongs to the user's database
- * and has to hold in the copy as well. */
+ * and has to hold in the copy as well, and so does the search path of a session that works in one schema. */
 static const char settings_sql[] =
     "SELECT s.name, pg_catalog.current_setting(s.name) FROM pg_catalog.pg_settings s "
-    "WHERE s.source IN ('database', 'database user') AND s.context IN ('user', 'superuser') "
+    "WHERE (s.source IN ('database', 'database user') OR s.name = 'search_path' AND s.source = 'session') "
+    "AND "
+    "s.context IN ('user', 'superuser') "
     "AND s.name <> 'default_transaction_read_only'";
 
 /* The number of the last relation that was copied tells these from what the plan makes itself. */
@@ -146,6 +148,44 @@ Err *pg_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t c
     return guard_error(conn, err);
 }
 
+/* ---- for others ----------------------------------------------------------------------------- */
+
+/* The stages of sql/clone_types.sql, clone_tables.sql and clone_views.sql. */
+static CopyPart part_of(int64_t stage)
+{
+    if (stage == 45 || (stage >= 71 && stage <= 73))
+        return COPY_CHECK;
+    if (stage < 60)
+        return COPY_BEFORE;
+    if (stage == 70)
+        return COPY_DEFAULT;
+    if (stage < 80)
+        return COPY_TABLE;
+    return stage < 86 ? COPY_INDEX : stage < 90 ? COPY_REFERENCE : COPY_AROUND;
+}
+
+Err *pg_copy_statements(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const Table *tables,
+                        size_t count, const Mention *mentions, size_t mention_count,
+                        CopyStatement **ret_statements, size_t *ret_count)
+{
+    CloneWish wish = {.tables = tables,
+                      .table_count = count,
+                      .mentions = mentions,
+                      .mention_count = mention_count,
+                      .search_path = server->search_path,
+                      .search_path_count = server->search_path_count};
+    CloneStatement *from = NULL;
+    TRY(clone_statements(conn, wait, arena, &wish, &from, ret_count));
+    CopyStatement *to = arena_alloc(arena, (*ret_count + 1) * sizeof *to);
+    for (size_t i = 0; i < *ret_count; i++)
+        to[i] = (CopyStatement){.part = part_of(from[i].stage),
+                                .what = from[i].what,
+                                .sql = from[i].sql,
+                                .optional = from[i].optional};
+    *ret_statements = to;
+    return NULL;
+}
+
 /* ---- opening -------------------------------------------------------------------------------- */
 
 static Err *open_database(Clone *clone, const Target *target, Conn *conn, const Wait *wait,
@@ -219,16 +259,40 @@ static Err *open_either(Clone *clone, const Target *target, Conn *conn, const Wa
     return NULL;
 }
 
+static CloneWish wish_of(const Server *server, const Table *tables, size_t count, const Mention *mentions,
+                         size_t mention_count)
+{
+    return (CloneWish){.tables = tables,
+                       .table_count = count,
+                       .mentions = mentions,
+                       .mention_count = mention_count,
+                       .search_path = server->search_path,
+                       .search_path_count = server->search_path_count};
+}
+
+Err *pg_clone_text(Conn *conn, const Wait *wait, const Server *server, const Table *tables, size_t count,
+                   const Mention *mentions, size_t mention_count, Str *ret_text)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    CloneWish wish = wish_of(server, tables, count, mentions, mention_count);
+    CloneStatement *statements = NULL;
+    size_t statement_count = 0;
+    Rows settings = {0};
+    TRY(conn_query(conn, wait, arena, &settings, settings_sql));
+    TRY(clone_statements(conn, wait, arena, &wish, &statements, &statement_count));
+    for (size_t row = 0; row < settings.row_count; row++)
+        str_addf(ret_text, "%s = %s\n", rows_cell(&settings, row, 0), rows_cell(&settings, row, 1));
+    for (size_t i = 0; i < statement_count; i++)
+        str_addf(ret_text, "%s %d: %s\n", statements[i].what, statements[i].optional,
+                 statements[i].sql == NULL ? "-" : statements[i].sql);
+    return NULL;
+}
+
 Err *pg_clone_open(const Target *target, Conn *conn, const Wait *wait, const Server *server,
                    const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
                    bool in_schema, Clone **ret_clone)
 {
-    CloneWish wish = {.tables = tables,
-                      .table_count = count,
-                      .mentions = mentions,
-                      .mention_count = mention_count,
-                      .search_path = server->search_path,
-                      .search_path_count = server->search_path_count};
+    CloneWish wish = wish_of(server, tables, count, mentions, mention_count);
     Clone *clone = mem_zero(sizeof *clone);
     Err *err = in_schema ? open_schema(clone, target, conn, wait, server, &wish)
                          : open_either(clone, target, conn, wait, server, &wish);

@@ -16,6 +16,7 @@ typedef struct CloneStatement {
     const char *what; /* "view shop.totals" */
     const char *sql;  /* NULL: there is no statement that copies it */
     bool optional;    /* the clone is good without it */
+    int64_t stage;    /* as the queries number them (sql/clone_*.sql) */
 } CloneStatement;
 
 /* What is to be in a clone. */
@@ -37,9 +38,14 @@ Err *clone_statements(Conn *conn, const Wait *wait, Arena *arena, const CloneWis
 Err *clone_build(Conn *scratch, const Wait *wait, const CloneStatement *statements, size_t count) MUST_USE;
 
 /* Members of EngineOps. */
+Err *pg_copy_statements(Conn *conn, const Wait *wait, Arena *arena, const Server *server, const Table *tables,
+                        size_t count, const Mention *mentions, size_t mention_count,
+                        CopyStatement **ret_statements, size_t *ret_count) MUST_USE;
 Err *pg_clone_open(const Target *target, Conn *conn, const Wait *wait, const Server *server,
                    const Table *tables, size_t count, const Mention *mentions, size_t mention_count,
                    bool in_schema, Clone **ret_clone) MUST_USE;
+Err *pg_clone_text(Conn *conn, const Wait *wait, const Server *server, const Table *tables, size_t count,
+                   const Mention *mentions, size_t mention_count, Str *ret_text) MUST_USE;
 Conn *pg_clone_conn(Clone *clone);
 void pg_clone_close(Clone *clone);
 Err *pg_clone_run(Conn *conn, const Wait *wait, const char *const *sql, size_t count, bool outside) MUST_USE;

@@ -110,7 +110,8 @@ static Err *read_pieces(Conn *conn, const Wait *wait, Arena *arena, const char *
         *vec_push(arena, pieces) = (Piece){.stage = rows_int(&rows, row, 0),
                                            .place = rows_int(&rows, row, 1),
                                            .seq = pieces->len,
-                                           .statement = {.optional = rows_int(&rows, row, 2) == 0,
+                                           .statement = {.stage = rows_int(&rows, row, 0),
+                                                         .optional = rows_int(&rows, row, 2) == 0,
                                                          .what = rows_cell(&rows, row, 3),
                                                          .sql = rows_cell(&rows, row, 4)}};
     return NULL;

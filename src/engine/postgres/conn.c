@@ -18,6 +18,7 @@ enum {
     CANCEL_GRACE_MS =
         15000, /* after a cancel the server must answer within this, else the session is given up */
     STATEMENT_SHOWN = 120,
+    KEPT_MOST = 16, /* statements that a session keeps prepared */
 };
 
 struct PgConn {
@@ -29,12 +30,20 @@ struct PgConn {
     void *hear_context;
     PgOrigin origin;
     const struct Spaces *spaces;
+    bool own; /* the session is ours alone: no pooler hands it around */
+    const char *kept[KEPT_MOST];
+    size_t kept_count;
 };
 
 static inline void pq_clearp(PGresult **res) { PQclear(*res); }
 static PgConn *pg_of(Conn *conn) { return (PgConn *)conn; }
 
 int pg_conn_backend_pid(const Conn *conn) { return PQbackendPID(((const PgConn *)conn)->pg); }
+bool pg_conn_in_transaction(const Conn *conn)
+{
+    return PQtransactionStatus(((const PgConn *)conn)->pg) != PQTRANS_IDLE;
+}
+
 int pg_conn_version(const Conn *conn) { return PQserverVersion(((const PgConn *)conn)->pg); }
 
 /* ---- errors --------------------------------------------------------------------------------- */
@@ -131,6 +140,7 @@ typedef struct Patience {
     const Stop *stop;    /* may be NULL */
     int64_t timeout_ms;  /* 0 none */
     int64_t deadline_ms; /* monotonic; INT64_MAX none */
+    bool abandon;        /* do not cancel */
     Err *cancelled;      /* why we cancelled; NULL if we did not */
 } Patience;
 
@@ -138,6 +148,7 @@ static Patience patience_of(const Wait *wait)
 {
     int64_t limit = wait_limit_ms(wait);
     return (Patience){.stop = wait == NULL ? NULL : wait->stop,
+                      .abandon = wait != NULL && wait->abandon,
                       .timeout_ms = limit == INT64_MAX ? 0 : limit,
                       .deadline_ms = limit == INT64_MAX ? INT64_MAX : clock_ms() + limit};
 }
@@ -160,6 +171,8 @@ static Err *wait_socket(PgConn *conn, Patience *patience, short events)
     if (patience->cancelled != NULL)
         return err_new(ERR_CONN_LOST, "connection lost: the server did not answer a cancel within %d ms",
                        CANCEL_GRACE_MS);
+    if (patience->abandon)
+        return err_new(ERR_CONN_LOST, "no answer within %lld ms", (long long)patience->timeout_ms);
     patience->cancelled = (fds[1].revents & POLLIN) != 0 ? err_new(ERR_STOPPED, "stopped by request")
                                                          : err_new(ERR_CANCELLED, "cancelled after %lld ms",
                                                                    (long long)patience->timeout_ms);
@@ -295,6 +308,48 @@ Err *pg_query(Conn *base, const Wait *wait, Arena *arena, const char *sql, size_
     str_addf(&both, "%s; %s", conn->begin, sql);
     mem_freep(&conn->begin);
     return run_one(conn, wait, arena, both.buf, sql, 0, NULL, ret_rows);
+}
+
+/* The number under which it is prepared, KEPT_MOST where it cannot be. A prepared statement outlives its
+ * transaction, rolled back or not, but nothing is prepared in one that might fail by it. */
+static Err *keep(PgConn *conn, const Wait *wait, const char *key, const char *sql, size_t *ret_number)
+{
+    for (*ret_number = 0; *ret_number < conn->kept_count; (*ret_number)++)
+        if (conn->kept[*ret_number] == key)
+            return NULL;
+    bool can = conn->own && conn->kept_count < KEPT_MOST && conn->begin == NULL &&
+               PQtransactionStatus(conn->pg) == PQTRANS_IDLE;
+    if (!can) {
+        *ret_number = KEPT_MOST;
+        return NULL;
+    }
+    CLEANUP(str_donep) Str prepare = STR_INIT;
+    str_addf(&prepare, "PREPARE stoa_%zu AS %s", *ret_number, sql);
+    TRY(run_one(conn, wait, NULL, prepare.buf, sql, 0, NULL, NULL));
+    conn->kept[conn->kept_count++] = key;
+    return NULL;
+}
+
+Err *pg_query_kept(Conn *base, const Wait *wait, Arena *arena, const char *key, const char *sql,
+                   size_t param_count, const char *const *params, Rows *ret_rows)
+{
+    PgConn *conn = pg_of(base);
+    size_t number = 0;
+    TRY(keep(conn, wait, key, sql, &number));
+    if (number == KEPT_MOST)
+        return pg_query(base, wait, arena, sql, param_count, params, ret_rows);
+    CLEANUP(str_donep) Str text = STR_INIT;
+    CLEANUP(arena_freep) Arena *scratch = arena_new();
+    /* Else the first five are planned each; local to this message, where no transaction is open. */
+    if (PQserverVersion(conn->pg) >= 120000 && conn->begin == NULL &&
+        PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
+        str_add(&text, "SELECT pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true); ");
+    str_addf(&text, "EXECUTE stoa_%zu", number);
+    for (size_t i = 0; i < param_count; i++)
+        str_addf(&text, "%s%s", i == 0 ? "(" : ", ",
+                 params[i] == NULL ? "NULL" : sql_literal(scratch, params[i]));
+    str_add(&text, param_count > 0 ? ")" : "");
+    return pg_query(base, wait, arena, text.buf, 0, NULL, ret_rows);
 }
 
 Err *pg_copy_in(Conn *base, const Wait *wait, const char *sql, const char *data, size_t len)
@@ -456,16 +511,34 @@ void pg_conn_hear(Conn *base, PgHear *hear, void *context)
     conn->hear_context = context;
 }
 
-static Err *session_prepare(Conn *conn)
+static Err *session_schema(Conn *conn, const Wait *wait, Arena *arena, const char *schema)
+{
+    Rows rows = {0};
+    TRY(pg_query(conn, wait, arena,
+                 "SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) || CASE WHEN "
+                 "s.path = '' THEN '' ELSE ', ' || s.path END, false) FROM pg_catalog.pg_namespace n, "
+                 "pg_catalog.current_setting('search_path') AS s (path) WHERE n.nspname = $1",
+                 1, &schema, &rows));
+    return rows.row_count > 0 ? NULL : err_new(ERR_USAGE, "there is no schema \"%s\"", schema);
+}
+
+static Err *session_prepare(Conn *conn, const char *schema)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
     Wait wait = {.timeout_ms = CONNECT_TIMEOUT_MS};
     Rows rows = {0};
     TRY(pg_query(conn, &wait, arena, "SELECT pg_catalog.pg_backend_pid()", 0, NULL, &rows));
-    if (rows_int(&rows, 0, 0) != pg_conn_backend_pid(conn))
-        return NULL; /* behind a transaction pooler session settings would leak into other people's sessions
-                      */
-    return pg_query(conn, &wait, arena, session_sql, 0, NULL, &rows);
+    if (rows_int(&rows, 0, 0) != pg_conn_backend_pid(conn)) {
+        /* behind a transaction pooler session settings would leak into other people's sessions */
+        return schema == NULL
+                   ? NULL
+                   : err_hint(err_new(ERR_CONFIG, "a schema of its own needs a session of its own, "
+                                                  "and there is a transaction pooler between"),
+                              "connect to the server itself");
+    }
+    TRY(pg_query(conn, &wait, arena, session_sql, 0, NULL, &rows));
+    pg_of(conn)->own = true;
+    return schema == NULL ? NULL : session_schema(conn, &wait, arena, schema);
 }
 
 Err *pg_connect(const Target *target, const char *purpose, const Wait *wait, Conn **ret_conn)
@@ -495,7 +568,7 @@ Err *pg_connect(const Target *target, const char *purpose, const Wait *wait, Con
         (void)PQsetnonblocking(conn->pg, 1);
         (void)PQsetNoticeReceiver(conn->pg, notice_receive, conn);
         conn->cancel = PQgetCancel(conn->pg);
-        err = session_prepare(&conn->base);
+        err = session_prepare(&conn->base, target->schema);
     }
     if (err != NULL) {
         pg_close(&conn->base);

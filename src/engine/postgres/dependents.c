@@ -6,7 +6,7 @@ Err *pg_load_dependents(Conn *conn, const Wait *wait, Arena *arena, Table *table
 {
     CLEANUP(catalog_json_freep) json_t *rows = NULL;
     const char *id = arena_printf(arena, "%lld", (long long)table->id);
-    TRY(catalog_query(conn, wait, catalog_dependents_sql, 1, &id, &rows));
+    TRY(catalog_query_kept(conn, wait, catalog_dependents_sql, 1, &id, &rows));
     table->dependent_count = json_array_size(rows);
     table->dependents = arena_alloc(arena, (table->dependent_count + 1) * sizeof *table->dependents);
     for (size_t i = 0; i < table->dependent_count; i++) {

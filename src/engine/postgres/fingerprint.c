@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOK_NAME "stoa_look_"
+
 enum {
     LOCK_MS = 2000, /* view definitions need a weak lock on what they read */
     TIMEOUT_MS = 30000,
@@ -61,6 +63,58 @@ static Err *read_lines(Conn *conn, const Wait *wait, Arena *arena, const char *t
     return conn_params(conn, wait, arena, ret_rows, query_text(conn, arena), tables);
 }
 
+/* Planning the query takes most of its time; a statement without parameters is planned once. */
+Err *pg_fingerprint_prepare(Conn *conn, const Wait *wait, Arena *arena, int64_t table_id)
+{
+    CLEANUP(str_donep) Str sql = STR_INIT;
+    const char *text = query_text(conn, arena), *at = strstr(text, "$1");
+    const char *name = arena_printf(arena, LOOK_NAME "%lld", (long long)table_id);
+    Rows rows = {0};
+    TRY(conn_params(conn, wait, arena, &rows,
+                    "SELECT 1 FROM pg_catalog.pg_prepared_statements WHERE name = $1", name));
+    if (rows.row_count > 0 || at == NULL)
+        return NULL;
+    str_addf(&sql,
+             "BEGIN READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL "
+             "standard_conforming_strings = on; "
+             "PREPARE %s AS ",
+             name);
+    str_addn(&sql, text, (size_t)(at - text));
+    str_addf(&sql, "'{%lld}'%s", (long long)table_id, at + strlen("$1"));
+    Err *err = conn_exec(conn, wait, sql.buf);
+    if (err == NULL)
+        err = conn_exec(conn, wait, arena_printf(arena, "EXECUTE %s", name));
+    if (err == NULL)
+        err = conn_exec(conn, wait, "COMMIT");
+    if (err != NULL)
+        pg_rollback(conn);
+    return err;
+}
+
+/* In the transaction at hand, whose changes count. */
+static Err *read_here(Conn *conn, const Wait *wait, Arena *arena, const char *tables,
+                      const char *const **ret_lines, size_t *ret_count)
+{
+    Rows rows = {0};
+    const char *name = arena_printf(arena, LOOK_NAME "%.*s", (int)strcspn(tables + 1, ",}"), tables + 1);
+    bool one = strchr(tables, ',') == NULL;
+    TRY(conn_params(conn, wait, arena, &rows,
+                    "SELECT 1 FROM pg_catalog.pg_prepared_statements WHERE name = $1", name));
+    bool prepared = one && rows.row_count > 0;
+    TRY(conn_exec(conn, wait,
+                  "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL standard_conforming_strings = on"));
+    if (prepared)
+        TRY(conn_query(conn, wait, arena, &rows, arena_printf(arena, "EXECUTE %s", name)));
+    else
+        TRY(conn_params(conn, wait, arena, &rows, query_text(conn, arena), tables));
+    const char **lines = arena_alloc(arena, (rows.row_count + 1) * sizeof *lines);
+    for (size_t i = 0; i < rows.row_count; i++)
+        lines[i] = rows_cell(&rows, i, 0);
+    *ret_lines = lines;
+    *ret_count = rows.row_count;
+    return NULL;
+}
+
 Err *pg_fingerprint(Conn *conn, const Wait *wait, Arena *arena, const int64_t *tables, size_t count,
                     const char *const **ret_lines, size_t *ret_count)
 {
@@ -72,6 +126,8 @@ Err *pg_fingerprint(Conn *conn, const Wait *wait, Arena *arena, const int64_t *t
     const char *numbers = arena_printf(arena, "{%s}", list.buf);
     Rows rows = {0};
     Err *err = NULL;
+    if (pg_conn_in_transaction(conn))
+        return read_here(conn, wait, arena, numbers, ret_lines, ret_count);
     for (int tries = 1; tries <= TRIES; tries++) {
         err_free(err);
         err = read_lines(conn, wait, arena, numbers, &rows);

@@ -20,6 +20,16 @@
     "CREATE TABLE IF NOT EXISTS stoa.signals (change_id bigint PRIMARY KEY, body json NOT NULL, at "         \
     "timestamptz NOT NULL DEFAULT clock_timestamp()) WITH (fillfactor = 40);\n"
 
+/* The hash chain over the events (run/chain.h). It drops nothing: all of this runs as one string on empty
+ * copies as well, where several statements of which one takes names away are refused (scratch_guard.c). */
+#define SEAL_TABLE                                                                                           \
+    "CREATE TABLE IF NOT EXISTS stoa.seals (ordinal bigint PRIMARY KEY, event_id bigint NOT NULL UNIQUE, "   \
+    "hash text NOT NULL);\n"                                                                                 \
+    "CREATE OR REPLACE FUNCTION stoa.events_append_only() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "      \
+    "RAISE EXCEPTION 'stoa.% is append-only', TG_TABLE_NAME; END$$;\n"                                       \
+    "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON stoa.seals FOR EACH STATEMENT "       \
+    "EXECUTE PROCEDURE stoa.events_append_only();\n"
+
 static const char create_sql[] =
     "CREATE SCHEMA IF NOT EXISTS stoa;\n"
     "COMMENT ON SCHEMA stoa IS 'Journal of Stoa: schema changes, their steps and checkpoints. Remove it "
@@ -28,7 +38,7 @@ static const char create_sql[] =
     "CREATE TABLE stoa.meta (version int PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now(), "
     "created_by text NOT "
     "NULL DEFAULT current_user);\n"
-    "INSERT INTO stoa.meta (version) VALUES (3);\n"
+    "INSERT INTO stoa.meta (version) VALUES (4);\n"
     "CREATE TABLE stoa.changes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, "
     "owner text NOT "
     "NULL DEFAULT '', change_digest text NOT NULL, plan_digest text NOT NULL, sql text NOT NULL, plan json "
@@ -59,10 +69,7 @@ static const char create_sql[] =
     "NULL DEFAULT clock_timestamp(), kind text NOT NULL, step int NOT NULL DEFAULT 0, detail json, text text "
     "NOT NULL, by "
     "text NOT NULL DEFAULT session_user);\n"
-    "CREATE INDEX events_change ON stoa.events (change_id, id);\n"
-    "CREATE FUNCTION stoa.events_append_only() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION "
-    "'stoa.events is "
-    "append-only'; END$$;\n"
+    "CREATE INDEX events_change ON stoa.events (change_id, id);\n" SEAL_TABLE
     "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON stoa.events FOR EACH STATEMENT "
     "EXECUTE PROCEDURE "
     "stoa.events_append_only();\n"
@@ -85,13 +92,15 @@ static const char create_sql[] =
     "bigint NOT NULL, column_name text NOT NULL, application_name text, role_name text, at timestamptz NOT "
     "NULL DEFAULT clock_timestamp())";
 
-/* Version 1 had no ways back, version 2 no settings and signals. What they wrote stays as it is; the roles
- * that could use it can use what is new: those that may write what the trigger writes, too. */
+/* Version 1 had no ways back, version 2 no settings and signals, version 3 no seals. What they wrote stays as
+ * it is; the roles that could use it can use what is new: those that may write what the trigger writes, too.
+ */
 static const char upgrade_sql[] =
     "ALTER TABLE stoa.sync_columns ADD COLUMN IF NOT EXISTS back json NOT NULL DEFAULT '[]', ADD COLUMN IF "
     "NOT "
     "EXISTS null_ok boolean NOT NULL DEFAULT false, ADD COLUMN IF NOT EXISTS after boolean NOT NULL DEFAULT "
-    "false;\n" BROKEN_TABLE SIGNAL_TABLES "DO $$DECLARE grants record; BEGIN\n"
+    "false;\n" BROKEN_TABLE SIGNAL_TABLES "DROP TABLE IF EXISTS stoa.seals;\n" SEAL_TABLE
+    "DO $$DECLARE grants record; BEGIN\n"
     "FOR grants IN SELECT DISTINCT acl.grantee::regrole AS role FROM pg_catalog.pg_class c, "
     "pg_catalog.aclexplode(c.relacl) acl WHERE c.oid = 'stoa.sync_failures'::regclass AND acl.privilege_type "
     "= 'INSERT' AND acl.grantee <> 0 LOOP\n"
@@ -99,10 +108,11 @@ static const char upgrade_sql[] =
     "FOR grants IN SELECT DISTINCT acl.grantee::regrole AS role FROM pg_catalog.pg_class c, "
     "pg_catalog.aclexplode(c.relacl) acl WHERE c.oid = 'stoa.meta'::regclass AND acl.privilege_type = "
     "'UPDATE' AND acl.grantee <> 0 LOOP\n"
-    "EXECUTE pg_catalog.format('GRANT ALL ON stoa.sync_broken, stoa.settings, stoa.signals TO %s', "
+    "EXECUTE pg_catalog.format('GRANT ALL ON stoa.sync_broken, stoa.settings, stoa.signals, stoa.seals TO "
+    "%s', "
     "grants.role); END "
     "LOOP; END$$;\n"
-    "UPDATE stoa.meta SET version = 3";
+    "UPDATE stoa.meta SET version = 4";
 
 /* Sync functions stand in the schema; their triggers stand on the users' tables and go with CASCADE. */
 static const char drop_sql[] = "DROP SCHEMA IF EXISTS stoa CASCADE";
@@ -110,9 +120,12 @@ static const char drop_sql[] = "DROP SCHEMA IF EXISTS stoa CASCADE";
 static const char *const texts[JOURNAL_SQL_COUNT] = {
     [JOURNAL_CREATE] = create_sql,
     [JOURNAL_PROTECT] = "",
+    [JOURNAL_PROTECT_SEALS] = "",
     [JOURNAL_UPGRADE] = upgrade_sql,
     [JOURNAL_DROP] = drop_sql,
     [JOURNAL_GRANTS] = "GRANT ALL ON SCHEMA stoa TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA stoa TO {role}",
+    [JOURNAL_READ_GRANTS] =
+        "GRANT USAGE ON SCHEMA stoa TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA stoa TO {role}",
 };
 
 const char *pg_journal_sql(JournalSql statement)

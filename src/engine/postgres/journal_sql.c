@@ -6,6 +6,10 @@
     "clock_timestamp(), session_id, session_started, expires_at::text FROM stoa.leases WHERE table_key IN "  \
     "({keys}) ORDER BY table_key"
 
+#define EVENT                                                                                                \
+    "e.id, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), e.change_id, e.kind, e.step, "  \
+    "e.detail, e.text, e.by"
+
 static const char *const texts[JOURNAL_SQL_COUNT] = {
     [JOURNAL_FIND_CHANGE] =
         "SELECT id, name, owner, change_digest, plan_digest, sql, state, phase, error, ready_position, plan "
@@ -99,8 +103,34 @@ static const char *const texts[JOURNAL_SQL_COUNT] = {
         "AND e.id > CASE WHEN $2::bigint < 0 THEN (SELECT max(id) FROM stoa.events) + $2::bigint ELSE "
         "$2::bigint END ORDER BY e.id",
     [JOURNAL_REQUEST] = "SELECT sql, plan FROM stoa.changes WHERE id = $1",
+    [JOURNAL_CREATED] =
+        "SELECT (extract(epoch FROM created_at) * 1000000)::bigint FROM stoa.changes WHERE id = $1",
     [JOURNAL_FLAGS] =
         "SELECT to_json(at) #>> '{}', detail, by FROM stoa.events WHERE kind = 'flag' ORDER BY id",
+    [JOURNAL_CONTRACTS] =
+        "SELECT to_json(e.at) #>> '{}', e.detail, e.by, c.id, c.name, c.state FROM stoa.events e JOIN "
+        "stoa.changes c "
+        "ON c.id = e.change_id WHERE e.kind = 'contract' AND ($1::bigint IS NULL OR c.id = $1) ORDER BY e.id",
+
+    [JOURNAL_UNSEALED] = "SELECT " EVENT " FROM stoa.events e WHERE e.id > $1 AND NOT EXISTS (SELECT FROM "
+                         "stoa.seals s WHERE s.event_id = e.id) ORDER BY e.id LIMIT 1000",
+    [JOURNAL_SEALS] =
+        "SELECT s.ordinal, s.hash, s.event_id, " EVENT " FROM stoa.seals s LEFT JOIN stoa.events "
+        "e ON e.id = s.event_id WHERE s.ordinal > $1 ORDER BY s.ordinal LIMIT 2000",
+    [JOURNAL_MISPLACED] = "SELECT e.id, to_json(e.at) #>> '{}' FROM stoa.events e WHERE (SELECT n.at FROM "
+                          "stoa.events n WHERE n.id "
+                          "> e.id ORDER BY n.id LIMIT 1) < e.at - interval '1 hour' ORDER BY e.id",
+    [JOURNAL_NOW] =
+        "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS'), session_user",
+    [JOURNAL_APPROVALS] = "SELECT id, to_json(at) #>> '{}', detail, by, kind FROM stoa.events WHERE kind IN "
+                          "('approval', 'approval-revoked') ORDER BY id",
+    [JOURNAL_RETIRES] = "SELECT detail, (extract(epoch FROM clock_timestamp() - at) * 1000)::bigint, "
+                        "to_json(at) #>> '{}' FROM "
+                        "stoa.events WHERE kind = 'retire' ORDER BY id",
+    [JOURNAL_BROWNOUTS] =
+        "SELECT table_key, epoch, expires_at <= clock_timestamp(), host, pid, date_trunc('second', "
+        "since)::text, (extract(epoch FROM expires_at - clock_timestamp()) * 1000)::bigint FROM stoa.leases "
+        "WHERE table_key LIKE 'brownout:%' AND holder IS NOT NULL ORDER BY table_key",
 };
 
 const char *pg_journal_work_sql(JournalSql statement) { return texts[statement]; }

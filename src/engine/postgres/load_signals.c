@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum {
-    LATENCY_ROUND_MS = 5000,
+    LATENCY_ROUND_MS = 2000,
     WAL_COUNTER = 0,     /* of LoadSample.counter: bytes of WAL in the last round */
     LATENCY_COUNTER = 1, /* when the statements were last looked at */
 };
@@ -46,6 +46,19 @@ const LoadSignal pg_load_signals[PG_LOAD_COUNT] = {
     [PG_LOAD_DEAD] = {.name = "dead-rows",
                       .title = "the number of dead rows for each live one",
                       .usual_limit = LOAD_NO_LIMIT},
+    [PG_LOAD_CHECKPOINT] = {.name = "checkpoint-wal",
+                            .title = "WAL since the last checkpoint, as a part of max_wal_size,",
+                            .usual_limit = LOAD_NO_LIMIT},
+    [PG_LOAD_STANDBY_WAITING] = {.name = "standby-waiting",
+                                 .title = "the number of sessions that wait for replay",
+                                 .usual_limit = 0},
+    [PG_LOAD_LAG] = {.name = "replica-lag",
+                     .title = "the lag of a replica",
+                     .usual_limit = LOAD_NO_LIMIT,
+                     .limited_by = "--max-lag"},
+    [PG_LOAD_STANDBY_ENDED] = {.name = "standby-ended",
+                               .title = "the number of queries that replay has ended lately",
+                               .usual_limit = 0},
 };
 static_assert((int)PG_LOAD_COUNT <= (int)LOAD_SIGNALS_MAX, "a sample holds all signals");
 
@@ -194,11 +207,34 @@ static Err *sample_latency(Conn *conn, const Wait *wait, Arena *arena, LoadSampl
     return NULL;
 }
 
+/* Read from the control file, for whoever has a limit for it. */
+static Err *sample_checkpoint(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample)
+{
+    Rows rows = {0};
+    if ((sample->wanted & 1U << PG_LOAD_CHECKPOINT) == 0)
+        return NULL;
+    Err *err =
+        conn_query(conn, wait, arena, &rows,
+                   "SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), c.redo_lsn) / "
+                   "pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_wal_size')) FROM "
+                   "pg_catalog.pg_control_checkpoint() c");
+    if (err != NULL && !err_is(err, ERR_PRIVILEGE) && !err_is(err, ERR_SQL))
+        return err;
+    sample->why[PG_LOAD_CHECKPOINT] =
+        err == NULL ? NULL : "pg_control_checkpoint() cannot be called by this role";
+    if (err == NULL)
+        take(sample, PG_LOAD_CHECKPOINT, &rows, 0);
+    else
+        sample->state[PG_LOAD_CHECKPOINT] = SIGNAL_FORBIDDEN;
+    err_free(err);
+    return NULL;
+}
+
 /* The round itself came to nothing: what has a limit holds the work, and says why. */
 static Err *all_unreadable(Arena *arena, LoadSample *sample, Err *err)
 {
     const char *why = arena_dup(arena, err_root(err)->msg);
-    for (size_t i = 0; i < PG_LOAD_COUNT; i++) {
+    for (size_t i = 0; i < PG_LOAD_OWN_COUNT; i++) {
         sample->state[i] = SIGNAL_UNREADABLE;
         sample->why[i] = why;
     }
@@ -231,5 +267,6 @@ Err *pg_load(Conn *conn, const Wait *wait, Arena *arena, LoadSample *sample)
             hide(arena, sample, hidden[i], "this role");
     }
     sample->at_ms = now_ms;
+    TRY(sample_checkpoint(conn, wait, arena, sample));
     return sample_latency(conn, wait, arena, sample);
 }

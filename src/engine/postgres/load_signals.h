@@ -13,6 +13,12 @@ typedef enum PgLoad {
     PG_LOAD_SNAPSHOT, /* seconds that the oldest snapshot has been held */
     PG_LOAD_VACUUM,   /* autovacuum workers on the change's tables */
     PG_LOAD_DEAD,     /* dead rows for each live one, of the worst of the change's tables */
+    PG_LOAD_CHECKPOINT, /* WAL since the last checkpoint began, as a part of max_wal_size */
+    PG_LOAD_OWN_COUNT,  /* those behind it are told by standbys that are given by URL (standby.c) */
+    PG_LOAD_STANDBY_WAITING =
+        PG_LOAD_OWN_COUNT, /* sessions there that have waited for what is replayed for half a second */
+    PG_LOAD_LAG,           /* seconds */
+    PG_LOAD_STANDBY_ENDED, /* queries that replay has ended there in the last seconds */
     PG_LOAD_COUNT
 } PgLoad;
 extern const LoadSignal pg_load_signals[];

@@ -7,6 +7,7 @@ typedef struct PgConn PgConn;
 /* The backend's process id as the server announced it when the session began; behind a transaction pooler it
  * is not the one that pg_backend_pid() answers. */
 int pg_conn_backend_pid(const Conn *conn);
+bool pg_conn_in_transaction(const Conn *conn);
 /* 150020. */
 int pg_conn_version(const Conn *conn);
 /* From here on `hear` is called for each notice of the server that client_min_messages lets through, with the
@@ -32,6 +33,11 @@ Err *pg_connect(const Target *target, const char *purpose, const Wait *wait, Con
 void pg_close(Conn *conn);
 Err *pg_query(Conn *conn, const Wait *wait, Arena *arena, const char *sql, size_t param_count,
               const char *const *params, Rows *ret_rows) MUST_USE;
+/* The same for a statement that a session runs often: prepared once and planned once, unless the session goes
+ * through a pooler, or its first time is within a transaction. `key` is static and tells one from another.
+ * Types of parameters must be plain from the statement. */
+Err *pg_query_kept(Conn *conn, const Wait *wait, Arena *arena, const char *key, const char *sql,
+                   size_t param_count, const char *const *params, Rows *ret_rows) MUST_USE;
 Err *pg_copy_in(Conn *conn, const Wait *wait, const char *sql, const char *data, size_t len) MUST_USE;
 void pg_cancel(Conn *conn);
 Err *pg_begin(Conn *conn, const Wait *wait, const TxSettings *settings) MUST_USE;
@@ -55,6 +61,8 @@ int64_t pg_session_id(const Conn *conn);
 Err *pg_session_started(Conn *conn, const Wait *wait, Arena *arena, const char **ret_started) MUST_USE;
 Err *pg_end_session(Conn *conn, const Wait *wait, int64_t session_id, const char *started) MUST_USE;
 Err *pg_hint_lock(Conn *conn, const Wait *wait, const char *key, bool *ret_taken) MUST_USE;
+Err *pg_doing(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id, const char **ret_what,
+              double *ret_part);
 Err *pg_waits_for(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id,
                   const char **ret_who) MUST_USE;
 Err *pg_vacuum(Conn *conn, const Wait *wait, const Server *server, const Table *table,
@@ -63,12 +71,24 @@ Err *pg_index_state(Conn *conn, const Wait *wait, Arena *arena, const char *sche
                     const char *index, IndexState *ret_state);
 Err *pg_counter_value(Conn *conn, const Wait *wait, Arena *arena, const char *counter,
                       int64_t *ret_value) MUST_USE;
+Err *pg_work_sum(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_at_s, int64_t *ret_sum) MUST_USE;
+Err *pg_table_bytes(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
+                    int64_t *ret_heap, int64_t *ret_indexes);
 Err *pg_log_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes) MUST_USE;
-Err *pg_local_time(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, int *ret_minute,
-                   int *ret_weekday) MUST_USE;
+Err *pg_local_time(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, const char *at,
+                   int64_t ahead_minutes, int *ret_minute, int *ret_weekday) MUST_USE;
 Err *pg_storage(Conn *conn, const Wait *wait, Arena *arena, const Table *table,
                 const char **ret_storage) MUST_USE;
 Err *pg_replay_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes) MUST_USE;
+Err *pg_canary(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *table,
+               Canary *ret_canary) MUST_USE;
+Err *pg_disk_free(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes,
+                  const char **ret_source) MUST_USE;
+Err *pg_standby_state(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_waiting,
+                      int64_t *ret_ended) MUST_USE;
+Err *pg_standby_blockers(Conn *conn, const Wait *wait, Arena *arena, const int64_t *table_ids,
+                         size_t table_count, int64_t max_stall_ms, Blocker **ret_blockers,
+                         size_t *ret_count) MUST_USE;
 Err *pg_find_table(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
                    int64_t *ret_id) MUST_USE;
 const char *pg_journal_sql(JournalSql statement);

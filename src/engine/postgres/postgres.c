@@ -3,19 +3,23 @@
 
 #include "engine/postgres/catalog.h"
 #include "engine/postgres/clone.h"
+#include "engine/postgres/hide.h"
 #include "engine/postgres/load_signals.h"
 #include "engine/postgres/pg.h"
 #include "engine/postgres/scratch.h"
+#include "engine/postgres/shadow.h"
 #include "engine/sql.h"
 
 static const char *const schemes[] = {"postgres", "postgresql", NULL};
 
 const EngineOps engine_postgres = {
     .name = "postgres",
-    .journal_version = 3,
+    .journal_version = 4,
     .load_signals = pg_load_signals,
     .load_signal_count = PG_LOAD_COUNT,
     .load = pg_load,
+    .canary = pg_canary,
+    .disk_free = pg_disk_free,
     .quote = sql_name,
     .only = "ONLY ",
     .schemes = schemes,
@@ -26,6 +30,7 @@ const EngineOps engine_postgres = {
     .session_started = pg_session_started,
     .hint_lock = pg_hint_lock,
     .waits_for = pg_waits_for,
+    .doing = pg_doing,
     .scan_choose = pg_scan_choose,
     .scan_next = pg_scan_next,
     .scan_filter = pg_scan_filter,
@@ -40,17 +45,32 @@ const EngineOps engine_postgres = {
     .vacuum = pg_vacuum,
     .index_state = pg_index_state,
     .counter_value = pg_counter_value,
+    .work_sum = pg_work_sum,
+    .table_bytes = pg_table_bytes,
     .log_bytes = pg_log_bytes,
     .local_time = pg_local_time,
     .replay_bytes = pg_replay_bytes,
+    .standby_state = pg_standby_state,
+    .standby_blockers = pg_standby_blockers,
     .load_server = pg_load_server,
     .load_table = pg_load_table,
+    .load_stars = pg_load_stars,
     .list_tables = pg_list_tables,
+    .list_databases = pg_list_databases,
+    .list_schemas = pg_list_schemas,
     .session_limits = pg_session_limits,
     .load_dependents = pg_load_dependents,
     .load_use = pg_load_use,
+    .load_stale = pg_load_stale,
+    .column_comment = pg_column_comment,
+    .set_column_comment = pg_set_column_comment,
+    .hide_plan = pg_hide_plan,
+    .hide = pg_hide,
+    .show = pg_show,
     .flush_counters = pg_flush_counters,
     .load_column_parts = pg_load_column_parts,
+    .load_copy = pg_load_copy,
+    .shadow = &pg_shadow_ops,
     .find_table = pg_find_table,
     .fingerprint = pg_fingerprint,
     .load_object = pg_load_object,
@@ -67,10 +87,13 @@ const EngineOps engine_postgres = {
     .replayed = pg_replayed,
     .hot_updates = pg_hot_updates,
     .clone_open = pg_clone_open,
+    .clone_text = pg_clone_text,
     .clone_conn = pg_clone_conn,
     .clone_close = pg_clone_close,
     .clone_forget = pg_clone_forget,
     .clone_run = pg_clone_run,
+    .copy_statements = pg_copy_statements,
+    .load_source = pg_load_source,
     .connect = pg_connect,
     .close = pg_close,
     .query = pg_query,

@@ -62,8 +62,8 @@ static Err *relations_load(Conn *conn, const Wait *wait, Arena *arena, Relations
 {
     CLEANUP(catalog_json_freep) json_t *rows = NULL;
     const Spaces *spaces = pg_conn_spaces(conn);
-    TRY(catalog_query(conn, wait, catalog_probe_relations_sql, 1,
-                      (const char *const[]){spaces == NULL ? "" : spaces->base}, &rows));
+    TRY(catalog_query_kept(conn, wait, catalog_probe_relations_sql, 1,
+                           (const char *const[]){spaces == NULL ? "" : spaces->base}, &rows));
     size_t count = json_array_size(rows);
     Relation *items = arena_alloc(arena, (count + 1) * sizeof *items);
     for (size_t i = 0; i < count; i++) {
@@ -116,8 +116,8 @@ static Err *effects_load(Conn *conn, const Wait *wait, Relations *before)
     }
     CLEANUP(arena_freep) Arena *arena = arena_new();
     CLEANUP(catalog_json_freep) json_t *rows = NULL;
-    TRY(catalog_query(conn, wait, catalog_probe_effects_sql, 1,
-                      (const char *const[]){arena_printf(arena, "{%s}", ids.buf)}, &rows));
+    TRY(catalog_query_kept(conn, wait, catalog_probe_effects_sql, 1,
+                           (const char *const[]){arena_printf(arena, "{%s}", ids.buf)}, &rows));
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         Relation *relation = relation_find(before, catalog_int(row, "id"));
@@ -241,7 +241,7 @@ static Err *add_validated(Conn *conn, const Wait *wait, Relations *before, const
         return NULL;
     CLEANUP(arena_freep) Arena *arena = arena_new();
     CLEANUP(catalog_json_freep) json_t *keys = NULL;
-    TRY(catalog_query(conn, wait, catalog_probe_keys_sql, 0, NULL, &keys));
+    TRY(catalog_query_kept(conn, wait, catalog_probe_keys_sql, 0, NULL, &keys));
     for (size_t i = 0; i < json_array_size(keys); i++) {
         const json_t *key = json_array_get(keys, i);
         if (!catalog_bool(key, "validated") || key_was_valid(keys_before, catalog_int(key, "id")) ||
@@ -411,7 +411,7 @@ static Err *probe_run(Conn *conn, const Wait *wait, Arena *arena, const char *co
     CLEANUP(catalog_json_freep) json_t *keys = NULL;
     Relations before = {0}, after = {0};
     TRY(relations_load(conn, wait, scratch, &before));
-    TRY(catalog_query(conn, wait, catalog_probe_keys_sql, 0, NULL, &keys));
+    TRY(catalog_query_kept(conn, wait, catalog_probe_keys_sql, 0, NULL, &keys));
     Hearing hearing = {.arena = arena, .spaces = pg_conn_spaces(conn)};
     const char *why = NULL, *gone = NULL;
     Err *err = statements_run(conn, wait, scratch, sql, count, &hearing, &why);

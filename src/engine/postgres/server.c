@@ -115,6 +115,7 @@ static Err *load_rest(Conn *conn, const Wait *wait, Arena *arena, const json_t *
     server->journal_version = (int)catalog_int(rest, "journal_version");
     if (journal && !catalog_bool(row, "journal_readable"))
         server->journal_version = -1;
+    server->may_read_journal = !journal || catalog_bool(row, "journal_all_readable");
     server->may_use_journal = journal ? catalog_bool(row, "journal_granted") : server->may_create_schema;
     return NULL;
 }
@@ -141,6 +142,22 @@ Err *pg_list_tables(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows)
         "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
         "WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^(pg_|stoa_scratch_)' "
         "AND n.nspname NOT IN ('information_schema', 'stoa') ORDER BY 1, 2");
+}
+
+Err *pg_list_databases(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows)
+{
+    return conn_query(conn, wait, arena, ret_rows,
+                      "SELECT d.datname FROM pg_catalog.pg_database d WHERE d.datallowconn AND NOT "
+                      "d.datistemplate AND d.datname !~ '^stoa_scratch_' AND "
+                      "pg_catalog.has_database_privilege(d.oid, 'CONNECT') ORDER BY d.datname COLLATE \"C\"");
+}
+
+Err *pg_list_schemas(Conn *conn, const Wait *wait, Arena *arena, Rows *ret_rows)
+{
+    return conn_query(conn, wait, arena, ret_rows,
+                      "SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.nspname !~ "
+                      "'^(pg_|stoa_scratch_)' AND n.nspname NOT IN ('information_schema', 'stoa') "
+                      "ORDER BY n.nspname COLLATE \"C\"");
 }
 
 /* reset_val is what the session began with, whatever we have set since. */

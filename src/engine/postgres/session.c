@@ -73,3 +73,32 @@ Err *pg_waits_for(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id
     *ret_who = rows_cell(&rows, 0, 0);
     return NULL;
 }
+
+/* PostgreSQL "Progress Reporting": pg_stat_progress_vacuum from 9.6 on, pg_stat_progress_create_index from 12
+ * on. A scan by several workers is told in blocks, and so is the check of a concurrent build. */
+Err *pg_doing(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id, const char **ret_what,
+              double *ret_part)
+{
+    static const char vacuum[] =
+        "SELECT 'vacuum: ' || phase, CASE WHEN heap_blks_total > 0 THEN CASE phase WHEN 'vacuuming heap' "
+        "THEN "
+        "heap_blks_vacuumed ELSE heap_blks_scanned END / heap_blks_total::float8 END FROM "
+        "pg_catalog.pg_stat_progress_vacuum WHERE pid = $1::int";
+    static const char index[] =
+        " UNION ALL SELECT phase, CASE WHEN phase LIKE 'waiting%' THEN lockers_done / "
+        "nullif(lockers_total, 0)::float8 WHEN blocks_total > 0 THEN blocks_done / blocks_total::float8 "
+        "ELSE tuples_done / nullif(tuples_total, 0)::float8 END FROM "
+        "pg_catalog.pg_stat_progress_create_index WHERE pid = $1::int";
+    Rows rows = {0};
+    *ret_what = NULL;
+    *ret_part = -1;
+    TRY(conn_params(conn, wait, arena, &rows,
+                    arena_printf(arena, "%s%s", vacuum, pg_conn_version(conn) >= 120000 ? index : ""),
+                    id_text(arena, session_id)));
+    if (rows.row_count == 0)
+        return NULL;
+    *ret_what = rows_cell(&rows, 0, 0);
+    if (rows_cell(&rows, 0, 1) != NULL)
+        *ret_part = rows_double(&rows, 0, 1);
+    return NULL;
+}

@@ -70,6 +70,32 @@ Err *pg_counter_value(Conn *conn, const Wait *wait, Arena *arena, const char *co
     return NULL;
 }
 
+Err *pg_work_sum(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_at_s, int64_t *ret_sum)
+{
+    Rows rows = {0};
+    TRY(conn_query(conn, wait, arena, &rows,
+                   "SELECT extract(epoch FROM pg_catalog.clock_timestamp())::bigint, xact_commit + "
+                   "xact_rollback FROM pg_catalog.pg_stat_database WHERE datname = "
+                   "pg_catalog.current_database()"));
+    *ret_at_s = rows_int(&rows, 0, 0);
+    *ret_sum = rows_int(&rows, 0, 1);
+    return NULL;
+}
+
+Err *pg_table_bytes(Conn *conn, const Wait *wait, Arena *arena, const char *schema, const char *name,
+                    int64_t *ret_heap, int64_t *ret_indexes)
+{
+    Rows rows = {0};
+    TRY(conn_params(conn, wait, arena, &rows,
+                    "SELECT pg_catalog.pg_table_size(c.oid), pg_catalog.pg_indexes_size(c.oid) FROM "
+                    "pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE "
+                    "n.nspname = $1 AND c.relname = $2",
+                    schema, name));
+    *ret_heap = rows.row_count == 0 ? 0 : rows_int(&rows, 0, 0);
+    *ret_indexes = rows.row_count == 0 ? 0 : rows_int(&rows, 0, 1);
+    return NULL;
+}
+
 Err *pg_log_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes)
 {
     Rows rows = {0};
@@ -80,15 +106,21 @@ Err *pg_log_bytes(Conn *conn, const Wait *wait, Arena *arena, int64_t *ret_bytes
     return NULL;
 }
 
-Err *pg_local_time(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, int *ret_minute,
-                   int *ret_weekday)
+/* As a text "+05:30" would be read as POSIX has it, west of Greenwich; as an interval it is east. */
+Err *pg_local_time(Conn *conn, const Wait *wait, Arena *arena, const char *time_zone, const char *at,
+                   int64_t ahead_minutes, int *ret_minute, int *ret_weekday)
 {
     Rows rows = {0};
-    TRY(conn_params(
-        conn, wait, arena, &rows,
-        "SELECT (extract(hour FROM t) * 60 + extract(minute FROM t))::int, extract(dow FROM t)::int "
-        "FROM (SELECT pg_catalog.timezone($1, pg_catalog.clock_timestamp()) AS t) s",
-        time_zone));
+    bool offset = time_zone[0] == '+' || time_zone[0] == '-';
+    const char *sql = arena_printf(arena,
+                                   "SELECT (extract(hour FROM t) * 60 + extract(minute FROM t))::int, "
+                                   "extract(dow FROM t)::int FROM (SELECT "
+                                   "pg_catalog.timezone($1::%s, coalesce($2::timestamp AT TIME ZONE 'UTC', "
+                                   "pg_catalog.clock_timestamp()) + "
+                                   "$3::int * interval '1 minute') AS t) s",
+                                   offset ? "interval" : "text");
+    TRY(conn_params(conn, wait, arena, &rows, sql, time_zone, at,
+                    arena_printf(arena, "%lld", (long long)ahead_minutes)));
     *ret_minute = (int)rows_int(&rows, 0, 0);
     *ret_weekday = (int)rows_int(&rows, 0, 1);
     return NULL;

@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "engine/postgres/catalog.h"
 #include "engine/postgres/catalog_sql.h"
+#include "engine/self_set.h"
 #include "engine/sql.h"
 
 #include <math.h>
@@ -14,7 +15,6 @@ enum {
     STATEMENT_READ = 4000, /* characters of a statement that are looked through */
     STATISTICS_TIMEOUT_MS = 5000,
     SAMPLE_BLOCKS = 400,
-    BOTTOM_UP_VERSION = 140000,
     PAGE_HEADER_BYTES = 24,
     ROW_HEADER_BYTES = 28, /* tuple header, aligned, and line pointer */
 };
@@ -150,68 +150,6 @@ static void read_triggers(Arena *arena, const json_t *list, Table *table)
     }
 }
 
-static bool in_unique_index(const Table *table, const char *column)
-{
-    for (size_t i = 0; i < table->index_count; i++)
-        for (size_t k = 0; table->indexes[i].unique && k < table->indexes[i].column_count; k++)
-            if (str_eq(table->indexes[i].columns[k], column))
-                return true;
-    return false;
-}
-
-/* The column, where it may stand in a SET list; NULL otherwise. */
-static Column *self_settable(Table *table, const char *name)
-{
-    for (size_t i = 0; i < table->column_count; i++) {
-        Column *column = &table->columns[i];
-        if (name != NULL && str_eq(column->name, name))
-            return column->identity == 'a' || !column->writable || in_unique_index(table, name) ? NULL
-                                                                                                : column;
-    }
-    return NULL;
-}
-
-/* Whether setting a column to itself may be noticed by anybody. */
-static bool self_set_is_silent(const Table *table)
-{
-    for (size_t i = 0; i < table->trigger_count; i++) {
-        const Trigger *trigger = &table->triggers[i];
-        bool looks = trigger->names_columns || (trigger->compiled && !trigger->internal);
-        if (trigger->on_update && looks && trigger->enabled != 'D')
-            return false; /* UPDATE OF looks at the SET list, not at values; so may a function in C, as
-                             tsvector_update_trigger() and lo_manage() do (tg_updatedcols) */
-    }
-    for (size_t i = 0; i < table->column_count; i++)
-        if (table->columns[i].generated_sql != NULL)
-            return false; /* computed again when a column that it reads is in the SET list */
-    return true;
-}
-
-/* Marks one column of each plain B-tree index that our UPDATEs also set to itself.
- *
- * From 14 on, an update that leaves an index's columns out of its SET list tells the index so, and a full
- * leaf then looks for dead entries in the heap before it deduplicates or splits (bottom-up deletion;
- * index_unchanged_by_update() in execIndexing.c). During a backfill that look is nearly always in vain, since
- * the versions it hopes for are our own, not dead yet: of 29,897 looks 26,784 found nothing, and all of them
- * took a third of the time (15.18, 1 M rows, three indexes). With the column in the SET list nothing is
- * looked for. The index may come out larger by what the look would have saved, which mostly is nothing, and
- * never is more than one entry a row that any update of all rows adds. Whether an update is HOT goes by the
- * values, so it still is. Columns of unique indexes are left out: the row would be locked against foreign
- * keys that refer to it. */
-static void mark_self_set(const Server *server, Table *table)
-{
-    if (server == NULL || server->version_num < BOTTOM_UP_VERSION || !self_set_is_silent(table))
-        return;
-    for (size_t i = 0; i < table->index_count; i++) {
-        const Index *index = &table->indexes[i];
-        Column *found = NULL;
-        for (size_t k = 0; k < index->column_count && found == NULL && index->btree; k++)
-            found = self_settable(table, index->columns[k]);
-        if (found != NULL)
-            found->self_set = true;
-    }
-}
-
 static void read_publications(Arena *arena, const json_t *list, Table *table)
 {
     table->publication_count = json_array_size(list);
@@ -311,16 +249,15 @@ static void read_stars(Arena *arena, const json_t *rows, Table *table)
 
 /* Statements of this database that name the table, most called first. The statistics are asked once, with a
  * limit of time of their own: they may be large, and not to know is no error. */
-static Err *load_stars(Conn *conn, const Wait *wait, Arena *arena, const Server *server,
-                       const char *statements_schema, Table *table)
+Err *pg_load_stars(Conn *conn, const Wait *wait, Arena *arena, const Server *server, Table *table)
 {
-    if (statements_schema == NULL || server == NULL || !server->may_read_stats)
+    if (table->statements_schema == NULL || !server->may_read_stats)
         return NULL;
     CLEANUP(str_donep) Str sql = STR_INIT;
     str_addf(&sql,
              "SELECT pg_catalog.left(s.query, %d) AS query, pg_catalog.sum(s.calls)::int8 AS calls FROM ",
              STATEMENT_READ);
-    sql_add_name(&sql, statements_schema, "pg_stat_statements");
+    sql_add_name(&sql, table->statements_schema, "pg_stat_statements");
     str_addf(&sql,
              " s WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = "
              "pg_catalog.current_database()) AND pg_catalog.strpos(pg_catalog.lower(s.query), "
@@ -392,7 +329,8 @@ static void read_relation(Arena *arena, const json_t *row, Table *table)
                      .total_bytes = catalog_int(row, "total_bytes"),
                      .fillfactor = (int)catalog_int(row, "fillfactor"),
                      .oldest_writer_ms = catalog_int(row, "oldest_writer_ms"),
-                     .repeatable_read_default = catalog_bool(row, "repeatable_read_default")};
+                     .repeatable_read_default = catalog_bool(row, "repeatable_read_default"),
+                     .statements_schema = catalog_text(arena, row, "statements_schema")};
     read_partitions(arena, row, table);
     read_columns(arena, json_object_get(row, "columns"), table);
     read_indexes(arena, json_object_get(row, "indexes"), table);
@@ -431,7 +369,7 @@ Err *pg_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *ser
 {
     CLEANUP(catalog_json_freep) json_t *rows = NULL;
     const char *params[] = {schema, name};
-    TRY(catalog_query(conn, wait, catalog_table_sql, 2, params, &rows));
+    TRY(catalog_query_kept(conn, wait, catalog_table_sql, 2, params, &rows));
     if (json_array_size(rows) == 0) {
         *ret_table = (Table){.schema = schema == NULL ? NULL : arena_dup(arena, schema),
                              .name = arena_dup(arena, name),
@@ -441,13 +379,10 @@ Err *pg_load_table(Conn *conn, const Wait *wait, Arena *arena, const Server *ser
     const json_t *row = json_array_get(rows, 0);
     Table table;
     read_relation(arena, row, &table);
-    mark_self_set(server, &table);
+    self_set_mark(server, &table);
     TRY(estimate_rows(conn, wait, server, row, &table));
     if (catalog_bool(row, "has_sync"))
         TRY(load_sync(conn, wait, arena, &table));
-    if (table.kind == RELATION_TABLE || table.kind == RELATION_PARTITION ||
-        table.kind == RELATION_PARTITIONED)
-        TRY(load_stars(conn, wait, arena, server, catalog_text(arena, row, "statements_schema"), &table));
     *ret_table = table;
     return NULL;
 }

@@ -1,6 +1,6 @@
 // One change: what it is, its phases as a track, and how far it is.
 import {h} from "./dom.js";
-import {brief, count, moment, percent, plural, range, seconds} from "./format.js";
+import {brief, count, figure, moment, percent, plural, range, seconds, size} from "./format.js";
 import {isOver, pill, stateOf} from "./list.js";
 
 export function phasesOf(change) {
@@ -44,6 +44,14 @@ function leftStat(change) {
   return stat("Time left", "–", change.state === "paused" ? "while it rests" : change.throttled_by ? "while it is held back" : "not known yet");
 }
 
+// What the rows that were written anew have cost in room: the size by that of before.
+function growth(change, label, part) {
+  const sized = Object.values(change.measured || {}).map((step) => step.bytes).filter((bytes) => bytes && bytes[`${part}_before`] > 0);
+  if (sized.length === 0) return null;
+  const sum = (key) => sized.reduce((all, bytes) => all + bytes[key], 0), before = sum(`${part}_before`), now = sum(part);
+  return stat(`${label} on disk`, `${figure(now / before)}×`, `${size(before)} before, ${size(now)} now`, now > 2 * before ? "warn" : null);
+}
+
 export function progress(change, rate) {
   const part = change.rows_total > 0 ? Math.min(1, change.rows_done / change.rows_total) : null;
   const current = change.steps.find((step) => step.state === "running");
@@ -59,7 +67,8 @@ export function progress(change, rate) {
       filling ? stat("Rate", `${brief(working && rate !== null ? rate : change.rows_per_s)} rows/s`, working && rate !== null ? `${brief(change.rows_per_s)} without rests` : "without rests") : null,
       leftStat(change),
       change.hot_ratio !== null && change.hot_ratio !== undefined
-        ? stat("HOT updates", percent(change.hot_ratio), change.hot_ratio >= 0.5 ? "little new index space" : "indexes grow", change.hot_ratio < 0.3 ? "warn" : null) : null),
+        ? stat("HOT updates", percent(change.hot_ratio), change.hot_ratio >= 0.5 ? "little new index space" : "indexes grow", change.hot_ratio < 0.3 ? "warn" : null) : null,
+      growth(change, "Table", "heap"), growth(change, "Indexes", "indexes")),
   ];
 }
 

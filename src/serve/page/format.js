@@ -15,6 +15,11 @@ export function figure(value) {
   return String(Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
 }
 
+export function size(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"], at = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log(Math.max(bytes, 1)) / Math.log(1024))));
+  return `${figure(bytes / 1024 ** at)} ${units[at]}`;
+}
+
 export function seconds(value) {
   if (value < 0.9995) return `${Math.max(1, Math.round(value * 1000))} ms`;
   if (value < 59.95) return `${value < 10 ? value.toFixed(1) : Math.round(value)} s`;

@@ -1,7 +1,9 @@
 // The page: looks at what the link knows, and draws it.
-import {actTable, buttons, forgetToken, hasToken} from "./actions.js";
+import {actTable, buttons} from "./actions.js";
+import {approve} from "./approve.js";
 import * as charts from "./charts.js";
 import {head, progress, track} from "./change.js";
+import {forgetToken, hasToken} from "./dialog.js";
 import {fill, find, h, say} from "./dom.js";
 import {eventLog, lockTable} from "./events.js";
 import {engine, instant, percent, seconds} from "./format.js";
@@ -36,6 +38,7 @@ function drawTop(status, age) {
   find("theme").setAttribute("aria-label", `Switch to ${window.stoaTheme.now() === "dark" ? "light" : "dark"} colours`);
   find("token").hidden = !hasToken();
   find("token").textContent = "Forget token";
+  find("approve").hidden = !(status?.takes_approvals && status.has_token && !status.reads_only);
   if (!status) return;
   fill(find("where"), [
     h("bdi", {class: "database"}, status.database || "database"), status.engine ? h("span", null, `${engine(status.engine)} ${status.server}`) : null,
@@ -71,7 +74,7 @@ function wholePage(status) {
   return h("div", {class: "empty"}, h("h2", null, "No change yet"),
     h("p", null, "As soon as one is carried out in this database it appears here, with its phases, its progress and what slows it down."),
     h("pre", {tabindex: "0"}, h("code", null, "stoa apply 'ALTER TABLE orders ADD COLUMN amount_cents bigint NOT NULL' \\\n    --backfill 'orders.amount_cents = (amount * 100)::bigint'")),
-    h("p", {class: "dim"}, "stoa plan shows what it would do, without doing it."));
+    h("p", {class: "dim"}, "stoa plan shows what it would do, without doing it."), actTable(status.acts, null));
 }
 
 function drawChange(change, status) {
@@ -142,6 +145,7 @@ find("theme").addEventListener("click", () => {
   charts.forget();
   draw();
 });
+find("approve").addEventListener("click", () => approve(() => link.ask()));
 find("token").addEventListener("click", () => {
   forgetToken();
   say("The token is forgotten.");

@@ -8,12 +8,12 @@ function verdict(signal) {
   if (signal.holds) return {word: "holds the work", tone: "warn"};
   if (signal.value === null) return {word: "no value", tone: "dim"};
   if (signal.limit === null) return {word: "shown only", tone: "dim"};
-  return {word: "below its limit", tone: "good"};
+  return {word: signal.minimum ? "enough" : "below its limit", tone: "good"};
 }
 
 function meter(signal) {
   if (signal.value === null || !(signal.limit > 0)) return null;
-  const part = Math.max(0, Math.min(1, signal.value / signal.limit));
+  const part = Math.max(0, Math.min(1, signal.minimum ? signal.limit / Math.max(signal.value, 1) : signal.value / signal.limit));
   return h("span", {class: `meter ${signal.holds ? "warn" : ""}`, "aria-hidden": "true"}, h("span", {style: {width: `${(part * 100).toFixed(1)}%`}}));
 }
 
@@ -29,8 +29,8 @@ export function signalTable(change, sinceMs) {
         return h("tr", {key: `${signal.name} ${signal.target}`},
           h("th", {scope: "row"}, h("bdi", null, signal.name), signal.target ? h("bdi", {class: "target"}, signal.target) : null),
           h("td", {class: "number", "data-label": "Value"}, figure(signal.value), meter(signal)),
-          h("td", {class: "number", "data-label": "Limit"}, signal.limit === null ? "none" : figure(signal.limit)),
-          h("td", {class: "number", "data-label": "Pauses at"}, signal.critical === null ? "–" : figure(signal.critical)),
+          h("td", {class: signal.limit === null ? "number none" : "number", "data-label": "Limit"}, signal.limit === null ? "none" : figure(signal.limit)),
+          h("td", {class: signal.critical === null ? "number none" : "number", "data-label": "Pauses at"}, signal.critical === null ? "–" : figure(signal.critical)),
           h("td", {class: "says", "data-label": "Says"}, h("span", {class: `tone ${tone}`}, word), signal.text ? h("bdi", {class: "target"}, signal.text) : null),
           h("td", {class: age > STALE_MS ? "number tone warn" : "number", "data-label": "Measured"}, ago(age)));
       })))));

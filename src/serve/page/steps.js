@@ -18,6 +18,12 @@ function taken(step, now, change) {
 // Nobody is at it: then it is not under way, whatever the journal says of it.
 const rests = (step, change) => step.state === "running" && (!change.runner || ["failed", "ambiguous"].includes(change.state));
 
+// What the server says of a statement that runs long.
+function doing(step, change) {
+  const [stage] = step.state === "running" && !rests(step, change) ? Object.entries(change.measured?.[step.ordinal]?.stage || {}) : [];
+  return stage ? h("span", {class: "target"}, h("bdi", null, stage[0]), stage[1] > 0 ? `, ${Math.floor(stage[1] / 10)} %` : "") : null;
+}
+
 const WORDS = {pending: "to come", running: "under way", done: "done", undone: "undone"};
 
 function row(step, now, change) {
@@ -28,7 +34,7 @@ function row(step, now, change) {
     h("td", {"data-label": "Phase"}, step.phase),
     h("th", {scope: "row", class: "text"}, h("bdi", null, step.title), step.lock ? h("span", {class: "target"}, `lock: ${step.lock.toLowerCase()}`) : null,
       step.error ? h("bdi", {class: "tone bad target"}, step.error) : null),
-    h("td", {"data-label": "State"}, h("span", {class: `step ${step.state}`}, rests(step, change) ? "stopped" : WORDS[step.state] || step.state), step.attempts > 1 ? h("span", {class: "target"}, `${step.attempts} attempts`) : null),
+    h("td", {"data-label": "State"}, h("span", {class: `step ${step.state}`}, rests(step, change) ? "stopped" : WORDS[step.state] || step.state), doing(step, change), step.attempts > 1 ? h("span", {class: "target"}, `${step.attempts} attempts`) : null),
     h("td", {class: "number", "data-label": "Predicted"}, predicted(step)),
     h("td", {class: late ? "number tone warn" : "number", "data-label": "Took", title: step.started_at ? `begun ${moment(step.started_at)}` : null}, ms === null ? "–" : seconds(ms / 1000),
       late ? h("span", {class: "target"}, "longer than predicted") : null));

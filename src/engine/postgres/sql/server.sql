@@ -9,6 +9,7 @@ WITH me AS (
                                AND pg_catalog.has_table_privilege(c.oid, 'INSERT')
                                AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')
                                AND pg_catalog.has_table_privilege(c.oid, 'DELETE')) AS granted,
+           pg_catalog.bool_and(pg_catalog.has_table_privilege(c.oid, 'SELECT')) AS all_readable,
            pg_catalog.bool_or(c.relname = 'meta') AS has_meta,
            pg_catalog.bool_or(c.relname = 'meta' AND pg_catalog.has_table_privilege(c.oid, 'SELECT')) AS readable
     FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind = 'r'
@@ -37,6 +38,7 @@ SELECT pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 
     me.sees AS may_read_stats,
     journal.has_meta AS journal_exists,
     journal.usable AND journal.readable AS journal_readable,
+    journal.usable AND journal.all_readable AS journal_all_readable,
     journal.usable AND journal.granted AS journal_granted,
     pg_catalog.current_setting('block_size') AS block_size,
     pg_catalog.current_setting('wal_level') AS wal_level,

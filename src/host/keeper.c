@@ -1,5 +1,5 @@
 /* The keeper: a forked process that outlives a crash of ours for as long as cleaning up takes. */
-#include "demo/keeper.h"
+#include "host/keeper.h"
 
 #include "base/clock.h"
 

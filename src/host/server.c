@@ -1,5 +1,5 @@
 /* Starting and naming a private server. */
-#include "demo/server.h"
+#include "host/server.h"
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -19,8 +19,8 @@
 
 enum { START_MS = 120000, START_TRIES = 3, STEP_MS = 50 };
 
-struct DemoServer {
-    const DemoEngine *engine;
+struct HostServer {
+    const HostEngine *engine;
     Keeper keeper;
     bool keep;
     int port;
@@ -30,7 +30,7 @@ struct DemoServer {
 /* ---- who and where -------------------------------------------------------------------------- */
 
 /* A server refuses to run as root. */
-static Err *user_find(const DemoEngine *engine, uid_t *ret_uid, gid_t *ret_gid)
+static Err *user_find(const HostEngine *engine, uid_t *ret_uid, gid_t *ret_gid)
 {
     *ret_uid = getuid();
     *ret_gid = getgid();
@@ -64,22 +64,22 @@ static bool path_open_to_all(const char *path)
     }
 }
 
-static Err *dir_make(const DemoEngine *engine, uid_t uid, gid_t gid, int64_t need_bytes, char **ret_dir)
+static Err *dir_make(const HostEngine *engine, const HostWish *wish, uid_t uid, gid_t gid, char **ret_dir)
 {
     const char *root = getenv("TMPDIR");
-    size_t socket_max = sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof "/stoa-demo-XXXXXX/" -
+    size_t socket_max = sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof "/stoa-rehearsal-XXXXXX/" -
                         strlen(engine->socket_name);
     if (root == NULL || root[0] != '/' || strlen(root) > socket_max ||
         (geteuid() == 0 && !path_open_to_all(root)))
         root = "/tmp";
     struct statvfs disk;
-    if (statvfs(root, &disk) == 0 && (int64_t)(disk.f_bavail * disk.f_frsize) < need_bytes)
+    if (statvfs(root, &disk) == 0 && (int64_t)(disk.f_bavail * disk.f_frsize) < wish->need_bytes)
         return err_hint(err_new(ERR_CONFIG, "\"%s\" has %lld MB free, this needs about %lld MB", root,
                                 (long long)(disk.f_bavail * disk.f_frsize >> 20),
-                                (long long)(need_bytes >> 20)),
+                                (long long)(wish->need_bytes >> 20)),
                         "set TMPDIR to a directory with more room, or ask for fewer rows with --rows");
     char path[PATH_MAX];
-    (void)snprintf(path, sizeof path, "%s/stoa-demo-XXXXXX", root);
+    (void)snprintf(path, sizeof path, "%s/stoa-%s-XXXXXX", root, wish->purpose);
     if (mkdtemp(path) == NULL)
         return err_new(ERR_IO, "cannot make a directory in \"%s\": %s", root, strerror(errno));
     if (geteuid() == 0 && chown(path, uid, gid) != 0) {
@@ -133,7 +133,7 @@ static char *log_tail(Arena *arena, const char *dir)
     return line;
 }
 
-static Err *keeper_expect(const DemoServer *server, Arena *arena, const Stop *stop, int64_t deadline)
+static Err *keeper_expect(const HostServer *server, Arena *arena, const Stop *stop, int64_t deadline)
 {
     for (;;) {
         TRY(stop_check(stop));
@@ -150,7 +150,7 @@ static Err *keeper_expect(const DemoServer *server, Arena *arena, const Stop *st
     }
 }
 
-static Err *server_ready(const DemoServer *server, const EngineOps *ops, Arena *arena, const Stop *stop,
+static Err *server_ready(const HostServer *server, const EngineOps *ops, Arena *arena, const Stop *stop,
                          int64_t deadline)
 {
     Target target = {.url = server_url(arena, server, server->engine->admin)};
@@ -173,7 +173,7 @@ static Err *server_ready(const DemoServer *server, const EngineOps *ops, Arena *
 }
 
 static Err *server_try(const EngineOps *ops, const Stop *stop, Arena *arena, const KeeperConfig *config,
-                       DemoServer *server)
+                       HostServer *server)
 {
     int64_t deadline = clock_ms() + START_MS;
     TRY(keeper_start(config, &server->keeper));
@@ -185,19 +185,19 @@ static Err *server_try(const EngineOps *ops, const Stop *stop, Arena *arena, con
     return err;
 }
 
-Err *server_start(const DemoEngine *engine, const EngineOps *ops, const Stop *stop, int64_t need_bytes,
-                  bool keep, DemoServer **ret_server)
+Err *server_start(const HostEngine *engine, const EngineOps *ops, const Stop *stop, const HostWish *wish,
+                  HostServer **ret_server)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
-    KeeperConfig config = {.keep = keep};
+    KeeperConfig config = {.keep = wish->keep};
     const char *bin = NULL;
-    TRY(engine->find(arena, &bin));
+    TRY(engine->find(arena, wish->major, &bin));
     TRY(user_find(engine, &config.uid, &config.gid));
     for (int attempt = 1;; attempt++) {
-        DemoServer server = {.engine = engine, .keep = keep};
+        HostServer server = {.engine = engine, .keep = wish->keep};
         TRY(port_find(&server.port));
-        TRY(dir_make(engine, config.uid, config.gid, need_bytes, &server.dir));
-        engine->configure(arena, bin, server.dir, server.port, &config);
+        TRY(dir_make(engine, wish, config.uid, config.gid, &server.dir));
+        engine->configure(arena, bin, server.dir, server.port, wish->settings, &config);
         Err *err = server_try(ops, stop, arena, &config, &server);
         if (err == NULL) {
             *ret_server = mem_zero(sizeof **ret_server);
@@ -211,7 +211,7 @@ Err *server_start(const DemoEngine *engine, const EngineOps *ops, const Stop *st
     }
 }
 
-void server_stop(DemoServer *server)
+void server_stop(HostServer *server)
 {
     if (server == NULL)
         return;
@@ -223,9 +223,9 @@ void server_stop(DemoServer *server)
 /* ---- names ------------------------------------------------------------------------------------------------
  */
 
-const char *server_dir(const DemoServer *server) { return server->dir; }
+const char *server_dir(const HostServer *server) { return server->dir; }
 
-char *server_url(Arena *arena, const DemoServer *server, const char *database)
+char *server_url(Arena *arena, const HostServer *server, const char *database)
 {
     CLEANUP(str_donep) Str dir = STR_INIT;
     for (const char *at = server->dir; *at != '\0'; at++) {
@@ -237,12 +237,12 @@ char *server_url(Arena *arena, const DemoServer *server, const char *database)
     return server->engine->url(arena, dir.buf, server->port, database);
 }
 
-char *server_client(Arena *arena, const DemoServer *server, const char *database)
+char *server_client(Arena *arena, const HostServer *server, const char *database)
 {
     return server->engine->client(arena, server->port, database);
 }
 
-char *server_remove_command(Arena *arena, const DemoServer *server)
+char *server_remove_command(Arena *arena, const HostServer *server)
 {
     return server->engine->remove(arena, server->dir);
 }

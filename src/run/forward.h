@@ -1,0 +1,17 @@
+/* forward.h — apply --replace that keeps what is done already: run/replace.h undoes all. Private to run/. */
+#pragma once
+#include "plan/forward.h"
+#include "run/runner.h"
+
+/* Reads what the old change has left. *ret_why: NULL, or why nothing of it can be kept; then it is to be
+ * undone as a whole before the new one is planned. */
+Err *forward_open(Runner *runner, const Change *change, const JournalChange *known, Forward **ret_forward,
+                  const char **ret_why) MUST_USE;
+/* Undoes the old change's steps that are not kept, from the last to the first, each with its journal row: a
+ * process that dies here leaves a change that stopped half-way. ERR_HELD: it went on since the plan was made,
+ * or somebody carries it out. */
+Err *forward_undo(const RunOptions *options, Arena *arena, const Forward *forward, const char *name) MUST_USE;
+/* Takes the lease of both changes' tables, and in one transaction ends the old change, registers the plan at
+ * hand, and hands on what is kept: steps with their times, checkpoints, columns of the sync trigger (whose
+ * text holds no change's number), the fingerprint from before the first step. Sets runner->change_id. */
+Err *forward_register(Runner *runner, const Forward *forward) MUST_USE;

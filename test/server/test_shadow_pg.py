@@ -1,0 +1,326 @@
+"""Changes in a shadow table of PostgreSQL, under writers that do all that an application may do, row for row."""
+import re
+import signal
+
+import pytest
+
+from test.lib import storm
+from test.lib.servers import until
+from test.lib.storm import Storm
+from test.lib.writers import assert_equal, assert_twin, make_twin
+
+SHADOW = ["--strategy", "shadow"]
+EXTRA = """
+ALTER TABLE items ADD CONSTRAINT positive CHECK (amount >= 0);
+COMMENT ON TABLE items IS 'the items'; COMMENT ON COLUMN items.amount IS 'in euros';
+COMMENT ON INDEX items_n IS 'few of them'; COMMENT ON CONSTRAINT positive ON items IS 'why not';
+ALTER TABLE items ALTER amount SET STATISTICS 77;
+ALTER TABLE items SET (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.3);
+"""
+CHANGE = "ALTER TABLE items ADD COLUMN cents bigint NOT NULL, ALTER COLUMN n TYPE bigint, ADD COLUMN kind text DEFAULT 'x'"
+FILL = ["--backfill", "items.cents = coalesce((amount * 100)::bigint, -1)"]
+
+
+def made(db, count=5000):
+    db.run(storm.TABLE + EXTRA)
+    storm.fill(db, count)
+    make_twin(db, "items", "twin")
+
+
+def left(db):
+    """Whatever a change made, besides its journal."""
+    return db.rows("""SELECT relname FROM pg_class WHERE relname LIKE '%stoa\\_new\\_%' OR relname LIKE '%stoa\\_old\\_%'
+        OR relnamespace = to_regnamespace('stoa') AND relname ~ '^(keys|copied)_'
+        UNION ALL SELECT proname FROM pg_proc WHERE proname LIKE 'capture\\_%' OR proname LIKE 'sync\\_%'
+        UNION ALL SELECT tgname FROM pg_trigger WHERE tgname LIKE '%stoa\\_%'""")
+
+
+def assert_changed(db):
+    assert_twin(db, "items", "twin")
+    assert_equal(db, "items", "cents", "coalesce((amount * 100)::bigint, -1)")
+    assert db.columns("items")["n"][0] == "bigint"
+    assert all(valid for _, valid in db.constraints("items").values())
+
+
+def name_of(db):
+    return db.value("SELECT name FROM stoa.changes")
+
+
+def test_whole(db, admin_stoa):
+    made(db)
+    before = set(db.fingerprint())
+    with Storm(db, 5000) as writers:
+        admin_stoa.apply(CHANGE, *FILL, *SHADOW, "--probe", "on")
+        assert db.value("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'stoa_capture%'") == 3
+    print(f"{writers.done} transactions, the longest took {writers.longest:.3f} s")
+    assert_changed(db)
+    admin_stoa("complete", "--yes", "--force", name_of(db))
+    assert_changed(db)
+    assert left(db) == []
+    print(before ^ set(db.fingerprint()))
+
+
+def run_chain(stoa, tmp_path, *args):
+    """Killed at the first passage of every point of every step, and started again until it comes through."""
+    chain = tmp_path / "chain"
+    for deaths in range(400):
+        ended = stoa(*args, code=None, env={"STOA_FAILPOINT_CHAIN": str(chain)})
+        if ended.code == 0:
+            return chain.read_text().split()
+        assert ended.code in (-9, 3), str(ended)
+    raise AssertionError(f"it never came through: {chain.read_text()}")
+
+
+@pytest.mark.crash
+def test_killed_at_every_point(db, admin_stoa, tmp_path):
+    made(db, 3000)
+    with Storm(db, 3000, threads=4):
+        points = run_chain(admin_stoa, tmp_path, "apply", CHANGE, *FILL, *SHADOW, "--probe", "on", "--yes")
+    names = {point.split("@")[0] for point in points}
+    assert {"copy_before", "copy_after", "copied_before", "copied_after", "bring_before", "bring_after", "compare_before",
+            "swap_before", "swap_locked", "swap_applied", "swap_looked", "swap_after", "swap_before_journal"} <= names, names
+    assert_changed(db)
+    admin_stoa("complete", "--yes", "--force", name_of(db))
+    assert left(db) == []
+
+
+@pytest.mark.parametrize("failpoint", ["capture_begun=kill:1", "copy_after=kill:1", "copied_after=kill:1", "bring_after=kill:1",
+                                       "compare_before=kill:1", "swap_looked=kill:1"])
+def test_abort_leaves_nothing(db, admin_stoa, failpoint):
+    made(db, 2000)
+    before = db.fingerprint()
+    with Storm(db, 2000, threads=4):
+        admin_stoa("apply", CHANGE, *FILL, *SHADOW, "--yes", code=None, env={"STOA_FAILPOINT": failpoint})
+        admin_stoa("abort", "--yes", name_of(db))
+    assert left(db) == []
+    assert db.fingerprint() == before
+    assert_twin(db, "items", "twin")
+
+
+def test_revert(db, admin_stoa):
+    made(db, 3000)
+    before = set(db.fingerprint())
+    with Storm(db, 3000):
+        admin_stoa.apply(CHANGE, *FILL, *SHADOW, "--probe", "on")
+        assert left(db) != []
+        admin_stoa("revert", "--yes", name_of(db))
+    assert_twin(db, "items", "twin")
+    assert left(db) == []
+    assert {line for line in before if line[0] != "comment"} == {line for line in db.fingerprint() if line[0] != "comment"}
+
+
+@pytest.mark.crash
+def test_revert_killed_at_every_point(db, admin_stoa, tmp_path):
+    made(db, 2000)
+    with Storm(db, 2000, threads=4):
+        admin_stoa.apply(CHANGE, *FILL, *SHADOW)
+        run_chain(admin_stoa, tmp_path, "revert", "--yes", name_of(db))
+    assert_twin(db, "items", "twin")
+    assert left(db) == []
+
+
+@pytest.mark.parametrize("when", ["copy_after", "copied_after", "compare_before", "swap_before"])
+def test_truncate(db, admin_stoa, when):
+    """The copy begins anew, and what was written before is gone."""
+    made(db, 3000)
+    running = stopped_at(admin_stoa, f"{when}=pause:1")
+    db.run("TRUNCATE items, twin")
+    storm.fill(db, 500)
+    db.run("INSERT INTO twin SELECT * FROM items")
+    with Storm(db, 3000, threads=4):
+        running.signal(signal.SIGCONT)
+        running.wait()
+    assert "begins anew" in running.err
+    assert_changed(db)
+    assert db.value("SELECT count(*) FROM items") < 3000
+
+
+def stopped_at(stoa, failpoint, *args):
+    running = stoa.start("apply", CHANGE, *FILL, *SHADOW, "--yes", *args, env={"STOA_FAILPOINT": failpoint})
+
+    def is_stopped():
+        with open(f"/proc/{running.pid}/stat") as file:
+            state = file.read().rsplit(")", 1)[1].split()[0]
+        assert state != "Z", f"it ended instead\n{running.partial()}"
+        return state == "T"
+    until(is_stopped, 60, lambda: f"the stop at {failpoint}\n{running.partial()}")
+    return running
+
+
+def test_truncate_behind_the_cutover_is_brought_back(db, admin_stoa):
+    made(db, 1000)
+    admin_stoa.apply(CHANGE, *FILL, *SHADOW)
+    db.run("TRUNCATE items, twin")
+    storm.fill(db, 300)
+    db.run("INSERT INTO twin SELECT tenant, id, name, amount, n, big FROM items")
+    admin_stoa("revert", "--yes", name_of(db))
+    assert_twin(db, "items", "twin")
+    assert left(db) == []
+
+
+def test_written_anew_by_somebody(db, admin_stoa):
+    """VACUUM FULL puts rows into other blocks without a word to any trigger: the copy notices, and begins anew."""
+    made(db, 20000)
+    db.run("DELETE FROM items WHERE id < 8000; DELETE FROM twin WHERE id < 8000")
+    running = stopped_at(admin_stoa, "copy_after=pause:1")
+    db.run("VACUUM FULL items")
+    running.signal(signal.SIGCONT)
+    running.wait()
+    assert ("was written anew" in running.err) == (db.version >= 14)
+    assert_changed(db)
+
+
+def test_repairs(db, admin_stoa):
+    """Rows that somebody has spoilt in the shadow, left out and added are found, named and brought over again."""
+    made(db, 2000)
+    running = stopped_at(admin_stoa, "compare_before=pause:1")
+    db.run("UPDATE stoa_new_items SET big = 'spoilt' WHERE id = 17; DELETE FROM stoa_new_items WHERE id = 18; "
+           "INSERT INTO stoa_new_items (tenant, id, name, cents) VALUES (77, 77, 'nobody', 1)")
+    running.signal(signal.SIGCONT)
+    running.wait()
+    assert "3 rows of the copy differed" in running.err and "id=17" in running.err
+    assert_changed(db)
+
+
+def test_waits_for_an_old_snapshot(db, admin_stoa):
+    """It would see no rows of the shadow: it is named, nobody waits for it, and the swap comes when it has ended."""
+    made(db, 1000)
+    with db.server.connect(db.name, db.owner, autocommit=False, application_name="reporting") as old:
+        old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        old.execute("SELECT count(*) FROM twin")
+        running = admin_stoa.start("apply", CHANGE, *FILL, *SHADOW, "--yes")
+        with Storm(db, 1000, threads=4) as writers:
+            running.says("its snapshot is older than the copy's last rows", 60)
+            assert "reporting" in running.err
+            assert old.execute("SELECT count(*) FROM items").fetchone()[0] == 1000
+            old.rollback()
+            running.wait()
+    assert writers.longest < 2
+    assert_changed(db)
+
+
+def test_table_changed_by_somebody_else(db, admin_stoa):
+    """A column more, and a grant: the swap would lose them, so it is not committed."""
+    made(db, 1000)
+    running = stopped_at(admin_stoa, "compare_before=pause:1", "--probe", "on")
+    db.run("ALTER TABLE items ADD COLUMN late int; GRANT SELECT ON items TO PUBLIC")
+    running.signal(signal.SIGCONT)
+    ended = running.wait(code=6)
+    assert "late" in ended.err and "grant to public" in ended.err
+    admin_stoa("abort", "--yes", name_of(db))
+    assert left(db) == [] and "late" in db.columns("items")
+
+
+@pytest.mark.parametrize("made_so, named", [
+    ("CREATE VIEW v AS SELECT id FROM items", "view public.v"),
+    ("CREATE MATERIALIZED VIEW m AS SELECT id FROM items", "materialized view public.m"),
+    ("CREATE TABLE r (t int, i bigint, FOREIGN KEY (t, i) REFERENCES items)", "on table public.r"),
+    ("CREATE TABLE p (id bigint PRIMARY KEY); INSERT INTO p SELECT id FROM items; ALTER TABLE items ADD FOREIGN KEY (id) "
+     "REFERENCES p", "foreign key items_id_fkey"),
+    ("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'; CREATE TRIGGER touched BEFORE UPDATE "
+     "ON items FOR EACH ROW EXECUTE PROCEDURE f()", "trigger touched"),
+    ("ALTER TABLE items ENABLE ROW LEVEL SECURITY", "row level security"),
+    ("CREATE POLICY own ON items USING (true)", "policy own"),
+    ("ALTER TABLE items REPLICA IDENTITY FULL", "its replica identity"),
+    ("CREATE PUBLICATION one FOR TABLE items", "publication"),
+    ("CREATE PUBLICATION every FOR ALL TABLES", "publication every"),
+    ("CREATE STATISTICS s ON n, amount FROM items", "statistics object"),
+    ("CREATE RULE r AS ON DELETE TO items DO ALSO NOTHING", "rule r"),
+    ("CREATE FUNCTION g(items) RETURNS int LANGUAGE sql AS 'SELECT 1'", "function public.g(public.items)"),
+    ("CREATE TABLE holds (row items)", "column row of table public.holds"),
+    ("CREATE TABLE child () INHERITS (items)", "inheritance"),
+    ("ALTER TABLE items ADD CONSTRAINT late CHECK (n < 1000000) NOT VALID", "constraint late"),
+    ("CREATE EXTENSION btree_gist; ALTER TABLE items ADD EXCLUDE USING gist (id WITH =)", "EXCLUDE"),
+    ("ALTER TABLE items ADD CONSTRAINT later UNIQUE (n, id) DEFERRABLE", "constraint later, which is deferrable"),
+    ("ALTER TABLE items SET UNLOGGED", "being unlogged"),
+], ids=lambda value: value.split()[1].lower() if len(value) > 30 else None)
+def test_refused_by_name(db, admin_stoa, made_so, named):
+    made(db, 10)
+    db.admin.execute(made_so)
+    ended = admin_stoa("plan", CHANGE, *FILL, *SHADOW, code=4)
+    assert named in ended.err and "--strategy shadow" in ended.err, ended.err
+
+
+@pytest.mark.parametrize("sql, named", [
+    ("ALTER TABLE items ADD COLUMN at timestamptz DEFAULT clock_timestamp()", "computed for each row"),
+    ("ALTER TABLE items ADD COLUMN s bigserial", "a serial column"),
+    ("ALTER TABLE items DROP COLUMN big", "such a statement"),
+    ("ALTER TABLE items ALTER COLUMN name TYPE char(10)", "a cast may cut it"),
+    ("CREATE INDEX ON items (amount)", "such a statement"),
+    ("ALTER TABLE items ALTER COLUMN tenant TYPE text", "key column"),
+])
+def test_not_done_so(db, admin_stoa, sql, named):
+    made(db, 10)
+    assert named in admin_stoa("plan", sql, *SHADOW, code=4).err
+
+
+def test_without_a_key(db, admin_stoa):
+    db.run("CREATE TABLE items (id int, amount numeric)")
+    assert "no key" in admin_stoa("plan", "ALTER TABLE items ADD COLUMN c int", *SHADOW, code=4).err
+
+
+KEPT = """
+CREATE TABLE "Odd items" (id int GENERATED ALWAYS AS IDENTITY (START 10 INCREMENT 5), n serial, "Name" varchar(20) COLLATE "C"
+    NOT NULL, price numeric(8,2) DEFAULT 1.5, at date, doc json, tags text[], PRIMARY KEY (id));
+CREATE UNIQUE INDEX "by Name" ON "Odd items" ("Name" text_pattern_ops) WITH (fillfactor = 70) WHERE n > 2;
+CREATE INDEX by_tags ON "Odd items" USING gin (tags);
+CREATE INDEX by_half ON "Odd items" ((price / 2) DESC NULLS LAST);
+ALTER TABLE "Odd items" ADD CONSTRAINT "no two" UNIQUE (n, at),
+    ADD CONSTRAINT "cheap" CHECK (price < 10000), ALTER doc SET STORAGE EXTERNAL, ALTER price SET (n_distinct = -0.5),
+    SET (fillfactor = 80, toast.autovacuum_enabled = off);
+CLUSTER "Odd items" USING "Odd items_pkey";
+COMMENT ON TABLE "Odd items" IS 'it''s odd'; COMMENT ON COLUMN "Odd items"."Name" IS 'name';
+COMMENT ON INDEX by_tags IS 'tags'; COMMENT ON CONSTRAINT "no two" ON "Odd items" IS 'two';
+COMMENT ON SEQUENCE "Odd items_id_seq" IS 'numbers';
+INSERT INTO "Odd items" ("Name", price, at, doc, tags) SELECT 'n' || g, g, date '2026-01-01' + g, '{"a": 1}', ARRAY['t' || g]
+    FROM generate_series(1, 500) g;
+"""
+
+
+def told(db):
+    """The catalog without what differs by nature: numbers of objects, and the order of options."""
+    return {(kind, re.sub(r"\d+", "N", name) if kind == "comment" else name,
+             re.sub(r"\{?pg_attver=\d+\}?", "", re.sub(r"\{[^}]*\}", lambda m: str(sorted(m[0][1:-1].split(","))), text)))
+            for kind, name, text in db.fingerprint()}
+
+
+def test_all_that_is_carried_over(db, admin_stoa):
+    """Another type, and back: the catalog differs in nothing but what was asked, and sequences go on."""
+    db.run(KEPT)
+    if db.version >= 11:
+        db.run("ALTER INDEX by_half ALTER COLUMN 1 SET STATISTICS 50")
+    reader, writer = db.role("reader"), db.role("writer")
+    db.run(f'GRANT SELECT ON "Odd items" TO {reader}; GRANT INSERT, UPDATE (price, at) ON "Odd items" TO {writer} WITH GRANT '
+           f'OPTION; GRANT SELECT (id) ON "Odd items" TO PUBLIC; GRANT USAGE ON SEQUENCE "Odd items_id_seq" TO {writer}; '
+           f'ALTER DEFAULT PRIVILEGES GRANT TRUNCATE ON TABLES TO {reader}')
+    before = told(db)
+    ids = db.value('SELECT last_value FROM "Odd items_id_seq"')
+    change = 'ALTER TABLE "Odd items" ALTER COLUMN id TYPE bigint, ALTER COLUMN price TYPE numeric(12,2)'
+    admin_stoa.apply(change, *SHADOW, "--probe", "on")
+    after = told(db)
+    differ = {(kind, name) for kind, name, _ in before ^ after if "stoa" not in name}
+    assert differ == {("column", '"Odd items".id'), ("column", '"Odd items".price'), ("column", '"Odd items_pkey".id')}
+    db.run("""INSERT INTO "Odd items" ("Name", price, at) VALUES ('late', 2, '2027-01-01')""")
+    assert db.value("""SELECT id FROM "Odd items" WHERE "Name" = 'late'""") == ids + 5
+    admin_stoa("revert", "--yes", name_of(db))
+    assert told(db) == before
+    db.run("""INSERT INTO "Odd items" ("Name", price, at) VALUES ('later', 2, '2027-01-01')""")
+    assert db.value("""SELECT id FROM "Odd items" WHERE "Name" = 'later'""") == ids + 10
+    admin_stoa.apply(change, *SHADOW, "--probe", "on")
+    admin_stoa("complete", "--yes", "--force", name_of_last(db))
+    assert left(db) == []
+    assert db.value('SELECT count(*) FROM "Odd items"') == 502
+
+
+def name_of_last(db):
+    return db.value("SELECT name FROM stoa.changes ORDER BY id DESC LIMIT 1")
+
+
+def test_as_an_owner_without_rights(db, stoa):
+    """Neither superuser nor able to see others' sessions: refused, until the grant is there."""
+    made(db, 500)
+    assert "pg_read_all_stats" in stoa("plan", CHANGE, *FILL, *SHADOW, code=7).err
+    db.admin.execute(f"GRANT pg_read_all_stats TO {db.owner}")
+    with Storm(db, 500, threads=2):
+        stoa.apply(CHANGE, *FILL, *SHADOW, "--probe", "on")
+    assert_changed(db)
