@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -157,14 +158,26 @@ static Err *take_hints(Runner *runner, bool *ret_free)
     return NULL;
 }
 
-/* Whether the lease's process ran on this host and is no more. Where host names are shared that may be wrong,
- * so that it is a reason to wait for the end of the lease, never one to take it. */
+/* Whether the process ran on this host and is no more. Where host names are shared that may be wrong, so that
+ * it is a reason to wait for the end of its lease, never one to take it. */
+static bool is_dead(const char *host, int64_t pid)
+{
+    char own[HOST_BYTES];
+    own_host(own);
+    return str_eq(host, own) && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
 static bool is_dead_here(const Rows *rows, size_t row)
 {
-    char host[HOST_BYTES];
-    own_host(host);
-    int64_t pid = rows_int(rows, row, 3);
-    return str_eq(rows_cell(rows, row, 2), host) && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    return is_dead(rows_cell(rows, row, 2), rows_int(rows, row, 3));
+}
+
+bool lease_runner_is_dead(Arena *arena, const char *runner)
+{
+    static const char mark[] = " pid ";
+    const char *pid = strstr(runner, mark);
+    return pid != NULL && is_dead(arena_printf(arena, "%.*s", (int)(pid - runner), runner),
+                                  strtoll(pid + strlen(mark), NULL, 10));
 }
 
 /* *ret_expires is until when a lease runs that stands in the way though its holder seems dead; NULL: none. */

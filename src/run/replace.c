@@ -25,12 +25,12 @@ Err *replace_check(Runner *runner, const JournalChange *known)
     if (str_eq(known->phase, phase_name(PHASE_REVERT)))
         return reverting(known->name);
     TRY(find_runner(runner, known->name, &who));
-    if (who == NULL)
+    if (who == NULL || lease_runner_is_dead(runner->arena, who)) /* then its lease is waited for */
         return NULL;
-    return err_hint(
-        err_new(ERR_HELD, "change \"%s\" is being carried out by %s", known->name, who),
-        "let it stop first (Ctrl-C there); where it was killed, ten seconds later: stoa status %s",
-        known->name);
+    return err_hint(err_new(ERR_HELD, "change \"%s\" is being carried out by %s", known->name, who),
+                    "let it stop first (Ctrl-C there); where it was killed on another host, ten seconds "
+                    "later: stoa status %s",
+                    known->name);
 }
 
 Err *replace_old(const RunOptions *options, Arena *arena, const Change *change, const JournalChange *known,

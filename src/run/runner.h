@@ -233,6 +233,8 @@ Err *measured_add(Runner *runner, json_t *changes, json_t *plans) MUST_USE;
 /* lease.c */
 /* ERR_HELD names host, pid and since when a live runner has one of the tables. */
 Err *lease_take(Runner *runner) MUST_USE;
+/* Whether `runner`, "HOST pid PID" as JOURNAL_STATUS tells it, ran on this host and is no more. */
+bool lease_runner_is_dead(Arena *arena, const char *runner);
 Err *lease_prove(Runner *runner) MUST_USE; /* in the transaction at hand; ERR_FENCED */
 /* A SELECT that locks and returns one row a table while the lease is ours; its parameters are lease->proof,
  * two a table, numbered from `first`. */

@@ -102,8 +102,9 @@ def test_constraints_are_kept_behind_a_new_index(db, stoa, table):
     stoa.apply(ADD, *FILL, "--until", "constrain")
     stoa.apply(ADD + PLAIN, *FILL, "--replace")
     application.stop()
+    through_check = [] if db.version >= 18 else [("ddl", "done")]  # before 18, NOT NULL by way of a CHECK
     assert kept(db) == [("ddl", "done"), ("backfill", "done"), ("vacuum", "done"), ("ddl", "done"), ("validate", "done"),
-                        ("ddl", "done")]
+                        *through_check]
     assert db.value("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_b'::regclass")
     assert_equal(db, "t", "b", "a % 100")
     assert_twin(db, "t", "t_twin")
