@@ -127,7 +127,7 @@ COLUMNS = [
     Op("another charset, does not fit", "ALTER TABLE t MODIFY w VARCHAR(30) CHARACTER SET latin1 NULL", "refused: ",
        shapes.Shape(shapes.auto_key(), Column("w", "VARCHAR(30) CHARACTER SET utf8mb4 NULL", ["'日本'", "'a'"]), shapes.number())),
     Op("another collation of an indexed column", "ALTER TABLE t MODIFY w VARCHAR(30) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL",
-       {"mariadb": "in-place", "mysql": SHADOW},
+       SHADOW,
        shapes.Shape(shapes.auto_key(), Column("w", "VARCHAR(30) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NULL", ["'a'", "'A'", "NULL"]), shapes.number(), tail="KEY (w)")),
     Op("convert to utf8mb4", "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci", SHADOW),
     # 105, 106: ENUM and SET

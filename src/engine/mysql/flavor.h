@@ -31,10 +31,11 @@ typedef enum FlavorFact {
     FACT_SNAPSHOT_POSITION, /* binlog_snapshot_file and _position of a consistent snapshot */
     FACT_ROW_METADATA,      /* TABLE_MAP tells signedness and more: binlog_row_metadata */
     FACT_TAGGED_GTID,
-    FACT_PAYLOAD,      /* binlog_transaction_compression */
-    FACT_LOG_COMPRESS, /* log_bin_compress */
-    FACT_FULL_NODUP,   /* binlog_row_image=FULL_NODUP */
-    FACT_DDL_BUFFER,   /* innodb_ddl_buffer_size: what a session may sort an index in */
+    FACT_PAYLOAD,            /* binlog_transaction_compression */
+    FACT_LOG_COMPRESS,       /* log_bin_compress */
+    FACT_FULL_NODUP,         /* binlog_row_image=FULL_NODUP */
+    FACT_COLLATION_CORRUPTS, /* an index built in place for another collation is corrupt */
+    FACT_DDL_BUFFER,         /* innodb_ddl_buffer_size: what a session may sort an index in */
     FACT_COUNT
 } FlavorFact;
 

@@ -247,6 +247,11 @@ static const char *lie(const Ask *ask, const struct Way *way, const Look *after)
     /* Seen on MariaDB 11.8: writers wait for MyISAM and Aria all the same. */
     if (way->rung == RUNG_ONLINE_COPY && !is_innodb(ask->before.engine))
         return "it is accepted, but tables of another engine than InnoDB are locked while they are read";
+    bool builds = !ask->before.known || !after->known ||
+                  (!look_is_rebuilt(&ask->before, after) && look_has_new_index(&ask->before, after));
+    if (in_place && builds && way->rung != RUNG_INSTANT && look_has_new_collation(&ask->before, after) &&
+        flavor_can(my_flavor(ask->conn), FACT_COLLATION_CORRUPTS))
+        return "it is accepted, but an index built for another collation beside writers is corrupt";
     if (way->rung != RUNG_INSTANT || !ask->before.known || !after->known)
         return NULL;
     if (look_is_rebuilt(&ask->before, after))

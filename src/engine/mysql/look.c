@@ -70,6 +70,11 @@ Err *look_take(Conn *conn, const Wait *wait, Arena *arena, const char *database,
         "SELECT engine FROM information_schema.tables WHERE table_schema = $1 AND table_name = $2", database,
         table));
     look.engine = rows.row_count == 0 ? NULL : rows_cell(&rows, 0, 0);
+    TRY(conn_params(
+        conn, wait, arena, &look.texts,
+        "SELECT column_name, collation_name FROM information_schema.columns WHERE table_schema = $1 "
+        "AND collation_name IS NOT NULL",
+        database));
     Err *err = take_ids(conn, wait, arena, database, &look);
     if (!err_is(err, ERR_PRIVILEGE))
         TRY(err);
@@ -106,6 +111,34 @@ bool look_has_new_index(const Look *before, const Look *after)
         if (has(before->tables, before->table_count, index->table) &&
             bsearch(index, before->indexes, before->index_count, sizeof *index, compare) == NULL)
             return true;
+    }
+    return false;
+}
+
+static size_t count_text(const Rows *texts, const char *name, const char *collation)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < texts->row_count; i++)
+        count += str_eq(rows_cell(texts, i, 0), name) && str_eq(rows_cell(texts, i, 1), collation);
+    return count;
+}
+
+/* Row `at` of `texts` stands more often there than in `others`. */
+static bool is_extra(const Rows *texts, size_t at, const Rows *others)
+{
+    const char *name = rows_cell(texts, at, 0), *collation = rows_cell(texts, at, 1);
+    return count_text(texts, name, collation) > count_text(others, name, collation);
+}
+
+bool look_has_new_collation(const Look *before, const Look *after)
+{
+    for (size_t i = 0; i < before->texts.row_count; i++) {
+        if (!is_extra(&before->texts, i, &after->texts))
+            continue;
+        for (size_t k = 0; k < after->texts.row_count; k++)
+            if (is_extra(&after->texts, k, &before->texts) &&
+                !str_eq(rows_cell(&before->texts, i, 1), rows_cell(&after->texts, k, 1)))
+                return true;
     }
     return false;
 }

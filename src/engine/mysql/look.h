@@ -15,6 +15,7 @@ typedef struct Look {
     } * indexes;           /* ascending */
     size_t index_count;
     int64_t row_versions; /* of all of them; 0 where they are not counted */
+    Rows texts;           /* name and collation of each column that has one */
 } Look;
 
 /* `database` is a copy's name, `table` a table in it. */
@@ -24,3 +25,5 @@ Err *look_take(Conn *conn, const Wait *wait, Arena *arena, const char *database,
 bool look_is_rebuilt(const Look *before, const Look *after);
 /* A table of before has an index that it did not have. */
 bool look_has_new_index(const Look *before, const Look *after);
+/* A column has another collation than before; also where one under another name has. */
+bool look_has_new_collation(const Look *before, const Look *after);
