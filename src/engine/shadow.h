@@ -123,6 +123,10 @@ typedef struct SwapRequest {
      * source and write the shadow then. Must return within deadline_ms (clock_ms()); an error ends this
      * attempt with nothing done. */
     Err *(*drain)(void *context, Conn *locked, int64_t deadline_ms);
+    /* While the attempt waits and nobody waits for it: brings over what is captured, so that little is left
+     * to drain. Returns at until_ms (clock_ms()), or a batch later.
+     * NULL: nothing is. */
+    Err *(*meanwhile)(void *context, int64_t until_ms);
     void *context;
     /* Of an engine whose swap is one transaction: what it does, and a last look before it is committed; an
      * error of that ends everything, with nothing done. */

@@ -31,7 +31,8 @@ typedef struct Swap {
     char *stamp; /* of a source that is as it was before the change; owned */
     int stalls;  /* attempts that stopped writers and were not done */
     int standby_tries;
-    int64_t slow_ms; /* how long catching up took when it was too slow */
+    int64_t slow_ms;       /* how long catching up took when it was too slow */
+    int64_t drained_per_s; /* keys, under the lock; 0: not known */
     char blocked_by[BLOCKERS_TEXT_BYTES];
     char *position; /* of the log when the table was locked; owned */
 } Swap;
@@ -66,6 +67,14 @@ static bool is_disturbed(const ShadowRun *run)
     return run->emptied || run->altered != NULL || run->reader_err != NULL;
 }
 
+/* Nobody else is at work there: it is another pace than before the lock. */
+static void note_pace(Swap *swap, size_t keys, int64_t took_ms)
+{
+    enum { ENOUGH_KEYS = 100 };
+    if (keys >= ENOUGH_KEYS && took_ms > 0)
+        swap->drained_per_s = (int64_t)keys * 1000 / took_ms;
+}
+
 static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
 {
     Swap *swap = context;
@@ -75,6 +84,8 @@ static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
     if (shadow_stays(run))
         return shadow_bring_locked(run, locked, &wait);
     TRY(shadow_mark(run, locked, &wait));
+    int64_t from_ms = clock_ms();
+    size_t all = 0;
     for (bool applied = false;;) {
         if (clock_ms() >= deadline_ms)
             return err_new(ERR_CANCELLED, "the last changes were not brought over within --max-stall");
@@ -82,6 +93,8 @@ static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
         bool reached = shadow_mark_reached(run, &number);
         size_t count = 0;
         TRY(drain_batch(run, locked, &wait, &count));
+        all += count;
+        note_pace(swap, all, clock_ms() - from_ms);
         pthread_mutex_lock(&run->lock);
         bool empty = keys_count(run->keys) == 0, disturbed = is_disturbed(run);
         const char *position = keys_position(run->keys);
@@ -105,6 +118,13 @@ static Err *drain(void *context, Conn *locked, int64_t deadline_ms)
         if (count == 0)
             shadow_wait(run, clock_ms() + DRAIN_WAIT_MS);
     }
+}
+
+static Err *bring_meanwhile(void *context, int64_t until_ms)
+{
+    const Swap *swap = context;
+    int64_t left_ms = until_ms - clock_ms();
+    return left_ms > 0 ? shadow_apply_turn(swap->run, left_ms) : NULL;
 }
 
 /* ---- between attempts ----------------------------------------------------------------------- */
@@ -190,19 +210,22 @@ static Err *budget_used(const Swap *swap)
                     run->runner->name);
 }
 
-/* How long what is left would take, at the pace of before. */
-static int64_t rest_ms(ShadowRun *run)
+/* How long what is left would take under the lock. */
+static int64_t rest_ms(Swap *swap)
 {
+    ShadowRun *run = swap->run;
+    int64_t pace = swap->drained_per_s > run->applied_per_s ? swap->drained_per_s : run->applied_per_s;
     pthread_mutex_lock(&run->lock);
     int64_t left = (int64_t)keys_count(run->keys);
     pthread_mutex_unlock(&run->lock);
-    return left * 1000 / (run->applied_per_s > 0 ? run->applied_per_s : KEYS_PER_S);
+    return left * 1000 / (pace > 0 ? pace : KEYS_PER_S);
 }
 
 /* Reads up to now and applies what it can. Rows that others hold locked are left: under the lock nobody does.
  */
-static Err *come_near(ShadowRun *run, int64_t most_ms, int64_t *ret_took_ms)
+static Err *come_near(Swap *swap, int64_t most_ms, int64_t *ret_took_ms)
 {
+    ShadowRun *run = swap->run;
     int64_t from = clock_ms();
     uint64_t number = 0;
     Wait wait = runner_wait(run->runner);
@@ -225,7 +248,7 @@ static Err *come_near(ShadowRun *run, int64_t most_ms, int64_t *ret_took_ms)
             shadow_wait(run, clock_ms() + DRAIN_WAIT_MS);
         TRY(stop_check(run->runner->options->stop));
     }
-    *ret_took_ms = reached ? rest_ms(run) : most_ms + 1;
+    *ret_took_ms = reached ? rest_ms(swap) : most_ms + 1;
     return NULL;
 }
 
@@ -236,7 +259,7 @@ static Err *get_ready(Swap *swap, bool *ret_ready)
     *ret_ready = false;
     TRY(shadow_until_compared(run));
     int64_t took_ms = 0, most_ms = control_settings(run->runner).max_stall_ms / DRAIN_SHARE;
-    TRY(come_near(run, most_ms, &took_ms));
+    TRY(come_near(swap, most_ms, &took_ms));
     if (!run->copied || !run->compared)
         return NULL;
     if (took_ms > most_ms) {
@@ -358,6 +381,7 @@ static Err *attempt(Swap *swap, bool *ret_done)
                                  .allow_old_snapshots = accepts_old_snapshots(runner),
                                  .gentle = is_gentle(swap),
                                  .drain = drain,
+                                 .meanwhile = bring_meanwhile,
                                  .context = swap,
                                  .sql = run->step->sql,
                                  .sql_count = run->step->sql_count,

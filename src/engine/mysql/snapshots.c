@@ -313,14 +313,6 @@ Err *swap_snapshots(Attempt *a, int64_t deadline_ms, const char **ret_who)
     return clear || suspects.count == 0 ? NULL : wait_out(a, &suspects, deadline_ms, ret_who);
 }
 
-/* Our own look has made the list that one under the lock would get: that one is to be made anew at once. */
-static Err *let_list_age(const Attempt *a)
-{
-    const Stop *stop = a->wait == NULL ? NULL : a->wait->stop;
-    stop_sleep(stop, CACHE_MS);
-    return stop_check(stop);
-}
-
 /* Before the lock: who has had a snapshot for seconds will have it for longer than we may hold the lock. */
 Err *swap_long_snapshot(Attempt *a, bool *ret_go)
 {
@@ -339,8 +331,8 @@ Err *swap_long_snapshot(Attempt *a, bool *ret_go)
     if (old.count > 0)
         TRY(clear_by_status(a, a->wait, &old));
     *ret_go = drop_cleared(&old, &worst) == 0;
-    if (*ret_go)
-        return let_list_age(a);
+    if (*ret_go) /* our own look has made the list that one under the lock would get: it is to be made anew */
+        return swap_pause(a, CACHE_MS);
     TRY(name_worst(a, worst, &who));
     swap_not_done(a, who, true);
     return NULL;

@@ -19,8 +19,8 @@ enum {
     CONNECT_MS = 5000,
     TIDY_MS = 5000,   /* each statement after the attempt */
     LONG_SECONDS = 1, /* who has held the tables for so long is not waited for */
-    NOWAIT_TRIES = 60,
-    NOWAIT_STEP_MS = 6, /* between them, at most */
+    GAP_TRIES = 60,
+    GAP_STEP_MS = 6, /* between them, at most */
 };
 /* Shares of max_stall_ms, from its beginning. What follows the last one is the RENAME itself, which nothing
  * ends any more once it commits: 30 to 90 ms on MySQL 9.7 beside a busy application. */
@@ -34,6 +34,18 @@ int64_t swap_left(const Attempt *a, double share)
 {
     int64_t left = a->begun_ms + (int64_t)((double)a->request->max_stall_ms * share) - clock_ms();
     return left < 1 ? 1 : left;
+}
+
+Err *swap_pause(Attempt *a, int64_t ms)
+{
+    const Stop *stop = a->wait == NULL ? NULL : a->wait->stop;
+    int64_t until_ms = clock_ms() + ms;
+    if (a->request->meanwhile != NULL)
+        TRY(a->request->meanwhile(a->request->context, until_ms));
+    int64_t left_ms = until_ms - clock_ms();
+    if (left_ms > 0)
+        stop_sleep(stop, left_ms);
+    return stop_check(stop);
 }
 
 void swap_not_done(Attempt *a, const char *who, bool old_snapshot)
@@ -71,17 +83,20 @@ static Err *try_now(Attempt *a, const Wait *wait, const char *sql, bool *ret_loc
 }
 
 /* Until it is granted at once, or ret_clear: nobody would become a victim of an attempt that waits. */
-static Err *try_lock(Attempt *a, const char *sql, bool *ret_locked, bool *ret_clear)
+static Err *find_gap(Attempt *a, const char *sql, bool *ret_locked, bool *ret_clear)
 {
     Wait wait = {.stop = a->wait == NULL ? NULL : a->wait->stop, .timeout_ms = CONNECT_MS};
     *ret_locked = *ret_clear = false;
-    if (!has_nowait(a))
-        return my_await_readers(a->control, &wait, a->spec->schema, a->spec->source, ret_clear);
-    for (int i = 0; i < NOWAIT_TRIES && !*ret_locked; i++) {
-        TRY(try_now(a, &wait, sql, ret_locked));
-        if (!*ret_locked)
-            stop_sleep(wait.stop, 1 + random() % NOWAIT_STEP_MS);
-        TRY(stop_check(wait.stop));
+    for (int i = 0; i < GAP_TRIES; i++) {
+        bool seen = true;
+        if (has_nowait(a))
+            TRY(try_now(a, &wait, sql, ret_locked));
+        else
+            TRY(my_sees_reader(a->control, &wait, a->spec->schema, a->spec->source, &seen));
+        *ret_clear = !seen;
+        if (*ret_locked || *ret_clear)
+            return NULL;
+        TRY(swap_pause(a, 1 + random() % GAP_STEP_MS));
     }
     return NULL;
 }
@@ -123,7 +138,7 @@ Err *swap_lock(Attempt *a, const char *const *tables, size_t count, bool *ret_go
                 arena_printf(a->arena, "SET SESSION wait_timeout = %lld",
                              (long long)(a->request->max_stall_ms + 999) / 1000)));
     bool clear = false;
-    TRY(try_lock(a, sql.buf, ret_go, &clear));
+    TRY(find_gap(a, sql.buf, ret_go, &clear));
     if (!*ret_go && !clear && a->request->gentle)
         return name_holder(a);
     if (!*ret_go)

@@ -27,6 +27,8 @@ typedef struct Attempt {
 
 /* What is left until `share` of max_stall_ms is over, in ms; at least 1. */
 int64_t swap_left(const Attempt *attempt, double share);
+/* Waits so long, or a batch longer, and lets what is captured be brought over; nobody may wait for us. */
+Err *swap_pause(Attempt *attempt, int64_t ms) MUST_USE;
 /* An attempt that ends here without an error. `who` NULL: nobody to name. */
 void swap_not_done(Attempt *attempt, const char *who, bool old_snapshot);
 /* LOCK TABLES of these, each WRITE, within its share of the time; where it is not granted the blocker is
