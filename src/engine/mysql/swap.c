@@ -66,8 +66,17 @@ static bool is_passing(const Err *err)
  * performance_schema). */
 static bool has_nowait(const Attempt *a) { return flavor_is_mariadb(my_flavor(a->lock)); }
 
+/* If this process is stopped while it holds the lock, the server ends the session. */
+static Err *arm(const Attempt *a)
+{
+    return my_exec(a->lock, a->wait,
+                   arena_printf(a->arena, "SET SESSION wait_timeout = %lld",
+                                (long long)(a->request->max_stall_ms + 999) / 1000));
+}
+
 static Err *try_now(Attempt *a, const Wait *wait, const char *sql, bool *ret_locked)
 {
+    TRY(arm(a));
     int64_t begun = clock_ms();
     trigger_capture_hold(a->spec->change_id, true);
     Err *err = my_exec(a->lock, wait, arena_printf(a->arena, "%s NOWAIT", sql));
@@ -116,6 +125,7 @@ static Err *name_holder(Attempt *a)
 
 static Err *queue_lock(Attempt *a, const char *sql, bool *ret_locked)
 {
+    TRY(arm(a));
     trigger_capture_hold(a->spec->change_id, true);
     a->begun_ms = clock_ms();
     Wait wait = {.stop = a->wait == NULL ? NULL : a->wait->stop, .timeout_ms = swap_left(a, share_queue)};
@@ -133,10 +143,6 @@ Err *swap_lock(Attempt *a, const char *const *tables, size_t count, bool *ret_go
     CLEANUP(str_donep) Str sql = STR_INIT;
     for (size_t i = 0; i < count; i++)
         str_addf(&sql, "%s%s WRITE", i == 0 ? "LOCK TABLES " : ", ", tables[i]);
-    /* If this process is stopped, the server ends the session. */
-    TRY(my_exec(a->lock, a->wait,
-                arena_printf(a->arena, "SET SESSION wait_timeout = %lld",
-                             (long long)(a->request->max_stall_ms + 999) / 1000)));
     bool clear = false;
     TRY(find_gap(a, sql.buf, ret_go, &clear));
     if (!*ret_go && !clear && a->request->gentle)
