@@ -192,6 +192,12 @@ static Err *read_nice(const Cli *cli, double *ret_nice)
 
 /* What is looked at beside the server's own signals. A file is named from here, and looked for wherever the
  * change is carried out. */
+/* What resume is not told stays as it was. */
+static bool is_told(const Cli *cli, const Setting *setting)
+{
+    return setting->given && !(setting->from_file && cli->args.verb == VERB_RESUME);
+}
+
 static Err *read_checks(const Cli *cli, Controls *controls)
 {
     static const OptionId ids[OUTSIDE_COUNT] = {[OUTSIDE_SQL] = OPT_CHECK_SQL,
@@ -202,7 +208,7 @@ static Err *read_checks(const Cli *cli, Controls *controls)
     for (size_t i = 0; i < OUTSIDE_COUNT; i++) {
         const Setting *given = cli_setting(cli, ids[i]);
         bool off = str_eq(given->text, "off");
-        if (!given->given || (given->from_file && cli->args.verb == VERB_RESUME))
+        if (!is_told(cli, given))
             continue;
         controls->checks[i] = off ? "" : given->text;
         if (ids[i] == OPT_CHECK_URL && !off && !str_starts(given->text, "http://") &&
@@ -217,14 +223,30 @@ static Err *read_checks(const Cli *cli, Controls *controls)
     return NULL;
 }
 
+static Err *read_build(const Cli *cli, Controls *controls)
+{
+    enum { LEAST_BYTES = 1 << 20 };
+    const Setting *memory = cli_setting(cli, OPT_BUILD_MEMORY),
+                  *workers = cli_setting(cli, OPT_BUILD_WORKERS);
+    if (is_told(cli, workers))
+        controls->build_workers = workers->number;
+    if (!is_told(cli, memory))
+        return NULL;
+    Err *err = unit_parse_size(memory->text, &controls->build_memory);
+    if (err == NULL && controls->build_memory < LEAST_BYTES)
+        err = err_new(ERR_USAGE, "\"%s\" is less than 1MB", memory->text);
+    return err == NULL ? NULL : err_wrap(err, "--build-memory");
+}
+
 static Err *read_throttle(const Cli *cli, RunOptions *options)
 {
     Controls *controls = &options->controls;
     TRY(read_limits(cli, options->ops, OPT_MAX_LOAD, controls->load_limits));
     TRY(read_limits(cli, options->ops, OPT_CRITICAL_LOAD, controls->critical_limits));
     const Setting *retries = cli_setting(cli, OPT_CRITICAL_RETRIES);
-    if (retries->given && !(retries->from_file && cli->args.verb == VERB_RESUME))
+    if (is_told(cli, retries))
         controls->critical_retries = retries->number;
+    TRY(read_build(cli, controls));
     TRY(read_nice(cli, &controls->nice));
     return read_checks(cli, controls);
 }

@@ -252,6 +252,11 @@ struct EngineOps {
     /* Whom `session_id` waits for right now: "pid 123 (psql, idle in transaction for 12 s)"; NULL: nobody. */
     Err *(*waits_for)(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id, const char **ret_who);
 
+    /* What one statement of this session may use from here on to build an index: bytes to sort in, workers
+     * beside the session itself; negative: as much as the server's own settings allow. ERR_USAGE where the
+     * server has no such limit for a session. */
+    Err *(*limit_build)(Conn *conn, const Wait *wait, int64_t memory, int64_t workers);
+
     /* What the server says that a long statement of `session_id` does just now ("building index: scanning
      * table"), and which part of that is done, from 0 to 1; negative where it is not told. *ret_what NULL:
      * nothing is told. */

@@ -159,6 +159,13 @@ static Err *check_window(Runner *runner)
                     "write --window '22:00-06:00 Europe/Berlin'");
 }
 
+/* What no step could be carried out with is told before anything is begun. */
+static Err *check_controls(Runner *runner)
+{
+    TRY(check_window(runner));
+    return runner_limit_build(runner);
+}
+
 static Err *check_expect(const RunOptions *options, const Plan *plan)
 {
     if (options->expect == NULL || str_eq(options->expect, plan->plan_digest))
@@ -195,7 +202,7 @@ static bool keeps_some(const Runner *runner)
 static Err *begin_new(Runner *runner, const Change *change, bool (*confirm)(void *, const Plan *),
                       void *confirm_context)
 {
-    TRY(check_window(runner));
+    TRY(check_controls(runner));
     TRY(runner_plan(runner, runner->arena, change, &runner->plan));
     runner->plan.database = runner->server.database;
     runner->plan.system_id = runner->server.system_id;
@@ -267,7 +274,7 @@ static Err *begin_known(Runner *runner, const JournalChange *known)
     }
     if (str_eq(known->phase, phase_name(PHASE_REVERT)))
         return reverting(known->name);
-    TRY(check_window(runner));
+    TRY(check_controls(runner));
     TRY(lease_take(runner));
     TRY(journal_store_controls(runner->conn, known->id, &options->controls, options->controls_given,
                                &(bool){false}));

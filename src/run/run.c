@@ -30,7 +30,7 @@ void controls_default(Controls *ret_controls)
                                .quiet_ms = 86400000};
     ret_controls->nice = LIMIT_UNSET;
     ret_controls->window_heavy = -1;
-    ret_controls->critical_retries = -1;
+    ret_controls->critical_retries = ret_controls->build_memory = ret_controls->build_workers = -1;
     for (size_t i = 0; i < LOAD_SIGNALS_MAX; i++)
         ret_controls->load_limits[i] = ret_controls->critical_limits[i] = LIMIT_UNSET;
 }
@@ -302,6 +302,20 @@ static Err *step_begin(Runner *runner, const Step *step, bool *ret_done)
     return NULL;
 }
 
+/* A session's settings leak through a pooler, so that there none are made. */
+Err *runner_limit_build(Runner *runner)
+{
+    Controls controls = control_settings(runner);
+    Wait wait = journal_wait();
+    if (!runner->server.pooled)
+        return runner->ops->limit_build(runner->conn, &wait, controls.build_memory, controls.build_workers);
+    if (controls.build_memory < 0 && controls.build_workers < 0)
+        return NULL;
+    return err_hint(
+        err_new(ERR_USAGE, "--build-memory and --build-workers are of a session, and a pooler has none"),
+        "connect to the server itself");
+}
+
 /* From the intent, or from where the last try of the step ended. */
 static Err *step_try(Runner *runner, const Step *step, bool *ret_begun, bool *ret_done)
 {
@@ -312,6 +326,7 @@ static Err *step_try(Runner *runner, const Step *step, bool *ret_begun, bool *re
     if (*ret_done)
         return NULL;
     *ret_begun = true;
+    TRY(runner_limit_build(runner));
     return step_once(runner, step);
 }
 

@@ -26,7 +26,10 @@ typedef struct Controls {
     double load_limits[LOAD_SIGNALS_MAX];     /* of EngineOps.load_signals; negative: the usual one */
     double critical_limits[LOAD_SIGNALS_MAX]; /* past which the change is paused; negative: none */
     int64_t critical_retries; /* of a statement that was ended there; negative: as it was, which is 3 */
-    double nice;              /* rest for each second of work; negative: as it was, which is 0 */
+    int64_t build_memory;     /* bytes, to sort an index in; negative: as it was, which is the server's own */
+    int64_t build_workers; /* beside the one session that builds; negative: as it was, which is the server's
+                              own */
+    double nice;           /* rest for each second of work; negative: as it was, which is 0 */
     const char *checks[OUTSIDE_COUNT]; /* NULL: as it was; "": none */
     int window_heavy; /* the window is for heavy steps alone: 1; for all: 0; -1: as it was, which is 0 */
 } Controls;

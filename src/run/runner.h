@@ -248,6 +248,9 @@ Err *lease_note_session(Runner *runner) MUST_USE;
 /* control.c */
 Err *control_start(Runner *runner) MUST_USE;
 void control_stop(Runner *runner);
+/* run.c: what the session's builds may use, as the controls are now. ERR_USAGE where that cannot be limited.
+ */
+Err *runner_limit_build(Runner *runner) MUST_USE;
 /* Waits while paused, throttled or outside the window. ERR_STOPPED, ERR_FENCED. Hold no locks. */
 Err *control_gate(Runner *runner) MUST_USE;
 /* Whether control_gate would wait, or fail, now. */

@@ -24,7 +24,7 @@ Err *settings_load(Conn *conn, Arena *arena, int64_t change_id, Controls *contro
     Rows rows = {0};
     controls->nice = LIMIT_UNSET;
     controls->window_heavy = -1;
-    controls->critical_retries = -1;
+    controls->critical_retries = controls->build_memory = controls->build_workers = -1;
     for (size_t i = 0; i < LOAD_SIGNALS_MAX; i++)
         controls->load_limits[i] = controls->critical_limits[i] = LIMIT_UNSET;
     TRY(conn_params(conn, &wait, arena, &rows, ops->journal_sql(JOURNAL_SETTINGS),
@@ -37,6 +37,10 @@ Err *settings_load(Conn *conn, Arena *arena, int64_t change_id, Controls *contro
             controls->window_heavy = str_eq(value, "heavy");
         if (str_eq(name, "critical-retries"))
             controls->critical_retries = strtoll(value, NULL, 10);
+        if (str_eq(name, "build-memory"))
+            controls->build_memory = strtoll(value, NULL, 10);
+        if (str_eq(name, "build-workers"))
+            controls->build_workers = strtoll(value, NULL, 10);
         if (str_eq(name, "nice"))
             controls->nice = strtod(value, NULL);
         for (size_t i = 0; i < OUTSIDE_COUNT; i++)
@@ -80,5 +84,7 @@ Err *settings_store(Conn *conn, Arena *arena, int64_t change_id, const Controls 
         TRY(store_setting(conn, arena, change_id, "window-for",
                           controls->window_heavy != 0 ? "heavy" : "all"));
     TRY(store_number(conn, arena, change_id, "critical-retries", (double)controls->critical_retries));
+    TRY(store_number(conn, arena, change_id, "build-memory", (double)controls->build_memory));
+    TRY(store_number(conn, arena, change_id, "build-workers", (double)controls->build_workers));
     return store_number(conn, arena, change_id, "nice", controls->nice);
 }

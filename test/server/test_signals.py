@@ -315,6 +315,25 @@ def is_built(db):
             and ask(db, "SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)])
 
 
+def test_what_a_build_may_use(db, stoa):
+    """The expression of the index sees it. It is kept with the change, and resume says otherwise."""
+    def wants(memory, workers):
+        db.run(f"""CREATE OR REPLACE FUNCTION seen(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+                   IF current_setting('maintenance_work_mem') <> '{memory}' OR
+                      current_setting('max_parallel_maintenance_workers', true) <> '{workers}'
+                   THEN RAISE 'it has %', current_setting('maintenance_work_mem'); END IF; RETURN $1; END $$""")
+    db.run("CREATE TABLE t (id bigint PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 1000) i")
+    wants("3MB", "0")
+    failed = stoa("apply", "CREATE INDEX t_seen ON t (seen(v))", "--name", "w", "--yes", "--build-memory", "5MB", "--build-workers", "0",
+                  code=None)
+    assert failed.code not in (0, 2) and "it has 5MB" in failed.err, failed
+    stoa("resume", "w", "--build-memory", "3MB")
+    assert ask(db, "SELECT indisvalid FROM pg_index WHERE indexrelid = 't_seen'::regclass") == [(True,)]
+    wants(ask(db, "SHOW maintenance_work_mem")[0][0], ask(db, "SHOW max_parallel_maintenance_workers")[0][0] if db.version >= 11 else "")
+    stoa("apply", "CREATE INDEX t_own ON t (seen(v + 1))", "--name", "own", "--yes")
+    assert "--build-memory" in stoa("apply", "CREATE INDEX x ON t (v)", "--yes", "--build-memory", "5kB", code=2).err
+
+
 def test_critical_ends_an_index_build(db, stoa):
     """With no retries it is paused until somebody resumes it."""
     running = slow_index(db, stoa, "--critical-retries", "0")

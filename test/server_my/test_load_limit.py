@@ -1,4 +1,5 @@
 """A busy server slows a change down: the work waits while a signal is past its limit, says why, and goes on."""
+import signal
 import threading
 import time
 
@@ -186,3 +187,25 @@ def test_critical_begins_an_index_build_again(my, stoa, tmp_path):  # noqa: F811
     assert my.query("SHOW INDEX FROM shop.t WHERE Key_name = 'slow_index'")
     alarms = [event["text"] for event in stoa("history", "add", "--json").json["events"] if event["event"] == "alarm"]
     assert len(alarms) == 1 and "(1 of 3)" in alarms[0], alarms
+
+
+def test_what_a_build_may_use(my, stoa):  # noqa: F811
+    """As the server knows of the session that is about to build."""
+    my.query("CREATE TABLE shop.t (id INT PRIMARY KEY, v INT NOT NULL)")
+    my.query("INSERT INTO shop.t VALUES " + ", ".join(f"({i}, {i})" for i in range(5000)))
+    args = ["apply", "ALTER TABLE shop.t ADD INDEX t_v (v)", "--name", "v", "--yes", "--strategy", "in-place",
+            "--build-memory", "3MB", "--build-workers", "0"]
+    if my.name != "mysql-9.7":
+        assert "leave out --build-memory" in stoa(*args, code=2).err
+        assert my.query("SHOW INDEX FROM shop.t WHERE Key_name = 't_v'") == ()
+        return
+    running = stoa.start(*args, env={"STOA_FAILPOINT": "alter_before=pause:1"})
+    until(lambda: running.is_stopped, 60, lambda: f"no build {running.partial()}")
+    seen = my.query("SELECT v.VARIABLE_NAME, v.VARIABLE_VALUE FROM performance_schema.variables_by_thread v JOIN "
+                    "performance_schema.threads t USING (THREAD_ID) WHERE v.VARIABLE_NAME IN ('innodb_ddl_buffer_size', "
+                    "'innodb_ddl_threads', 'innodb_parallel_read_threads') AND v.VARIABLE_VALUE IN ('3145728', '1') AND "
+                    "t.PROCESSLIST_ID <> CONNECTION_ID()")
+    running.signal(signal.SIGCONT)
+    running.wait(0)
+    assert sorted(seen) == [("innodb_ddl_buffer_size", "3145728"), ("innodb_ddl_threads", "1"), ("innodb_parallel_read_threads", "1")]
+    assert my.query("SHOW INDEX FROM shop.t WHERE Key_name = 't_v'") != ()

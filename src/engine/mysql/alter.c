@@ -22,9 +22,6 @@ enum {
     WORK_MS = 50, /* what has worked for so long has something to lose */
 };
 
-/* Two indexes of a million rows: 2.0 s instead of 2.4 s with the 1 MB of the server. */
-#define SORT_BYTES "67108864"
-
 /* Seen on MySQL 5.6 and 9.7, MariaDB 10.11 and 11.8: "Waiting for table metadata lock", "Waiting for schema
  * metadata lock", "Waiting for table flush", "Waiting for backup lock", "Waiting for global read lock". */
 bool my_state_waits(const char *state)
@@ -134,12 +131,10 @@ static bool needs_no_watch(const Conn *conn, const AlterRequest *request)
 static Err *set_limits(Conn *conn, const Wait *wait, Arena *arena, const AlterRequest *request)
 {
     long long backstop = needs_no_watch(conn, request) ? 0 : (long long)(request->stall_ms + 999) / 1000 + 1;
-    return my_exec(
-        conn, wait,
-        arena_printf(arena, "SET SESSION lock_wait_timeout = %lld, innodb_lock_wait_timeout = %lld%s",
-                     backstop, backstop > 0 ? backstop : 1,
-                     flavor_can(my_flavor(conn), FACT_DDL_BUFFER) ? ", innodb_ddl_buffer_size = " SORT_BYTES
-                                                                  : ""));
+    return my_exec(conn, wait,
+                   arena_printf(arena,
+                                "SET SESSION lock_wait_timeout = %lld, innodb_lock_wait_timeout = %lld",
+                                backstop, backstop > 0 ? backstop : 1));
 }
 
 static void usual_limits(Conn *conn, bool as_written)

@@ -40,6 +40,7 @@ const EngineOps engine_mysql = {
     .end_session = my_end_session,
     .hint_lock = my_hint_lock,
     .waits_for = my_waits_for,
+    .limit_build = my_limit_build,
     .doing = my_doing,
     .holders = my_holders,
     .alter = my_alter,

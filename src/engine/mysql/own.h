@@ -13,5 +13,6 @@ Err *my_blocked_sessions(Conn *conn, const Wait *wait, Arena *arena, int64_t *re
 
 /* As EngineOps.doing. MariaDB tells it in its list of sessions; MySQL in
  * performance_schema.events_stages_current, where somebody has switched that on. */
+Err *my_limit_build(Conn *conn, const Wait *wait, int64_t memory, int64_t workers);
 Err *my_doing(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id, const char **ret_what,
               double *ret_part) MUST_USE;

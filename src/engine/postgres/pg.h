@@ -61,6 +61,7 @@ int64_t pg_session_id(const Conn *conn);
 Err *pg_session_started(Conn *conn, const Wait *wait, Arena *arena, const char **ret_started) MUST_USE;
 Err *pg_end_session(Conn *conn, const Wait *wait, int64_t session_id, const char *started) MUST_USE;
 Err *pg_hint_lock(Conn *conn, const Wait *wait, const char *key, bool *ret_taken) MUST_USE;
+Err *pg_limit_build(Conn *conn, const Wait *wait, int64_t memory, int64_t workers);
 Err *pg_doing(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id, const char **ret_what,
               double *ret_part);
 Err *pg_waits_for(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id,

@@ -30,6 +30,7 @@ const EngineOps engine_postgres = {
     .session_started = pg_session_started,
     .hint_lock = pg_hint_lock,
     .waits_for = pg_waits_for,
+    .limit_build = pg_limit_build,
     .doing = pg_doing,
     .scan_choose = pg_scan_choose,
     .scan_next = pg_scan_next,

@@ -102,3 +102,18 @@ Err *pg_doing(Conn *conn, const Wait *wait, Arena *arena, int64_t session_id, co
         *ret_part = rows_double(&rows, 0, 1);
     return NULL;
 }
+
+/* PostgreSQL "Resource Consumption": max_parallel_maintenance_workers is there from 11 on; before that
+ * nothing is built by several. */
+Err *pg_limit_build(Conn *conn, const Wait *wait, int64_t memory, int64_t workers)
+{
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    const char *sql =
+        memory < 0 ? "RESET maintenance_work_mem"
+                   : arena_printf(arena, "SET maintenance_work_mem = '%lldkB'", (long long)(memory / 1024));
+    if (pg_conn_version(conn) >= 110000)
+        sql = workers < 0 ? arena_printf(arena, "%s; RESET max_parallel_maintenance_workers", sql)
+                          : arena_printf(arena, "%s; SET max_parallel_maintenance_workers = %lld", sql,
+                                         (long long)workers);
+    return conn_exec(conn, wait, sql);
+}
