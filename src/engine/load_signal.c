@@ -1,9 +1,25 @@
 /* What the engines' signals share. */
 #include "engine/load_signal.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 
-enum { LATENCY_LEAST_CALLS = 30 /* fewer say nothing */ };
+enum {
+    LATENCY_LEAST_CALLS = 30, /* fewer say nothing */
+    LATENCY_ROUND_MS = 2000,  /* where it has a limit */
+    LATENCY_SHOWN_MS = 5000,  /* else it is for those who look */
+};
+
+bool load_latency_is_due(const LoadSample *sample, size_t signal, int64_t *looked_ms)
+{
+    bool wanted = (sample->wanted & 1U << signal) != 0;
+    int64_t now_ms = clock_ms();
+    if (*looked_ms > 0 && now_ms - *looked_ms < (wanted ? LATENCY_ROUND_MS : LATENCY_SHOWN_MS))
+        return false;
+    *looked_ms = now_ms;
+    return true;
+}
 
 double load_latency_ratio(LoadStatement *statements, size_t *count, const LoadStatement *now,
                           size_t now_count)

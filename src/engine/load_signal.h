@@ -58,5 +58,7 @@ double load_canary_ms(double *ms, size_t count);
 /* Pure: the mean time now against the one before, over the statements that were called since the last window,
  * by their calls; 0 where too few were called. `statements` (LOAD_STATEMENTS_MAX) are those of the last
  * window and take over the new ones. */
+/* Whether the statements are to be looked at now, which *looked_ms (clock_ms(); 0: never) keeps. */
+bool load_latency_is_due(const LoadSample *sample, size_t signal, int64_t *looked_ms);
 double load_latency_ratio(LoadStatement *statements, size_t *count, const LoadStatement *now,
                           size_t now_count);

@@ -149,7 +149,8 @@ static const Metric metrics[] = {
      .type = METRIC_GAUGE,
      .labels = "stat",
      .help = "The mean time of the application's statements on the change's tables, by that of before the "
-             "change; of the last 5 s, 0 where there were too few. Only with --max-load latency=N.",
+             "change; of the last 5 s, 0 where there were too few. Where the server counts statements; with "
+             "--max-load latency=N always.",
      .each = metrics_latency_ratio},
 
     /* ---- locks ---- */

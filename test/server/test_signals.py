@@ -184,7 +184,8 @@ def test_slot(db, begun):
 
 
 def test_latency(db, begun):
-    """Statements on the table take ten times as long as before, for another reason."""
+    """Statements on the table take ten times as long as before, for another reason. Without a limit that is shown and holds
+    nothing."""
     db.admin.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
     over, pause = threading.Event(), [0.001]
 
@@ -198,9 +199,12 @@ def test_latency(db, begun):
     try:
         until(lambda: db.admin.execute("SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query LIKE "
                                        "'SELECT pg_sleep($1), count(*) FROM t%'").fetchone()[0] > 300, 30, "no statements")
-        running = slow(begun, "--max-load", "latency=2")
+        running = slow(begun)
         until(lambda: signal_of(begun, "latency"), 30, "latency is not looked at")
         pause[0] = 0.02
+        until(lambda: signal_of(begun, "latency")["value"] > 2, 30, "latency is not seen to grow")
+        assert not signal_of(begun, "latency")["holds"] and "latency" not in (status(begun)["throttled_by"] or "")
+        begun("resume", "w", "--max-load", "latency=2")
         held(db, running, begun, "latency", "the time of the application's statements")
         pause[0] = 0.001
         released(db, running, begun)

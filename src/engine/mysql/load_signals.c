@@ -12,7 +12,6 @@
 #include <strings.h>
 
 enum {
-    LATENCY_ROUND_MS = 2000,
     LATENCY_COUNTER = 1, /* of LoadSample.counter: when the statements were last looked at */
     REDO_COUNTER = 2,    /* bytes of redo in the last round */
 };
@@ -213,11 +212,8 @@ static Err *sample_latency(Conn *conn, const Wait *wait, Arena *arena, LoadSampl
 {
     LoadStatement now[LOAD_STATEMENTS_MAX];
     size_t count = 0;
-    int64_t *looked_ms = &sample->counter[LATENCY_COUNTER];
-    if ((sample->wanted & 1U << LOAD_LATENCY) == 0 ||
-        (*looked_ms > 0 && clock_ms() - *looked_ms < LATENCY_ROUND_MS))
+    if (!load_latency_is_due(sample, LOAD_LATENCY, &sample->counter[LATENCY_COUNTER]))
         return NULL;
-    *looked_ms = clock_ms();
     Err *err = read_statements(conn, wait, arena, sample, now, &count);
     if (err != NULL && !err_is(err, ERR_PRIVILEGE) && !err_is(err, ERR_SQL))
         return err;

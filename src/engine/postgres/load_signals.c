@@ -15,7 +15,6 @@
 #include <string.h>
 
 enum {
-    LATENCY_ROUND_MS = 2000,
     WAL_COUNTER = 0,     /* of LoadSample.counter: bytes of WAL in the last round */
     LATENCY_COUNTER = 1, /* when the statements were last looked at */
 };
@@ -181,11 +180,8 @@ static Err *sample_latency(Conn *conn, const Wait *wait, Arena *arena, LoadSampl
     LoadStatement now[LOAD_STATEMENTS_MAX];
     size_t count = 0;
     const char *view = NULL, *time = NULL;
-    if ((sample->wanted & 1U << PG_LOAD_LATENCY) == 0 ||
-        (sample->counter[LATENCY_COUNTER] > 0 &&
-         clock_ms() - sample->counter[LATENCY_COUNTER] < LATENCY_ROUND_MS))
+    if (!load_latency_is_due(sample, PG_LOAD_LATENCY, &sample->counter[LATENCY_COUNTER]))
         return NULL;
-    sample->counter[LATENCY_COUNTER] = clock_ms();
     TRY(where_statements_are(conn, wait, arena, &view, &time));
     if (view == NULL) {
         sample->state[PG_LOAD_LATENCY] = SIGNAL_UNREADABLE;
