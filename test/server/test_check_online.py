@@ -103,9 +103,9 @@ def cpu_ms(db):
     return 1000 * (ticks / os.sysconf("SC_CLK_TCK") + used.ru_utime + used.ru_stime)
 
 
-# A statement, on both processors together: unlike the time that it takes, that is the same beside other tests. 50 ms are
-# promised; 12 to 28 were seen, by the machine.
-LIMIT_MS = 50
+# A statement, on both processors together: unlike the time that it takes, that is the same beside other tests. With the
+# machine to itself it takes about as long, and 50 ms are promised.
+LIMIT_MS = 20
 
 
 def test_speed(db):
