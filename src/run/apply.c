@@ -163,7 +163,11 @@ static Err *check_window(Runner *runner)
 static Err *check_controls(Runner *runner)
 {
     TRY(check_window(runner));
-    return runner_limit_build(runner);
+    Err *err = runner_limit_build(runner);
+    if (!err_is(err, ERR_SQL))
+        return err;
+    err->kind = ERR_USAGE; /* the server's own bounds */
+    return err_wrap(err, "--build-memory, --build-workers");
 }
 
 static Err *check_expect(const RunOptions *options, const Plan *plan)

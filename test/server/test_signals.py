@@ -336,6 +336,9 @@ def test_what_a_build_may_use(db, stoa):
     wants(ask(db, "SHOW maintenance_work_mem")[0][0], ask(db, "SHOW max_parallel_maintenance_workers")[0][0] if db.version >= 11 else "")
     stoa("apply", "CREATE INDEX t_own ON t (seen(v + 1))", "--name", "own", "--yes")
     assert "--build-memory" in stoa("apply", "CREATE INDEX x ON t (v)", "--yes", "--build-memory", "5kB", code=2).err
+    for more in (["--build-memory", "99TB"], *([["--build-workers", "5000"]] if db.version >= 11 else [])):
+        told = stoa("apply", "CREATE INDEX x ON t (v)", "--yes", "--name", "x", *more, code=2)
+        assert more[0] in told.err and "x" not in [change["name"] for change in stoa("status", "--all", "--json").json["changes"]]
 
 
 def test_critical_ends_an_index_build(db, stoa):
