@@ -75,13 +75,15 @@ size_t rows_statements(const Rows *rows, LoadStatement *statements);
 /* "t" or "1". */
 bool rows_bool(const Rows *rows, size_t row, size_t col);
 
+enum { TX_IDLE_MS = 30000 };
+
 /* How a transaction of ours behaves; zero means the server's own setting, except where said. */
 typedef struct TxSettings {
     int64_t lock_timeout_ms;      /* each wait for a lock, row locks included */
     int64_t statement_timeout_ms; /* backstop; 0: no limit, whatever the role says */
     int64_t idle_timeout_ms; /* the server ends the session when it hears nothing of us for so long inside the
-                                transaction: a process that is stopped, or cut off, holds its locks no longer;
-                                0: no limit */
+                                transaction: a process that is stopped, or cut off, holds its locks and its
+                                snapshot no longer; 0: TX_IDLE_MS */
     bool async_commit;       /* backfill: rows and watermark are lost together or not at all */
     bool local_commit;       /* strong locks: do not wait for a synchronous standby while holding them */
     bool durable_commit;     /* ready: synchronous_commit = on */
@@ -89,8 +91,9 @@ typedef struct TxSettings {
     bool yield_autovacuum;   /* let the server cancel autovacuum quickly for us (only where we may) */
     const char *role;        /* act as this role (the table's owner); NULL: as ourselves */
     bool read_only;
-    bool narrow; /* the statements read a small range: never by a scan of the whole table, whatever the
-                    statistics say */
+    bool snapshot; /* all statements see the same; READ COMMITTED otherwise */
+    bool narrow;   /* the statements read a small range: never by a scan of the whole table, whatever the
+                      statistics say */
 } TxSettings;
 
 /* ---- locks ---------------------------------------------------------------------------------- */

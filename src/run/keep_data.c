@@ -16,10 +16,7 @@ static Err *open_snapshot(Runner *runner, Conn **ret_conn)
 {
     Wait wait = runner_wait(runner);
     TRY(runner->ops->connect(&runner->options->target, "keep", &wait, ret_conn));
-    if (runner->ops->dialect == DIALECT_POSTGRES)
-        return conn_exec(*ret_conn, &wait, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    TRY(conn_exec(*ret_conn, &wait, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
-    return conn_exec(*ret_conn, &wait, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
+    return runner->ops->begin(*ret_conn, &wait, &(TxSettings){.read_only = true, .snapshot = true});
 }
 
 /* One page behind the key of `last` (NULL: from the beginning), up to that of `upto` (NULL: `limit` rows). */

@@ -345,6 +345,23 @@ def test_a_file_that_was_changed_is_refused(shop, stoa):
     assert shop.value("SELECT count(*) FROM orders WHERE note IS DISTINCT FROM 'note ' || id") == 0
 
 
+@pytest.mark.slow
+def test_stopped_with_its_snapshot(shop, stoa):
+    """A process that is stopped kept its snapshot, and so vacuum from the rows, for as long as it stayed so."""
+    running = stoa.start("retire", "orders.note", "--yes", "--for", "1s", "--wait", "0s", "--force", "--keep-data", shop.kept,
+                         env={"STOA_FAILPOINT": "keep_before_done=pause:1"})
+    until(lambda: running.is_stopped, 60, lambda: f"the values are read\n{running.partial()}")
+    idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+    assert shop.value(idle) == 1
+    until(lambda: shop.value(idle) == 0, 60, "the server ends it")
+    running.signal(signal.SIGCONT)
+    running.wait(None)
+    stoa("retire", "orders.note", "--yes", "--wait", "0s", "--force", "--keep-data", shop.kept, code=None)
+    assert "note" not in shop.columns("orders")
+    stoa("retire", "orders.note", "--undo", "--from", shop.kept)
+    assert shop.value("SELECT count(*) FROM orders WHERE note IS DISTINCT FROM 'note ' || id") == 0
+
+
 def test_written_while_it_is_saved(shop, stoa):
     """Between the snapshot and the drop somebody writes the column: it stays."""
     stoa("retire", "orders.note", "--yes", "--for", "1s", "--wait", "1h", "--force", code=3)

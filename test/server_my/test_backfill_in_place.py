@@ -2,6 +2,7 @@
 import contextlib
 import functools
 import signal
+import time
 
 import pymysql
 import pytest
@@ -109,6 +110,23 @@ def test_a_held_row_is_left_for_later(my, stoa):  # noqa: F811
         until(lambda: my.query(unfilled)[0][0] == 1, 60, "all rows but that one")
         assert running.is_running()
         cursor.execute("COMMIT")
+    running.wait(0)
+    assert wrong(my) == ()
+
+
+@modern
+def test_stopped_with_rows_in_hand(my, stoa):  # noqa: F811
+    """A process that is stopped, or cut off, held the rows of its chunk for as long as it stayed so."""
+    running = stoa.start("apply", SQL, "--yes", *NAMED, env={"STOA_FAILPOINT": "wave_before_commit=pause:1"})
+    until(lambda: running.is_stopped, 60, "the first chunk")
+    with my.connect("shop") as conn, conn.cursor() as cursor:
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = 30")
+        begun = time.monotonic()
+        cursor.execute("UPDATE orders SET amount = amount + 1 WHERE id < 2000")
+        waited = time.monotonic() - begun
+        conn.commit()
+    assert 0.2 < waited < 5, waited
+    running.signal(signal.SIGCONT)
     running.wait(0)
     assert wrong(my) == ()
 

@@ -19,9 +19,26 @@ enum {
 };
 
 /* As my_connect() sets them. */
-#define USUAL_WAITS "SET SESSION innodb_lock_wait_timeout = 1, lock_wait_timeout = 2"
+#define USUAL_WAITS "SET SESSION innodb_lock_wait_timeout = 1, lock_wait_timeout = 2, wait_timeout = 86400"
 
 static int64_t whole_seconds(int64_t ms) { return ms <= 1000 ? 1 : (ms + 999) / 1000; }
+
+/* wait_timeout holds from the next time that the server waits for us (my_net_set_read_timeout() before each
+ * command). */
+Err *my_start(Conn *conn, const Wait *wait, int64_t idle_ms, const char *sql)
+{
+    CLEANUP(str_donep) Str text = STR_INIT;
+    str_addf(&text, "SET SESSION wait_timeout = %lld; %s",
+             (long long)whole_seconds(idle_ms > 0 ? idle_ms : TX_IDLE_MS), sql);
+    return my_exec(conn, wait, text.buf);
+}
+
+Err *my_end(Conn *conn, const Wait *wait, const char *sql)
+{
+    CLEANUP(str_donep) Str text = STR_INIT;
+    str_addf(&text, "%s; SET SESSION wait_timeout = 86400", sql);
+    return my_exec(conn, wait, text.buf);
+}
 
 Err *my_begin(Conn *conn, const Wait *wait, const TxSettings *settings)
 {
@@ -35,8 +52,11 @@ Err *my_begin(Conn *conn, const Wait *wait, const TxSettings *settings)
         str_addf(&sql, "SET SESSION max_statement_time = %lld.%03lld; ",
                  (long long)settings->statement_timeout_ms / 1000,
                  (long long)settings->statement_timeout_ms % 1000);
-    str_add(&sql, settings->read_only ? "START TRANSACTION READ ONLY" : "START TRANSACTION");
-    return my_exec(conn, wait, sql.buf);
+    if (settings->snapshot)
+        str_add(&sql, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; ");
+    str_addf(&sql, "START TRANSACTION %s%s%s", settings->snapshot ? "WITH CONSISTENT SNAPSHOT" : "",
+             settings->snapshot && settings->read_only ? ", " : "", settings->read_only ? "READ ONLY" : "");
+    return my_start(conn, wait, settings->idle_timeout_ms, sql.buf);
 }
 
 static const char *then_usual(const Conn *conn, bool commit)

@@ -6,10 +6,15 @@
 
 /* ---- session.c ---- */
 
-/* Lock times are whole seconds here, at least one, and go back to the session's own at the end of the
- * transaction; statement_timeout_ms is the server's where it has such a limit (MariaDB), else only Wait
- * bounds a statement. How durable a commit is, and as whom one acts, cannot be said here: those settings mean
- * nothing. */
+/* Begins a transaction by `sql`, which my_end() ends: when the server hears nothing of us for idle_ms in
+ * between (whole seconds, at least one; 0: TX_IDLE_MS) it ends the session, and so the transaction. */
+Err *my_start(Conn *conn, const Wait *wait, int64_t idle_ms, const char *sql) MUST_USE;
+/* Sends `sql`, "COMMIT" or "ROLLBACK". */
+Err *my_end(Conn *conn, const Wait *wait, const char *sql) MUST_USE;
+/* Lock times are whole seconds here, at least one, as is idle_timeout_ms, and go back to the session's own at
+ * the end of the transaction; statement_timeout_ms is the server's where it has such a limit (MariaDB), else
+ * only Wait bounds a statement. How durable a commit is, and as whom one acts, cannot be said here: those
+ * settings mean nothing. */
 Err *my_begin(Conn *conn, const Wait *wait, const TxSettings *settings) MUST_USE;
 Err *my_commit(Conn *conn, const Wait *wait) MUST_USE;
 void my_rollback(Conn *conn);

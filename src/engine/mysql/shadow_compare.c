@@ -6,6 +6,7 @@
  * the shadow as values of one type. */
 #include "base/clock.h"
 #include "engine/mysql/conn.h"
+#include "engine/mysql/session.h"
 #include "engine/mysql/shadow_my.h"
 #include "engine/mysql/shadow_stage.h"
 
@@ -228,7 +229,7 @@ Err *my_shadow_compare(Conn *conn, const Wait *wait, Arena *arena, const ShadowS
     for (size_t i = 0; i < form->column_count; i++)
         comparable = comparable && form_is_comparable(&form->columns[i]);
     TRY(my_exec(conn, wait, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
-    TRY(my_exec(conn, wait, "START TRANSACTION WITH CONSISTENT SNAPSHOT"));
+    TRY(my_start(conn, wait, 0, "START TRANSACTION WITH CONSISTENT SNAPSHOT"));
     Err *err = compare_range(conn, wait, arena, form, range, comparable, ret_rows, &suspects, &different);
     rows_rollback(conn);
     TRY(err);
@@ -269,7 +270,7 @@ static Err *compare_locked(Conn *conn, const Wait *wait, Arena *arena, const Sha
     held.until_ms = held.timeout_ms > 0 ? clock_ms() + held.timeout_ms : 0;
     Wait brief = {.stop = held.stop, .timeout_ms = LOCK_WAIT_MS, .until_ms = held.until_ms};
     const Wait *patience = flavor_can(my_flavor(conn), FACT_SHARE_NOWAIT) ? &held : &brief;
-    TRY(my_exec(conn, &held, "START TRANSACTION"));
+    TRY(my_start(conn, &held, held.timeout_ms, "START TRANSACTION"));
     TRY(lock_rows(conn, patience, arena, form->source,
                   arena_printf(arena, " FORCE INDEX (%s)", form->key_index), form->source_names,
                   form->key_count, keys));

@@ -4,6 +4,7 @@
 #include "base/failpoint.h"
 #include "engine/mysql/conn.h"
 #include "engine/mysql/error.h"
+#include "engine/mysql/session.h"
 #include "engine/mysql/shadow_my.h"
 #include "engine/mysql/shadow_owed.h"
 #include "engine/mysql/shadow_write.h"
@@ -15,16 +16,22 @@
 enum {
     ATTEMPTS = 6, /* of a transaction that others are in the way of */
     REST_MS = 20,
-    FINISH_MS = 15000, /* COMMIT and ROLLBACK are not given up earlier */
+    FINISH_MS = 15000,      /* COMMIT and ROLLBACK are not given up earlier */
+    PARENTS_IDLE_MS = 2000, /* so long may a process that is stopped keep parents locked */
 };
 
 /* ---- transactions ----------------------------------------------------------------------------------------
  */
 
+Err *rows_start(Conn *conn, const Wait *wait, const Form *form)
+{
+    return my_start(conn, wait, form->has_fk ? PARENTS_IDLE_MS : 0, "START TRANSACTION");
+}
+
 void rows_rollback(Conn *conn)
 {
     Wait wait = {.timeout_ms = FINISH_MS};
-    err_free(my_exec(conn, &wait, "ROLLBACK"));
+    err_free(my_end(conn, &wait, "ROLLBACK"));
 }
 
 bool rows_again(Err *err, const Wait *wait, int attempt)
@@ -260,13 +267,13 @@ static Err *clear(Conn *conn, const Wait *wait, const Form *form, const Range *r
 static Err *commit(Conn *conn, const Wait *wait)
 {
     Wait finish = {.stop = wait == NULL ? NULL : wait->stop, .timeout_ms = FINISH_MS};
-    return my_exec(conn, &finish, "COMMIT");
+    return my_end(conn, &finish, "COMMIT");
 }
 
 static Err *copy_plainly(Conn *conn, const Wait *wait, const ShadowSpec *spec, Form *form, const Range *range,
                          const char *where, int64_t *ret_rows)
 {
-    TRY(my_exec(conn, wait, "START TRANSACTION"));
+    TRY(rows_start(conn, wait, form));
     TRY(rows_lock_parents(conn, wait, spec, form, where));
     TRY(clear(conn, wait, form, range, where));
     TRY(rows_insert(conn, wait, spec, form, form->shadow, where, ret_rows));
@@ -282,7 +289,7 @@ static Err *copy_staged(Conn *conn, const Wait *wait, Arena *arena, const Shadow
     int64_t gone = 0;
     TRY(stage_open(conn, wait, arena, spec, form, &stage));
     TRY(owed_make(conn, wait, spec, form));
-    TRY(my_exec(conn, wait, "START TRANSACTION"));
+    TRY(rows_start(conn, wait, form));
     TRY(rows_lock_parents(conn, wait, spec, form, where));
     TRY(clear(conn, wait, form, range, where));
     TRY(conflict_find(conn, wait, arena, spec, form, where, &stage, &conflict));

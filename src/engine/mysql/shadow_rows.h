@@ -5,6 +5,8 @@
 /* ---- transactions (shadow_rows.c) ------------------------------------------------------------------------
  */
 
+/* Begins a transaction that rows_rollback() or my_end() ends. */
+Err *rows_start(Conn *conn, const Wait *wait, const Form *form) MUST_USE;
 /* Ends the transaction at hand without it; never fails visibly. */
 void rows_rollback(Conn *conn);
 /* Whether a transaction that was refused with this may succeed when it is tried again at once: a deadlock, or

@@ -12,6 +12,7 @@
 #include "base/failpoint.h"
 #include "engine/mysql/conn.h"
 #include "engine/mysql/error.h"
+#include "engine/mysql/session.h"
 #include "engine/mysql/shadow_conflict.h"
 #include "engine/mysql/shadow_owed.h"
 
@@ -59,7 +60,8 @@ static void push_all(Arena *arena, Keys *keys, const KeyList *list)
 /* START TRANSACTION would end LOCK TABLES. */
 static Err *begin(const Writing *w)
 {
-    return my_exec(w->conn, w->wait, w->locked ? "SET autocommit = 0" : "START TRANSACTION");
+    return w->locked ? my_exec(w->conn, w->wait, "SET autocommit = 0")
+                     : rows_start(w->conn, w->wait, w->form);
 }
 
 /* Not given up early, but where writers wait for it. */
@@ -76,16 +78,20 @@ static Wait finishing(const Writing *w)
 static Err *commit(const Writing *w)
 {
     Wait finish = finishing(w);
-    TRY(my_exec(w->conn, &finish, "COMMIT"));
-    return w->locked ? my_exec(w->conn, &finish, "SET autocommit = 1") : NULL;
+    return w->locked ? my_exec(w->conn, &finish, "COMMIT; SET autocommit = 1")
+                     : my_end(w->conn, &finish, "COMMIT");
 }
 
 static void give_up(const Writing *w)
 {
-    rows_rollback(w->conn);
-    Wait finish = finishing(w);
-    if (w->locked)
-        err_free(my_exec(w->conn, &finish, "SET autocommit = 1"));
+    if (!w->locked) {
+        rows_rollback(w->conn);
+        return;
+    }
+    /* The session goes on to end soon when it hears nothing of us. */
+    Wait finish = finishing(w), patient = {.timeout_ms = FINISH_MS};
+    err_free(my_exec(w->conn, &patient, "ROLLBACK"));
+    err_free(my_exec(w->conn, &finish, "SET autocommit = 1"));
 }
 
 /* Debts that this transaction pays. */

@@ -376,13 +376,13 @@ Err *pg_begin(Conn *base, const Wait *wait, const TxSettings *settings)
 {
     CLEANUP(str_donep) Str sql = STR_INIT;
     str_addf(&sql,
-             "BEGIN ISOLATION LEVEL READ COMMITTED %s; SET LOCAL lock_timeout = %lld; SET LOCAL "
+             "BEGIN ISOLATION LEVEL %s %s; SET LOCAL lock_timeout = %lld; SET LOCAL "
              "statement_timeout = %lld",
+             settings->snapshot ? "REPEATABLE READ" : "READ COMMITTED",
              settings->read_only ? "READ ONLY" : "READ WRITE", (long long)settings->lock_timeout_ms,
              (long long)settings->statement_timeout_ms);
-    if (settings->idle_timeout_ms > 0)
-        str_addf(&sql, "; SET LOCAL idle_in_transaction_session_timeout = %lld",
-                 (long long)settings->idle_timeout_ms);
+    str_addf(&sql, "; SET LOCAL idle_in_transaction_session_timeout = %lld",
+             (long long)(settings->idle_timeout_ms > 0 ? settings->idle_timeout_ms : TX_IDLE_MS));
     str_add(&sql, "; SET LOCAL stoa.bypass = 'on'; SET LOCAL row_security = off");
     const struct {
         bool wanted;
@@ -437,13 +437,14 @@ void pg_rollback(Conn *base)
  */
 
 /* One statement, so that it costs one round trip; names unknown to an older server are left out by the join.
- */
+ * In transactions as TX_IDLE_MS. */
 static const char session_sql[] =
     "SELECT pg_catalog.set_config(s.name, v.value, false) FROM (VALUES ('row_security', 'off'), ('TimeZone', "
     "'UTC'),"
     " ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('extra_float_digits', '3'), "
     "('bytea_output', 'hex'),"
-    " ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'), ('transaction_timeout', "
+    " ('idle_in_transaction_session_timeout', '30000'), ('idle_session_timeout', '0'), "
+    "('transaction_timeout', "
     "'0'),"
     " ('statement_timeout', '0'), ('lock_timeout', '0'), ('client_min_messages', 'warning'),"
     " ('jit', 'off')) AS v(name, value) JOIN pg_catalog.pg_settings s USING (name)";

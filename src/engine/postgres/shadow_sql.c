@@ -119,12 +119,9 @@ char *pg_shadow_key_text(Arena *arena, const ShadowSpec *spec, const char *key)
  * wait for the disk: a later checkpoint, which does, is behind them in the log. */
 Err *shadow_begin(Conn *conn, const Wait *wait, const ShadowSpec *spec, bool isolated)
 {
-    enum { LOCK_MS = 2000, IDLE_MS = 60000 };
+    enum { LOCK_MS = 2000 };
     TRY(pg_begin(conn, wait,
-                 &(TxSettings){.lock_timeout_ms = LOCK_MS,
-                               .idle_timeout_ms = IDLE_MS,
-                               .async_commit = true,
-                               .role = spec->role}));
+                 &(TxSettings){.lock_timeout_ms = LOCK_MS, .async_commit = true, .role = spec->role}));
     Err *err = isolated ? conn_exec(conn, wait, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ") : NULL;
     return err == NULL ? NULL : shadow_end(conn, wait, err);
 }
