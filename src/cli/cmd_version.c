@@ -1,10 +1,12 @@
 /* stoa version. */
 #include "cli/cli.h"
 
+#include "base/revision.h"
+
 Err *cmd_version(Cli *cli)
 {
     if (cli->term.json) {
-        json_t *object = json_pack("{s:i, s:s}", "v", 1, "version", STOA_VERSION);
+        json_t *object = json_pack("{s:i, s:s, s:s}", "v", 1, "version", STOA_VERSION, "revision", stoa_revision);
         term_json(&cli->term, object, true);
         json_decref(object);
         return NULL;

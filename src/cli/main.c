@@ -1,8 +1,10 @@
 /* The program: parses, runs the verb, prints its error once, and ends with the code that the error means. */
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/revision.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
+#include "cli/revision_built.h"
 #include "cli/session.h"
 #include "cli/signals.h"
 #include "engine/mysql/mysql.h"
@@ -112,6 +114,7 @@ int main(int argc, char **argv)
 {
     Cli cli = {
         .engines = engines, .engine_count = ARRAY_LEN(engines), .arena = arena_new(), .stop = {.fd = -1}};
+    stoa_revision = STOA_REVISION;
     Err *err = args_parse(cli.arena, argc, argv, &cli.args);
     set_up_term(&cli);
     if (err == NULL)

@@ -36,15 +36,17 @@ double load_latency_ratio(LoadStatement *statements, size_t *count, const LoadSt
             (*count)++;
             continue;
         }
-        double more = known == NULL ? 0 : now[i].calls - known->calls;
-        if (more > 0 && known->usual_ms > 0) {
+        if (known == NULL)
+            continue;
+        double more = now[i].calls - known->calls; /* less than none: the statistics were reset */
+        known->recent = more > 0 && known->usual_ms > 0 ? more : 0;
+        if (known->recent > 0) {
+            known->ratio = (now[i].total_ms - known->total_ms) / more / known->usual_ms;
             calls += more;
-            weighted += more * ((now[i].total_ms - known->total_ms) / more / known->usual_ms);
+            weighted += more * known->ratio;
         }
-        if (known != NULL) { /* fewer calls than before: the statistics were reset */
-            known->calls = now[i].calls;
-            known->total_ms = now[i].total_ms;
-        }
+        known->calls = now[i].calls;
+        known->total_ms = now[i].total_ms;
     }
     return calls < LATENCY_LEAST_CALLS ? 0 : weighted / calls;
 }

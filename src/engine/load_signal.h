@@ -24,6 +24,8 @@ typedef struct LoadStatement {
     int64_t id;
     double calls, total_ms;
     double usual_ms; /* one call, before the change began */
+    double recent;   /* calls in the last window, and one of them by the usual one */
+    double ratio;
 } LoadStatement;
 
 /* A read of a row of ours: `sql` takes a point of the key as its parameter, unless it is CANARY_FIRST, and

@@ -19,6 +19,7 @@ static void put_logs(json_t *json, const ShadowSpec *spec)
     (void)json_object_set_new(json, "copied_log", json_string(spec->copied_log));
     (void)json_object_set_new(json, "key_types", list_json(spec->key_types, spec->key_count));
     (void)json_object_set_new(json, "behind", list_json(spec->behind, spec->behind_count));
+    (void)json_object_set_new(json, "front", list_json(spec->front, spec->front_count));
     (void)json_object_set_new(json, "role", text_json(spec->role));
 }
 
@@ -108,6 +109,8 @@ const ShadowSpec *shadow_spec_from_json(Arena *arena, const json_t *json)
         .key_types = get_list(arena, json_object_get(json, "key_types")),
         .behind = get_list(arena, json_object_get(json, "behind")),
         .behind_count = json_array_size(json_object_get(json, "behind")),
+        .front = get_list(arena, json_object_get(json, "front")),
+        .front_count = json_array_size(json_object_get(json, "front")),
         .role = get_text(arena, json, "role"),
         .back = get_bool(json, "back"),
         .change_id = json_integer_value(json_object_get(json, "change_id")),

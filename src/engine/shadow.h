@@ -62,6 +62,8 @@ typedef struct ShadowSpec {
     const char *const *key_types; /* of key_columns, as in a cast */
     const char *const *behind; /* statements behind the copy, in one transaction: the shadow gets its key */
     size_t behind_count;
+    const char *const *front; /* statements that lock what goes with the source, before it is locked itself */
+    size_t front_count;
     const char *role;  /* act as (the table's owner); NULL: as ourselves */
     bool back;         /* from the new table into the old one: what capture makes has other names */
     int64_t change_id; /* names what capture makes: unique in the journal; 0 until the change is registered */

@@ -170,8 +170,9 @@ typedef struct Risk {
 
 /* What the catalog will differ by at one moment, as seen on an empty clone. */
 typedef struct PlanMark {
-    const char *at; /* "cutover", "ready": since before the first step; "complete": since ready */
-    int step;       /* ordinal of the step before which that holds; 0 for "complete" */
+    const char *at; /* "cutover", "ready": since before the first step; "swap": the same, behind the step;
+                       "complete": since ready */
+    int step;       /* ordinal of the step before, or behind, which that holds; 0 for "complete" */
     Difference difference;
 } PlanMark;
 

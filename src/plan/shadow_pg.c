@@ -2,6 +2,8 @@
  * columns are of the table's. */
 #include "plan/shadow_pg.h"
 
+#include "base/unit.h"
+
 #include <string.h>
 
 static const char in_place[] = "leave out --strategy shadow: it is done in the table itself then";
@@ -265,6 +267,17 @@ static bool names_same_rows(Arena *arena, const Operation *op, const Column *old
            (from && to && type_injective(arena, old->type, op->type_sql));
 }
 
+/* What uses it was made for its type; ALTER TABLE refuses that as well. */
+static Err *not_used(const CopyMember *parts, size_t count, const char *column)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < parts[i].columns.count; k++)
+            if (str_eq(parts[i].columns.items[k], column))
+                return err_hint(err_new(ERR_UNSAFE, "column \"%s\" is used by %s", column, parts[i].name),
+                                "drop that first, and make it anew behind the change");
+    return NULL;
+}
+
 static Err *ask_type(Maker *maker, const Operation *op, ShadowWork *shadow)
 {
     Arena *arena = maker->arena;
@@ -273,6 +286,10 @@ static Err *ask_type(Maker *maker, const Operation *op, ShadowWork *shadow)
     if (wish == NULL || wish->old == NULL || wish->old->generated_sql != NULL)
         return not_so(arena_printf(arena, "another type of column \"%s\"", op->column));
     const Column *old = wish->old;
+    TRY(not_used(shadow->copy->parts, shadow->copy->part_count, op->column));
+    TRY(not_used(shadow->copy->memberships, shadow->copy->membership_count, op->column));
+    for (size_t i = 0; i < shadow->copy->key_count && !names_same_rows(arena, op, old); i++)
+        TRY(not_used(&shadow->copy->keys[i].member, 1, op->column));
     if (in_key(shadow, op->column) && !names_same_rows(arena, op, old))
         return not_so(arena_printf(arena, "another value of key column \"%s\"", op->column));
     TRY(computed(maker, shadow, op->column, op->type_sql, &wish->expr));
@@ -379,6 +396,17 @@ static void snapshot_risk(Maker *maker, const ShadowWork *shadow)
         NULL);
 }
 
+static void room_risk(Maker *maker, const ShadowWork *shadow)
+{
+    char text[UNIT_TEXT_BYTES];
+    maker_risk(maker, "room", NULL,
+               arena_printf(maker->arena,
+                            "the copy of %s takes about %s of disk until complete; it is not begun where the "
+                            "server's disk can be seen and has less",
+                            shadow->work->sql, unit_size_text(shadow->work->table->total_bytes, text)),
+               NULL);
+}
+
 Err *shadow_write_pg(Maker *maker)
 {
     ShadowWork shadow = {0};
@@ -393,5 +421,6 @@ Err *shadow_write_pg(Maker *maker)
     TRY(shadow_ask(maker, &shadow));
     shadow_steps(maker, &shadow);
     snapshot_risk(maker, &shadow);
+    room_risk(maker, &shadow);
     return NULL;
 }

@@ -139,6 +139,12 @@ static void trigger_gone(const Steps *steps, Texts *out, const char *table)
             arena_printf(steps->maker->arena, "DROP TRIGGER IF EXISTS %s ON %s", triggers[i], table);
 }
 
+static void add_statements(Arena *arena, Texts *out, const CopyStatements *statements)
+{
+    for (size_t i = 0; i < statements->count; i++)
+        *vec_push(arena, out) = statements->items[i];
+}
+
 /* ---- specifications ------------------------------------------------------------------------- */
 
 static const char *const *key_types(const Steps *steps)
@@ -156,6 +162,20 @@ static const CopyMember *key_part(const ShadowWork *shadow)
         if (str_eq(shadow->copy->indexes[i].name, shadow->key->name))
             return &shadow->copy->indexes[i];
     return NULL;
+}
+
+/* What the swap locks besides the table. */
+static Texts front_of(const Steps *steps)
+{
+    Arena *arena = steps->maker->arena;
+    const TableCopy *copy = steps->shadow->copy;
+    Texts out = {0};
+    for (size_t i = 0; i < copy->membership_count; i++)
+        add_statements(arena, &out, &copy->memberships[i].front);
+    for (size_t i = 0; i < copy->key_count; i++)
+        *vec_push(arena, &out) =
+            arena_printf(arena, "LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE", copy->keys[i].other);
+    return out;
 }
 
 static const ShadowSpec *spec_make(const Steps *steps, bool back)
@@ -180,6 +200,7 @@ static const ShadowSpec *spec_make(const Steps *steps, bool back)
     }
     const Capture *capture = back ? &steps->back : &steps->there;
     const CopyMember *key = key_part(shadow);
+    Texts front = front_of(steps);
     const Table *table = shadow->work->table;
     ShadowSpec *spec = arena_alloc(arena, sizeof *spec);
     *spec = (ShadowSpec){.schema = table->schema,
@@ -200,6 +221,8 @@ static const ShadowSpec *spec_make(const Steps *steps, bool back)
                          .key_types = key_types(steps),
                          .behind = back ? NULL : key->make.items,
                          .behind_count = back ? 0 : key->make.count,
+                         .front = front.items,
+                         .front_count = front.len,
                          .role = str_eq(table->owner, steps->maker->server->role) ? NULL : table->owner,
                          .back = back};
     return spec;
@@ -215,12 +238,6 @@ static void add_texts(Maker *maker, Step *step, const Texts *texts, bool undo)
         else
             step_add_sql(maker, step, texts->items[i]);
     }
-}
-
-static void add_statements(Arena *arena, Texts *out, const CopyStatements *statements)
-{
-    for (size_t i = 0; i < statements->count; i++)
-        *vec_push(arena, out) = statements->items[i];
 }
 
 static const char *words_of(const Steps *steps)
@@ -270,6 +287,8 @@ static void make_shadow(Steps *steps)
         add_statements(maker->arena, &all, &shadow->copy->sequences[i].make);
     for (size_t i = 0; i < shadow->alters.len; i++)
         *vec_push(maker->arena, &all) = shadow->alters.items[i];
+    for (size_t i = 0; i < shadow->copy->part_count; i++)
+        add_statements(maker->arena, &all, &shadow->copy->parts[i].make);
     add_texts(maker, step, &all, false);
 }
 
@@ -355,10 +374,37 @@ static void swap_sql(Steps *steps, Texts *out, bool back)
         add_statements(arena, out, back ? &copy->sequences[i].back : &copy->sequences[i].swap);
     for (size_t i = 0; i < copy->index_count; i++)
         add_statements(arena, out, back ? &copy->indexes[i].back : &copy->indexes[i].swap);
+    for (size_t i = 0; i < copy->part_count; i++)
+        add_statements(arena, out, back ? &copy->parts[i].back : &copy->parts[i].swap);
     if (!back && steps->spec_back != NULL)
         trigger_sql(steps, out, shadow->work->sql, &steps->back);
     if (steps->spec->role != NULL)
         *vec_push(arena, out) = "SET LOCAL ROLE NONE";
+    for (size_t i = 0; i < copy->membership_count; i++)
+        add_statements(arena, out, back ? &copy->memberships[i].back : &copy->memberships[i].swap);
+    for (size_t i = 0; i < copy->key_count; i++)
+        add_statements(arena, out, back ? &copy->keys[i].member.back : &copy->keys[i].member.swap);
+}
+
+/* What the swap made without a look. */
+static void validate_key(Steps *steps, Phase phase, const CopyKey *key)
+{
+    Maker *maker = steps->maker;
+    Arena *arena = maker->arena;
+    const Table *table = steps->shadow->work->table;
+    const char *child = sql_name(arena, key->schema, key->table), *name = sql_ident(arena, key->constraint);
+    bool own = str_eq(key->schema, table->schema) && str_eq(key->table, table->name);
+    const char *title = arena_printf(arena, "validate constraint %s of %s", name, child);
+    Step *step = maker_step(maker, phase, STEP_VALIDATE, own ? steps->shadow->work : NULL, title);
+    step->table = (Name){.schema = key->schema, .name = key->table};
+    step_add_sql(maker, step, arena_printf(arena, "ALTER TABLE %s VALIDATE CONSTRAINT %s", child, name));
+    step->lock = "SHARE UPDATE EXCLUSIVE";
+    step_add_lock_mode(maker, step, child, step->lock);
+    step_add_lock_mode(maker, step, own ? key->other : steps->shadow->work->sql, "ROW SHARE");
+    step->scans = true;
+    step->timeout = TIMEOUT_WATCHDOG;
+    Span span = estimate_scan(table);
+    step_estimate(step, span.low, span.high);
 }
 
 static void swap_tables(Steps *steps)
@@ -381,8 +427,14 @@ static void swap_tables(Steps *steps)
         step->timeout = TIMEOUT_LOCK;
         step_add_lock(maker, step, steps->shadow->work->table);
         step_estimate(step, 5, 200);
+        const TableCopy *copy = steps->shadow->copy;
+        for (size_t k = 0; k < copy->key_count; k++)
+            step_add_lock_mode(maker, step, copy->keys[k].other, "ACCESS EXCLUSIVE");
         swap_sql(steps, &sql, i == 1);
         add_texts(maker, step, &sql, false);
+        for (size_t k = 0; k < copy->key_count; k++)
+            if (copy->keys[k].validated)
+                validate_key(steps, i == 0 ? PHASE_CUTOVER : PHASE_REVERT, &copy->keys[k]);
     }
 }
 

@@ -362,7 +362,7 @@ Err *fingerprint_check_swap(Runner *runner, const Step *step)
     CLEANUP(arena_freep) Arena *arena = arena_new();
     const PlanMark *mark = NULL;
     for (size_t i = 0; i < runner->plan.mark_count; i++)
-        if (str_eq(runner->plan.marks[i].at, "ready"))
+        if (str_eq(runner->plan.marks[i].at, "swap") && runner->plan.marks[i].step == step->ordinal)
             mark = &runner->plan.marks[i];
     Difference real = {0};
     Lines unplanned = {0};

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUND_MS = 1000 };
+enum { ROUND_MS = 1000, SHOWN_STATEMENTS = 10 };
+
+static const char of_one[] = "statement-latency";
 
 static Err *not_a_limit(const EngineOps *ops, const char *text, bool critical)
 {
@@ -55,6 +57,33 @@ static bool is_blind(const LoadSample *sample, size_t at, bool given)
     return sample->state[at] == SIGNAL_UNREADABLE || (sample->state[at] == SIGNAL_FORBIDDEN && given);
 }
 
+/* Of those that were called most in the last window, by the numbers under which the server counts them: a
+ * queryid, or the beginning of a digest. */
+static void tell_statements(const EngineOps *ops, const LoadSample *sample, Signals *signals)
+{
+    double most = HUGE_VAL, next = 0;
+    for (int told = 0; told < SHOWN_STATEMENTS; most = next) {
+        next = 0;
+        for (size_t i = 0; i < sample->statement_count; i++)
+            if (sample->statements[i].recent < most)
+                next = fmax(next, sample->statements[i].recent);
+        for (size_t i = 0; next > 0 && i < sample->statement_count && told < SHOWN_STATEMENTS; i++) {
+            const LoadStatement *statement = &sample->statements[i];
+            if (statement->recent < next || statement->recent > next)
+                continue;
+            char id[24];
+            (void)snprintf(id, sizeof id, ops->dialect == DIALECT_POSTGRES ? "%lld" : "%015llx",
+                           (long long)statement->id);
+            Signal *signal = signal_tell(signals, of_one, id);
+            if (signal != NULL)
+                signal_value(signal, statement->ratio, LIMIT_OFF, sample->at_ms, "%s", "");
+            told++;
+        }
+        if (next <= 0)
+            return;
+    }
+}
+
 void load_limit_tell(const EngineOps *ops, const Controls *controls, const LoadSample *sample,
                      Signals *signals)
 {
@@ -81,6 +110,8 @@ void load_limit_tell(const EngineOps *ops, const Controls *controls, const LoadS
         else
             signal_missing(signal, sample->at_ms, "%s: no sample (%s)", load->title,
                            sample->why[i] != NULL ? sample->why[i] : "the server does not tell it");
+        if (str_eq(load->name, "latency") && sample->state[i] == SIGNAL_READ && source == NULL)
+            tell_statements(ops, sample, signals);
     }
 }
 
@@ -169,6 +200,7 @@ Err *load_watch(const Runner *runner, Conn *conn, Arena *arena, const Controls *
     if (watch->sample.at_ms != 0 && clock_ms() - watch->sample.at_ms < ROUND_MS) {
         for (size_t i = 0; i < ops->load_signal_count; i++)
             signal_keep(signals, ops->load_signals[i].name);
+        signal_keep(signals, of_one);
         return NULL;
     }
     watch->sample.wanted = 0;

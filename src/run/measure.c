@@ -84,7 +84,9 @@ static Statements statements_of(const Measure *measure, const Step *step)
         add_all(arena, &out, step->sync_sql, step->sync_sql_count);
     if (act)
         *vec_push(arena, &out) = arena_printf(arena, "SET LOCAL ROLE %s", sql_ident(arena, step->role));
-    add_all(arena, &out, step->sql, step->sql_count);
+    for (size_t i = 0; i < step->sql_count; i++) /* a clone has no publications */
+        if (step->kind != STEP_SWAP || !str_starts(step->sql[i], "ALTER PUBLICATION "))
+            *vec_push(arena, &out) = step->sql[i];
     if (act)
         *vec_push(arena, &out) = "RESET ROLE";
     if (!removes)
@@ -254,6 +256,8 @@ static Err *measure_steps(Measure *measure)
             continue;
         TRY(measure_step(measure, step, &on));
         measure->stale = true;
+        if (on && step->kind == STEP_SWAP)
+            put_mark(measure, "swap", step->ordinal);
     }
     if (on && contracts)
         put_mark(measure, "complete", 0);

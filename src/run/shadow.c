@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "base/unit.h"
 
 #include <stdlib.h>
 
@@ -61,6 +62,32 @@ static Err *no_more_capture(Runner *runner, const Step *step, const ShadowSpec *
     return journal_step_done(runner->conn, &runner->lease, runner->change_id, step->ordinal);
 }
 
+/* A disk that is full stops the application, so there must be room for the whole copy and a tenth more, where
+ * that can be known. */
+static Err *check_room(Runner *runner, Arena *arena, const ShadowSpec *spec)
+{
+    Wait wait = runner_wait(runner);
+    Table table = {0};
+    const char *source = "";
+    int64_t bytes = -1;
+    if (runner->ops->disk_free == NULL)
+        return NULL;
+    TRY(runner_load_table(runner, arena, &(Name){.schema = spec->schema, .name = spec->source}, &table));
+    Err *err = runner->ops->disk_free(runner->conn, &wait, arena, &bytes, &source);
+    bool unknown = err_is(err, ERR_SQL) || err_is(err, ERR_PRIVILEGE) || err_is(err, ERR_USAGE);
+    if (err != NULL && !unknown)
+        return err;
+    err_free(err);
+    int64_t needed = table.total_bytes + table.total_bytes / 10;
+    char needed_text[UNIT_TEXT_BYTES], free_text[UNIT_TEXT_BYTES];
+    if (unknown || bytes < 0 || bytes >= needed)
+        return NULL;
+    return err_hint(err_new(ERR_UNSAFE, "the copy of \"%s\" needs %s of disk, and %s are free (%s)",
+                            spec->source, unit_size_text(needed, needed_text),
+                            unit_size_text(bytes, free_text), source),
+                    "make room, then: stoa resume %s; or undo it: stoa abort %s", runner->name, runner->name);
+}
+
 Err *shadow_capture(Runner *runner, const Step *step)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
@@ -68,6 +95,7 @@ Err *shadow_capture(Runner *runner, const Step *step)
     const char *position = NULL;
     if (step->phase == PHASE_CONTRACT)
         return no_more_capture(runner, step, spec);
+    TRY(check_room(runner, arena, spec));
     TRY(shadow_capture_begin(runner, arena, spec, &position));
     TRY(failpoint_at("capture_begun"));
     json_t *body = json_pack("{s:s}", "position", position);

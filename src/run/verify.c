@@ -230,6 +230,8 @@ static Err *verify_done(Verify *verify)
         if (verify->step->checks[i].count_only)
             apart += verify->bad[i];
     if (verify->step->phase == PHASE_VERIFY) {
+        if (verify->rows > 0)
+            tally_at_least(&runner->tally, verify->step->ordinal, "sums", "checked", verify->rows);
         runner->summary.rows_checked += verify->rows;
         runner->summary.rows_apart += apart;
     }

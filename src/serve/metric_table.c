@@ -5,8 +5,8 @@ static const Metric metrics[] = {
     /* ---- the process ---- */
     {.name = "stoa_build_info",
      .type = METRIC_INFO,
-     .labels = "version",
-     .help = "Version of the program.",
+     .labels = "version, revision",
+     .help = "Version of the program, and the commit that it was built from.",
      .once = metrics_build},
     {.name = "stoa_last_successful_loop_timestamp_seconds",
      .type = METRIC_GAUGE,
@@ -74,6 +74,13 @@ static const Metric metrics[] = {
      .labels = "table",
      .help = "Rows that were filled or copied, those of an anew begun copy again.",
      .each = metrics_rows_updated},
+    {.name = "stoa_backfill_rows_skipped_total",
+     .type = METRIC_COUNTER,
+     .labels = "table, reason",
+     .help =
+         "Rows that a backfill did not write. already_set: they had their value when it came by, from the "
+         "application or by a trigger; known once they were verified.",
+     .each = metrics_skipped},
     {.name = "stoa_backfill_hot_rows_total",
      .type = METRIC_COUNTER,
      .labels = "table",
@@ -147,10 +154,11 @@ static const Metric metrics[] = {
      .each = metrics_replica_lag},
     {.name = "stoa_query_latency_ratio",
      .type = METRIC_GAUGE,
-     .labels = "stat",
+     .labels = "fingerprint, stat",
      .help = "The mean time of the application's statements on the change's tables, by that of before the "
              "change; of the last 5 s, 0 where there were too few. Where the server counts statements; with "
-             "--max-load latency=N always.",
+             "--max-load latency=N always. fingerprint: all, and the ten that were called most by their "
+             "queryid (PostgreSQL) or the first 15 digits of their digest (MySQL, MariaDB).",
      .each = metrics_latency_ratio},
 
     /* ---- locks ---- */

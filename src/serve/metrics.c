@@ -1,6 +1,7 @@
 /* One collection: which changes are told of, what samples have in common, and metrics of the process. */
 #include "serve/metrics.h"
 
+#include "base/revision.h"
 #include "run/tally.h"
 #include "serve/flag_counts.h"
 
@@ -132,7 +133,8 @@ double metrics_time(const char *text)
 
 void metrics_build(Scrape *scrape)
 {
-    exposition_sample(&scrape->out, &(Label){"version", STOA_VERSION}, 1, 1);
+    const Label labels[] = {{"version", STOA_VERSION}, {"revision", stoa_revision}};
+    exposition_sample(&scrape->out, labels, ARRAY_LEN(labels), 1);
 }
 
 void metrics_loop(Scrape *scrape)

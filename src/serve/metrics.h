@@ -106,6 +106,7 @@ void metrics_latency_ratio(Scrape *scrape, const ScrapeChange *change);
 /* metrics_step.c: */
 void metrics_rows(Scrape *scrape, const ScrapeChange *change);
 void metrics_rows_updated(Scrape *scrape, const ScrapeChange *change);
+void metrics_skipped(Scrape *scrape, const ScrapeChange *change);
 void metrics_hot(Scrape *scrape, const ScrapeChange *change);
 void metrics_batches(Scrape *scrape, const ScrapeChange *change);
 void metrics_batch_duration(Scrape *scrape, const ScrapeChange *change);

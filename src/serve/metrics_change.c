@@ -222,7 +222,7 @@ void metrics_signal_age(Scrape *scrape, const ScrapeChange *change)
     put_signals(scrape, change, "age_ms", 0.001);
 }
 
-/* The values of the signals of one name; a label "replica" where `method` is not NULL, else "stat". */
+/* The values of the signals of one name; a label "replica" where `method` is not NULL, else "fingerprint". */
 static void put_named(Scrape *scrape, const ScrapeChange *change, const char *name, const char *method)
 {
     size_t i = 0;
@@ -231,7 +231,8 @@ static void put_named(Scrape *scrape, const ScrapeChange *change, const char *na
     {
         const json_t *value = json_object_get(signal, "value");
         const Label replica[] = {{"replica", target_of(scrape, signal, i)}, {"method", method}};
-        const Label stat[] = {{"stat", "mean"}};
+        const Label stat[] = {{"fingerprint", str_eq(name, "latency") ? "all" : text_of(signal, "target")},
+                              {"stat", "mean"}};
         if (!json_is_number(value) || !str_eq(text_of(signal, "name"), name))
             continue;
         if (method != NULL)
@@ -252,6 +253,7 @@ void metrics_replica_lag(Scrape *scrape, const ScrapeChange *change)
 void metrics_latency_ratio(Scrape *scrape, const ScrapeChange *change)
 {
     put_named(scrape, change, "latency", NULL);
+    put_named(scrape, change, "statement-latency", NULL);
 }
 
 /* ---- who still reads it ---------------------------------------------------------------------- */

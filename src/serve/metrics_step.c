@@ -90,6 +90,31 @@ void metrics_rows_updated(Scrape *scrape, const ScrapeChange *change)
         metrics_put(scrape, change, &(Label){"table", all[i].table}, 1, all[i].first);
 }
 
+/* total: backfills; first: rows that they filled; second: rows that there were when that was verified. */
+static void add_skipped(const ScrapeChange *change, const json_t *step, TableSums *sums)
+{
+    const json_t *counted = metrics_sums(change, ordinal_of(step), "sums"),
+                 *checked = json_object_get(counted, "checked");
+    bool fills = str_eq(text_of(step, "kind"), "backfill");
+    double rows = json_number_value(checked);
+    sums->any = sums->any || fills;
+    sums->total += fills;
+    sums->first += fills ? json_number_value(json_object_get(counted, "rows")) : 0;
+    sums->second = rows > sums->second ? rows : sums->second;
+}
+
+void metrics_skipped(Scrape *scrape, const ScrapeChange *change)
+{
+    size_t count = 0;
+    TableSums *all = by_table(scrape, change, add_skipped, &count);
+    for (size_t i = 0; i < count; i++) {
+        const Label labels[] = {{"table", all[i].table}, {"reason", "already_set"}};
+        double skipped = all[i].total * all[i].second - all[i].first;
+        if (all[i].second > 0)
+            metrics_put(scrape, change, labels, ARRAY_LEN(labels), skipped > 0 ? skipped : 0);
+    }
+}
+
 void metrics_hot(Scrape *scrape, const ScrapeChange *change)
 {
     size_t count = 0;

@@ -83,7 +83,9 @@ def test_overview_names_every_verb():
 def test_version():
     assert stoa("version").out == "stoa 0.1.0\n"
     assert stoa("--version").out == "stoa 0.1.0\n"
-    assert json.loads(stoa("version", "--json").out) == {"v": 1, "version": "0.1.0"}
+    told = json.loads(stoa("version", "--json").out)
+    assert told.keys() == {"v", "version", "revision"} and told["version"] == "0.1.0"
+    assert re.fullmatch(r"[0-9a-f]{12}(-dirty)?|unknown", told["revision"])
 
 
 def test_manual_page_renders():

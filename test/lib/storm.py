@@ -1,6 +1,7 @@
 """An application that does all that one may do to a row, in transactions of several statements, and does the same to a
 twin table. Each transaction takes advisory locks on the keys that it is about, so that no other one gets between its
 statements on the table and those on the twin: what the two hold must be equal whenever nobody writes."""
+import contextlib
 import random
 import threading
 import time
@@ -110,35 +111,62 @@ class Run:
 
 
 class Storm:
-    def __init__(self, db, count, threads=8, pause=0.01, operations=None, first=1):
-        self.errors, self.done, self.longest = [], 0, 0.0
-        self.operations = operations or OPERATIONS
+    """tolerant: the server may die meanwhile; transactions that are lost with it are counted, and the application goes on."""
+
+    def __init__(self, db, count, threads=8, pause=0.01, operations=None, first=1, tolerant=False):
+        self.errors, self.done, self.lost, self.longest = [], 0, 0, 0.0
+        self.operations, self.tolerant = operations or OPERATIONS, tolerant
         self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=self.work, args=(db, count, number + first, pause), daemon=True)
+        self.turns = [threading.Lock() for _ in range(threads)]
+        self.threads = [threading.Thread(target=self.work, args=(db, count, number + first, pause, self.turns[number]), daemon=True)
                         for number in range(threads)]
         for thread in self.threads:
             thread.start()
 
-    def work(self, db, count, number, pause):
+    @contextlib.contextmanager
+    def stopped(self):
+        """Nobody is in a transaction, and nobody begins one."""
+        with contextlib.ExitStack() as all_of_them:
+            for turn in self.turns:
+                all_of_them.enter_context(turn)
+            yield
+
+    def connect(self, db):
+        while True:
+            try:
+                return db.server.connect(db.name, db.owner, autocommit=False, application_name="application")
+            except psycopg.OperationalError:
+                if not self.tolerant or self.stopping.is_set():
+                    raise
+                time.sleep(0.05)
+
+    def work(self, db, count, number, pause, turn):
         chance = random.Random(number)
         new = 1_000_000 * number
-        conn = db.server.connect(db.name, db.owner, autocommit=False, application_name="application")
+        conn = self.connect(db)
         while not self.stopping.is_set():
             new += 1
             one, other = chance.randrange(1, count + 1), chance.randrange(1, count + 1)
-            started = time.monotonic()
             operation = chance.choice(self.operations)
-            try:
-                for key in sorted({one, other}):
-                    conn.execute("SELECT pg_advisory_xact_lock(%s)", [key])
-                operation(Run(conn), one, other, new)
-                conn.commit()
-            except psycopg.Error as problem:
-                self.errors.append(f"{operation.__name__}: {problem}")
-                if conn.closed:
-                    return
-                conn.rollback()
-            self.longest = max(self.longest, time.monotonic() - started)
+            with turn:
+                started = time.monotonic()
+                try:
+                    for key in sorted({one, other}):
+                        conn.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+                    operation(Run(conn), one, other, new)
+                    conn.commit()
+                    self.longest = max(self.longest, time.monotonic() - started)
+                except psycopg.Error as problem:
+                    if not (conn.closed and self.tolerant):
+                        self.errors.append(f"{operation.__name__}: {problem}")
+                    if not conn.closed:
+                        conn.rollback()
+                    elif not self.tolerant:
+                        return
+                    else:
+                        self.lost += 1
+            if conn.closed:
+                conn = self.connect(db)
             self.done += 1
             time.sleep(pause * chance.random())
         conn.close()

@@ -1,5 +1,7 @@
 """stoa rehearse on MariaDB and MySQL: made rows against real ones, what is left behind, what snapshots hold."""
+import contextlib
 import json
+import threading
 
 import pytest
 
@@ -203,11 +205,31 @@ def test_snapshot_holds_no_value(my, my_name, shop, rehearse, tmp_path, stored):
     assert not [note for note in figures["notes"] if "missing" in note], figures["notes"]
 
 
+@contextlib.contextmanager
+def application(my):
+    """What the source's statistics tell of: where the server counts statements they are repeated in the rehearsal."""
+    over = threading.Event()
+
+    def work():
+        with my.connect("shop") as conn, conn.cursor() as cursor:
+            while not over.wait(0.01):
+                cursor.execute("UPDATE orders SET note = 'seen' WHERE id = 5")
+                cursor.execute("SELECT * FROM orders WHERE id = 6")
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(30)
+
+
 @pytest.mark.timeout(900)
 def test_a_stall_is_recognised(my, shop, rehearse):
     """As it is usually written the change keeps writers waiting while it works, and the plan for it does not."""
     fill(shop, 600_000)
-    told = report(rehearse(WIDEN, "--rows", 60_000, "--rate", 100))
+    with application(my):
+        told = report(rehearse(WIDEN, "--rows", 60_000, "--rate", 100))
     naive, plan = told["naive"], told["prediction"]
     assert naive["longest_stall_ms"]["high"] > 250 and naive["stalls"], naive
     assert not plan["stalls"] and "error" not in plan, plan

@@ -183,11 +183,15 @@ static void test_a_picture(void **state)
         "s)\",\"eta_s\":{\"low\":3,\"high\":9},"
         "\"steps\":[{\"ordinal\":2,\"kind\":\"backfill\",\"phase\":\"backfill\",\"state\":\"running\","
         "\"table\":\"public.t\","
-        "\"rows_done\":120,\"rows_total\":100}],\"measured\":{\"2\":{\"sums\":{\"blocked_max\":3}}},"
+        "\"rows_done\":120,\"rows_total\":100},{\"ordinal\":3,\"kind\":\"verify\",\"phase\":\"verify\","
+        "\"state\":\"running\","
+        "\"table\":\"public.t\"}],\"measured\":{\"2\":{\"sums\":{\"blocked_max\":3,\"rows\":100}},\"3\":{"
+        "\"sums\":{\"checked\":120}}},"
         "\"signals\":[{\"name\":\"replica_lag\",\"target\":\"db."
         "example:5432\","
         "\"value\":9,\"limit\":5,\"age_ms\":1500},{\"name\":\"replica-lag\",\"target\":\"db.example:5432\","
         "\"value\":7.5,\"limit\":5},{\"name\":\"latency\",\"target\":\"\",\"value\":1.25,\"limit\":null},{"
+        "\"name\":\"statement-latency\",\"target\":\"-77\",\"value\":2.5,\"limit\":null},{"
         "\"name\":\"disk\",\"target\":null,\"value\":null}]}]";
     json_t *json = json_loads(changes, 0, NULL);
     assert_non_null(json);
@@ -211,8 +215,11 @@ static void test_a_picture(void **state)
         "stoa_replica_lag_seconds{engine=\"postgresql\",database=\"shop\",migration=\"old\",replica=\"2\","
         "method="
         "\"lsn\"} 7.5\n",
-        "stoa_query_latency_ratio{engine=\"postgresql\",database=\"shop\",migration=\"old\",stat=\"mean\"} "
-        "1.25\n",
+        "stoa_query_latency_ratio{engine=\"postgresql\",database=\"shop\",migration=\"old\",fingerprint="
+        "\"all\",stat="
+        "\"mean\"} 1.25\n",
+        "migration=\"old\",fingerprint=\"-77\",stat=\"mean\"} 2.5\n",
+        "migration=\"old\",table=\"public.t\",reason=\"already_set\"} 20\n",
         "stoa_blocked_sessions_max{engine=\"postgresql\",database=\"shop\",migration=\"old\",table=\"public."
         "t\","
         "step=\"2\",kind=\"backfill\"} 3\n",

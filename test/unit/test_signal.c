@@ -129,6 +129,7 @@ static void test_latency(void **state)
     now[1].calls += 30;
     now[1].total_ms += 6000; /* twice as long as its own 100 ms */
     assert_true(load_latency_ratio(known, &count, now, 2) == 1.5);
+    assert_true(known[0].ratio == 1 && known[1].ratio == 2 && known[1].recent == 30);
     now[0].calls = 5; /* the counters were reset */
     assert_true(load_latency_ratio(known, &count, now, 2) == 0);
     now[0].calls += 40;

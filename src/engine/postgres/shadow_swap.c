@@ -120,20 +120,31 @@ static Err *look_at_snapshots(Conn *conn, const Wait *wait, Arena *arena, const 
 typedef struct Attempt {
     const SwapRequest *request;
     SwapResult *result;
-    int64_t asked_ms, got_ms;
+    int64_t asked_ms, got_ms; /* the source's lock; 0: it was not got */
+    int64_t held_ms;          /* since when others may wait for us; 0 */
 } Attempt;
 
+/* Others than the source first: whoever uses a view, or writes to the other end of a foreign key, has locked
+ * that before the source. They wait from the first of these locks on. */
 static Err *lock_source(Conn *conn, const Wait *wait, Arena *arena, Attempt *attempt)
 {
-    const ShadowSpec *spec = attempt->request->spec;
+    const SwapRequest *request = attempt->request;
+    const ShadowSpec *spec = request->spec;
     const char *name = shadow_source_sql(arena, spec);
+    Wait queue = *wait;
+    attempt->asked_ms = clock_ms();
+    queue.until_ms = attempt->asked_ms + request->max_stall_ms / QUEUE_SHARE + 1;
+    attempt->held_ms = spec->front_count > 0 ? attempt->asked_ms : 0;
+    for (size_t i = 0; i < spec->front_count; i++)
+        TRY(conn_exec(conn, &queue, spec->front[i]));
     if (spec->role != NULL)
         TRY(pg_act_as(conn, wait, spec->role));
-    attempt->asked_ms = clock_ms();
-    TRY(conn_exec(conn, wait,
+    TRY(conn_exec(conn, &queue,
                   arena_printf(arena, "LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE%s", name,
-                               attempt->request->gentle ? " NOWAIT" : "")));
+                               request->gentle ? " NOWAIT" : "")));
     attempt->got_ms = clock_ms();
+    if (attempt->held_ms == 0)
+        attempt->held_ms = attempt->got_ms;
     return spec->role == NULL ? NULL : pg_act_as(conn, wait, NULL);
 }
 
@@ -187,7 +198,7 @@ static Err *bring_last(Conn *conn, const Wait *wait, Arena *arena, Attempt *atte
     TRY(conn_query(conn, wait, arena, &rows,
                    arena_printf(arena, "SELECT EXISTS (SELECT FROM %s)", request->spec->key_log)));
     bool waiting = rows_bool(&rows, 0, 0);
-    TRY(request->drain(request->context, conn, attempt->got_ms + request->max_stall_ms));
+    TRY(request->drain(request->context, conn, attempt->held_ms + request->max_stall_ms));
     if (!waiting || request->allow_old_snapshots)
         return NULL;
     const char *who = NULL;
@@ -205,7 +216,7 @@ static Err *swap_locked(Conn *conn, const Wait *wait, Arena *arena, Attempt *att
     const SwapRequest *request = attempt->request;
     TRY(lock_source(conn, wait, arena, attempt));
     Wait held = *wait;
-    held.until_ms = attempt->got_ms + request->max_stall_ms;
+    held.until_ms = attempt->held_ms + request->max_stall_ms;
     TRY(is_unchanged(conn, &held, arena, request));
     TRY(bring_last(conn, &held, arena, attempt));
     for (size_t i = 0; i < request->sql_count; i++)
@@ -258,7 +269,7 @@ Err *pg_shadow_swap(const Target *target UNUSED, Conn *conn, const Wait *wait, A
         pg_rollback(conn);
     int64_t now = clock_ms();
     ret_result->done = err == NULL;
-    ret_result->locked_ms = attempt.got_ms == 0 ? 0 : now - attempt.got_ms;
+    ret_result->locked_ms = attempt.held_ms == 0 ? 0 : now - attempt.held_ms;
     if (!request->gentle && attempt.asked_ms != 0)
         ret_result->waited_ms = (attempt.got_ms == 0 ? now : attempt.got_ms) - attempt.asked_ms;
     bool passes = err_is(err, ERR_LOCK_TIMEOUT) || err_is(err, ERR_DEADLOCK) || err_is(err, ERR_CANCELLED);

@@ -15,7 +15,27 @@ static CopyMember part_of(Arena *arena, const json_t *row)
     return (CopyMember){.name = catalog_text(arena, row, "name"),
                         .make = statements(arena, row, "make"),
                         .swap = statements(arena, row, "swap"),
-                        .back = statements(arena, row, "back")};
+                        .back = statements(arena, row, "back"),
+                        .columns = statements(arena, row, "columns")};
+}
+
+static CopyMember membership_of(Arena *arena, const json_t *row)
+{
+    CopyMember member = part_of(arena, row);
+    member.front = statements(arena, row, "more");
+    return member;
+}
+
+static CopyKey key_of(Arena *arena, const json_t *row)
+{
+    size_t count = 0;
+    const char *const *parts = catalog_texts(arena, row, "more", &count);
+    return (CopyKey){.member = part_of(arena, row),
+                     .schema = parts[0],
+                     .table = parts[1],
+                     .constraint = parts[2],
+                     .other = parts[3],
+                     .validated = parts[4][0] != '\0'};
 }
 
 static void read_all(Arena *arena, const json_t *rows, TableCopy *copy)
@@ -24,6 +44,9 @@ static void read_all(Arena *arena, const json_t *rows, TableCopy *copy)
     const char **obstacles = arena_alloc(arena, most * sizeof *obstacles);
     CopyMember *indexes = arena_alloc(arena, most * sizeof *indexes);
     CopyMember *sequences = arena_alloc(arena, most * sizeof *sequences);
+    CopyMember *parts = arena_alloc(arena, most * sizeof *parts);
+    CopyMember *memberships = arena_alloc(arena, most * sizeof *memberships);
+    CopyKey *keys = arena_alloc(arena, most * sizeof *keys);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         const char *kind = json_string_value(json_object_get(row, "kind"));
@@ -33,12 +56,21 @@ static void read_all(Arena *arena, const json_t *rows, TableCopy *copy)
             indexes[copy->index_count++] = part_of(arena, row);
         else if (str_eq(kind, "sequence"))
             sequences[copy->sequence_count++] = part_of(arena, row);
+        else if (str_eq(kind, "part"))
+            parts[copy->part_count++] = part_of(arena, row);
+        else if (str_eq(kind, "membership"))
+            memberships[copy->membership_count++] = membership_of(arena, row);
+        else if (str_eq(kind, "key"))
+            keys[copy->key_count++] = key_of(arena, row);
         else
             copy->table = part_of(arena, row);
     }
     copy->obstacles = obstacles;
     copy->indexes = indexes;
     copy->sequences = sequences;
+    copy->parts = parts;
+    copy->memberships = memberships;
+    copy->keys = keys;
 }
 
 Err *pg_load_copy(Conn *conn, const Wait *wait, Arena *arena, const Table *table, const char *copy,

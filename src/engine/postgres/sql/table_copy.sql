@@ -2,7 +2,9 @@
 -- $1 the table's number, $2 the copy's name, $3 the table's name behind the cutover. Runs with search_path =
 -- pg_catalog, pg_temp, so that definitions are qualified.
 -- kind 'obstacle': `name` cannot be carried over. Others: `make` are statements on the copy, `swap` go with the change
--- of names (the table is called $3 and the copy as the table by then), `back` the other way round.
+-- of names (the table is called $3 and the copy as the table by then), `back` the other way round. `columns` must keep
+-- their types, as ALTER COLUMN TYPE would ask for. kind 'membership' is done by the session's own role, not the owner's;
+-- `more` of it comes before anything is locked. `more` of a key: schema, table and name of it, the other table, 'valid'.
 WITH rel AS (
     SELECT c.*, n.nspname, format('%I.%I', n.nspname, c.relname) AS name,
         format('%I.%I', n.nspname, $2::text) AS copy, format('%I.%I', n.nspname, $3::text) AS old
@@ -33,6 +35,61 @@ WITH rel AS (
             AND d.refobjsubid = col.attnum AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
         JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S' JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_sequence s ON s.seqrelid = c.oid
+), trg AS (
+    SELECT t.*, rel.name, rel.copy, rel.old, rel.relowner,
+        CASE t.tgenabled WHEN 'O' THEN 'ENABLE' WHEN 'A' THEN 'ENABLE ALWAYS' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'DISABLE' END AS state
+        , t.oid --@12-
+    FROM rel JOIN pg_trigger t ON t.tgrelid = rel.oid AND NOT t.tgisinternal AND t.tgconstraint = 0
+), pol AS (
+    SELECT p.*, rel.name
+        , p.oid --@12-
+    FROM rel JOIN pg_policy p ON p.polrelid = rel.oid
+), sta AS (
+    SELECT s.*, n.nspname, rel.name, rel.copy, format('%I.%I', n.nspname, s.stxname) AS own, rel.relowner,
+        'stoa_new_' || substr(md5(s.stxname), 1, 16) AS new_name, 'stoa_old_' || substr(md5(s.stxname), 1, 16) AS old_name,
+        pg_get_statisticsobjdef(s.oid) AS definition, format('CREATE STATISTICS %I.%I', n.nspname, s.stxname) AS head,
+        ' FROM ' || rel.name AS tail
+        , s.oid --@12-
+    FROM rel JOIN pg_statistic_ext s ON s.stxrelid = rel.oid JOIN pg_namespace n ON n.oid = s.stxnamespace
+), pub AS (
+    SELECT l.prpubid, p.pubname, p.pubowner, rel.name, rel.old, rel.copy, coalesce(
+        ' (' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.n) FROM unnest(l.prattrs) WITH ORDINALITY u(attnum, n) --@15+
+            JOIN pg_attribute a ON a.attrelid = l.prrelid AND a.attnum = u.attnum) || ')', '') || coalesce( --@15+
+        ' WHERE (' || pg_get_expr(l.prqual, l.prrelid) || ')', --@15+
+        '') AS what, l.oid AS id
+    FROM rel JOIN pg_publication_rel l ON l.prrelid = rel.oid JOIN pg_publication p ON p.oid = l.prpubid
+), fk AS (
+    SELECT k.oid, k.conname, k.convalidated, k.conrelid = rel.oid AS outgoing, rel.old, rel.copy, rel.oid AS rel_id, k.confrelid,
+        format('%I.%I', cn.nspname, c.relname) AS child, cn.nspname::text AS child_schema, c.relname::text AS child_name,
+        c.relkind, c.relispartition, c.relowner, format('%I.%I', pn.nspname, p.relname) AS parent, p.relkind AS parent_kind,
+        CASE WHEN k.conrelid = rel.oid THEN format('%I.%I', pn.nspname, p.relname) ELSE format('%I.%I', cn.nspname, c.relname) END AS other,
+        format('ALTER TABLE %I.%I ADD CONSTRAINT %I ', cn.nspname, c.relname, k.conname)
+            || regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', '') || ' NOT VALID' AS made,
+        format('COMMENT ON CONSTRAINT %I ON %I.%I IS ', k.conname, cn.nspname, c.relname)
+            || quote_literal(obj_description(k.oid, 'pg_constraint')) AS remark,
+        (SELECT array_agg(col.attname::text) FROM col
+            WHERE col.attnum = ANY (CASE WHEN k.conrelid = rel.oid THEN k.conkey ELSE k.confkey END)) AS columns
+    FROM rel JOIN pg_constraint k ON k.contype = 'f' AND rel.oid IN (k.conrelid, k.confrelid)
+        JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
+        JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+), vie AS (
+    -- whoever reads a view has locked it before the tables in it, so it is locked first, by a statement that changes nothing
+    SELECT w.oid, c.relowner, format('%I.%I', n.nspname, c.relname) AS view,
+        format('CREATE OR REPLACE VIEW %I.%I%s AS ', n.nspname, c.relname, ' WITH (' || array_to_string(c.reloptions, ', ') || ')')
+            || rtrim(pg_get_viewdef(c.oid), ';') AS made,
+        format('ALTER VIEW %I.%I OWNER TO %I', n.nspname, c.relname, pg_get_userbyid(c.relowner)) AS locked
+    FROM rel JOIN pg_rewrite w ON w.rulename = '_RETURN' AND w.ev_class <> rel.oid AND w.oid IN (SELECT d.objid FROM pg_depend d
+            WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = rel.oid)
+        JOIN pg_class c ON c.oid = w.ev_class AND c.relkind = 'v' JOIN pg_namespace n ON n.oid = c.relnamespace
+), own(classid, objid) AS (
+    SELECT 'pg_rewrite'::regclass, oid FROM vie UNION ALL
+    SELECT 'pg_constraint'::regclass, oid FROM fk UNION ALL
+    SELECT 'pg_trigger'::regclass, oid FROM trg UNION ALL SELECT 'pg_policy'::regclass, oid FROM pol
+    UNION ALL SELECT 'pg_statistic_ext'::regclass, oid FROM sta UNION ALL SELECT 'pg_publication_rel'::regclass, id FROM pub
+), uses AS (
+    SELECT own.classid, own.objid, array_agg(DISTINCT col.attname::text) AS columns FROM own
+        JOIN pg_depend d ON d.classid = own.classid AND d.objid = own.objid AND d.refclassid = 'pg_class'::regclass
+        JOIN col ON col.attrelid = d.refobjid AND col.attnum = d.refobjsubid GROUP BY own.classid, own.objid
 ), dep AS (
     -- all that hangs on the table, its columns and its row type, but for what is its own and is carried
     SELECT DISTINCT d.classid, d.objid, d.objsubid FROM rel JOIN pg_depend d
@@ -44,6 +101,7 @@ WITH rel AS (
         AND NOT (d.classid = 'pg_attrdef'::regclass AND d.objid IN (SELECT a.oid FROM pg_attrdef a WHERE a.adrelid = rel.oid))
         AND NOT (d.classid = 'pg_constraint'::regclass AND d.objid IN (SELECT con.oid FROM con
             WHERE con.contype IN ('c', 'p', 'u', 'n', 'x')))
+        AND NOT EXISTS (SELECT FROM own WHERE own.classid = d.classid AND own.objid = d.objid)
         AND NOT (d.classid = 'pg_type'::regclass AND d.objid IN (SELECT t.oid FROM pg_type t
             WHERE t.oid = rel.reltype OR t.typelem = rel.reltype AND t.typlen = -1))
 ), acl AS (
@@ -55,14 +113,35 @@ WITH rel AS (
             || format('%I.%I', n.nspname, c.relname) ELSE pg_describe_object(dep.classid, dep.objid, dep.objsubid) END
     FROM rel CROSS JOIN dep LEFT JOIN pg_rewrite w ON dep.classid = 'pg_rewrite'::regclass AND w.oid = dep.objid
         LEFT JOIN pg_class c ON c.oid = w.ev_class LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
-    UNION ALL SELECT format('foreign key %I', con.conname) FROM con WHERE con.contype = 'f'
+    UNION ALL SELECT format('foreign key %I, which refers to the table itself', fk.conname) FROM fk
+        WHERE fk.outgoing AND fk.confrelid = fk.rel_id
+    UNION ALL SELECT format('foreign key %I, which refers to %s, a partitioned table', fk.conname, fk.parent) FROM fk
+        WHERE fk.outgoing AND fk.parent_kind <> 'r'
+    UNION ALL SELECT format('foreign key %I of %s, which is partitioned', fk.conname, fk.child) FROM fk
+        WHERE NOT fk.outgoing AND (fk.relkind <> 'r' OR fk.relispartition)
+    UNION ALL SELECT format('foreign key %I of %s, which is another role''s', fk.conname, fk.child) FROM fk
+        WHERE NOT pg_has_role(fk.relowner, 'USAGE')
+    UNION ALL SELECT format('view %s, which is another role''s', vie.view) FROM vie WHERE NOT pg_has_role(vie.relowner, 'USAGE')
+    UNION ALL SELECT format('foreign key %I, which needs the right to lock %s (UPDATE, DELETE or TRUNCATE)', fk.conname, fk.parent)
+        FROM fk WHERE fk.outgoing AND NOT has_table_privilege(fk.confrelid, 'UPDATE, DELETE, TRUNCATE')
+    UNION ALL SELECT format('foreign key %I, which needs REFERENCES on %s', fk.conname, fk.parent) FROM fk
+        WHERE fk.outgoing AND NOT has_any_column_privilege(fk.confrelid, 'REFERENCES')
+    UNION ALL SELECT format('foreign key %I, which is not enforced', fk.conname) FROM fk --@18+
+        JOIN pg_constraint k ON k.oid = fk.oid WHERE NOT k.conenforced --@18+
     UNION ALL SELECT format('constraint %I (%s)', con.conname, pg_get_constraintdef(con.oid)) FROM con
         WHERE con.contype = 'x' OR con.contype IN ('c', 'n') AND (NOT con.convalidated OR con.connoinherit)
     -- a row that is there already could not be left out of a copy that begins anew
     UNION ALL SELECT format('constraint %I, which is deferrable', con.conname) FROM con
         WHERE con.contype IN ('p', 'u') AND con.condeferrable
-    UNION ALL SELECT 'row level security' FROM rel WHERE rel.relrowsecurity OR rel.relforcerowsecurity
-    UNION ALL SELECT 'its replica identity' FROM rel WHERE rel.relreplident <> 'd'
+    UNION ALL SELECT 'forced row level security' FROM rel WHERE rel.relforcerowsecurity
+    UNION ALL SELECT format('trigger %I, whose function the owner may not execute', trg.tgname) FROM trg
+        WHERE NOT has_function_privilege(trg.relowner, trg.tgfoid, 'EXECUTE')
+    UNION ALL SELECT format('statistics object %s, which is another role''s', sta.own) FROM sta WHERE sta.stxowner <> sta.relowner
+    UNION ALL SELECT format('statistics object %s', sta.own) FROM sta WHERE left(sta.definition, length(sta.head)) <> sta.head
+        OR right(sta.definition, length(sta.tail)) <> sta.tail
+        OR NOT has_schema_privilege(sta.relowner, sta.stxnamespace, 'CREATE')
+    UNION ALL SELECT format('publication %I, which is another role''s', pub.pubname) FROM pub, rel
+        WHERE NOT pg_has_role(pub.pubowner, 'USAGE') OR NOT pg_has_role(rel.relowner, 'USAGE')
     UNION ALL SELECT 'inheritance, or being a partition' FROM rel WHERE rel.relispartition OR rel.relkind <> 'r'
         OR EXISTS (SELECT FROM pg_inherits i WHERE rel.oid IN (i.inhrelid, i.inhparent))
     UNION ALL SELECT 'type ' || format_type(rel.reloftype, NULL) FROM rel WHERE rel.reloftype <> 0
@@ -93,9 +172,11 @@ WITH rel AS (
         FROM rel JOIN pg_class c ON c.relnamespace = rel.relnamespace
         WHERE c.relname = $2::text OR c.relname = $3::text OR c.relname IN (SELECT new_name FROM ind UNION ALL SELECT old_name FROM ind
             UNION ALL SELECT new_name FROM seq UNION ALL SELECT old_name FROM seq)
+    UNION ALL SELECT format('the name %I.%I, which is taken,', s.stxnamespace::regnamespace, s.stxname)
+        FROM sta JOIN pg_statistic_ext s ON s.stxnamespace = sta.stxnamespace AND s.stxname IN (sta.new_name, sta.old_name)
 )
 SELECT DISTINCT 'obstacle' AS kind, obstacle.what AS name, NULL::text[] AS make, NULL::text[] AS swap, NULL::text[] AS back,
-    0::int8 AS place FROM obstacle
+    0::int8 AS place, NULL::text[] AS columns, NULL::text[] AS more FROM obstacle
 UNION ALL SELECT 'table', rel.relname, array_remove(ARRAY[
         'CREATE TABLE ' || rel.copy || ' (LIKE ' || rel.name || ' INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS'
             || ' INCLUDING GENERATED' --@12+
@@ -125,7 +206,7 @@ UNION ALL SELECT 'table', rel.relname, array_remove(ARRAY[
         WHERE q.option_name IN ('n_distinct', 'n_distinct_inherited') GROUP BY col.attname, col.attnum ORDER BY col.attnum),
     ARRAY[format('ALTER TABLE %s RENAME TO %I', rel.name, $3::text), format('ALTER TABLE %s RENAME TO %I', rel.copy, rel.relname)],
     ARRAY[format('ALTER TABLE %s RENAME TO %I', rel.name, $2::text), format('ALTER TABLE %s RENAME TO %I', rel.old, rel.relname)],
-    0 FROM rel
+    0, NULL, NULL FROM rel
 UNION ALL SELECT 'sequence', seq.relname,
     CASE WHEN seq.attidentity = '' THEN ARRAY[]::text[] ELSE ARRAY[
         format('ALTER TABLE %s ALTER COLUMN %I ADD GENERATED %s AS IDENTITY (SEQUENCE NAME %I.%I INCREMENT BY %s '
@@ -146,7 +227,7 @@ UNION ALL SELECT 'sequence', seq.relname,
         ELSE ARRAY[format('SELECT pg_catalog.setval(%L, last_value, is_called) FROM %s', format('%I.%I', seq.nspname, seq.old_name), seq.name),
             format('ALTER SEQUENCE %s RENAME TO %I', seq.name, seq.new_name),
             format('ALTER SEQUENCE %I.%I RENAME TO %I', seq.nspname, seq.old_name, seq.relname)] END,
-    seq.seqrelid::int8 FROM seq
+    seq.seqrelid::int8, NULL, NULL FROM seq
 UNION ALL SELECT 'index', ind.own_name,
     array_remove(ARRAY[
         format('CREATE %sINDEX %I ON %s ', CASE WHEN ind.indisunique THEN 'UNIQUE ' ELSE '' END, ind.new_name, ind.copy)
@@ -166,5 +247,55 @@ UNION ALL SELECT 'index', ind.own_name,
           format('ALTER INDEX %I.%I RENAME TO %I', ind.nspname, ind.new_name, ind.own_name)],
     ARRAY[format('ALTER INDEX %I.%I RENAME TO %I', ind.nspname, ind.own_name, ind.new_name),
           format('ALTER INDEX %I.%I RENAME TO %I', ind.nspname, ind.old_name, ind.own_name)],
-    ind.indexrelid::int8 FROM ind WHERE ind.contype IS DISTINCT FROM 'x'
+    ind.indexrelid::int8, NULL, NULL FROM ind WHERE ind.contype IS DISTINCT FROM 'x'
+-- Made with the change of names, when what they say of the table means the copy. The table keeps its own, but for
+-- triggers, which would fire when it is kept in step.
+UNION ALL SELECT 'part', 'policy ' || quote_ident(pol.polname), NULL, array_remove(ARRAY[
+        format('CREATE POLICY %I ON %s AS %s FOR %s TO %s', pol.polname, pol.name,
+            CASE WHEN pol.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+            CASE pol.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+            (SELECT string_agg(CASE u WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(u)) END, ', ') FROM unnest(pol.polroles) u))
+        || coalesce(' USING (' || pg_get_expr(pol.polqual, pol.polrelid) || ')', '')
+        || coalesce(' WITH CHECK (' || pg_get_expr(pol.polwithcheck, pol.polrelid) || ')', ''),
+        format('COMMENT ON POLICY %I ON %s IS ', pol.polname, pol.name) || quote_literal(obj_description(pol.oid, 'pg_policy'))], NULL),
+    NULL, 1, (SELECT uses.columns FROM uses WHERE uses.classid = 'pg_policy'::regclass AND uses.objid = pol.oid), NULL FROM pol
+UNION ALL SELECT 'part', 'row level security', NULL, ARRAY[format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', rel.name)], NULL, 2, NULL, NULL
+    FROM rel WHERE rel.relrowsecurity
+UNION ALL SELECT 'part', 'trigger ' || quote_ident(trg.tgname), NULL, array_remove(ARRAY[
+        format('ALTER TABLE %s DISABLE TRIGGER %I', trg.old, trg.tgname), pg_get_triggerdef(trg.oid),
+        CASE WHEN trg.tgenabled <> 'O' THEN format('ALTER TABLE %s %s TRIGGER %I', trg.name, trg.state, trg.tgname) END,
+        format('COMMENT ON TRIGGER %I ON %s IS ', trg.tgname, trg.name) || quote_literal(obj_description(trg.oid, 'pg_trigger'))], NULL),
+    ARRAY[format('ALTER TABLE %s DISABLE TRIGGER %I', trg.copy, trg.tgname),
+        format('ALTER TABLE %s %s TRIGGER %I', trg.name, trg.state, trg.tgname)],
+    3, (SELECT uses.columns FROM uses WHERE uses.classid = 'pg_trigger'::regclass AND uses.objid = trg.oid), NULL FROM trg
+UNION ALL SELECT 'part', 'its replica identity', NULL, ARRAY[format('ALTER TABLE %s REPLICA IDENTITY %s', rel.name,
+        CASE rel.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
+            ELSE (SELECT format('USING INDEX %I', ind.own_name) FROM ind WHERE ind.indisreplident) END)], NULL, 4, NULL, NULL
+    FROM rel WHERE rel.relreplident <> 'd'
+UNION ALL SELECT 'part', 'statistics object ' || sta.own, array_remove(ARRAY[
+        format('CREATE STATISTICS %I.%I', sta.nspname, sta.new_name)
+            || substr(left(sta.definition, - length(sta.tail)), length(sta.head) + 1) || ' FROM ' || sta.copy,
+        CASE WHEN sta.stxstattarget >= 0 THEN format('ALTER STATISTICS %I.%I SET STATISTICS %s', sta.nspname, sta.new_name, sta.stxstattarget) END, --@13+
+        format('COMMENT ON STATISTICS %I.%I IS ', sta.nspname, sta.new_name) || quote_literal(obj_description(sta.oid, 'pg_statistic_ext'))], NULL),
+    ARRAY[format('ALTER STATISTICS %s RENAME TO %I', sta.own, sta.old_name),
+        format('ALTER STATISTICS %I.%I RENAME TO %I', sta.nspname, sta.new_name, sta.stxname)],
+    ARRAY[format('ALTER STATISTICS %s RENAME TO %I', sta.own, sta.new_name),
+        format('ALTER STATISTICS %I.%I RENAME TO %I', sta.nspname, sta.old_name, sta.stxname)], 5, NULL, NULL FROM sta
+UNION ALL SELECT 'membership', 'publication ' || quote_ident(pub.pubname), NULL,
+    ARRAY[format('ALTER PUBLICATION %I DROP TABLE ONLY %s', pub.pubname, pub.old),
+        format('ALTER PUBLICATION %I ADD TABLE ONLY %s%s', pub.pubname, pub.name, pub.what)],
+    ARRAY[format('ALTER PUBLICATION %I DROP TABLE ONLY %s', pub.pubname, pub.copy),
+        format('ALTER PUBLICATION %I ADD TABLE ONLY %s%s', pub.pubname, pub.name, pub.what)], 0,
+    (SELECT uses.columns FROM uses WHERE uses.classid = 'pg_publication_rel'::regclass AND uses.objid = pub.id), NULL FROM pub
+UNION ALL SELECT 'membership', 'view ' || vie.view, NULL, ARRAY[vie.made], ARRAY[vie.made], 1,
+    (SELECT uses.columns FROM uses WHERE uses.classid = 'pg_rewrite'::regclass AND uses.objid = vie.oid), ARRAY[vie.locked] FROM vie
+-- Without a look at the rows, which are looked at behind the change of names. The table that is not written by the
+-- application any more must not hold its parents' rows.
+UNION ALL SELECT 'key', format('foreign key %I', fk.conname), NULL, array_remove(ARRAY[
+        format('ALTER TABLE %s DROP CONSTRAINT %I', CASE WHEN fk.outgoing THEN fk.old ELSE fk.child END, fk.conname), fk.made,
+        fk.remark], NULL),
+    array_remove(ARRAY[
+        format('ALTER TABLE %s DROP CONSTRAINT %I', CASE WHEN fk.outgoing THEN fk.copy ELSE fk.child END, fk.conname), fk.made,
+        fk.remark], NULL), 0, fk.columns,
+    ARRAY[fk.child_schema, fk.child_name, fk.conname::text, fk.other, CASE WHEN fk.convalidated THEN 'valid' ELSE '' END] FROM fk
 ORDER BY kind, place, name

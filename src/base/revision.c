@@ -1,0 +1,3 @@
+#include "base/revision.h"
+
+const char *stoa_revision = "unknown";
