@@ -6,9 +6,9 @@
  * missing. So whoever holds a snapshot from before the last rows that were brought over without the lock must
  * have let go of it before the lock is asked for; nobody waits meanwhile. What is brought over under the lock
  * is newer than any snapshot: then no transaction may sit idle with one, and statements of others that are
- * under way must end. A statement that waits for this table has taken its snapshot in these few milliseconds;
- * in READ COMMITTED it takes another one when it goes on, so it counts only where another isolation level is
- * the default.
+ * under way must end. A statement that waits for what we have locked took its snapshot in these few
+ * milliseconds; in READ COMMITTED it takes another one when it goes on, so it counts only where another
+ * isolation level is the default.
  *
  * Facts: pg_stat_activity.backend_xmin is NULL for a session without a snapshot, so also between the
  * statements of a READ COMMITTED transaction. A transaction that was prepared (2PC) has no snapshot left.
@@ -89,15 +89,16 @@ static Err *await_snapshots(Conn *conn, const Wait *wait, Arena *arena, const Sh
 }
 
 /* Under the lock, behind rows that were brought over there. */
-static Err *look_at_snapshots(Conn *conn, const Wait *wait, Arena *arena, const ShadowSpec *spec,
-                              int64_t until_ms, const char **ret_who)
+static Err *look_at_snapshots(Conn *conn, const Wait *wait, Arena *arena, int64_t until_ms,
+                              const char **ret_who)
 {
     static const char sql[] =
         "SELECT pg_catalog.string_agg(" SNAPSHOT_TEXT
         ", '; '), pg_catalog.bool_or(a.state LIKE 'idle%') FROM " SNAPSHOTS
-        " AND NOT (EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND NOT l.granted AND "
-        "l.relation = "
-        "$1::pg_catalog.regclass) AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting r, "
+        " AND NOT (EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_locks o ON o.pid = "
+        "pg_catalog.pg_backend_pid() AND o.granted AND o.mode = 'AccessExclusiveLock' AND o.relation = "
+        "l.relation WHERE l.pid = a.pid AND NOT l.granted) AND NOT EXISTS (SELECT FROM "
+        "pg_catalog.pg_db_role_setting r, "
         "pg_catalog.unnest(r.setconfig) s WHERE s LIKE 'default_transaction_isolation=%' AND s NOT LIKE "
         "'%read committed') "
         "AND (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'default_transaction_isolation') = "
@@ -107,7 +108,7 @@ static Err *look_at_snapshots(Conn *conn, const Wait *wait, Arena *arena, const 
         Rows rows = {0};
         /* a transaction reads it once, else */
         TRY(conn_exec(conn, wait, "SELECT pg_catalog.pg_stat_clear_snapshot()"));
-        TRY(conn_params(conn, wait, arena, &rows, sql, shadow_source_sql(arena, spec)));
+        TRY(conn_query(conn, wait, arena, &rows, sql));
         *ret_who = rows_cell(&rows, 0, 0);
         if (*ret_who == NULL || rows_bool(&rows, 0, 1) || clock_ms() >= until_ms)
             return NULL;
@@ -202,8 +203,7 @@ static Err *bring_last(Conn *conn, const Wait *wait, Arena *arena, Attempt *atte
     if (!waiting || request->allow_old_snapshots)
         return NULL;
     const char *who = NULL;
-    TRY(look_at_snapshots(conn, wait, arena, request->spec,
-                          attempt->got_ms + request->max_stall_ms / LOCKED_SHARE, &who));
+    TRY(look_at_snapshots(conn, wait, arena, attempt->got_ms + request->max_stall_ms / LOCKED_SHARE, &who));
     if (who == NULL)
         return NULL;
     attempt->result->blocker = who;
