@@ -10,7 +10,7 @@ import pytest
 from test.crash.test_crash import MOMENTS
 from test.lib import storm
 from test.lib.database import Database
-from test.lib.servers import Server
+from test.lib.servers import Server, until
 from test.lib.stoa import Stoa
 from test.lib.storm import Storm
 from test.lib.writers import assert_equal, assert_twin
@@ -34,12 +34,13 @@ def place(home, version):
 def change_of(db, number):
     """What is asked for, and whether there is a way back."""
     widened = "bigint" if db.columns("items")["n"][0] == "integer" else "int"
-    sql = f"ALTER TABLE items ADD COLUMN c{number} bigint NOT NULL, ALTER COLUMN n TYPE {widened}"
+    sql = f"ALTER TABLE items ADD COLUMN c{number} bigint, ALTER COLUMN n TYPE {widened}"
     return [sql, "--backfill", f"items.c{number} = {VALUE}", "--name", f"change-{number}"], widened == "bigint"
 
 
-def crash(chance, db, running):
+def crash(chance, db, running, name):
     """Stoa or the server is killed somewhere on the way."""
+    until(lambda: is_known(db, name) or not running.is_running(), 60, "the change to begin")
     time.sleep(chance.random() * 2.5)
     if chance.random() < 0.5:
         running.signal(signal.SIGKILL)
@@ -60,6 +61,11 @@ def finish(stoa, db, name):
     raise AssertionError(f"it does not become ready: {ended}")
 
 
+def is_known(db, name):
+    return db.value("SELECT to_regclass('stoa.changes')") is not None and \
+        db.value(f"SELECT count(*) FROM stoa.changes WHERE name = '{name}'") > 0
+
+
 @pytest.mark.timeout(7200)
 def test_whole_changes(place):
     db, chance, seed = place, random.Random(), int(os.environ.get("STOA_SEED", time.time_ns() % 1_000_000))
@@ -71,28 +77,28 @@ def test_whole_changes(place):
         with Storm(db, ROWS, tolerant=True) as writers:
             for number in range(CHANGES):
                 args, way_back = change_of(db, number)
-                running = stoa.start("apply", *args, *FAST)
-                if number % 2 == 0:
-                    crashes[crash(chance, db, running)] += 1
+                running, name = stoa.start("apply", *args, *FAST), f"change-{number}"
                 end = chance.choice(["complete", "complete", "revert" if way_back else "complete", "abort"])
-                if end == "abort" and running.is_running():
-                    time.sleep(chance.random())
+                if number % 2 == 0:
+                    crashes[crash(chance, db, running, name)] += 1
+                elif end == "abort":
+                    time.sleep(chance.random() * 2)
                     running.signal(signal.SIGINT)
                     running.wait(None)
-                known = f"change-{number}" in str(stoa("status", "--json", code=None).out)
-                if not known:  # it died before it was registered
-                    continue
-                if end == "abort" and stoa.status(f"change-{number}")["state"] not in ("ready", "completed"):
-                    stoa("abort", f"change-{number}", "--yes")
                 else:
-                    end = "complete" if end == "abort" else end
-                    if running.is_running():
-                        running.wait(None, seconds=180)
-                    finish(stoa, db, f"change-{number}")
+                    running.wait(0, seconds=180)
+                if not is_known(db, name):  # it died before it was registered
+                    continue
+                if end == "abort" and stoa.status(name)["state"] in ("ready", "completed"):
+                    end = "complete"
+                if end == "abort":
+                    stoa("abort", name, "--yes")
+                else:
+                    finish(stoa, db, name)
                     with writers.stopped():
                         assert_twin(db, "items", "twin")
                         assert_equal(db, "items", f"c{number}", VALUE)
-                    stoa(end, f"change-{number}", "--yes", *(["--force"] if end == "complete" else []), seconds=180)
+                    stoa(end, name, "--yes", *(["--force"] if end == "complete" else []), seconds=180)
                 ends[end] += 1
                 with writers.stopped():
                     assert_twin(db, "items", "twin")

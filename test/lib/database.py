@@ -80,6 +80,7 @@ class Database:
                 self._admin.close()
         if self._admin is None or self._admin.closed:
             self._admin = self.server.connect(self.name, application_name="test")
+            self._admin.prepare_threshold = None  # what is asked again and again may have other columns by then
         return self._admin
 
     def connect(self, user=None, **parameters):

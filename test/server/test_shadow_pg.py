@@ -222,7 +222,7 @@ def test_table_changed_by_somebody_else(db, admin_stoa):
     ("ALTER TABLE items FORCE ROW LEVEL SECURITY", "forced row level security"),
     ("CREATE RULE r AS ON DELETE TO items DO ALSO NOTHING", "rule r"),
     ("CREATE FUNCTION g(items) RETURNS int LANGUAGE sql AS 'SELECT 1'", "function public.g(public.items)"),
-    ("CREATE TABLE holds (row items)", "column row of table public.holds"),
+    ("CREATE TABLE holds (row items)", "public.holds"),
     ("CREATE TABLE child () INHERITS (items)", "inheritance"),
     ("ALTER TABLE items ADD CONSTRAINT late CHECK (n < 1000000) NOT VALID", "constraint late"),
     ("CREATE EXTENSION btree_gist; ALTER TABLE items ADD EXCLUDE USING gist (id WITH =)", "EXCLUDE"),
