@@ -107,7 +107,6 @@ static void publish(Watcher *watcher, Controls controls, bool abort_requested)
     control->controls = controls;
     control->abort_requested = abort_requested;
     control->pace = watcher->samples.pace;
-    control->paced = watcher->samples.paced_ms != 0;
     (void)snprintf(control->throttled_by, sizeof control->throttled_by, "%s", watcher->throttle);
     control->sampled_at_ms = clock_ms();
     pthread_cond_broadcast(&control->wake);
@@ -405,14 +404,6 @@ Controls control_settings(Runner *runner)
     Controls controls = control->controls;
     pthread_mutex_unlock(&control->lock);
     return controls;
-}
-
-bool control_is_paced(Runner *runner)
-{
-    pthread_mutex_lock(&runner->control.lock);
-    bool paced = runner->control.paced;
-    pthread_mutex_unlock(&runner->control.lock);
-    return paced;
 }
 
 static double rest_ratio(Runner *runner)

@@ -42,7 +42,6 @@ typedef struct Control {
     bool fenced;            /* the lease is no longer ours */
     char throttled_by[200]; /* "" : go */
     double pace;            /* rest for each second of work, for the sake of latency, if --nice is less */
-    bool paced;             /* that latency has a limit */
     bool resting;           /* the working thread has come to its gate and waits there */
     int64_t sampled_at_ms;  /* last complete round of samples; 0 none */
     int64_t started_at_ms;
@@ -256,8 +255,6 @@ Err *runner_limit_build(Runner *runner) MUST_USE;
 Err *control_gate(Runner *runner) MUST_USE;
 /* Whether control_gate would wait, or fail, now. */
 bool control_is_held(Runner *runner);
-/* Whether the latency of users has a limit, so that work goes in short pieces with rests between. */
-bool control_is_paced(Runner *runner);
 Controls control_settings(Runner *runner);
 void control_step(Runner *runner, const Step *step, double fraction);
 void control_rows(Runner *runner, int64_t rows_done, int64_t rows_total, double fraction, double hot_ratio);

@@ -115,7 +115,6 @@ struct ShadowRun {
     bool brought;   /* the last call of bring, or of copied, came through */
     bool follows;   /* rows are compared while others are copied: both passes began together */
     bool settle;    /* what is captured must be applied before the next chunk */
-    bool gentle;    /* the latency of users has a limit: one worker, and rests behind each chunk */
     size_t backlog; /* behind the last apply turn */
     int failures, share, restarts;
 };
@@ -216,10 +215,6 @@ Err *shadow_until_compared(ShadowRun *run) MUST_USE;
 /* A worker's task beside those that copy: compares what they have done; and what is to be done behind such a
  * turn and its apply. */
 Err *shadow_follow(Worker *worker) MUST_USE;
-/* One chunk of that, if there is one. */
-Err *shadow_follow_one(Worker *worker, bool *ret_any) MUST_USE;
-/* When a turn ends that begins now and lasts for `chunks` chunks. */
-int64_t shadow_turn_end(const ShadowRun *run, int chunks);
 Err *shadow_settle(ShadowRun *run) MUST_USE;
 void suspects_clear(ShadowRun *run);
 /* What was compared so far holds: it goes into checkpoints. */

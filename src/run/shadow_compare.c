@@ -81,24 +81,18 @@ static Err *compare_task(Worker *worker)
     return NULL;
 }
 
-Err *shadow_follow_one(Worker *worker, bool *ret_any)
-{
-    Chunk *chunk = NULL;
-    arena_clear(worker->arena);
-    TRY(pass_follow(worker, &worker->run->copy, &worker->run->compare, &chunk));
-    *ret_any = chunk != NULL;
-    return chunk == NULL ? NULL : compare_chunk(worker, chunk);
-}
-
 Err *shadow_follow(Worker *worker)
 {
     ShadowRun *run = worker->run;
     enum { LOOK_MS = 5 };
     while (!shadow_turn_over(worker)) {
-        bool any = false;
-        TRY(shadow_follow_one(worker, &any));
-        if (any)
+        Chunk *chunk = NULL;
+        arena_clear(worker->arena);
+        TRY(pass_follow(worker, &run->copy, &run->compare, &chunk));
+        if (chunk != NULL) {
+            TRY(compare_chunk(worker, chunk));
             continue;
+        }
         pthread_mutex_lock(&run->lock);
         bool alone = run->turn_active <= 1; /* nobody copies any more in this turn */
         pthread_mutex_unlock(&run->lock);
@@ -286,8 +280,8 @@ static Err *compare_some(ShadowRun *run)
     TRY(shadow_gate(run));
     if (!run->copied)
         return NULL;
-    Err *err =
-        shadow_turn(run, compare_task, run->gentle ? 1 : SHADOW_WORKERS, shadow_turn_end(run, TURN_CHUNKS));
+    int64_t until = clock_ms() + control_settings(run->runner).chunk_time_ms * TURN_CHUNKS;
+    Err *err = shadow_turn(run, compare_task, SHADOW_WORKERS, until);
     TRY(shadow_forgive(run, err));
     TRY(shadow_apply_turn(run, APPLY_MS));
     TRY(shadow_settle(run));

@@ -35,12 +35,9 @@ static Err *copy_chunk(Worker *worker, Chunk *chunk)
     return err;
 }
 
-static size_t copiers(const ShadowRun *run)
-{
-    return run->spec->one_writer || run->gentle ? 1 : SHADOW_WORKERS;
-}
+static size_t copiers(const ShadowRun *run) { return run->spec->one_writer ? 1 : SHADOW_WORKERS; }
 
-/* The last worker compares what the others have copied; where there is only one, by turns. */
+/* The last worker compares what the others have copied. */
 static Err *copy_task(Worker *worker)
 {
     if (worker->number >= copiers(worker->run))
@@ -49,13 +46,9 @@ static Err *copy_task(Worker *worker)
         Chunk *chunk = NULL;
         arena_clear(worker->arena);
         TRY(pass_take(worker, &worker->run->copy, &chunk));
-        if (chunk != NULL)
-            TRY(copy_chunk(worker, chunk));
-        bool any = false;
-        if (worker->run->follows && worker->run->gentle)
-            TRY(shadow_follow_one(worker, &any));
-        if (chunk == NULL && !any)
+        if (chunk == NULL)
             return NULL;
+        TRY(copy_chunk(worker, chunk));
     }
     return NULL;
 }
@@ -81,8 +74,8 @@ static Err *copy_some(ShadowRun *run)
         TRY(shadow_catch_up(run));
     }
     int64_t from = clock_ms();
-    Err *err = shadow_turn(run, copy_task, copiers(run) + (run->follows && !run->gentle),
-                           shadow_turn_end(run, TURN_CHUNKS));
+    int64_t until = from + control_settings(run->runner).chunk_time_ms * TURN_CHUNKS;
+    Err *err = shadow_turn(run, copy_task, copiers(run) + run->follows, until);
     TRY(shadow_forgive(run, err));
     if (!shadow_stays(run))
         TRY(apply_share(run, clock_ms() - from));

@@ -140,8 +140,7 @@ Err *pass_take(Worker *worker, Pass *pass, Chunk **ret_chunk)
 static void resize(ShadowRun *run, Pass *pass, int64_t rows, int64_t took_ms)
 {
     int64_t target_ms = control_settings(run->runner).chunk_time_ms, size = pass->size;
-    if (pass == &run->copy &&
-        !run->gentle) /* the application waits for nothing that a copying transaction holds */
+    if (pass == &run->copy) /* the application waits for nothing that a copying transaction holds */
         target_ms *= COPY_TIMES;
     if (took_ms > target_ms * 2)
         size = size * target_ms / took_ms;

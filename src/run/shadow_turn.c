@@ -146,12 +146,6 @@ Err *shadow_turn(ShadowRun *run, WorkerTask *task, size_t workers, int64_t until
     return err;
 }
 
-/* Rests come between turns, and whoever meets a turn feels all of it. */
-int64_t shadow_turn_end(const ShadowRun *run, int chunks)
-{
-    return clock_ms() + control_settings(run->runner).chunk_time_ms * (run->gentle ? 1 : chunks);
-}
-
 Err *shadow_forgive(ShadowRun *run, Err *err)
 {
     if (err == NULL || !err_is_transient(err) || err->kind == ERR_CONN_LOST)
@@ -201,7 +195,6 @@ Err *shadow_gate(ShadowRun *run)
     if (control_is_held(run->runner)) /* it may be long: a checkpoint tells where it stands */
         TRY(shadow_save(run));
     TRY(control_gate(run->runner));
-    run->gentle = control_is_paced(run->runner);
     pthread_mutex_lock(&run->lock);
     Err *err = run->reader_err;
     run->reader_err = NULL;
