@@ -271,11 +271,18 @@ static Err *default_is_cheap(const Maker *maker, const TableWork *work, const Wi
     return NULL;
 }
 
+const char *column_far(Arena *arena, const Wish *wish, bool filled)
+{
+    bool told = !filled && wish->spec.default_sql != NULL && wish->spec.default_constant;
+    return arena_printf(arena, "%s %s%s%s", wish->ident, wish->type, told ? " DEFAULT " : "",
+                        told ? wish->spec.default_sql : "");
+}
+
 static void remember_new(Maker *maker, TableWork *work, const Wish *wish)
 {
     Arena *arena = maker->arena;
     *vec_push(arena, &work->added) = wish->spec.name;
-    *vec_push(arena, &work->new_defs) = arena_printf(arena, "%s %s", wish->ident, wish->type);
+    *vec_push(arena, &work->new_defs) = column_far(arena, wish, wish->backfill != NULL);
     if (!type_builtin(arena, wish->type) && !work->table->empty)
         maker_risk(maker, "domain", NULL,
                    arena_printf(

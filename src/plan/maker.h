@@ -225,6 +225,9 @@ typedef struct Wish {
 bool wish_hard(const Maker *maker, const TableWork *work, const Wish *wish);
 const char *column_add_sql(Arena *arena, const TableWork *work, const Wish *wish, const char *type);
 const char *column_drop_sql(Arena *arena, const TableWork *work, const Wish *wish);
+/* As a subscriber needs it: rows that are there already get a default by no message, so the column is to have
+ * it there as well, unless it is `filled` row by row. */
+const char *column_far(Arena *arena, const Wish *wish, bool filled);
 /* With a backfill expression; with a default that existing rows must be given one by one (fill_pg.c). */
 Err *column_backfill(Maker *maker, TableWork *work, const Wish *wish) MUST_USE;
 Err *column_phased_default(Maker *maker, TableWork *work, const Wish *wish) MUST_USE;

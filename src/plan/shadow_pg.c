@@ -183,6 +183,13 @@ static Err *ask_fill(Maker *maker, const ColumnSpec *spec, ShadowWork *shadow, c
 {
     const PlanExpr *expr = NULL;
     TableWork *work = shadow->work;
+    for (size_t i = 0; i < shadow->copy->membership_count; i++)
+        if (str_starts(shadow->copy->memberships[i].name, "publication "))
+            return err_hint(err_new(ERR_UNSAFE,
+                                    "subscribers of %s would not get the values of \"%s\" in rows that are "
+                                    "there already: what is written to a shadow table is published nowhere",
+                                    shadow->copy->memberships[i].name, spec->name),
+                            "%s", in_place);
     TRY(computed(maker, shadow, spec->name, spec->type_sql, ret_expr));
     TRY(maker_expr(maker, work->table, spec->name, false, &expr));
     *vec_push(maker->arena, &work->fills) = column_fill(maker, work, spec, spec->type_sql, expr);
@@ -225,7 +232,8 @@ static Err *ask_add(Maker *maker, const Operation *op, ShadowWork *shadow)
     if (spec->not_null)
         set_not_null(maker, shadow, spec->name);
     *vec_push(arena, &shadow->work->added) = spec->name;
-    *vec_push(arena, &shadow->work->new_defs) = arena_printf(arena, "%s %s", added.ident, added.type);
+    *vec_push(arena, &shadow->work->new_defs) =
+        column_far(arena, &added, has_backfill(maker, shadow, spec->name));
     *vec_push(arena, &shadow->words) = arena_printf(arena, "column %s", added.ident);
     return NULL;
 }

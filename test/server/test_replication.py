@@ -120,8 +120,12 @@ def subscriber(home, version):
     server.end()
 
 
-@pytest.mark.parametrize("what", ["ALL TABLES", "TABLE orders"])
-def test_logical_subscriber(db, admin_stoa, subscriber, what):
+SHADOW = ["ALTER TABLE orders ADD COLUMN amount_cents bigint DEFAULT 7", "--strategy", "shadow"]
+
+
+@pytest.mark.parametrize("what, change", [("ALL TABLES", [ADD, *FILL]), ("TABLE orders", [ADD, *FILL]), ("TABLE orders", SHADOW)],
+                         ids=["all-tables", "one-table", "by-a-shadow"])
+def test_logical_subscriber(db, admin_stoa, subscriber, what, change):
     """Refused with the SQL the subscriber needs; carried out after it; the subscription never stops."""
     orders(db, 2000)
     far = Database(subscriber)
@@ -138,15 +142,15 @@ def test_logical_subscriber(db, admin_stoa, subscriber, what):
         before = db.fingerprint()
         worker = far.value("SELECT pid FROM pg_stat_subscription WHERE relid IS NULL AND pid IS NOT NULL")
         with Writers(db, "orders", WRITES, 2000):
-            refused = admin_stoa.apply(ADD, *FILL, code=4)
+            refused = admin_stoa.apply(*change, code=4)
             assert "--subscribers-ready" in refused.err, refused
             assert db.fingerprint() == before and db.value("SELECT to_regnamespace('stoa')") is None
-            plan = admin_stoa("plan", ADD, *FILL, "--json").json
+            plan = admin_stoa("plan", *change, "--json").json
             statements = [risk["sql"] for risk in plan["risks"] if risk["accept"] == "--subscribers-ready" and risk["sql"]]
             assert statements, plan["risks"]
             for statement in statements:
                 far.run(statement, user="postgres")
-            admin_stoa.apply(ADD, *FILL, "--subscribers-ready")
+            admin_stoa.apply(*change, "--subscribers-ready")
         admin_stoa("complete", NAME, "--yes", "--force")
         end = db.value("SELECT pg_current_wal_lsn()::text")
         until(lambda: db.value("SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_name = %s",
