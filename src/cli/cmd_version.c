@@ -6,7 +6,8 @@
 Err *cmd_version(Cli *cli)
 {
     if (cli->term.json) {
-        json_t *object = json_pack("{s:i, s:s, s:s}", "v", 1, "version", STOA_VERSION, "revision", stoa_revision);
+        json_t *object =
+            json_pack("{s:i, s:s, s:s}", "v", 1, "version", STOA_VERSION, "revision", stoa_revision);
         term_json(&cli->term, object, true);
         json_decref(object);
         return NULL;
