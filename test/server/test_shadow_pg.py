@@ -437,6 +437,26 @@ def carried_over(db, program, publish):
     assert db.value(loose) == 0 and left(db) == []
 
 
+@pytest.mark.crash
+def test_everything_killed_at_every_point(db, admin_stoa, tmp_path):
+    """On the way there and back, also between the swap and the keys that are validated behind it."""
+    make_everything(db)
+    db.admin.execute("CREATE PUBLICATION part_of_it FOR TABLE things, regions")
+    before, loose = told(db), "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND NOT convalidated"
+    there, back = tmp_path / "there", tmp_path / "back"
+    there.mkdir()
+    back.mkdir()
+    with Traffic(db) as traffic:
+        run_chain(admin_stoa, there, "apply", "ALTER TABLE things ALTER COLUMN kind TYPE bigint, ADD COLUMN extra int DEFAULT 5", *SHADOW,
+                  "--probe", "on", "--subscribers-ready", "--yes")
+    assert traffic.longest < 1.05 and db.value(loose) == 0
+    assert {(kind, name) for kind, name, _ in before ^ told(db) if "stoa" not in name} == {("column", "things.kind"), ("column", "things.extra")}
+    with Traffic(db, 1_000_000) as traffic:
+        run_chain(admin_stoa, back, "revert", "--yes", name_of(db))
+    assert traffic.longest < 1.05 and db.value(loose) == 0
+    assert told(db) == before and left(db) == []
+
+
 def test_types_that_others_use(db, admin_stoa):
     make_everything(db)
     db.run("CREATE VIEW docs AS SELECT doc FROM things; CREATE PUBLICATION of_it FOR TABLE things")
