@@ -23,7 +23,6 @@ enum {
     EXPIRE_BUDGET_MS = 2000,
     GRACE_MS = 2000, /* whoever looks on ends it himself */
     TOLD_EVERY_MS = 60000,
-    HOST_BYTES = 80,
 };
 
 const char *brownout_key(Arena *arena, const char *schema, const char *table)
@@ -34,24 +33,6 @@ const char *brownout_key(Arena *arena, const char *schema, const char *table)
 static bool in_transactions(const Runner *runner)
 {
     return (runner->ops->features & ENGINE_TRANSACTIONAL_DDL) != 0;
-}
-
-static const char *new_holder(Arena *arena)
-{
-    unsigned char noise[16];
-    char text[2 * sizeof noise + 1];
-    if (getrandom(noise, sizeof noise, 0) != (ssize_t)sizeof noise)
-        memset(noise, (int)getpid(), sizeof noise);
-    for (size_t i = 0; i < sizeof noise; i++)
-        (void)snprintf(text + 2 * i, 3, "%02x", noise[i]);
-    return arena_dup(arena, text);
-}
-
-static void own_host(char *ret_host)
-{
-    memset(ret_host, 0, HOST_BYTES);
-    if (gethostname(ret_host, HOST_BYTES - 1) != 0)
-        (void)snprintf(ret_host, HOST_BYTES, "unknown");
 }
 
 static const char *number(Arena *arena, int64_t value)
@@ -69,7 +50,8 @@ static Err *lock_lease(Runner *runner, Arena *arena, const char *const *keys, si
     return runner->ops->query(runner->conn, &wait, arena, sql, count, keys, ret_rows);
 }
 
-static Err *refuse_held(const Rows *rows, const char *key)
+/* *ret_expires as lease_outlive wants it. */
+static Err *refuse_held(const Rows *rows, const char *key, const char **ret_expires)
 {
     for (size_t i = 0; i < rows->row_count; i++) {
         const char *at = rows_cell(rows, i, 0), *host = rows_cell(rows, i, 2), *pid = rows_cell(rows, i, 3);
@@ -79,26 +61,29 @@ static Err *refuse_held(const Rows *rows, const char *key)
             return err_hint(err_new(ERR_HELD, "a brown-out of %s is on already: host %s, pid %s, since %s",
                                     at + strlen(PREFIX), host, pid, rows_cell(rows, i, 4)),
                             "wait for its end, or end it: stoa retire … --undo");
-        if (rows_bool(rows, i, 5))
-            return err_hint(err_new(ERR_HELD, "\"%s\" is being changed: host %s, pid %s, since %s", at, host,
-                                    pid, rows_cell(rows, i, 4)),
-                            "follow it with: stoa watch");
+        if (!rows_bool(rows, i, 5))
+            continue;
+        *ret_expires = lease_dead_expires(rows, i);
+        return err_hint(err_new(ERR_HELD, "\"%s\" is being changed: host %s, pid %s, since %s", at, host, pid,
+                                rows_cell(rows, i, 4)),
+                        "follow it with: stoa watch");
     }
     return NULL;
 }
 
 static Err *seize(Runner *runner, Arena *arena, const char *key, int64_t for_ms, Brownout *ret_brownout)
 {
-    char host[HOST_BYTES];
+    char host[LEASE_HOST_BYTES], holder[LEASE_HOLDER_BYTES];
     Wait wait = journal_wait();
     Rows rows = {0};
-    own_host(host);
-    const char *holder = new_holder(arena);
+    lease_own_host(host);
+    lease_make_holder(holder);
     const char *const params[] = {holder, host, number(arena, getpid()), NULL, number(arena, for_ms), key};
     const char *sql = journal_fill(arena, runner->ops->journal_sql(JOURNAL_SEIZE_LEASES), "keys",
                                    journal_numbers(arena, 6, 1));
     TRY(runner->ops->query(runner->conn, &wait, arena, sql, ARRAY_LEN(params), params, &rows));
-    *ret_brownout = (Brownout){.key = key, .holder = holder, .epoch = rows_cell(&rows, 0, 1)};
+    *ret_brownout =
+        (Brownout){.key = key, .holder = arena_dup(arena, holder), .epoch = rows_cell(&rows, 0, 1)};
     return NULL;
 }
 
@@ -182,29 +167,34 @@ static Err *load_begun(Runner *runner, Arena *arena, const char *key, const char
 
 /* ---- begun ---------------------------------------------------------------------------------- */
 
-static Err *register_in_tx(Runner *runner, Arena *arena, const char *key, const HidePlan *plan,
-                           const char *of, int64_t for_ms, Brownout *ret_brownout)
+typedef struct Begin {
+    const char *key, *of;
+    const HidePlan *plan;
+    int64_t for_ms;
+    Brownout *ret;
+} Begin;
+
+static Err *register_in_tx(Runner *runner, Arena *arena, const Begin *begin, const char **ret_expires)
 {
-    const char *const keys[] = {key, key + strlen(PREFIX)};
+    const char *const keys[] = {begin->key, begin->key + strlen(PREFIX)};
     Wait wait = journal_wait();
     Rows rows = {0}, ignored = {0};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         TRY(conn_params(runner->conn, &wait, arena, &ignored, runner->ops->journal_sql(JOURNAL_ADD_LEASE),
                         keys[i]));
     TRY(lock_lease(runner, arena, keys, ARRAY_LEN(keys), &rows));
-    TRY(refuse_held(&rows, key));
-    TRY(seize(runner, arena, key, for_ms, ret_brownout));
-    TRY(note_begun(runner, ret_brownout, plan, of, for_ms));
+    TRY(refuse_held(&rows, begin->key, ret_expires));
+    TRY(seize(runner, arena, begin->key, begin->for_ms, begin->ret));
+    TRY(note_begun(runner, begin->ret, begin->plan, begin->of, begin->for_ms));
     return failpoint_at("brownout_before_journal");
 }
 
-static Err *register_brownout(Runner *runner, Arena *arena, const char *key, const HidePlan *plan,
-                              const char *of, int64_t for_ms, Brownout *ret_brownout)
+static Err *register_once(Runner *runner, Arena *arena, void *data, const char **ret_expires)
 {
     Wait wait = journal_wait();
     TRY(runner->ops->begin(runner->conn, &wait,
                            &(TxSettings){.lock_timeout_ms = 5000, .durable_commit = true}));
-    Err *err = register_in_tx(runner, arena, key, plan, of, for_ms, ret_brownout);
+    Err *err = register_in_tx(runner, arena, data, ret_expires);
     if (err == NULL)
         err = runner->ops->commit(runner->conn, &wait);
     if (err != NULL)
@@ -355,7 +345,8 @@ static Err *begin_once(Runner *runner, Arena *arena, const HideRequest *request,
     Wait wait = runner_wait(runner);
     const char *key = brownout_key(arena, request->schema, request->table);
     TRY(runner->ops->hide_plan(runner->conn, &wait, arena, &runner->server, request, ret_plan));
-    TRY(register_brownout(runner, arena, key, ret_plan, of, for_ms, ret_brownout));
+    Begin begin = {.key = key, .of = of, .plan = ret_plan, .for_ms = for_ms, .ret = ret_brownout};
+    TRY(lease_outlive(runner, arena, register_once, &begin));
     Attempt attempt = {.runner = runner,
                        .brownout = ret_brownout,
                        .body = ret_plan->body,
@@ -394,14 +385,6 @@ Err *brownout_is_on(Runner *runner, const Brownout *brownout, bool *ret_on)
     return NULL;
 }
 
-/* Its process ran on this host and is no more. */
-static bool is_dead_here(const char *host, int64_t pid)
-{
-    char own[HOST_BYTES];
-    own_host(own);
-    return str_eq(host, own) && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
-}
-
 static Err *expire(Runner *runner, Arena *arena)
 {
     Wait wait = journal_wait();
@@ -409,7 +392,7 @@ static Err *expire(Runner *runner, Arena *arena)
     TRY(conn_query(runner->conn, &wait, arena, &rows, runner->ops->journal_sql(JOURNAL_BROWNOUTS)));
     for (size_t i = 0; i < rows.row_count; i++) {
         bool over = rows_bool(&rows, i, 2),
-             dead = is_dead_here(rows_cell(&rows, i, 3), rows_int(&rows, i, 4));
+             dead = lease_is_dead_here(rows_cell(&rows, i, 3), rows_int(&rows, i, 4));
         const char *key = rows_cell(&rows, i, 0);
         bool ended = false;
         if (!over && !dead)
@@ -445,11 +428,11 @@ void brownouts_expire(Runner *runner)
 
 static Err *show_all_of(Runner *runner, int64_t pid, bool *ret_left)
 {
-    char own[HOST_BYTES];
+    char own[LEASE_HOST_BYTES];
     Wait wait = journal_wait();
     Rows rows = {0};
     *ret_left = false;
-    own_host(own);
+    lease_own_host(own);
     if (runner->server.journal_version == 0)
         return NULL;
     TRY(conn_query(runner->conn, &wait, runner->arena, &rows, runner->ops->journal_sql(JOURNAL_BROWNOUTS)));

@@ -18,16 +18,15 @@
 
 enum {
     ORPHAN_WAIT_MS = 30000,
-    HOST_BYTES = 80,
 };
 
-static void make_holder(Lease *lease)
+void lease_make_holder(char *ret_holder)
 {
     unsigned char noise[16];
     if (getrandom(noise, sizeof noise, 0) != (ssize_t)sizeof noise)
         memset(noise, (int)getpid(), sizeof noise);
     for (size_t i = 0; i < sizeof noise; i++)
-        (void)snprintf(lease->holder + 2 * i, 3, "%02x", noise[i]);
+        (void)snprintf(ret_holder + 2 * i, 3, "%02x", noise[i]);
 }
 
 static Err *held_by(const Rows *rows, size_t row)
@@ -72,17 +71,17 @@ static Err *look(Runner *runner, Arena *arena, bool hint_free, bool lock, Rows *
     return NULL;
 }
 
-static void own_host(char *ret_host)
+void lease_own_host(char *ret_host)
 {
-    memset(ret_host, 0, HOST_BYTES);
-    if (gethostname(ret_host, HOST_BYTES - 1) != 0)
-        (void)snprintf(ret_host, HOST_BYTES, "unknown");
+    memset(ret_host, 0, LEASE_HOST_BYTES);
+    if (gethostname(ret_host, LEASE_HOST_BYTES - 1) != 0)
+        (void)snprintf(ret_host, LEASE_HOST_BYTES, "unknown");
 }
 
 static Err *seize(Runner *runner, Arena *arena)
 {
-    char host[HOST_BYTES];
-    own_host(host);
+    char host[LEASE_HOST_BYTES];
+    lease_own_host(host);
     Rows rows = {0};
     const char *const params[] = {
         runner->lease.holder, host, arena_printf(arena, "%d", (int)getpid()),
@@ -158,39 +157,37 @@ static Err *take_hints(Runner *runner, bool *ret_free)
     return NULL;
 }
 
-/* Whether the process ran on this host and is no more. Where host names are shared that may be wrong, so that
- * it is a reason to wait for the end of its lease, never one to take it. */
-static bool is_dead(const char *host, int64_t pid)
+bool lease_is_dead_here(const char *host, int64_t pid)
 {
-    char own[HOST_BYTES];
-    own_host(own);
+    char own[LEASE_HOST_BYTES];
+    lease_own_host(own);
     return str_eq(host, own) && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
-}
-
-static bool is_dead_here(const Rows *rows, size_t row)
-{
-    return is_dead(rows_cell(rows, row, 2), rows_int(rows, row, 3));
 }
 
 bool lease_runner_is_dead(Arena *arena, const char *runner)
 {
     static const char mark[] = " pid ";
     const char *pid = strstr(runner, mark);
-    return pid != NULL && is_dead(arena_printf(arena, "%.*s", (int)(pid - runner), runner),
-                                  strtoll(pid + strlen(mark), NULL, 10));
+    return pid != NULL && lease_is_dead_here(arena_printf(arena, "%.*s", (int)(pid - runner), runner),
+                                             strtoll(pid + strlen(mark), NULL, 10));
 }
 
-/* *ret_expires is until when a lease runs that stands in the way though its holder seems dead; NULL: none. */
-static Err *take_once(Runner *runner, Arena *arena, const char **ret_expires)
+const char *lease_dead_expires(const Rows *rows, size_t row)
+{
+    return lease_is_dead_here(rows_cell(rows, row, 2), rows_int(rows, row, 3)) ? rows_cell(rows, row, 8)
+                                                                               : NULL;
+}
+
+static Err *take_once(Runner *runner, Arena *arena, void *data, const char **ret_expires)
 {
     bool hint_free = false;
     Rows before = {0};
-    *ret_expires = NULL;
+    (void)data;
     TRY(take_hints(runner, &hint_free));
     Err *err = look(runner, arena, hint_free, false, &before);
     for (size_t i = 0; i < before.row_count && err != NULL; i++)
-        if (is_held(runner, &before, i, hint_free) && is_dead_here(&before, i))
-            *ret_expires = rows_cell(&before, i, 8);
+        if (is_held(runner, &before, i, hint_free) && lease_dead_expires(&before, i) != NULL)
+            *ret_expires = lease_dead_expires(&before, i);
     TRY(err);
     TRY(end_orphans(runner, &before)); /* before: it may hold the rows that we need */
     err = take_in_tx(runner, arena, hint_free, &before);
@@ -204,19 +201,13 @@ static Err *take_once(Runner *runner, Arena *arena, const char **ret_expires)
     return lease_note_session(runner);
 }
 
-/* The lease of a process that was killed runs out while we wait; one that is renewed meanwhile has a live
- * holder. */
-Err *lease_take(Runner *runner)
+Err *lease_outlive(Runner *runner, Arena *arena, LeaseTryFn *once, void *data)
 {
-    if (runner->plan.table_count == 0)
-        return NULL;
-    CLEANUP(arena_freep) Arena *arena = arena_new();
-    if (runner->lease.holder[0] == '\0')
-        make_holder(&runner->lease);
-    const char *first = NULL, *expires = NULL;
+    const char *first = NULL;
     int64_t deadline = clock_ms() + LEASE_TTL_MS + LEASE_RENEW_MS;
     for (;;) {
-        Err *err = take_once(runner, arena, &expires);
+        const char *expires = NULL;
+        Err *err = once(runner, arena, data, &expires);
         bool renewed = expires == NULL || (first != NULL && !str_eq(first, expires));
         if (!err_is(err, ERR_HELD) || renewed || clock_ms() > deadline)
             return err;
@@ -225,6 +216,16 @@ Err *lease_take(Runner *runner)
         stop_sleep(runner->options->stop, 100);
         TRY(stop_check(runner->options->stop));
     }
+}
+
+Err *lease_take(Runner *runner)
+{
+    if (runner->plan.table_count == 0)
+        return NULL;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    if (runner->lease.holder[0] == '\0')
+        lease_make_holder(runner->lease.holder);
+    return lease_outlive(runner, arena, take_once, NULL);
 }
 
 Err *lease_note_session(Runner *runner)

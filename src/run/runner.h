@@ -13,15 +13,17 @@ enum {
     LEASE_TTL_MS = 10000,
     LEASE_RENEW_MS = 2000,
     CONTROL_TICK_MS = 200,
-    CONTROL_TIMEOUT_MS = 3000,  /* of the control thread's statements */
+    CONTROL_TIMEOUT_MS = 3000, /* of the control thread's statements */
+    LEASE_HOST_BYTES = 80,
+    LEASE_HOLDER_BYTES = 33,
     JOURNAL_TIMEOUT_MS = 15000, /* a journal statement that takes longer is a lost server */
 };
 
 /* ---- the lease ------------------------------------------------------------------------------ */
 
 typedef struct Lease {
-    char holder[64];          /* of this process, unguessable */
-    const char *const *proof; /* pairs of key and epoch: one a table */
+    char holder[LEASE_HOLDER_BYTES]; /* of this process, unguessable */
+    const char *const *proof;        /* pairs of key and epoch: one a table */
     size_t table_count;
     bool held;
 } Lease;
@@ -235,6 +237,18 @@ Err *measured_add(Runner *runner, json_t *changes, json_t *plans) MUST_USE;
 Err *lease_take(Runner *runner) MUST_USE;
 /* Whether `runner`, "HOST pid PID" as JOURNAL_STATUS tells it, ran on this host and is no more. */
 bool lease_runner_is_dead(Arena *arena, const char *runner);
+/* Whether the process ran on this host and is no more. Where host names are shared that may be wrong, so that
+ * it is a reason to wait for the end of its lease, never one to take it. */
+bool lease_is_dead_here(const char *host, int64_t pid);
+/* Until when a row of JOURNAL_LEASES runs whose process is dead here; NULL: it is not. */
+const char *lease_dead_expires(const Rows *rows, size_t row);
+/* Calls `once` again for as long as it fails with ERR_HELD by a lease that runs until *ret_expires though its
+ * holder is dead here (NULL: it is not): such a lease runs out, and one that is renewed meanwhile has a live
+ * holder. What it allocates in the arena may stay until the end. */
+typedef Err *LeaseTryFn(Runner *runner, Arena *arena, void *data, const char **ret_expires);
+Err *lease_outlive(Runner *runner, Arena *arena, LeaseTryFn *once, void *data) MUST_USE;
+void lease_make_holder(char *ret_holder);  /* LEASE_HOLDER_BYTES, at random */
+void lease_own_host(char *ret_host);       /* LEASE_HOST_BYTES */
 Err *lease_prove(Runner *runner) MUST_USE; /* in the transaction at hand; ERR_FENCED */
 /* A SELECT that locks and returns one row a table while the lease is ours; its parameters are lease->proof,
  * two a table, numbered from `first`. */
