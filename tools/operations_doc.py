@@ -67,8 +67,8 @@ def cells(line):
 
 
 def my_cells(line):
-    if line["outcome"] == "refused":  # the place's database has another name each time
-        return ("refused", re.sub(r"\bm\d+\.", "", line["reason"]))
+    if line["outcome"] == "refused":  # the place's database has another name each time, and writers change its rows
+        return ("refused", re.sub(r" \(((\w+, )?-?\d+(; )?)+\)|(\b|`)m\d+`?\.", "", line["reason"]))
     if line["outcome"] == "nothing to do":
         return ("planned", "nothing to do", "–")
     return ("planned", line["strategy"], phases_of(line))

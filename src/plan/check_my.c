@@ -12,18 +12,27 @@ typedef struct Checking {
     const WorkMy *work;
     const AskedMy *asked;
     ColumnMapMy map;
+    Phase phase;              /* of the statement */
     const char *table, *keys; /* quoted; the columns that name a row */
 } Checking;
 
-static void put(const Checking *checking, const char *label, const char *predicate, const char *hint)
+/* Before anything is done; of a column that an earlier statement of the change makes, right before this one.
+ */
+static Phase phase_of(const Checking *checking, const char *column)
+{
+    return column_my(checking->work->table, column) != NULL ? PHASE_PREPARE : checking->phase;
+}
+
+static void put(const Checking *checking, const char *column, const char *label, const char *predicate,
+                const char *hint)
 {
     Arena *arena = checking->maker->arena;
     Check check = {.label = label,
                    .query = arena_printf(arena, "SELECT %s FROM %s WHERE %s LIMIT %d", checking->keys,
                                          checking->table, predicate, SHOWN_ROWS),
                    .hint = hint};
-    maker_check_my(checking->maker, PHASE_PREPARE, (Name){.name = checking->work->operations[0]->table.name},
-                   checking->work->table, &check);
+    maker_check_my(checking->maker, phase_of(checking, column),
+                   (Name){.name = checking->work->operations[0]->table.name}, checking->work->table, &check);
 }
 
 /* ---- single values -------------------------------------------------------------------------- */
@@ -290,7 +299,7 @@ static void check_column(const Checking *checking, const MyColumn *from, const M
     Arena *arena = checking->maker->arena;
     const char *name = sql_backtick(arena, from->name);
     if (to->not_null && !from->not_null)
-        put(checking, arena_printf(arena, "%s is NULL, and becomes NOT NULL", from->name),
+        put(checking, from->name, arena_printf(arena, "%s is NULL, and becomes NOT NULL", from->name),
             arena_printf(arena, "%s IS NULL", name), "give these rows a value first");
     const char *faults[] = {integer_fault(arena, name, from, to), decimal_fault(arena, name, from, to),
                             length_fault(arena, name, from, to),  charset_fault(arena, name, from, to),
@@ -300,8 +309,8 @@ static void check_column(const Checking *checking, const MyColumn *from, const M
     for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
         known = known || faults[i] != NULL;
         if (faults[i] != NULL)
-            put(checking, arena_printf(arena, "%s does not fit %s", from->name, to->type), faults[i],
-                "change these values first, or choose a type that holds them");
+            put(checking, from->name, arena_printf(arena, "%s does not fit %s", from->name, to->type),
+                faults[i], "change these values first, or choose a type that holds them");
     }
     if (!known && is_other_family(from, to))
         maker_risk_my(checking->maker, "conversion", NULL,
@@ -358,6 +367,7 @@ static void check_unique(const Checking *checking, const MyIndex *index)
     Arena *arena = checking->maker->arena;
     CLEANUP(str_donep) Str list = STR_INIT;
     CLEANUP(str_donep) Str given = STR_INIT;
+    Phase phase = PHASE_PREPARE;
     for (size_t i = 0; i < index->part_count; i++) {
         const char *expr = compared(checking, &index->parts[i]);
         if (expr == NULL) {
@@ -369,14 +379,13 @@ static void check_unique(const Checking *checking, const MyIndex *index)
                              index->name));
             return;
         }
+        const MyColumn *source =
+            column_source_my(&checking->map, checking->asked->before, index->parts[i].column);
+        phase = phase == PHASE_PREPARE ? phase_of(checking, source->name) : phase;
         str_sep(&list, ", ");
         str_add(&list, expr);
         str_sep(&given, " AND ");
-        str_addf(
-            &given, "%s IS NOT NULL",
-            sql_backtick(
-                arena,
-                column_source_my(&checking->map, checking->asked->before, index->parts[i].column)->name));
+        str_addf(&given, "%s IS NOT NULL", sql_backtick(arena, source->name));
     }
     Check check = {.label = arena_printf(arena, "rows are equal in unique index %s", index->name),
                    .query =
@@ -385,7 +394,7 @@ static void check_unique(const Checking *checking, const MyIndex *index)
                                     "LIMIT %d",
                                     list.buf, checking->table, given.buf, list.buf, SHOWN_ROWS),
                    .hint = "make them different, or take all but one of each away, first"};
-    maker_check_my(checking->maker, PHASE_PREPARE, (Name){.name = checking->work->operations[0]->table.name},
+    maker_check_my(checking->maker, phase, (Name){.name = checking->work->operations[0]->table.name},
                    checking->work->table, &check);
 }
 
@@ -402,7 +411,7 @@ static const char *keys_of(Arena *arena, const Table *table)
     return out.len == 0 ? "*" : arena_dup(arena, out.buf);
 }
 
-void checks_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked)
+void checks_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Phase phase)
 {
     Arena *arena = maker->arena;
     if (work->table->kind == RELATION_MISSING || work->table->empty)
@@ -411,6 +420,7 @@ void checks_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked)
                          .work = work,
                          .asked = asked,
                          .map = column_map_my(arena, asked->my),
+                         .phase = phase,
                          .table = sql_backtick(arena, work->operations[0]->table.name),
                          .keys = keys_of(arena, asked->before)};
     for (size_t i = 0; i < asked->after->my->column_count; i++) {

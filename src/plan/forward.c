@@ -265,12 +265,24 @@ static const char *between(Arena *arena, const Step *step, const char *from, con
     return NULL;
 }
 
+/* On MySQL and MariaDB the column is added by one statement and filled by others: what they have written goes
+ * with the column. On PostgreSQL the step that adds it has the trigger. */
+static size_t filled_by(const Plan *plan, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (plan->steps[i].kind == STEP_ALTER &&
+            str_eq(plan->steps[i].table.name, plan->steps[at].table.name))
+            return i;
+    return at;
+}
+
 /* The step with whose undo this one goes: itself, or where it has none the one that made what it is about. */
 static size_t goes_with(Arena *arena, const Plan *plan, size_t at)
 {
     const Step *step = &plan->steps[at];
-    bool alone = step->kind == STEP_VACUUM || step->kind == STEP_BACKFILL || step->sync ||
-                 step->undo_count + step->undo_step_count > 0;
+    if (step->kind == STEP_BACKFILL || forward_is_trigger_my(step))
+        return filled_by(plan, at);
+    bool alone = step->kind == STEP_VACUUM || step->sync || step->undo_count + step->undo_step_count > 0;
     if (alone || !has_effect(step))
         return at;
     const char *validated = between(arena, step, " VALIDATE CONSTRAINT ", NULL);

@@ -28,6 +28,8 @@ typedef struct Forward {
         kept_as; /* one for each of its steps: ordinal of the new plan's step that it is; 0: it is not kept */
     size_t kept_count;
     VEC(ForwardSync) syncs; /* of tables that were stripped */
+    Table *stripped;        /* MySQL and MariaDB: the tables that it has altered, as they were before it */
+    size_t stripped_count;
 } Forward;
 
 /* NULL, or why nothing can be kept: only additions to tables without partitions, and to no view of a version,
@@ -35,6 +37,17 @@ typedef struct Forward {
  * (what the command line added to it is seen in its plan). */
 const char *forward_why_not(Arena *arena, const Forward *forward, const Change *old_change,
                             const Change *new_change, const PlanOptions *options, const Server *server);
+/* The same of MySQL and MariaDB: only what changes the definition of one table, and can be taken back, or
+ * fills rows. */
+const char *forward_why_not_my(Arena *arena, const Forward *forward);
+/* Whether the step at this place has changed, or may have changed, the definition of one table, and whether a
+ * step makes a trigger that fills. */
+bool forward_alters_my(const Forward *forward, size_t at);
+bool forward_is_trigger_my(const Step *step);
+/* `real` as it would be had the old change done nothing. `copy` is an empty one on which its undo has run,
+ * and `definition` that copy's, with the names of real databases. */
+void forward_strip_my(Arena *arena, const Forward *forward, const Table *real, const Table *copy,
+                      const char *definition, Table *ret_table);
 /* The table as it would be had the old change done nothing: without its columns, constraints, indexes, and
  * its part of the sync trigger. What others have added to its columns goes as well, as it would with them. */
 void forward_strip(Arena *arena, Forward *forward, const Server *server, Table *table);

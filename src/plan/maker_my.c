@@ -128,12 +128,22 @@ void maker_lease_my(MakerMy *maker, Name table)
     *vec_push(maker->arena, &maker->tables) = name;
 }
 
-bool maker_is_copied(const MakerMy *maker, const char *table)
+static bool is_among(const char *const *tables, size_t count, const char *table)
 {
-    for (size_t i = 0; i < maker->copied.len; i++)
-        if (str_eq(maker->copied.items[i], table))
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(tables[i], table))
             return true;
     return false;
+}
+
+bool maker_is_copied(const MakerMy *maker, const char *table)
+{
+    return is_among(maker->copied.items, maker->copied.len, table);
+}
+
+bool maker_is_filled(const MakerMy *maker, const char *table)
+{
+    return is_among(maker->filled.items, maker->filled.len, table);
 }
 
 bool maker_replicates(const MakerMy *maker)

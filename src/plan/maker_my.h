@@ -14,6 +14,7 @@ typedef struct MakerMy {
     bool scans, copies;       /* a long build in place; a shadow table */
     size_t in_place_count;    /* statements carried out on the table itself */
     VEC(const char *) copied; /* tables that get a shadow */
+    VEC(const char *) filled; /* tables of which columns are filled in place */
     VEC(Step) reverts;
     const char *no_revert;
 } MakerMy;
@@ -43,6 +44,7 @@ void maker_risk_my(MakerMy *maker, const char *id, const char *accept, const cha
 bool maker_accepts_my(const MakerMy *maker, const char *id);
 void maker_lease_my(MakerMy *maker, Name table);
 bool maker_is_copied(const MakerMy *maker, const char *table); /* it has got a shadow in this plan */
+bool maker_is_filled(const MakerMy *maker, const char *table); /* columns of it are filled in place */
 Name maker_name_my(const MakerMy *maker, Name name);           /* with the database */
 /* The server has replicas, or may have some that cannot be seen. */
 bool maker_replicates(const MakerMy *maker);
@@ -145,7 +147,8 @@ void fills_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, co
 
 /* ---- check_my.c: rows that would not fit, found before anything is done ---- */
 
-void checks_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked);
+/* `phase` is that of the statement. */
+void checks_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked, Phase phase);
 
 /* ---- key_my.c: foreign keys that are added ---- */
 

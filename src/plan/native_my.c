@@ -174,7 +174,7 @@ Err *native_alter_my(MakerMy *maker, const WorkMy *work, const Operation *operat
     note_versions(maker, table, asked);
     if (!ladder_is_cheap(&asked->ladder) && asked->ladder.rung <= RUNG_ONLINE_COPY && !is_tiny_my(work))
         note_build(maker, table, asked);
-    checks_write_my(maker, work, asked);
+    checks_write_my(maker, work, asked, phase);
     write_step(maker, work, asked, phase);
     if (unchecked_my(asked->my))
         keys_write_my(maker, work, asked);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- ALTER TABLE ---------------------------------------------------------------------------- */
 
@@ -85,22 +86,72 @@ static Err *another_copy(const Operation *operation)
                     "make it a change of its own");
 }
 
+static bool adds(const Operation *operation, const char *column)
+{
+    for (size_t i = 0; i < operation->my->action_count; i++) {
+        const MyAction *action = &operation->my->actions[i];
+        if (action->kind == MY_ACTION_ADD_COLUMN && strcasecmp(action->column->name.text, column) == 0)
+            return true;
+        for (size_t k = 0; k < action->item_count; k++)
+            if (action->items[k].kind == MY_ACTION_ADD_COLUMN &&
+                strcasecmp(action->items[k].column->name.text, column) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* What a column is at the end was decided where it is added: invisible until complete, filled by triggers. */
+static Err *check_added(const WorkMy *work, size_t at)
+{
+    const Operation *operation = work->operations[at];
+    for (size_t i = 0; i < operation->my->action_count; i++) {
+        const MyAction *action = &operation->my->actions[i];
+        bool again = action->kind == MY_ACTION_MODIFY_COLUMN || action->kind == MY_ACTION_CHANGE_COLUMN ||
+                     action->kind == MY_ACTION_SET_DEFAULT || action->kind == MY_ACTION_DROP_DEFAULT ||
+                     action->kind == MY_ACTION_RENAME_COLUMN || action->kind == MY_ACTION_DROP_COLUMN;
+        const char *column =
+            action->kind == MY_ACTION_MODIFY_COLUMN ? action->column->name.text : action->name.text;
+        for (size_t k = 0; k < at && again && column != NULL; k++)
+            if (adds(work->operations[k], column))
+                return err_hint(err_new(ERR_UNSAFE, "line %d changes column \"%s\", which line %d adds",
+                                        operation->line, column, work->operations[k]->line),
+                                "write it there as it is to be; NOT NULL behind a backfill is a change of "
+                                "its own, for when this one is complete");
+    }
+    return NULL;
+}
+
+static Err *filled_before(const Operation *operation)
+{
+    return err_hint(
+        err_new(ERR_UNSAFE,
+                "line %d needs a copy of \"%s\", of which an earlier line fills a column in place",
+                operation->line, operation->table.name),
+        "make it a change of its own, or fill the column in the copy: --strategy shadow");
+}
+
 /* How one statement of a work goes. */
 typedef struct Chosen {
     Way way;
     const Way *parts; /* NULL: as a whole */
 } Chosen;
 
-/* A table is copied once: what stands behind the copy is done behind its cutover. */
+/* A table is copied once: what stands behind the copy is done behind its cutover, and what stands behind a
+ * fill when that is verified. */
 static Err *write_each(MakerMy *maker, const WorkMy *work, const Chosen *chosen)
 {
     for (size_t i = 0; i < work->count; i++) {
         const Operation *operation = work->operations[i];
         const AskedMy *asked = &work->asked[i];
         bool copied = maker_is_copied(maker, operation->table.name);
+        bool filled = maker_is_filled(maker, operation->table.name);
         if (copied && chosen[i].way == WAY_SHADOW)
             return another_copy(operation);
+        if (filled && chosen[i].way == WAY_SHADOW)
+            return filled_before(operation);
         Phase phase = phase_of(operation);
+        if (filled && chosen[i].way == WAY_NATIVE && phase < PHASE_CONSTRAIN)
+            phase = PHASE_CONSTRAIN; /* indexes are built over values, and told that they are equal */
         if (copied && phase < PHASE_CUTOVER)
             phase = PHASE_CUTOVER;
         if (chosen[i].parts != NULL)
@@ -120,6 +171,7 @@ static Err *write_work(MakerMy *maker, const WorkMy *work)
     bool copies = false;
     for (size_t i = 0; i < work->count; i++) {
         chosen[i].way = WAY_NATIVE;
+        TRY(check_added(work, i));
         TRY(choose_parts(maker, work, &work->asked[i], &chosen[i].parts));
         if (chosen[i].parts == NULL)
             TRY(way_choose_my(maker, work, &work->asked[i], &chosen[i].way));

@@ -443,7 +443,7 @@ Err *shadow_write_my(MakerMy *maker, const WorkMy *work, const AskedMy *asked)
     maker_lease_my(maker, (Name){.name = name});
     *vec_push(arena, &maker->copied) = name;
     maker->copies = true;
-    checks_write_my(maker, work, asked);
+    checks_write_my(maker, work, asked, PHASE_EXPAND);
     make_shadow(maker, work, asked, spec);
     fills_write_my(maker, work, asked, spec);
     copy_rows(maker, work, asked, spec);

@@ -50,12 +50,11 @@ typedef enum Seen {
     SEEN_OTHER, /* neither, or some tables so and some so */
 } Seen;
 
-static Err *digest_of(const Alter *alter, Arena *arena, const Name *table, const char **ret_digest)
+Err *definition_digest(const EngineOps *ops, Conn *conn, const Wait *wait, Arena *arena, const Name *table,
+                       const char **ret_text, const char **ret_digest)
 {
-    Wait wait = runner_wait(alter->runner);
-    const char *text = NULL;
-    TRY(alter->runner->ops->definition(alter->runner->conn, &wait, arena, table->schema, table->name, &text));
-    *ret_digest = text == NULL ? NULL : digest_text(arena, text, strlen(text));
+    TRY(ops->definition(conn, wait, arena, table->schema, table->name, ret_text));
+    *ret_digest = *ret_text == NULL ? NULL : digest_text(arena, *ret_text, strlen(*ret_text));
     return NULL;
 }
 
@@ -63,13 +62,15 @@ static Err *digest_of(const Alter *alter, Arena *arena, const Name *table, const
 static Err *see(const Alter *alter, Seen *ret_seen, const Name **ret_where)
 {
     CLEANUP(arena_freep) Arena *arena = arena_new();
+    Wait wait = runner_wait(alter->runner);
     size_t before = 0, after = 0, told = 0;
     *ret_where = NULL;
     for (size_t i = 0; i < alter->step->look_count; i++) {
         const StepLook *look = &alter->step->looks[i];
-        const char *now = NULL, *from = alter->undo ? look->after : look->before;
+        const char *text = NULL, *now = NULL, *from = alter->undo ? look->after : look->before;
         const char *to = alter->undo ? look->before : look->after;
-        TRY(digest_of(alter, arena, &look->table, &now));
+        TRY(definition_digest(alter->runner->ops, alter->runner->conn, &wait, arena, &look->table, &text,
+                              &now));
         bool is_from = str_eq(now, from), is_to = str_eq(now, to);
         if (!is_from && !is_to && *ret_where == NULL)
             *ret_where = &look->table;

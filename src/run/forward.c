@@ -11,12 +11,17 @@ static const char *num(Arena *arena, int64_t value) { return arena_printf(arena,
 
 /* ---- what is left --------------------------------------------------------------------------- */
 
-static StepLeft left_of(const Step *step, const char *state)
+static Err *left_of(Runner *runner, const Step *step, const char *state, StepLeft *ret_left)
 {
     bool by_parts = step->kind == STEP_BACKFILL || step->kind == STEP_CREATE_INDEX;
+    *ret_left = LEFT_NOTHING;
     if (str_eq(state, "done"))
-        return LEFT_DONE;
-    return str_eq(state, "running") && by_parts ? LEFT_BEGUN : LEFT_NOTHING;
+        *ret_left = LEFT_DONE;
+    else if (str_eq(state, "running") && step->kind == STEP_ALTER)
+        return forward_look_my(runner, step, ret_left);
+    else if (str_eq(state, "running") && by_parts)
+        *ret_left = LEFT_BEGUN;
+    return NULL;
 }
 
 static Err *load_left(Runner *runner, Arena *arena, const Forward *forward, StepLeft **ret_left)
@@ -31,7 +36,7 @@ static Err *load_left(Runner *runner, Arena *arena, const Forward *forward, Step
     for (size_t i = 0; i < rows.row_count; i++) {
         int64_t ordinal = rows_int(&rows, i, 0);
         if (ordinal >= 1 && ordinal <= (int64_t)plan->step_count)
-            left[ordinal - 1] = left_of(&plan->steps[ordinal - 1], rows_cell(&rows, i, 1));
+            TRY(left_of(runner, &plan->steps[ordinal - 1], rows_cell(&rows, i, 1), &left[ordinal - 1]));
     }
     *ret_left = left;
     return NULL;
@@ -41,24 +46,23 @@ Err *forward_open(Runner *runner, const Change *change, const JournalChange *kno
                   const char **ret_why)
 {
     Arena *arena = runner->arena;
-    const uint32_t needed = ENGINE_TRANSACTIONAL_DDL | ENGINE_SYNC_TRIGGERS;
     Forward *forward = arena_alloc(arena, sizeof *forward);
     forward->change_id = known->id;
     forward->change_digest = known->change_digest;
     *ret_forward = forward;
     *ret_why = NULL;
-    if ((runner->ops->features & needed) != needed) {
-        *ret_why = "statements of this server commit by themselves";
-        return NULL;
-    }
-    Change old = {0};
-    change_parse_pg(arena, &(ChangeInput){.sql = known->sql}, &old);
     TRY(plan_from_json(arena, known->plan, &forward->plan));
     TRY(load_left(runner, arena, forward, &forward->left));
     forward->kept_as = arena_alloc(arena, (forward->plan.step_count + 1) * sizeof *forward->kept_as);
-    *ret_why = str_eq(known->state, "ambiguous")
-                   ? "how far the old change came is not known"
-                   : forward_why_not(arena, forward, &old, change, &runner->options->plan, &runner->server);
+    if (str_eq(known->state, "ambiguous"))
+        *ret_why = "how far the old change came is not known";
+    else if (runner->ops->dialect == DIALECT_MYSQL)
+        return forward_open_my(runner, forward, ret_why);
+    else {
+        Change old = {0};
+        change_parse_pg(arena, &(ChangeInput){.sql = known->sql}, &old);
+        *ret_why = forward_why_not(arena, forward, &old, change, &runner->options->plan, &runner->server);
+    }
     return NULL;
 }
 
@@ -180,12 +184,13 @@ static Err *hand_on_step(Runner *runner, Arena *arena, int64_t from, int was, in
         "$1 AND ordinal = $2",
         ARRAY_LEN(step), step));
     TRY(conn_params(runner->conn, &wait, arena, &rows,
-                    "SELECT body FROM stoa.checkpoints WHERE change_id = $1 AND ordinal = $2", old_id,
-                    old_ordinal));
+                    "SELECT body, updated_at FROM stoa.checkpoints WHERE change_id = $1 AND ordinal = $2",
+                    old_id, old_ordinal));
     if (rows.row_count == 0)
         return NULL;
-    const char *const body[] = {id, ordinal, rows_cell(&rows, 0, 0)};
-    return put(runner, arena, "INSERT INTO stoa.checkpoints (change_id, ordinal, body) VALUES ($1, $2, $3)",
+    const char *const body[] = {id, ordinal, rows_cell(&rows, 0, 0), rows_cell(&rows, 0, 1)};
+    return put(runner, arena,
+               "INSERT INTO stoa.checkpoints (change_id, ordinal, body, updated_at) VALUES ($1, $2, $3, $4)",
                ARRAY_LEN(body), body);
 }
 
@@ -195,6 +200,8 @@ static Err *hand_on_steps(Runner *runner, Arena *arena, const Forward *forward)
         if (forward->kept_as[i] != 0)
             TRY(hand_on_step(runner, arena, forward->change_id, forward->plan.steps[i].ordinal,
                              forward->kept_as[i]));
+    if ((runner->ops->features & ENGINE_SYNC_TRIGGERS) == 0)
+        return NULL;
     const char *const sync[] = {num(arena, runner->change_id), num(arena, forward->change_id)};
     return put(runner, arena, "UPDATE stoa.sync_columns SET change_id = $1 WHERE change_id = $2",
                ARRAY_LEN(sync), sync);

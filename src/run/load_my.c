@@ -3,6 +3,7 @@
  * each is known to work, and by which definition it is known to be done. */
 #include "run/load_my.h"
 #include "change/text_my.h"
+#include "run/forward.h"
 
 #include "base/digest.h"
 
@@ -277,10 +278,8 @@ static Err *look_at(const LoadMy *load, const Name *name, const char **ret_diges
 {
     const EngineOps *ops = load->runner->ops;
     Wait wait = wait_of(load, STATEMENT_MS);
-    TRY(ops->definition(ops->clone_conn(load->clone), &wait, load->arena, name->schema, name->name,
-                        ret_text));
-    *ret_digest = *ret_text == NULL ? NULL : digest_text(load->arena, *ret_text, strlen(*ret_text));
-    return NULL;
+    return definition_digest(ops, ops->clone_conn(load->clone), &wait, load->arena, name, ret_text,
+                             ret_digest);
 }
 
 /* Fills in one side of all looks. */
@@ -530,7 +529,12 @@ Err *runner_plan_my(Runner *runner, Arena *arena, const Change *change, Plan *re
                         "SET GLOBAL sql_mode to one without it while the change is planned and carried out");
     TRY(check_reading(&load));
     TRY(load_tables_my(&load));
+    if (runner->forward != NULL)
+        forward_take_my(runner->forward, load.tables.items, load.tables.len);
     load_scale_my(&load);
     TRY(ask_and_make(&load, ret_plan));
-    return try_plan(&load, ret_plan);
+    TRY(try_plan(&load, ret_plan));
+    if (runner->forward != NULL)
+        forward_match(arena, runner->forward, ret_plan);
+    return NULL;
 }

@@ -361,6 +361,9 @@ Err *contract_check(Runner *runner) MUST_USE;
 /* A statement that commits by itself: done once the definitions of `looks` are those behind it. */
 Err *alter_run(Runner *runner, const Step *step) MUST_USE;
 Err *alter_undo(Runner *runner, const Step *step) MUST_USE;
+/* EngineOps.definition and its digest, as StepLook has it; both NULL where there is no such table. */
+Err *definition_digest(const EngineOps *ops, Conn *conn, const Wait *wait, Arena *arena, const Name *table,
+                       const char **ret_text, const char **ret_digest) MUST_USE;
 
 /* shadow.c */
 Err *shadow_capture(Runner *runner, const Step *step) MUST_USE;

@@ -52,6 +52,19 @@ def test_the_plan_says_why(my, stoa):  # noqa: F811
 
 
 @modern
+def test_what_is_said_behind_it_is_done_behind_it(my, stoa):  # noqa: F811
+    """A unique index would fail the application's writes while the column gets its values."""
+    told = stoa("plan", f"{SQL}\nALTER TABLE orders ADD UNIQUE KEY by_total (total);", "--json", "--strategy", "in-place").json
+    steps = [(step["phase"], step["title"]) for step in told["steps"]]
+    unique = [at for at, (_, title) in enumerate(steps) if "by_total" in title]
+    assert [steps[at][0] for at in unique] == ["constrain", "constrain"] and "rows are equal" in steps[unique[0]][1]
+    assert max(at for at, (phase, _) in enumerate(steps) if phase == "verify") < unique[0]
+    assert "which line 1 adds" in stoa("plan", f"{SQL}\nALTER TABLE orders MODIFY total INT;", code=4).err
+    one = SQL.replace(" AFTER id", ", ADD UNIQUE KEY by_total (total)")
+    assert "add it in a statement behind" in stoa("plan", one, "--strategy", "in-place", code=4).err
+
+
+@modern
 def test_filled_under_writers(my, stoa, application):  # noqa: F811
     result = stoa.apply(SQL, *NAMED)
     assert stoa.status("total")["state"] == "ready", str(result)

@@ -54,6 +54,24 @@
         .kind = STEP_READY, .phase = PHASE_READY, .title = "ready"                                           \
     }
 
+/* MySQL and MariaDB: one statement adds the column, others fill it. */
+#define ON_O  .table = {.schema = "shop", .name = "o"}
+#define LOOKS .looks = (StepLook[]){{.table = {.schema = "shop", .name = "o"}}}, .look_count = 1
+#define ALTER(text, back)                                                                                    \
+    {                                                                                                        \
+        .kind = STEP_ALTER, .phase = PHASE_EXPAND, .title = text, ON_O, LOOKS, SQL("ALTER TABLE `o` " text), \
+        UNDO("ALTER TABLE `o` " back)                                                                        \
+    }
+#define TRIGGER(body)                                                                                        \
+    {                                                                                                        \
+        .kind = STEP_ALTER, .phase = PHASE_EXPAND, .title = "trigger", ON_O, LOOKS,                          \
+        SQL("CREATE OR REPLACE TRIGGER `f` " body), UNDO("DROP TRIGGER IF EXISTS `f`")                       \
+    }
+#define FILL_O                                                                                               \
+    {                                                                                                        \
+        .kind = STEP_BACKFILL, .phase = PHASE_BACKFILL, .title = "fill o", ON_O, SQL("UPDATE")               \
+    }
+
 static Plan plan_of(Step *steps, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -134,6 +152,55 @@ static void what_has_no_undo_takes_along_what_made_it(void **state)
     expect(not_null, 4, plan_of(STEPS(EXPAND, FILL, READY)), "1>1 2>2", "check");
 }
 
+static void another_fill_takes_the_column_along(void **state)
+{
+    (void)state;
+    Plan old = plan_of(STEPS(ALTER("ADD KEY a", "DROP KEY a"), ALTER("ADD b", "DROP b"), TRIGGER("b = 1"),
+                             FILL_O, ALTER("ADD KEY i", "DROP KEY i"), READY));
+    expect(old, 5,
+           plan_of(STEPS(ALTER("ADD KEY a", "DROP KEY a"), ALTER("ADD b", "DROP b"), TRIGGER("b = 1"), FILL_O,
+                         READY)),
+           "1>1 2>2 3>3 4>4", "ADD KEY i");
+    expect(old, 3,
+           plan_of(STEPS(ALTER("ADD KEY a", "DROP KEY a"), ALTER("ADD b", "DROP b"), TRIGGER("b = 1"), FILL_O,
+                         READY)),
+           "1>1 2>2 3>3 4>4~", "");
+    expect(old, 4,
+           plan_of(STEPS(ALTER("ADD KEY a", "DROP KEY a"), ALTER("ADD b", "DROP b"), TRIGGER("b = 2"), FILL_O,
+                         READY)),
+           "", "fill o, trigger, ADD b, ADD KEY a");
+}
+
+static void what_can_be_judged_by_its_definition(void **state)
+{
+    (void)state;
+    CLEANUP(arena_freep) Arena *arena = arena_new();
+    StepLeft left[] = {LEFT_DONE, LEFT_DONE, LEFT_DONE};
+    Step good[] = {ALTER("ADD b", "DROP b"), TRIGGER("b = 1"), FILL_O};
+    Step key[] = {ALTER("ADD FOREIGN KEY (p) references p (id)", "DROP FOREIGN KEY x")};
+    Step stays[] = {ALTER("MODIFY b", "MODIFY c"), READY};
+    Step copy[] = {{.kind = STEP_COPY, .phase = PHASE_BACKFILL, .title = "copy", ON_O}};
+    Step swap[] = {ALTER("ADD b", "DROP b"), {.kind = STEP_SWAP, .phase = PHASE_CUTOVER, ON_O}};
+    stays[0].undo_count = 0;
+    left[1] = LEFT_NOTHING;
+    assert_null(
+        forward_why_not_my(arena, &(Forward){.plan = {.steps = good, .step_count = 3}, .left = left}));
+    const struct {
+        Step *steps;
+        size_t count;
+        const char *says;
+    } cases[] = {{key, 1, "foreign key"},
+                 {stays, 2, "nothing takes back \"MODIFY b\""},
+                 {copy, 1, "\"copy\" is more than"},
+                 {swap, 2, "cutover"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Forward forward = {.plan = {.steps = cases[i].steps, .step_count = cases[i].count}, .left = left};
+        const char *why = forward_why_not_my(arena, &forward);
+        assert_non_null(why);
+        assert_non_null(strstr(why, cases[i].says));
+    }
+}
+
 static void the_table_is_as_before(void **state)
 {
     (void)state;
@@ -211,6 +278,8 @@ int main(void)
         cmocka_unit_test(order_counts),
         cmocka_unit_test(a_plain_index_stays_or_goes_alone),
         cmocka_unit_test(what_has_no_undo_takes_along_what_made_it),
+        cmocka_unit_test(another_fill_takes_the_column_along),
+        cmocka_unit_test(what_can_be_judged_by_its_definition),
         cmocka_unit_test(the_table_is_as_before),
         cmocka_unit_test(only_additions_can_be_told_apart),
     };
