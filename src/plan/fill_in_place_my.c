@@ -54,23 +54,6 @@ static const char *source_blocker(MakerMy *maker, const WorkMy *work, const Aske
     return NULL;
 }
 
-/* It would stand while its columns get their values. */
-static const char *early_unique(MakerMy *maker, const WorkMy *work, const AskedMy *asked)
-{
-    const MyTable *after = asked->after->my;
-    for (size_t i = 0; i < after->index_count; i++)
-        for (size_t k = 0; k < after->indexes[i].part_count && after->indexes[i].unique; k++) {
-            const char *column = after->indexes[i].parts[k].column;
-            if (column != NULL && column_my(asked->before, column) == NULL &&
-                fill_of_my(maker, work->table->name, column) != NULL)
-                return arena_printf(maker->arena,
-                                    "the unique index %s would fail the application's writes before rows "
-                                    "that are equal are found: add it in a statement behind",
-                                    after->indexes[i].name);
-        }
-    return NULL;
-}
-
 static const char *triggers_of(Arena *arena, const Table *table)
 {
     for (size_t i = 0; i < table->trigger_count; i++)
@@ -103,9 +86,6 @@ const char *fill_blocker_my(MakerMy *maker, const WorkMy *work, const AskedMy *a
     const char *triggers = triggers_of(maker->arena, table);
     if (triggers != NULL)
         return triggers;
-    const char *unique = early_unique(maker, work, asked);
-    if (unique != NULL)
-        return unique;
     for (size_t i = 0; i < asked->my->action_count; i++) {
         const MyAction *action = &asked->my->actions[i];
         if (action->kind != MY_ACTION_ADD_COLUMN ||

@@ -60,8 +60,6 @@ def test_what_is_said_behind_it_is_done_behind_it(my, stoa):  # noqa: F811
     assert [steps[at][0] for at in unique] == ["constrain", "constrain"] and "rows are equal" in steps[unique[0]][1]
     assert max(at for at, (phase, _) in enumerate(steps) if phase == "verify") < unique[0]
     assert "which line 1 adds" in stoa("plan", f"{SQL}\nALTER TABLE orders MODIFY total INT;", code=4).err
-    one = SQL.replace(" AFTER id", ", ADD UNIQUE KEY by_total (total)")
-    assert "add it in a statement behind" in stoa("plan", one, "--strategy", "in-place", code=4).err
 
 
 @modern
