@@ -1,6 +1,7 @@
 """Columns computed from others, filled in the table itself, under an application that does not know the column."""
 import contextlib
 import functools
+import json
 import signal
 import time
 
@@ -107,6 +108,21 @@ def test_aborted_after_a_death(my, stoa, application, point):  # noqa: F811
     application.stop()
     assert definition(my) == before and names(my) == ({"orders"}, set())
     assert stoa.status("total")["state"] == "aborted"
+
+
+@modern
+def test_it_ends_where_the_rows_ended(my, stoa):  # noqa: F811
+    """What is inserted behind meanwhile is filled by the trigger: beside fast inserts nothing else would ever end."""
+    count = my.query("SELECT COUNT(*) FROM shop.orders")[0][0]
+    running = stoa.start("apply", SQL, "--yes", *NAMED, env={"STOA_FAILPOINT": "wave_before_commit=pause:1"})
+    until(lambda: running.is_stopped, 60, "the first chunk")
+    my.query("INSERT INTO shop.orders (customer, amount) SELECT 'behind', amount FROM shop.orders WHERE id > 100 LIMIT 1500")
+    running.signal(signal.SIGCONT)
+    assert running.wait(None, 60).code == 0
+    assert my.query("SELECT COUNT(*) FROM shop.orders WHERE customer = 'behind' AND total IS NOT NULL") == ((1500,),)
+    body = my.query("SELECT p.body FROM stoa.checkpoints p JOIN stoa.steps s USING (change_id, ordinal) WHERE s.kind = 'backfill'")[0][0]
+    assert json.loads(body)["rows"] == count
+    assert wrong(my) == ()
 
 
 @modern
